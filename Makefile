@@ -1,0 +1,65 @@
+# `make` alone lists the commands. Variables: PYTHON (the interpreter to build on), CORES, ARGS
+# (further words for snakemake or pytest, such as ARGS="--configfile config/full.yaml").
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help install reproduce test lint bench lock envs clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+install: $(READY) ## create .venv from requirements.lock, if it is not up to date
+
+# Rich draws bars on a terminal but is silent in a pipe; there, one plain line a finished job.
+reproduce: $(READY) ## make every table and figure of the default config under results/
+	@if [ -t 1 ]; then show="--logger rich"; else show="--quiet host rules"; fi; \
+	set -x; $(BIN)/snakemake --cores $(CORES) $$show $(ARGS)
+
+test: $(READY) ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## check style, types and workflow
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules/
+	$(BIN)/snakemake --lint
+	$(BIN)/python envs/render.py --check
+
+bench: $(READY) ## time the hot parts
+	@for script in benchmarks/*.py; do (set -x; $(BIN)/python $$script) || exit; done
+
+# Pins that still fit are kept; ARGS=--upgrade takes the newest. "fewest" asks for one version
+# of a package on every Python, so that results do not depend on which one is there.
+lock: $(READY) ## resolve pyproject.toml anew into requirements.lock and envs/
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
+	  --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --quiet $(ARGS) --output-file requirements.lock
+	$(BIN)/python envs/render.py
+
+envs: $(READY) ## render the conda environments from requirements.lock
+	$(BIN)/python envs/render.py
+
+clean: ## remove .venv and the tools' caches; results/ stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip fetches the uv that the lock names; uv then installs the rest of the lock, hashes checked,
+# also for what an sdist needs to be built. Bytecode is compiled here and now because jobs are
+# short and many, and some machines forbid writing it later.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+	  "zowarmup needs Python 3.11 or newer, and $(PYTHON) is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
+	  "$(PYTHON) cannot create virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@sed -n '/^uv==/,/^    # via/p' requirements.lock > .venv/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode --require-hashes \
+	  --preview-features build-dependency-hashes --require-build-hashes \
+	  --build-constraints requirements.lock requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
