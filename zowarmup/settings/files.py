@@ -1,0 +1,55 @@
+"""Files that are either complete or not there: written beside their name, then renamed."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends without an error.
+
+    A killed process leaves the old file (or none) and at worst a hidden `.tmp` beside it; a
+    failed block leaves nothing. Missing folders are made. For files too large to hold in memory
+    as bytes; otherwise see `atomic_write_bytes`.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not tempfile: its files are private (mode 600), results should follow the user's umask.
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            # Without it a power cut can leave the new name with empty contents.
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def atomic_write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path`, all or nothing."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def atomic_write_text(path: str | Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8 with its newlines as they are, all or nothing."""
+    atomic_write_bytes(path, text.encode())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable: it is an entry of the folder, not of the file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems refuse to sync a folder; the file itself is synced
+    finally:
+        os.close(descriptor)
