@@ -1,0 +1,162 @@
+"""The config file: its schema, and reading it with errors that can be acted on."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from zowarmup.settings.phases import Count, Positive, Settings
+from zowarmup.settings.yaml_file import ConfigError, merge, read_yaml
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$")]
+Split = Annotated[str, Field(pattern=r"^\d+/\d+$")]
+Value = bool | int | float | str | dict[str, str]
+
+
+class Dataset(Settings):
+    """Where the images come from: a built-in name, or `<source>.npz` in the data folder."""
+
+    source: str
+    data_dir: str | None = None  # else the environment variable ZOWARMUP_DATA_DIR
+    images_train: Count | None = None  # a random subset of so many; all by default
+    images_test: Count | None = None
+
+
+class Federation(Settings):
+    """Who holds what."""
+
+    dataset: Name
+    clients: Count  # K
+    alpha: Positive | Literal["infinite"]  # of the Dirichlet over classes; infinite: no skew
+    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of each client, for choosing lr
+
+
+class Engine(Settings):
+    """How the simulation is computed; no setting changes the method."""
+
+    name: str
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: Count = 1  # CPU threads of one run: part of the bits, so never left to the machine
+    micro_batch: Count = 64
+    options: dict[str, int] = {}  # of this engine alone, e.g. how many clients side by side
+
+
+class Selection(Settings):
+    """The one rule by which learning rates are chosen, and its budget."""
+
+    seeds: Annotated[list[int], Field(min_length=1)]
+    rounds: Count
+    grid: dict[str, Annotated[list[Positive], Field(min_length=1)]]  # per algorithm
+
+
+class Method(Settings):
+    """A list of phases."""
+
+    label: str
+    phases: Annotated[list[dict[str, Any]], Field(min_length=1)]
+
+
+class Variant(Settings):
+    """One named cell of a study that is no point of a grid."""
+
+    method: str
+    set: dict[str, Value] = {}
+
+
+class Study(Settings):
+    """Runs that are compared: methods over a grid, or named variants."""
+
+    methods: list[str] = []
+    grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
+    variants: dict[Name, Variant] = {}
+    set: dict[str, Value] = {}
+    seeds: Count | list[int] | None = None  # the config's by default
+
+
+class Config(Settings):
+    """One file under config/."""
+
+    name: Name
+    datasets: dict[Name, Dataset]
+    federations: dict[Name, Federation]
+    federation: str
+    split: Split  # percent of high / low-resource clients
+    model: str
+    engine: Engine
+    seeds: Count | list[int]
+    pin: dict[Literal["federation", "initialisation", "directions"], int] = {}
+    evaluate_every: Count
+    snapshot_every: Count
+    algorithms: dict[str, dict[str, Value]] = {}
+    selection: Selection
+    methods: dict[Name, Method]
+    studies: dict[Name, Study]
+    tables: list[str]
+    figures: list[str]
+    claims: str = "config/claims.yaml"
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: int | list[int]) -> int | list[int]:
+        return distinct_seeds(seeds)
+
+
+def distinct_seeds(seeds: int | list[int]) -> int | list[int]:
+    """The seeds as given.
+
+    Raises:
+        ValueError: a list names a seed twice, or none.
+    """
+    if isinstance(seeds, list) and (not seeds or len(set(seeds)) < len(seeds)):
+        raise ValueError("give each seed once, and at least one")
+    return seeds
+
+
+def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read one or more config files, later ones over earlier ones, and check them.
+
+    Raises:
+        ConfigError: one sentence that names the file, the key and the mend.
+    """
+    raw: dict[str, Any] = {}
+    for file in files:
+        raw = merge(raw, read_yaml(Path(file)))
+    raw = merge(raw, overrides or {})
+    return check(Config, raw, " + ".join(map(str, files)))
+
+
+def check(schema: type[Settings], raw: Any, where: str, path: str = "") -> Any:
+    """The settings object for `raw`.
+
+    Raises:
+        ConfigError: names `where` and the key below `path`.
+    """
+    try:
+        return schema.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(_sentence(schema, error, where, path)) from None
+
+
+def _sentence(schema: type[Settings], error: ValidationError, where: str, path: str) -> str:
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    key = ".".join([path] * bool(path) + [str(part) for part in first["loc"]])
+    if first["type"] == "extra_forbidden":
+        return f"{where}: {key}: unknown key{_guess(schema, first['loc'])}"
+    if first["type"] == "missing":
+        return f"{where}: {key}: this key is required; add it"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {key}: {message[0].lower() + message[1:]}, not {first['input']!r}"
+
+
+def _guess(schema: type[Settings], loc: tuple[int | str, ...]) -> str:
+    known = _fields(schema)
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return (
+        f"; did you mean {near[0]}?" if near else f"; remove it, or use one of {', '.join(known)}"
+    )
+
+
+def _fields(schema: type[Settings]) -> list[str]:
+    return sorted(schema.model_fields)

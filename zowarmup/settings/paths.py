@@ -1,0 +1,138 @@
+"""Where everything lies, and what each job reads. The rules' patterns say the same as literals."""
+
+from typing import Any
+
+from zowarmup.settings import registry
+from zowarmup.settings.plan import Cell, Plan
+
+Inputs = dict[str, Any]
+
+
+class Paths:
+    """Files of one plan, relative to the project."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.root = f"results/{plan.name}"
+
+    def dataset(self, dataset: str) -> str:
+        """The images."""
+        return f"{self.root}/datasets/{dataset}/dataset.npz"
+
+    def federation(self, federation: str, seed: int | str) -> str:
+        """Who holds what."""
+        return f"{self.root}/federations/{federation}/{seed}/federation.json"
+
+    def warmup(self, warmup: str, seed: int | str) -> str:
+        """Folder of a warm-up."""
+        return f"{self.root}/warmups/{warmup}/{seed}"
+
+    def run(self, run: str, seed: int | str) -> str:
+        """Folder of a run."""
+        return f"{self.root}/runs/{run}/{seed}"
+
+    def selection(self, selection: str) -> str:
+        """The choice of a learning rate."""
+        return f"{self.root}/selections/{selection}/selection.json"
+
+    def warmup_inputs(self, warmup: str, seed: str) -> Inputs:
+        """What a warm-up reads."""
+        spec = self.plan.warmups[warmup]
+        return self._world(spec, seed) | self._selections([spec["phase"]])
+
+    def run_inputs(self, run: str, seed: str) -> Inputs:
+        """What a run reads: its world, the learning rates chosen for it, where it starts."""
+        spec = self.plan.runs[run]
+        start = {}
+        if spec["warmup"]:
+            folder = self.warmup(spec["warmup"], seed)
+            start = {"warmup": f"{folder}/snapshots", "warmup_metrics": f"{folder}/metrics.csv"}
+        return self._world(spec, seed) | self._selections(spec["phases"]) | start
+
+    def selection_inputs(self, selection: str) -> Inputs:
+        """What the choice of a learning rate reads, for each of its seeds."""
+        spec = self.plan.selections[selection]
+        seeds = spec["seeds"]
+        warmup = spec["warmup"]
+        return {
+            "data": self.dataset(spec["dataset"]),
+            "federations": [self._dealt(spec, seed) for seed in seeds],
+            "warmups": [f"{self.warmup(warmup, s)}/snapshots" for s in seeds] if warmup else [],
+        }
+
+    def cells(self, scope: str) -> list[Inputs]:
+        """The cells of a scope, "" or "studies/<study>/", one for each seed, for collecting."""
+        return [
+            {
+                "study": cell.study,
+                "method": cell.method,
+                "label": cell.label,
+                "variant": cell.variant,
+                "split": cell.split,
+                "run": cell.run,
+                "seed": seed,
+                "clients": self._settings(cell)["clients"],
+                "alpha": self._settings(cell)["alpha"],
+                "federation": self._dealt(self.plan.runs[cell.run], seed),
+                "spec": self.plan.runs[cell.run],
+                "parts": self._parts(cell.run, seed),
+            }
+            for cell in self._in_scope(scope)
+            for seed in cell.seeds
+        ]
+
+    def collect_inputs(self, scope: str) -> Inputs:
+        """Every file that the cells of a scope name."""
+        cells = self.cells(scope)
+        parts = [f"{part}/{file}" for cell in cells for part in cell["parts"] for file in _READ]
+        return {
+            "federations": sorted({cell["federation"] for cell in cells}),
+            "parts": sorted(set(parts)),
+        }
+
+    def figure_inputs(self, figure: str) -> Inputs:
+        """What a figure reads beside the metrics: some show the federation of the first seed."""
+        if figure not in registry.NEED_FEDERATION:
+            return {}
+        config = self.plan.config
+        seed = config.seeds[0] if isinstance(config.seeds, list) else 0
+        return {"federation": self.federation(config.federation, seed)}
+
+    def study_results(self, study: str) -> list[str]:
+        """The tables and figures that show a study, drawn from its rows alone."""
+        folder = f"{self.root}/studies/{study}"
+        config = self.plan.config
+        tables = [name for name in config.tables if study in registry.SHOWS[name]]
+        figures = [name for name in config.figures if study in registry.SHOWS[name]]
+        return [
+            f"{folder}/metrics.csv",
+            *(f"{folder}/tables/{name}.csv" for name in tables),
+            *(f"{folder}/figures/{name}.svg" for name in figures),
+        ]
+
+    def _in_scope(self, scope: str) -> list[Cell]:
+        study = scope.removeprefix("studies/").rstrip("/")
+        return [cell for cell in self.plan.cells if study in ("", cell.study)]
+
+    def _settings(self, cell: Cell) -> Inputs:
+        federation = self.plan.runs[cell.run]["federation"]
+        return self.plan.config.federations[federation].model_dump()
+
+    def _parts(self, run: str, seed: int) -> list[str]:
+        """The folders whose metrics, one after the other, are those of a run."""
+        spec = self.plan.runs[run]
+        warmup = [self.warmup(spec["warmup"], seed)] if spec["warmup"] else []
+        return warmup + [self.run(run, seed)] * (len(spec["phases"]) > len(warmup))
+
+    def _world(self, spec: Inputs, seed: str) -> Inputs:
+        return {"data": self.dataset(spec["dataset"]), "federation": self._dealt(spec, seed)}
+
+    def _dealt(self, spec: Inputs, seed: int | str) -> str:
+        return self.federation(spec["federation"], spec["pin"].get("federation", seed))
+
+    def _selections(self, phases: list[Inputs]) -> Inputs:
+        names = [phase["lr"]["selection"] for phase in phases if isinstance(phase["lr"], dict)]
+        return {"selections": [self.selection(name) for name in names]}
+
+
+_READ = ("metrics.csv", "run.json")

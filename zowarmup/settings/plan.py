@@ -1,0 +1,247 @@
+"""From a config to named work: which federations, warm-ups, selections and runs there are.
+
+    cell        one row of a study: a method at one point of the grid
+    run         what a cell trains; identical cells of different studies are one run
+    warm-up     the first phase that runs share, trained once to the longest of their pivots
+    selection   the choice of one learning rate, from where its phase starts
+
+Everything is a plain dictionary that can go through a rule's params: a changed value reruns what
+it changes, and nothing else.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zowarmup.settings.config import Config, Study, distinct_seeds, load
+from zowarmup.settings.phases import TRAJECTORIES
+from zowarmup.settings.registry import ENGINES, FIGURES, TABLES
+from zowarmup.settings.resolve import Overrides, check_keys, resolve
+from zowarmup.settings.yaml_file import ConfigError
+
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of a study."""
+
+    study: str
+    method: str
+    label: str
+    variant: str
+    split: str
+    run: str
+    seeds: tuple[int, ...]
+
+
+@dataclass
+class Plan:
+    """All named work of one config."""
+
+    name: str
+    config: Config
+    warmups: dict[str, Spec] = field(default_factory=dict)
+    selections: dict[str, Spec] = field(default_factory=dict)
+    runs: dict[str, Spec] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+
+    def seeds_of(self, run: str) -> list[int]:
+        """Every seed that some study wants of a run."""
+        return sorted({seed for cell in self.cells if cell.run == run for seed in cell.seeds})
+
+
+def plan(files: list[str], overrides: Mapping[str, Any] | None = None) -> Plan:
+    """Read config files and resolve every run that they ask for.
+
+    Raises:
+        ConfigError: one sentence that names the file, the key and the mend.
+    """
+    config = load([Path(file) for file in files], overrides)
+    try:
+        return _Planner(config).plan()
+    except ConfigError as error:
+        raise ConfigError(f"{' + '.join(map(str, files))}: {error}") from None
+
+
+class _Planner:
+    """Names every distinct piece of work once."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.made = Plan(config.name, config)
+        self.names: dict[tuple[str, str], str] = {}
+
+    def plan(self) -> Plan:
+        _check_references(self.config)
+        for name, study in self.config.studies.items():
+            seeds = _seeds(study.seeds or self.config.seeds, f"studies.{name}.seeds")
+            for method, variant, overrides in _cells(name, study):
+                self._add_cell(name, method, variant, overrides, seeds)
+        return self.made
+
+    def _add_cell(
+        self, study: str, method: str, variant: str, overrides: Overrides, seeds: tuple[int, ...]
+    ) -> None:
+        if method not in self.config.methods:
+            raise ConfigError(f"studies.{study}: there is no method {method}; define it in methods")
+        check_keys(self.config, overrides, f"studies.{study}")
+        run = self._run(method, variant, overrides)
+        split = str(overrides.get("split", self.config.split))
+        label = self.config.methods[method].label
+        self.made.cells.append(Cell(study, method, label, variant, split, run, seeds))
+
+    def _run(self, method: str, variant: str, overrides: Overrides) -> str:
+        spec = resolve(self.config, method, overrides)
+        base = variant or method
+        shown = {k: v for k, v in overrides.items() if not variant or k == "split"}
+        name = self._name("run", base, spec, lambda o: resolve(self.config, method, o), shown)
+        if name in self.made.runs:
+            return name
+        phases = [
+            phase | {"lr": self._lr(method, overrides, k, phase)}
+            for k, phase in enumerate(spec["phases"])
+        ]
+        shares = phases[0]["algorithm"] in TRAJECTORIES
+        warmup = self._warmup(method, overrides, spec, phases[0]) if shares else None
+        self.made.runs[name] = spec | {"phases": phases, "warmup": warmup}
+        return name
+
+    def _warmup(self, method: str, overrides: Overrides, spec: Spec, phase: Spec) -> str:
+        def of(o: Overrides) -> Spec:
+            return _start(resolve(self.config, method, o), 0)
+
+        base = f"{phase['algorithm']}-{phase['clients']}"
+        name = self._name("warmup", base, of(overrides), of, overrides)
+        known = self.made.warmups.get(name, {"rounds": 0})
+        rounds = max(known["rounds"], phase["rounds"])
+        fixed = {key: value for key, value in of(overrides).items() if key != "phases"}
+        phase = {key: value for key, value in phase.items() if key != "rounds"}
+        self.made.warmups[name] = fixed | {"phase": phase, "rounds": rounds}
+        return name
+
+    def _lr(self, method: str, overrides: Overrides, k: int, phase: Spec) -> float | Spec:
+        if isinstance(phase["lr"], int | float):
+            return float(phase["lr"])
+        if phase["lr"] != "select":
+            method = _other(self.config, phase["lr"]["same_as"], method)
+            own = phase["algorithm"] + "."
+            overrides = {key: v for key, v in overrides.items() if not key.startswith(own)}
+        return {"selection": self._selection(method, overrides, k)}
+
+    def _selection(self, method: str, overrides: Overrides, k: int) -> str:
+        def of(o: Overrides) -> Spec:
+            return _start(resolve(self.config, method, o), k)
+
+        spec = resolve(self.config, method, overrides)
+        if k >= len(spec["phases"]) or spec["phases"][k]["lr"] != "select":
+            raise ConfigError(
+                f"methods.{method}: phase {k + 1} selects no learning rate that another method "
+                "could use; set its lr to select"
+            )
+        phase = spec["phases"][k]
+        base = f"{phase['algorithm']}-{phase['clients']}"
+        name = self._name("selection", base, of(overrides), of, overrides)
+        if name not in self.made.selections:
+            self.made.selections[name] = self._selection_spec(method, overrides, k, spec)
+        return name
+
+    def _selection_spec(self, method: str, overrides: Overrides, k: int, spec: Spec) -> Spec:
+        rule = self.config.selection
+        algorithm = spec["phases"][k]["algorithm"]
+        if algorithm not in rule.grid:
+            raise ConfigError(f"selection.grid: {algorithm}: add its candidate learning rates")
+        if k > 1 or (k == 1 and spec["phases"][0]["algorithm"] not in TRAJECTORIES):
+            raise ConfigError(f"methods.{method}: only a phase that follows a warm-up can select")
+        first = spec["phases"][0] | {"lr": 0.0}
+        warmup = None
+        if k == 1:
+            first["lr"] = self._lr(method, overrides, 0, spec["phases"][0])
+            warmup = self._warmup(method, overrides, spec, first)
+        phase = spec["phases"][k]
+        start = _start(spec, k)
+        common = {key: start[key] for key in start if key != "phases"}
+        return common | {
+            "phase": {key: phase[key] for key in phase if key not in ("lr", "rounds")},
+            "start": spec["phases"][0]["rounds"] if k else 0,
+            "warmup": warmup,
+            "grid": sorted(rule.grid[algorithm]),
+            "rounds": rule.rounds,
+            "seeds": _seeds(rule.seeds, "selection.seeds"),
+        }
+
+    def _name(self, kind: str, base: str, spec: Spec, of: Any, overrides: Overrides) -> str:
+        """A short name: the base, the split if it matters, and what differs from the default."""
+        identity = json.dumps(spec, sort_keys=True)
+        if (kind, identity) not in self.names:
+            words = [base]
+            for key, value in overrides.items():
+                rest = {k: v for k, v in overrides.items() if k != key}
+                if spec["split"] if key == "split" else of(rest) != spec:
+                    words.append(_slug(key, value))
+            name = "-".join(words)
+            taken = {n for (k, _), n in self.names.items() if k == kind}
+            numbered = (f"{name}-{i}" for i in itertools.count(2))
+            self.names[kind, identity] = next(
+                n for n in itertools.chain([name], numbered) if n not in taken
+            )
+        return self.names[kind, identity]
+
+
+def _start(spec: Spec, k: int) -> Spec:
+    """What decides the model at the start of phase k and the phase itself, but not its lr."""
+    phase = {key: v for key, v in spec["phases"][k].items() if key not in ("lr", "rounds")}
+    phases = [*spec["phases"][:k], phase]
+    tiers = any(p["clients"] != "all" for p in phases)
+    return spec | {"phases": phases, "split": spec["split"] if tiers else None}
+
+
+def _other(config: Config, name: str, method: str) -> str:
+    if name not in config.methods:
+        raise ConfigError(f"methods.{method}: lr.same_as: there is no method {name}")
+    return name
+
+
+def _cells(name: str, study: Study) -> Iterator[tuple[str, str, Overrides]]:
+    if not study.methods and not study.variants:
+        raise ConfigError(f"studies.{name}: name at least one of methods or variants")
+    points = [
+        dict(zip(study.grid, values, strict=True))
+        for values in itertools.product(*study.grid.values())
+    ]
+    for method, point in itertools.product(study.methods, points):
+        yield method, "", {**study.set, **point}
+    for (variant, cell), point in itertools.product(study.variants.items(), points):
+        yield cell.method, variant, {**study.set, **point, **cell.set}
+
+
+def _seeds(seeds: int | list[int], where: str) -> tuple[int, ...]:
+    try:
+        seeds = distinct_seeds(seeds)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return tuple(range(seeds) if isinstance(seeds, int) else seeds)
+
+
+def _slug(key: str, value: Any) -> str:
+    if key in ("split", "model", "federation"):
+        return str(value).replace("/", "-")
+    if isinstance(value, str):
+        return value
+    return f"{key.rpartition('.')[2]}{value}"
+
+
+def _check_references(config: Config) -> None:
+    for key, table, names in (
+        ("tables", TABLES, config.tables),
+        ("figures", FIGURES, config.figures),
+        ("engine.name", ENGINES, [config.engine.name]),
+    ):
+        for name in names:
+            if name not in table:
+                raise ConfigError(f"{key}: there is no {name}; use one of {', '.join(table)}")
+        if len(set(names)) < len(names):
+            raise ConfigError(f"{key}: a name is given twice; remove one")
