@@ -1,0 +1,184 @@
+"""Data sets: raw images and labels, their normalisation, and the file that the workflow keeps."""
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from zowarmup.data.arrays import (
+    KEYS,
+    PARTS,
+    Arrays,
+    DataError,
+    check_classes,
+    read_npz,
+    tidy,
+    write_npz,
+)
+from zowarmup.data.draws import generator
+from zowarmup.data.sources import DATA_DIR, find
+from zowarmup.settings import files
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images as they were recorded, and what brings them to zero mean and unit variance.
+
+    Attributes:
+        x_train, x_test: (N, C, H, W) uint8.
+        y_train, y_test: (N,) int64, classes 0..C-1; every class has a training image.
+        mean, std: (C,) float32, of x_train / scale over images and pixels.
+        scale: the value of a white pixel, 255 or (digits) 16.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    scale: float
+
+    @property
+    def classes(self) -> int:
+        """Number of classes C."""
+        return int(self.y_train.max()) + 1
+
+    def images(self, part: str) -> np.ndarray:
+        """Normalised images (N, C, H, W) float32 of "train" or "test": (x/scale - mean) / std."""
+        x = (self.x_train if is_train(part) else self.x_test).astype(np.float32)
+        x /= np.float32(self.scale)
+        x -= self.mean[:, None, None]
+        x /= self.std[:, None, None]
+        return x
+
+    def labels(self, part: str) -> np.ndarray:
+        """Labels (N,) int64 of "train" or "test"."""
+        return self.y_train if is_train(part) else self.y_test
+
+    @property
+    def arrays(self) -> Arrays:
+        """All that the images and labels are made of, by name; the contents of dataset.npz."""
+        scaling = {"mean": self.mean, "std": self.std, "scale": np.float32(self.scale)}
+        return {key: getattr(self, key) for key in KEYS} | {
+            name: np.asarray(value) for name, value in scaling.items()
+        }
+
+    @cached_property
+    def sha256(self) -> str:
+        """Fingerprint of the contents: equal data, under whatever name, has an equal one."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.arrays.items()):
+            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
+
+    @property
+    def summary(self) -> dict[str, object]:
+        """The contents of dataset.json."""
+        return {
+            "name": self.name,
+            "classes": self.classes,
+            "sha256": self.sha256,
+            "shapes": {key: getattr(self, key).shape for key in KEYS},
+            "train_images_per_class": np.bincount(self.y_train, minlength=self.classes).tolist(),
+        }
+
+
+def is_train(part: str) -> bool:
+    """Whether `part` is "train" rather than "test"; any other word is an error."""
+    if part not in PARTS:
+        raise ValueError(f'a data set has the parts "train" and "test", not "{part}"')
+    return part == "train"
+
+
+def load_source(
+    name: str,
+    data_dir: str | Path | None = None,
+    *,
+    images_train: int | None = None,
+    images_test: int | None = None,
+) -> Dataset:
+    """The data set `name`, from scikit-learn, a file NAME.npz or a download.
+
+    Args:
+        name: "digits", "cifar10" (cifar10.npz if it is there, else downloaded by torchvision), or
+            the NAME of a file NAME.npz with uint8 images and integer labels in x_train, y_train,
+            x_test, y_test; see `arrays.tidy`.
+        data_dir: folder of such files; if None, the environment variable ZOWARMUP_DATA_DIR.
+        images_train, images_test: use so many images only, chosen by a permutation that depends
+            on the data set's name alone: a smaller limit is a subset of a larger one.
+
+    Raises:
+        DataError: one sentence that names file, array and mend.
+    """
+    folder = data_dir or os.environ.get(DATA_DIR) or None
+    folder = None if folder is None else Path(folder).expanduser()
+    arrays, scale, where = find(name)(name, folder)
+    arrays = tidy(arrays, where)
+    for part, limit in (("train", images_train), ("test", images_test)):
+        arrays |= limited(arrays, part, limit, name, where)
+    check_classes(arrays["y_train"], arrays["y_test"], where)
+    mean, std = channel_statistics(arrays["x_train"], scale)
+    return Dataset(name=name, mean=mean, std=std, scale=scale, **arrays)
+
+
+def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str) -> Arrays:
+    """Images and labels of `part`, of which only `limit`, in their old order."""
+    x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+    if limit is None:
+        return {}
+    if not 1 <= limit <= len(y):
+        raise DataError(
+            f"{where}: images_{part} is {limit} but x_{part} has {len(y)} images; "
+            f"set it to 1 to {len(y)} or leave it out"
+        )
+    keep = np.sort(generator("image subset", name, part).permutation(len(y))[:limit])
+    return {f"x_{part}": x[keep], f"y_{part}": y[keep]}
+
+
+def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of x / scale per channel, (C,) float32 each.
+
+    From exact integer sums, so that they, and with them the fingerprint, are equal on every
+    machine; a float32 sum depends on the order in which it was taken. A channel without any
+    variation gets 1, to be left at 0 by the normalisation instead of NaN.
+    """
+    n = x.size // x.shape[1]
+    counts = np.zeros((x.shape[1], 256), np.int64)
+    for start in range(0, len(x), 4096):  # bincount makes 8 bytes of each pixel
+        for c, channel in enumerate(np.moveaxis(x[start : start + 4096], 1, 0)):
+            counts[c] += np.bincount(channel.ravel(), minlength=256)
+    sums = [sum(v * int(m) for v, m in enumerate(row)) for row in counts]
+    squares = [sum(v * v * int(m) for v, m in enumerate(row)) for row in counts]
+    mean = [s / n / scale for s in sums]
+    variance = [(n * q - s * s) / n**2 for s, q in zip(sums, squares, strict=True)]
+    std = [math.sqrt(v) / scale or 1.0 for v in variance]
+    return np.array(mean, np.float32), np.array(std, np.float32)
+
+
+def save(dataset: Dataset, path: str | Path) -> None:
+    """Write dataset.npz at `path` and its summary beside it (suffix .json).
+
+    Equal data sets give equal bytes.
+    """
+    write_npz(path, dataset.arrays | {"name": np.asarray(dataset.name)})
+    summary = json.dumps(dataset.summary, sort_keys=True, indent=1)
+    files.atomic_write_text(Path(path).with_suffix(".json"), summary + "\n")
+
+
+def load(path: str | Path) -> Dataset:
+    """Read what `save` wrote.
+
+    Raises:
+        DataError: no such file, damaged (every array has a checksum), or an array is missing.
+    """
+    found = read_npz(Path(path), (*KEYS, "mean", "std", "scale", "name"))
+    name, scale = str(found.pop("name")), float(found.pop("scale"))
+    return Dataset(name=name, scale=scale, **found)

@@ -1,0 +1,151 @@
+"""Which client holds which images, what it holds out, and which clients are high-resource.
+
+alpha: concentration of the Dirichlet over classes; K: clients; C: classes; q: a client's class mix.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from zowarmup.data.draws import generator
+
+INFINITE = "infinite"  # alpha of the IID split, in files that know no infinity
+
+
+def as_alpha(value: float | str) -> float:
+    """The number that a file's alpha stands for: "infinite" or a number > 0.
+
+    Raises:
+        ValueError: anything else.
+    """
+    alpha = math.inf if value == INFINITE else value
+    if isinstance(alpha, str | bool) or not alpha > 0:
+        raise ValueError(f'alpha is {value!r} but must be a number > 0, .inf or "{INFINITE}"')
+    return float(alpha)
+
+
+def dirichlet_split(
+    labels: np.ndarray, num_clients: int, alpha: float, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Equal-sized clients, each with its own class mix drawn from Dir(alpha).
+
+    alpha = inf is the IID split, alpha -> 0 nearly one class per client. Every image is dealt at
+    most once; up to num_clients - 1 are left over. A class that runs out is dropped from the mixes
+    of the clients still to be served, so the last clients hold what is left rather than what they
+    drew: at small alpha do not read the split as a fair Dirichlet sample, and do not make the
+    first clients the high-resource ones (see `tier_order`). It always ends, unlike splits that
+    draw sizes until each is large enough.
+
+    Args:
+        labels: (n,) class of each training image, in 0..C-1.
+        num_clients: K, 1 to n.
+        alpha: > 0; the mixes are over all C classes alike, however many images each has.
+        rng: the only source of randomness; the same state gives the same split.
+
+    Returns:
+        One sorted array of n // K indices per client, pairwise disjoint.
+
+    Reference: Hsu et al. 2019, arXiv:1909.06335.
+    """
+    if not 1 <= num_clients <= len(labels):
+        raise ValueError(f"{len(labels)} images cannot be dealt to {num_clients} clients")
+    size = len(labels) // num_clients
+    if math.isinf(as_alpha(alpha)):
+        dealt = rng.permutation(len(labels))[: size * num_clients].reshape(num_clients, size)
+        return list(np.sort(dealt, axis=1))
+    available = np.bincount(labels)
+    q = class_mixes(num_clients, len(available), alpha, rng)
+    return deal(labels, class_counts(q, available, size, rng), rng)
+
+
+def class_mixes(
+    num_clients: int, classes: int, alpha: float, rng: np.random.Generator
+) -> np.ndarray:
+    """One class mix q ~ Dir(alpha * 1) per client, (K, C).
+
+    Raises:
+        ValueError: alpha is so extreme that the draw leaves the range of float64.
+    """
+    q = rng.dirichlet(np.full(classes, alpha), size=num_clients)
+    if not np.allclose(q.sum(axis=1), 1):
+        raise ValueError(f"alpha = {alpha} is out of range; for the IID split use .inf")
+    return q
+
+
+def class_counts(
+    q: np.ndarray, available: np.ndarray, size: int, rng: np.random.Generator
+) -> np.ndarray:
+    """How many images of each class each client gets, (K, C); every row sums to `size`.
+
+    As if each client drew its images one by one from its mix, a draw of an exhausted class being
+    repeated: such a draw costs nothing, so it does not matter that all first draws are made
+    at once and the repetitions after them. Each repetition exhausts a class or is the client's
+    last, hence at most C of them.
+
+    Args:
+        q: (K, C) class mixes.
+        available: (C,) images of each class, at least K * size in all.
+        size: images per client.
+    """
+    counts = rng.multinomial(size, q)
+    left = available.copy()
+    for k, row in enumerate(counts):
+        np.minimum(row, left, out=row)
+        while missing := size - int(row.sum()):
+            still = np.flatnonzero(left > row)
+            # A mix without any mass on what is left says nothing: take what is left as it is.
+            mass = q[k, still] if q[k, still].sum() > 0 else (left - row)[still]
+            row[still] += rng.multinomial(missing, mass / mass.sum())
+            np.minimum(row, left, out=row)
+        left -= row
+    return counts
+
+
+def deal(labels: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Hand out `counts` (K, C) images: shuffle each class, give each client the next of them."""
+    shares: list[list[np.ndarray]] = [[] for _ in counts]
+    for c, column in enumerate(counts.T):
+        shuffled = rng.permutation(np.flatnonzero(labels == c))
+        pieces = np.split(shuffled, np.cumsum(column))  # one more than clients: what is left over
+        for share, piece in zip(shares, pieces[:-1], strict=True):
+            share.append(piece)
+    return [np.sort(np.concatenate(share)) for share in shares]
+
+
+def hold_out(
+    indices: np.ndarray, fraction: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A client's images to train on and the random `fraction` kept out of training, both sorted.
+
+    At least one image is trained on and then, if fraction > 0, at least one held out.
+
+    Raises:
+        ValueError: fraction is not in [0, 1).
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"the held-out fraction is {fraction} but must be at least 0 and below 1")
+    wanted = max(round(fraction * len(indices)), int(fraction > 0))
+    held = max(min(wanted, len(indices) - 1), 0)
+    shuffled = rng.permutation(indices)
+    return np.sort(shuffled[held:]), np.sort(shuffled[:held])
+
+
+def tier_order(num_clients: int, seed: int) -> list[int]:
+    """The clients in the order in which a split makes them high-resource.
+
+    A permutation, because the first clients of `dirichlet_split` are dealt the purest mixes. One
+    for all splits, so that the high-resource clients of 10/90 are among those of 30/70.
+    """
+    return generator("tiers", seed).permutation(num_clients).tolist()
+
+
+def high_clients(order: Sequence[int], fraction: float) -> list[int]:
+    """The high-resource clients of a split: the first round(fraction * K), at least 1 if > 0.
+
+    Raises:
+        ValueError: fraction is not in [0, 1].
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"the fraction of high-resource clients is {fraction}, not in 0 to 1")
+    return list(order[: max(round(fraction * len(order)), int(fraction > 0))])
