@@ -1,0 +1,123 @@
+"""A network read through one flat vector w.
+
+All parameters are one contiguous float32 vector in the order of `named_parameters`. The module
+itself holds no weights: it lives on the meta device, and each call lends it views of the w it is
+to use. So a network is a function of (w, x), many w can be tried without copying into the module,
+and any plain nn.Module can be used as it is.
+"""
+
+import copy
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from zowarmup.models.directions import words
+from zowarmup.settings import seeds
+
+
+class FlatModel:
+    """A network as a function of its flat parameters.
+
+    Attributes:
+        d: number of parameters.
+        names, shapes, sizes: of each parameter, in the order of `named_parameters`.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        """Take a network, best built on the meta device; its own weights are not used.
+
+        Raises:
+            ValueError: a parameter appears under two names, or the network has buffers. Neither
+                has a place in w.
+        """
+        named = list(network.named_parameters())
+        if len(named) != len(list(network.named_parameters(remove_duplicate=False))):
+            raise ValueError(f"{type(network).__name__} shares a parameter between two layers")
+        if any(True for _ in network.named_buffers()):
+            raise ValueError(
+                f"{type(network).__name__} has buffers, which no round averages: "
+                "use a norm layer without running statistics, such as GroupNorm"
+            )
+        self.names = [name for name, _ in named]
+        self.shapes = [tuple(p.shape) for _, p in named]
+        self.sizes = [math.prod(shape) for shape in self.shapes]
+        self.d = sum(self.sizes)
+        self.network = copy.deepcopy(network).to("meta").eval()
+        self._shell = copy.deepcopy(self.network)
+        self._slots = [_detach(self._shell, name) for name in self.names]
+
+    def views(self, w: Tensor) -> Iterator[Tensor]:
+        """w cut into tensors of the parameters' shapes, sharing its memory and its gradient."""
+        return (v.view(s) for v, s in zip(w.split(self.sizes), self.shapes, strict=True))
+
+    def named(self, w: Tensor) -> dict[str, Tensor]:
+        """The parameters by name, as views of w."""
+        return dict(zip(self.names, self.views(w), strict=True))
+
+    def logits(self, w: Tensor, x: Tensor) -> Tensor:
+        """The network's output for a batch, (n, ...) -> (n, classes)."""
+        for (slot, name), view in zip(self._slots, self.views(w), strict=True):
+            slot[name] = view
+        return self._shell(x)
+
+    def module(self, w: Tensor) -> nn.Module:
+        """A plain module of its own that holds the weights w."""
+        network = copy.deepcopy(self.network).to_empty(device=w.device)
+        network.load_state_dict(self.named(w))
+        return network
+
+    def flatten(self, named: dict[str, Tensor]) -> Tensor:
+        """The inverse of `named`.
+
+        Raises:
+            ValueError: a parameter is missing, unknown or of another shape; the first is named.
+        """
+        for name, shape in zip(self.names, self.shapes, strict=True):
+            if name not in named:
+                raise ValueError(f"the checkpoint has no parameter {name}")
+            if tuple(named[name].shape) != shape:
+                raise ValueError(
+                    f"parameter {name} is {tuple(named[name].shape)} in the checkpoint, "
+                    f"{shape} in the network"
+                )
+        if extra := sorted(set(named) - set(self.names)):
+            raise ValueError(f"the checkpoint has parameter {extra[0]}, the network has not")
+        return torch.cat([named[name].flatten() for name in self.names])
+
+    def initial(self, seed: int) -> Tensor:
+        """PyTorch's default initialisation, drawn from the names of `seed` and the parameter.
+
+        Layers with a `weight` of two or more dimensions draw weight and bias from
+        U(-1/sqrt(fan_in), 1/sqrt(fan_in)); norm layers start at weight 1, bias 0.
+
+        Returns:
+            (d,) float32 on the CPU.
+        """
+        return torch.cat([_initial(self.network, name, seed) for name in self.names])
+
+
+def _detach(module: nn.Module, name: str) -> tuple[dict[str, object], str]:
+    """Take a parameter out of its layer; returns the dictionary that a tensor can be put into."""
+    path, _, last = name.rpartition(".")
+    layer = module.get_submodule(path)
+    del layer._parameters[last]
+    return layer.__dict__, last
+
+
+def _initial(network: nn.Module, name: str, seed: int) -> Tensor:
+    path, _, last = name.rpartition(".")
+    layer = network.get_submodule(path)
+    size = layer.get_parameter(last).numel()
+    fan = getattr(layer, "weight", None)
+    if fan is None or fan.dim() < 2:
+        return torch.full((size,), 1.0 if last == "weight" else 0.0)
+    bound = 1 / math.sqrt(math.prod(fan.shape[1:]))
+    return _uniform(seeds.key("initialisation", seed, name), size) * bound
+
+
+def _uniform(key: int, size: int) -> Tensor:
+    """(size,) float32 uniform in (-1, 1): the upper 24 bits of the key's words."""
+    bits = words(torch.tensor([seeds.signed(key)]), 0, size)[0] >> 40
+    return (bits.float() + 0.5) / 2**23
