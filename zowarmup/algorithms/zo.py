@@ -1,0 +1,143 @@
+"""The zeroth-order round: seeds go down, S scalars come up, everybody makes the same step.
+
+    z = tau * u        direction; u from (seed, round, client, s), see models.directions
+    c = [L(w + eps z) - L(w - eps z)] / (2 eps)     the scalar, float32 on the wire
+    a = p_i c / S      its weight in the step
+    w <- w - lr * sum_j a_j z_j                     j = (i, s) in sorted order
+
+The mean of c z over directions is tau^2 times the gradient, up to O(eps^2), so tau and lr are
+confounded: scaling "unbiased" divides by tau^2, scaling "paper" (the default) does not.
+
+Reference: Spall 1992 (SPSA), doi:10.1109/9.119632; arXiv 2509.03503.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import Cohort, Engine, Report
+from zowarmup.models.directions import Directions, draw
+from zowarmup.settings.seeds import Seeds
+
+
+@dataclass(frozen=True)
+class ZO:
+    """A phase of zeroth-order steps, one per round over each client's full data.
+
+    Attributes:
+        lr: learning rate of the step.
+        S: directions per client.
+        eps: radius of the finite difference in units of z.
+        tau: scale of a direction.
+        distribution: "rademacher" or "gaussian".
+        scaling: "paper" (E[step] = tau^2 g) or "unbiased" (E[step] = g).
+        estimator: "two_point", or "directional", its limit for eps -> 0 by one backward pass: a
+            simulator's shortcut that no low-resource client could run.
+        shared_directions: all clients use the same S directions.
+    """
+
+    lr: float
+    S: int
+    eps: float
+    tau: float
+    distribution: str
+    scaling: str
+    estimator: str
+    shared_directions: bool
+
+    def round(
+        self, w: Tensor, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[Tensor, Report]:
+        """One step of everybody. The record alone fixes it: absent clients stay in sync by it."""
+        directions = self.directions(t, cohort.clients, engine.d, seeds, w.device)
+        scalars = self.scalars(w, cohort, engine, directions)
+        record = make_record(t, cohort, scalars, self.lr)
+        new = self._step(w, record, directions)
+        return new, self.report(cohort, record)
+
+    def apply(self, w: Tensor, record: dict[str, Any], seeds: Seeds) -> Tensor:
+        """The step of a recorded round, from the record and the seeds alone."""
+        directions = self.directions(record["round"], record["clients"], len(w), seeds, w.device)
+        return self._step(w, record, directions)
+
+    def directions(
+        self, t: int, clients: Sequence[int], d: int, seeds: Seeds, device: torch.device
+    ) -> Directions:
+        """The round's unit directions, P = A x S of them."""
+        return draw(
+            seeds.directions,
+            t,
+            clients,
+            self.S,
+            d,
+            distribution=self.distribution,
+            shared=self.shared_directions,
+            device=device,
+        )
+
+    def scalars(self, w: Tensor, cohort: Cohort, engine: Engine, directions: Directions) -> Tensor:
+        """What the clients send, (A, S) float32."""
+        if self.estimator == "directional":
+            return (self.tau * engine.slopes(w, cohort.clients, directions)).float()
+        losses = engine.probe(w, cohort.clients, directions, radius=self.eps * self.tau)
+        return ((losses[..., 0] - losses[..., 1]) / (2 * self.eps)).float()
+
+    def _step(self, w: Tensor, record: dict[str, Any], directions: Directions) -> Tensor:
+        scale = self.tau if self.scaling == "paper" else 1 / self.tau
+        return step(w, coefficients(record, self.S), directions, scale=scale, lr=record["lr"])
+
+    def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
+        """What a recorded round cost."""
+        A, images = len(cohort.clients), sum(cohort.sizes)
+        up = 4 * self.S * A
+        two_point = self.estimator == "two_point"
+        return Report(
+            bytes_up=up,
+            bytes_down=up * A,  # every client of the cohort receives everybody's scalars
+            forward=images * (2 * self.S if two_point else 1),
+            backward=0 if two_point else images,
+            record=record,
+        )
+
+
+def make_record(t: int, cohort: Cohort, scalars: Tensor, lr: float) -> dict[str, Any]:
+    """The round as everybody receives it; clients with a non-finite scalar are dropped from it.
+
+    The weights of the rest are renormalised. Without any finite client the step is zero.
+    """
+    finite = scalars.isfinite().all(dim=1).tolist()
+    total = sum(n for n, ok in zip(cohort.sizes, finite, strict=True) if ok)
+    return {
+        "round": t,
+        "clients": list(cohort.clients),
+        "weights": [n / total if ok else 0.0 for n, ok in zip(cohort.sizes, finite, strict=True)],
+        "scalars": torch.where(scalars.isfinite(), scalars, 0.0).tolist(),
+        "lr": lr,
+        "dropped": [i for i, ok in zip(cohort.clients, finite, strict=True) if not ok],
+    }
+
+
+def coefficients(record: dict[str, Any], S: int) -> list[float]:
+    """a_j = p_i c_is / S for j = (i, s) in sorted order."""
+    rows = zip(record["weights"], record["scalars"], strict=True)
+    return [p * c / S for p, cs in rows for c in cs]
+
+
+def step(
+    w: Tensor, a: Sequence[float], directions: Directions, *, scale: float, lr: float
+) -> Tensor:
+    """w - lr * sum_j a_j scale u_j, the one place where scalars become weights.
+
+    The sum runs in order j = 0, 1, ..., in float32, then one subtraction. The coefficient is
+    rounded to float32 before it meets u = -1 or +1, so a fused multiply-add changes nothing and
+    Rademacher steps are equal bit for bit on every device and for any chunking.
+    """
+    total = torch.zeros_like(w)
+    for start, stop, rows in directions.blocks():
+        part = total[start:stop]
+        for a_j, u_j in zip(a, rows, strict=True):
+            part.add_(u_j, alpha=a_j * scale)
+    return w - lr * total
