@@ -81,9 +81,17 @@ def build(
 
     Partition, held-out parts and tiers have draws of their own: changing alpha leaves the tiers,
     and changing the held-out fraction leaves who holds what.
+
+    Raises:
+        FederationError: too few images for a client to train on one and to hold one out.
     """
     alpha = partition.as_alpha(alpha)
     labels = dataset.y_train
+    if len(labels) < clients * (2 if holdout else 1):
+        raise FederationError(
+            f"{clients} clients share only {len(labels)} training images of {dataset.name}, and "
+            "each needs one to train on and one to hold out; use fewer clients"
+        )
     held = partition.dirichlet_split(labels, clients, alpha, generator("partition", seed))
     parts = [
         partition.hold_out(indices, holdout, generator("hold out", seed, client))

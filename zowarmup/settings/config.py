@@ -1,17 +1,18 @@
 """The config file: its schema, and reading it with errors that can be acted on."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator
 
 from zowarmup.settings.phases import Count, Positive, Settings
 from zowarmup.settings.yaml_file import ConfigError, merge, read_yaml
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Split = Annotated[str, Field(pattern=r"^\d+/\d+$")]
+Seed = Annotated[int, Field(ge=0)]
 Value = bool | int | float | str | dict[str, str]
 
 
@@ -46,7 +47,7 @@ class Engine(Settings):
 class Selection(Settings):
     """The one rule by which learning rates are chosen, and its budget."""
 
-    seeds: Annotated[list[int], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     rounds: Count
     grid: dict[str, Annotated[list[Positive], Field(min_length=1)]]  # per algorithm
 
@@ -72,7 +73,7 @@ class Study(Settings):
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
     variants: dict[Name, Variant] = {}
     set: dict[str, Value] = {}
-    seeds: Count | list[int] | None = None  # the config's by default
+    seeds: Count | list[Seed] | None = None  # the config's by default
 
 
 class Config(Settings):
@@ -85,14 +86,14 @@ class Config(Settings):
     split: Split  # percent of high / low-resource clients
     model: str
     engine: Engine
-    seeds: Count | list[int]
-    pin: dict[Literal["federation", "initialisation", "directions"], int] = {}
+    seeds: Count | list[Seed]
+    pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}
     evaluate_every: Count
     snapshot_every: Count
     algorithms: dict[str, dict[str, Value]] = {}
     selection: Selection
     methods: dict[Name, Method]
-    studies: dict[Name, Study]
+    studies: Annotated[dict[Name, Study], Field(min_length=1)]
     tables: list[str]
     figures: list[str]
     claims: str = "config/claims.yaml"
@@ -124,39 +125,71 @@ def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None
     for file in files:
         raw = merge(raw, read_yaml(Path(file)))
     raw = merge(raw, overrides or {})
-    return check(Config, raw, " + ".join(map(str, files)))
+    where = " + ".join([*map(str, files), *["--config"] * bool(overrides)])
+    config: Config = check(Config, raw, lambda key: f"{where}: {key}")
+    return config
 
 
-def check(schema: type[Settings], raw: Any, where: str, path: str = "") -> Any:
+def check(schema: type[Settings], raw: Any, name: Callable[[str], str]) -> Any:
     """The settings object for `raw`.
 
+    Args:
+        name: how the user finds a key, e.g. with the name of the file before it.
+
     Raises:
-        ConfigError: names `where` and the key below `path`.
+        ConfigError: the key, the fault and the mend.
     """
     try:
         return schema.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(_sentence(schema, error, where, path)) from None
+        raise ConfigError(_sentence(schema, raw, error.errors(), name)) from None
 
 
-def _sentence(schema: type[Settings], error: ValidationError, where: str, path: str) -> str:
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    key = ".".join([path] * bool(path) + [str(part) for part in first["loc"]])
+def _sentence(
+    schema: type[Settings], raw: Any, errors: Sequence[Any], name: Callable[[str], str]
+) -> str:
+    """The error that says most: an unknown key, else the one that lies deepest."""
+    first = min(errors, key=lambda e: (e["type"] != "extra_forbidden", -len(_keys(raw, e))))
+    key = name(".".join(_keys(raw, first)))
     if first["type"] == "extra_forbidden":
-        return f"{where}: {key}: unknown key{_guess(schema, first['loc'])}"
+        return f"{key}: unknown key{_guess(schema, first['loc'])}"
     if first["type"] == "missing":
-        return f"{where}: {key}: this key is required; add it"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {key}: {message[0].lower() + message[1:]}, not {first['input']!r}"
+        return f"{key}: this key is required; add it"
+    # A value that may be of several types fails once for each of them.
+    same = [_message(e) for e in errors if _keys(raw, e) == _keys(raw, first)]
+    expected = " or ".join([same[0], *(m.removeprefix("input should be ") for m in same[1:])])
+    return f"{key}: {expected}, not {first['input']!r}"
 
 
-def _guess(schema: type[Settings], loc: tuple[int | str, ...]) -> str:
-    known = _fields(schema)
+def _keys(raw: Any, error: Any) -> list[str]:
+    """The keys of the file that lead to an error; pydantic adds the types that it has tried."""
+    keys = []
+    for part in error["loc"]:
+        known = isinstance(raw, Mapping) and part in raw
+        if known or (isinstance(raw, list) and isinstance(part, int)):
+            raw = raw[part]
+            keys.append(str(part))
+    return keys + [str(error["loc"][-1])] * (error["type"] == "missing")
+
+
+def _message(error: Any) -> str:
+    text = error["msg"].removeprefix("Value error, ")
+    for superfluous in (" after validation", " or instance of"):
+        text = text.partition(superfluous)[0]
+    return str(text[0].lower() + text[1:])
+
+
+def _guess(schema: type[Settings], loc: Sequence[int | str]) -> str:
+    known = _fields(schema, loc[:-1])
     near = difflib.get_close_matches(str(loc[-1]), known, n=1)
     return (
         f"; did you mean {near[0]}?" if near else f"; remove it, or use one of {', '.join(known)}"
     )
 
 
-def _fields(schema: type[Settings]) -> list[str]:
+def _fields(schema: Any, loc: Sequence[int | str]) -> list[str]:
+    """The keys of the settings that lie at `loc`, through mappings and lists of such."""
+    for part in loc:
+        inside = isinstance(schema, type) and issubclass(schema, Settings)
+        schema = schema.model_fields[part].annotation if inside else get_args(schema)[-1]
     return sorted(schema.model_fields)

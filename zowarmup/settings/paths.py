@@ -9,11 +9,11 @@ Inputs = dict[str, Any]
 
 
 class Paths:
-    """Files of one plan, relative to the project."""
+    """Files of one plan, below a folder for the results of all configs."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, results: str = "results") -> None:
         self.plan = plan
-        self.root = f"results/{plan.name}"
+        self.root = f"{results}/{plan.name}"
 
     def dataset(self, dataset: str) -> str:
         """The images."""
@@ -35,12 +35,12 @@ class Paths:
         """The choice of a learning rate."""
         return f"{self.root}/selections/{selection}/selection.json"
 
-    def warmup_inputs(self, warmup: str, seed: str) -> Inputs:
+    def warmup_inputs(self, warmup: str, seed: int | str) -> Inputs:
         """What a warm-up reads."""
         spec = self.plan.warmups[warmup]
         return self._world(spec, seed) | self._selections([spec["phase"]])
 
-    def run_inputs(self, run: str, seed: str) -> Inputs:
+    def run_inputs(self, run: str, seed: int | str) -> Inputs:
         """What a run reads: its world, the learning rates chosen for it, where it starts."""
         spec = self.plan.runs[run]
         start = {}
@@ -124,7 +124,7 @@ class Paths:
         warmup = [self.warmup(spec["warmup"], seed)] if spec["warmup"] else []
         return warmup + [self.run(run, seed)] * (len(spec["phases"]) > len(warmup))
 
-    def _world(self, spec: Inputs, seed: str) -> Inputs:
+    def _world(self, spec: Inputs, seed: int | str) -> Inputs:
         return {"data": self.dataset(spec["dataset"]), "federation": self._dealt(spec, seed)}
 
     def _dealt(self, spec: Inputs, seed: int | str) -> str:

@@ -11,15 +11,15 @@ it changes, and nothing else.
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zowarmup.settings.config import Config, Study, distinct_seeds, load
+from zowarmup.settings.config import Config, load
 from zowarmup.settings.phases import TRAJECTORIES
-from zowarmup.settings.registry import ENGINES, FIGURES, TABLES
 from zowarmup.settings.resolve import Overrides, check_keys, resolve
+from zowarmup.settings.studies import cells, check_references, seed_list
 from zowarmup.settings.yaml_file import ConfigError
 
 Spec = dict[str, Any]
@@ -76,10 +76,10 @@ class _Planner:
         self.names: dict[tuple[str, str], str] = {}
 
     def plan(self) -> Plan:
-        _check_references(self.config)
+        check_references(self.config)
         for name, study in self.config.studies.items():
-            seeds = _seeds(study.seeds or self.config.seeds, f"studies.{name}.seeds")
-            for method, variant, overrides in _cells(name, study):
+            seeds = seed_list(study.seeds or self.config.seeds, f"studies.{name}.seeds")
+            for method, variant, overrides in cells(name, study):
                 self._add_cell(name, method, variant, overrides, seeds)
         return self.made
 
@@ -92,7 +92,9 @@ class _Planner:
         run = self._run(method, variant, overrides)
         split = str(overrides.get("split", self.config.split))
         label = self.config.methods[method].label
-        self.made.cells.append(Cell(study, method, label, variant, split, run, seeds))
+        cell = Cell(study, method, label, variant, split, run, seeds)
+        if cell not in self.made.cells:  # a grid may vary what a method does not have
+            self.made.cells.append(cell)
 
     def _run(self, method: str, variant: str, overrides: Overrides) -> str:
         spec = resolve(self.config, method, overrides)
@@ -112,7 +114,7 @@ class _Planner:
 
     def _warmup(self, method: str, overrides: Overrides, spec: Spec, phase: Spec) -> str:
         def of(o: Overrides) -> Spec:
-            return _start(resolve(self.config, method, o), 0)
+            return _start(resolve(self.config, method, o), 0, but=("rounds",))
 
         base = f"{phase['algorithm']}-{phase['clients']}"
         name = self._name("warmup", base, of(overrides), of, overrides)
@@ -170,7 +172,7 @@ class _Planner:
             "warmup": warmup,
             "grid": sorted(rule.grid[algorithm]),
             "rounds": rule.rounds,
-            "seeds": _seeds(rule.seeds, "selection.seeds"),
+            "seeds": seed_list(rule.seeds, "selection.seeds"),
         }
 
     def _name(self, kind: str, base: str, spec: Spec, of: Any, overrides: Overrides) -> str:
@@ -191,9 +193,9 @@ class _Planner:
         return self.names[kind, identity]
 
 
-def _start(spec: Spec, k: int) -> Spec:
-    """What decides the model at the start of phase k and the phase itself, but not its lr."""
-    phase = {key: v for key, v in spec["phases"][k].items() if key not in ("lr", "rounds")}
+def _start(spec: Spec, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Spec:
+    """What decides the model at the start of phase k, and the phase itself `but` some settings."""
+    phase = {key: v for key, v in spec["phases"][k].items() if key not in but}
     phases = [*spec["phases"][:k], phase]
     tiers = any(p["clients"] != "all" for p in phases)
     return spec | {"phases": phases, "split": spec["split"] if tiers else None}
@@ -205,43 +207,9 @@ def _other(config: Config, name: str, method: str) -> str:
     return name
 
 
-def _cells(name: str, study: Study) -> Iterator[tuple[str, str, Overrides]]:
-    if not study.methods and not study.variants:
-        raise ConfigError(f"studies.{name}: name at least one of methods or variants")
-    points = [
-        dict(zip(study.grid, values, strict=True))
-        for values in itertools.product(*study.grid.values())
-    ]
-    for method, point in itertools.product(study.methods, points):
-        yield method, "", {**study.set, **point}
-    for (variant, cell), point in itertools.product(study.variants.items(), points):
-        yield cell.method, variant, {**study.set, **point, **cell.set}
-
-
-def _seeds(seeds: int | list[int], where: str) -> tuple[int, ...]:
-    try:
-        seeds = distinct_seeds(seeds)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from None
-    return tuple(range(seeds) if isinstance(seeds, int) else seeds)
-
-
 def _slug(key: str, value: Any) -> str:
     if key in ("split", "model", "federation"):
         return str(value).replace("/", "-")
     if isinstance(value, str):
         return value
     return f"{key.rpartition('.')[2]}{value}"
-
-
-def _check_references(config: Config) -> None:
-    for key, table, names in (
-        ("tables", TABLES, config.tables),
-        ("figures", FIGURES, config.figures),
-        ("engine.name", ENGINES, [config.engine.name]),
-    ):
-        for name in names:
-            if name not in table:
-                raise ConfigError(f"{key}: there is no {name}; use one of {', '.join(table)}")
-        if len(set(names)) < len(names):
-            raise ConfigError(f"{key}: a name is given twice; remove one")

@@ -5,7 +5,7 @@ importing torch, and a new entry changes no other entry's code digest.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 ALGORITHMS = {
@@ -24,6 +24,11 @@ NETWORKS = {
 ENGINES = {
     "plain": "zowarmup.simulation.engines.plain:Plain",
     "batched": "zowarmup.simulation.engines.batched:Batched",
+}
+
+# What can stand under engine.options; an engine without a line here has none.
+ENGINE_OPTIONS = {
+    "batched": ("block",),
 }
 
 TABLES = {
@@ -55,6 +60,15 @@ NEED_FEDERATION = ("federation",)
 def module_of(table: Mapping[str, str], name: str) -> str:
     """The module that an entry names, without importing it."""
     return table[name].partition(":")[0]
+
+
+def modules_of(spec: Mapping[str, Any], phases: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The modules that training a spec executes beyond those of every training: for its digest."""
+    return [
+        *(module_of(ALGORITHMS, phase["algorithm"]) for phase in phases),
+        module_of(NETWORKS, spec["model"]),
+        module_of(ENGINES, spec["engine"]["name"]),
+    ]
 
 
 def load(table: Mapping[str, str], name: str) -> Any:

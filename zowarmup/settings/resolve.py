@@ -1,6 +1,7 @@
 """One cell of a study as a complete description of its run, checked for what cannot work."""
 
 import difflib
+import re
 from typing import Any
 
 from zowarmup.settings.config import Config, check
@@ -55,12 +56,21 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
         ConfigError: names the key, and the one that was perhaps meant.
     """
     known = ["split", "pivot", "model", "federation", *PINNED]
-    known += [f"{name}.{key}" for name, phase in PHASES.items() for key in phase.model_fields]
-    for key in overrides:
+    known += [
+        f"{name}.{key}"
+        for name, phase in PHASES.items()
+        for key in phase.model_fields
+        if key != "algorithm"
+    ]
+    for key, value in overrides.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             mend = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
             raise ConfigError(f"{where}: {key}: nothing has this setting; {mend}")
+        if key in ("split", "model", "federation") and not isinstance(value, str):
+            raise ConfigError(f"{where}: {key}: {value} is no name; use one that the config knows")
+        if key in PINNED and (type(value) is not int or value < 0):
+            raise ConfigError(f"{where}: {key}: {value} is no seed; use an integer from 0 on")
 
 
 def high_clients(split: str, clients: int) -> int:
@@ -69,6 +79,8 @@ def high_clients(split: str, clients: int) -> int:
     Raises:
         ConfigError: the shares do not add up to 100, or none of the clients is high-resource.
     """
+    if not re.fullmatch(r"\d+/\d+", split):
+        raise ConfigError(f"split: {split}: give two percentages, high/low, such as 10/90")
     high, low = map(int, split.split("/"))
     if high + low != 100:
         raise ConfigError(f"split: {split}: the two shares must add up to 100")
@@ -86,11 +98,21 @@ def _phase(
 ) -> dict[str, Any]:
     where = f"methods.{method}.phases.{i}"
     algorithm = raw.get("algorithm")
-    if algorithm not in PHASES:
+    if algorithm not in list(PHASES):  # a list, because anything may stand there
         raise ConfigError(f"{where}.algorithm: there is no {algorithm}; use {', '.join(PHASES)}")
     own = {k.partition(".")[2]: v for k, v in o.items() if k.startswith(f"{algorithm}.")}
-    settings = {**config.algorithms.get(algorithm, {}), **raw, **own}
-    return dict(check(PHASES[algorithm], settings, where).model_dump())
+    common = config.algorithms.get(algorithm, {})
+
+    def name(key: str) -> str:
+        """Where the value stands: a study's goes before the phase's before the algorithm's."""
+        first = key.partition(".")[0]
+        if first in own:
+            return f"studies: {algorithm}.{key}"
+        if first in common and first not in raw:
+            return f"algorithms.{algorithm}.{key}"
+        return f"{where}.{key}"
+
+    return dict(check(PHASES[algorithm], {**common, **raw, **own}, name).model_dump())
 
 
 def _move_pivot(phases: list[dict[str, Any]], pivot: Any, method: str) -> None:
@@ -125,8 +147,8 @@ def _check(config: Config, method: str, spec: dict[str, Any]) -> None:
     dataset = config.datasets[spec["dataset"]]
     if spec["model"] not in NETWORKS:
         raise ConfigError(f"model: there is no {spec['model']}; use one of {', '.join(NETWORKS)}")
-    images = dataset.images_train or KNOWN_SIZES.get(dataset.source, federation.clients)
-    if images < 2 * federation.clients:
+    images = dataset.images_train or KNOWN_SIZES.get(dataset.source)
+    if images is not None and images < 2 * federation.clients:
         raise ConfigError(
             f"federations.{spec['federation']}.clients: {federation.clients} clients share only "
             f"{images} images, and each needs two; use fewer clients"

@@ -18,7 +18,7 @@ class _Loader(yaml.SafeLoader):
     """SafeLoader that refuses duplicate keys and reads 1e-4 as a number, as YAML 1.2 does."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
+        seen = []  # no set: a key may be unhashable, which the parent reports
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
                 raise ConfigError(
                     f"line {line}: {key}: this name is given twice; rename one of them"
                 )
-            seen.add(key)
+            seen.append(key)
         return super().construct_mapping(node, deep)
 
 
@@ -59,7 +59,9 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: no such file; give the path of a config") from None
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from None
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error}); give the path of a config") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{file}: a config is a mapping of keys to values")

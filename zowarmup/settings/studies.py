@@ -1,0 +1,88 @@
+"""What the studies of a config ask for, cell by cell."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from zowarmup.settings.config import Config, Study, distinct_seeds
+from zowarmup.settings.phases import PHASES
+from zowarmup.settings.registry import ENGINE_OPTIONS, ENGINES, FIGURES, SHOWS, TABLES
+from zowarmup.settings.resolve import Overrides
+from zowarmup.settings.yaml_file import ConfigError
+
+# `snakemake <study>` makes a study, so a study cannot be named like one of the rules.
+RULES = (
+    "all", "dataset", "federation", "warmup", "select", "train", "collect", "table", "figure",
+    "claims",
+)  # fmt: skip
+
+
+def cells(name: str, study: Study) -> Iterator[tuple[str, str, Overrides]]:
+    """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
+
+    Raises:
+        ConfigError: the study names neither methods nor variants, or something twice.
+    """
+    if not study.methods and not study.variants:
+        raise ConfigError(f"studies.{name}: name at least one of methods or variants")
+    lists: dict[str, list[Any]] = {"methods": list(study.methods), **study.grid}
+    for key, values in lists.items():
+        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            raise ConfigError(f"studies.{name}: {key}: {twice[0]} is given twice; remove one")
+    points = [
+        dict(zip(study.grid, values, strict=True))
+        for values in itertools.product(*study.grid.values())
+    ]
+    for method, point in itertools.product(study.methods, points):
+        yield method, "", {**study.set, **point}
+    for (variant, cell), point in itertools.product(study.variants.items(), points):
+        yield cell.method, variant, {**study.set, **point, **cell.set}
+
+
+def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
+    """The seeds that a number (0..n-1) or a list stands for.
+
+    Raises:
+        ConfigError: a list names a seed twice, or none.
+    """
+    try:
+        seeds = distinct_seeds(seeds)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return tuple(range(seeds) if isinstance(seeds, int) else seeds)
+
+
+def check_references(config: Config) -> None:
+    """Everything that the config names exists, and nothing is asked for twice.
+
+    Raises:
+        ConfigError: names the key and what there is.
+    """
+    _check_names(config)
+    for key, names in (("tables", config.tables), ("figures", config.figures)):
+        for name in names:
+            if not any(study in config.studies for study in SHOWS[name]):
+                raise ConfigError(
+                    f"{key}: {name} shows the study {' or '.join(SHOWS[name])}, "
+                    "which is not in studies; remove one or add the other"
+                )
+    for name in RULES:
+        if name in config.studies:
+            raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
+
+
+def _check_names(config: Config) -> None:
+    for key, table, names in (
+        ("tables", TABLES, config.tables),
+        ("figures", FIGURES, config.figures),
+        ("engine.name", ENGINES, [config.engine.name]),
+        ("engine.options", ENGINE_OPTIONS.get(config.engine.name, ()), config.engine.options),
+        ("algorithms", PHASES, config.algorithms),
+        ("selection.grid", PHASES, config.selection.grid),
+    ):
+        for name in names:
+            if name not in table:
+                known = f"use one of {', '.join(table)}" if table else "remove it"
+                raise ConfigError(f"{key}: there is no {name}; {known}")
+        if len(set(names)) < len(names):
+            raise ConfigError(f"{key}: a name is given twice; remove one")

@@ -1,0 +1,39 @@
+"""What clients that skipped rounds download before they take part again."""
+
+from collections.abc import Iterable
+
+
+class Absences:
+    """Counts the bytes of catching up by replay.
+
+    A client that comes back downloads the records of the rounds it missed and replays them, or the
+    whole model where that is less work.
+
+    Args:
+        clients: everybody who must stay in sync; all are at the start of the phase.
+        model_bytes: size of the model, 4 d.
+        limit: a client that missed more directions than this is sent the model.
+    """
+
+    def __init__(self, clients: Iterable[int], model_bytes: int, limit: int) -> None:
+        self.model_bytes, self.limit = model_bytes, limit
+        self.sent = [0]  # bytes of all records up to each round of the phase
+        self.synced = dict.fromkeys(clients, 0)  # the last round that each client has
+
+    def round(self, present: Iterable[int], record_bytes: int) -> int:
+        """Bytes that the present clients had to catch up with before this round."""
+        present = list(present)
+        late = sum(self._missed(client) for client in present)
+        self.sent.append(self.sent[-1] + record_bytes)
+        self.synced.update(dict.fromkeys(present, len(self.sent) - 1))
+        return late
+
+    def finish(self) -> int:
+        """Bytes that bring everybody to the last round."""
+        late = sum(self._missed(client) for client in self.synced)
+        self.synced = dict.fromkeys(self.synced, len(self.sent) - 1)
+        return late
+
+    def _missed(self, client: int) -> int:
+        size = self.sent[-1] - self.sent[self.synced[client]]
+        return self.model_bytes if size // 4 > self.limit else size

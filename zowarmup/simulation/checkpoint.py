@@ -1,0 +1,79 @@
+"""Checkpoints: named tensors that any tool can open, equal states being equal bytes."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from zowarmup.models.flat import FlatModel
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import atomic_write_bytes
+
+FORMAT = "zowarmup-checkpoint-1"
+
+
+class CheckpointError(UserError):
+    """A checkpoint that cannot be used; the message names the file and the mend."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model at one round.
+
+    Attributes:
+        named: parameters by name, in the order of the flat vector.
+        about: model, image shape, classes and round.
+    """
+
+    named: dict[str, Tensor]
+    about: dict[str, Any]
+
+
+def save(path: Path | str, model: FlatModel, w: Tensor, about: dict[str, Any]) -> None:
+    """Write w as named tensors, all or nothing; one sorted metadata key keeps bytes equal."""
+    named = {name: view.cpu().contiguous() for name, view in model.named(w.detach()).items()}
+    facts = {"format": FORMAT, "names": model.names, **about}
+    metadata = {"zowarmup": json.dumps(facts, sort_keys=True, separators=(",", ":"))}
+    atomic_write_bytes(path, serialize(named, metadata))
+
+
+def load(path: Path | str) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        CheckpointError: missing, truncated, or not one of ours.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get("zowarmup", "{}"))
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(
+                    f"{path}: not a checkpoint of this project; give another file"
+                )
+            named = {name: file.get_tensor(name) for name in metadata.pop("names")}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint; make it with the workflow") from None
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error}); delete it and let it be made again"
+        ) from None
+    metadata.pop("format")
+    return Checkpoint(named, metadata)
+
+
+def weights(path: Path | str, model: FlatModel) -> Tensor:
+    """The flat vector of a checkpoint for this network, (d,) float32.
+
+    Raises:
+        CheckpointError: unreadable, or of another network.
+    """
+    try:
+        return model.flatten(load(path).named)
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}; it belongs to another model") from None

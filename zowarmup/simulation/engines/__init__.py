@@ -1,0 +1,1 @@
+"""How the simulated clients' work is computed. Every engine gives the same numbers."""

@@ -1,0 +1,52 @@
+"""What is measured of a model: on the test set, on each tier's data, on the held-out images."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from zowarmup.models.flat import FlatModel
+from zowarmup.simulation.world import Images, World
+
+BATCH = 256  # images per forward pass of an evaluation, fixed because it is part of the bits
+
+Row = dict[str, float]
+
+
+@torch.inference_mode()
+def evaluate(world: World, w: Tensor) -> Row:
+    """One row of measurements; losses are means over images, accuracies shares in 0..1.
+
+    Losses of a tier that the run does not know, and the recall of a class that the test set
+    lacks, are NaN.
+    """
+    losses, right = outcomes(world.model, w, world.test)
+    row = {"test_accuracy": right.double().mean().item(), "test_loss": losses.mean().item()}
+    per_client = outcomes(world.model, w, world.train)[0].split(world.sizes)
+    for column, tier in (("", "all"), ("_high", "high"), ("_low", "low")):
+        row["train_loss" + column] = _mean([per_client[i] for i in world.tiers.get(tier, ())])
+    row["heldout_loss"] = heldout_loss(world, w)
+    for c in range(world.classes):
+        row[f"recall_{c}"] = _mean([right[world.test[1] == c].double()])
+    return row
+
+
+@torch.inference_mode()
+def heldout_loss(world: World, w: Tensor) -> float:
+    """Mean loss over the held-out images of all clients: what learning rates are chosen by."""
+    return outcomes(world.model, w, world.heldout)[0].mean().item()
+
+
+@torch.inference_mode()
+def outcomes(model: FlatModel, w: Tensor, images: Images) -> tuple[Tensor, Tensor]:
+    """(n,) float64 losses and (n,) whether the class was right."""
+    losses, right = [], []
+    for x, y in zip(*(part.split(BATCH) for part in images), strict=True):
+        logits = model.logits(w, x)
+        losses.append(cross_entropy(logits, y, reduction="none").double())
+        right.append(logits.argmax(dim=1) == y)
+    return torch.cat(losses), torch.cat(right)
+
+
+def _mean(parts: list[Tensor]) -> float:
+    values = torch.cat(parts) if parts else torch.empty(0)
+    return values.mean().item() if len(values) else float("nan")

@@ -1,0 +1,140 @@
+"""The journal of a zeroth-order phase: one record per round, enough to rebuild every model.
+
+The model at the pivot and the records 1..n give the model after round n, bit for bit, by the same
+function that training uses. So resuming after a kill, catching up after an absence and looking at
+any intermediate model are the same replay.
+
+One JSON object per line, {"crc32": ..., "record": ...}; the first record says what the journal
+belongs to. A line that a kill cut short is dropped, any other damage is an error.
+"""
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import Replayable
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.seeds import Seeds
+
+FORMAT = "zowarmup-journal-1"
+SYNC_EVERY = 1.0  # seconds between forced writes to the disk: what a power failure can cost
+
+Record = dict[str, Any]
+
+
+class JournalError(UserError):
+    """A journal that cannot be used; the message names the file, the line and the mend."""
+
+
+class Journal:
+    """A journal open for appending; a context manager.
+
+    A record is handed to the operating system before `append` returns, so that killing the process
+    loses nothing.
+    """
+
+    def __init__(self, path: Path | str, belongs_to: str) -> None:
+        """Open the journal of `belongs_to`; one of something else is started over.
+
+        Raises:
+            JournalError: an older record is damaged.
+        """
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        header = {"format": FORMAT, "belongs_to": belongs_to}
+        records, length = scan(self.path) if self.path.exists() else ([], 0)
+        fresh = not records or records[0] != header
+        self.records = [] if fresh else records[1:]
+        self.file = self.path.open("r+b" if self.path.exists() else "w+b")
+        self.file.truncate(0 if fresh else length)
+        self.file.seek(0, os.SEEK_END)
+        self.synced = time.monotonic()
+        if fresh:
+            self._write(header)
+
+    def append(self, record: Record) -> None:
+        """Add the record of the next round."""
+        self._write(record)
+        if time.monotonic() - self.synced > SYNC_EVERY:
+            self._sync()
+
+    def _write(self, record: Record) -> None:
+        self.file.write(line(record))
+        self.file.flush()
+
+    def _sync(self) -> None:
+        os.fsync(self.file.fileno())
+        self.synced = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sync()
+        self.file.close()
+
+
+def line(record: Record) -> bytes:
+    """A record as it stands in the file."""
+    text = _text(record)
+    return f'{{"crc32":{zlib.crc32(text.encode())},"record":{text}}}\n'.encode()
+
+
+def _text(record: Record) -> str:
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def read(path: Path | str) -> list[Record]:
+    """The rounds of a journal.
+
+    Raises:
+        JournalError: missing or damaged.
+    """
+    if not Path(path).exists():
+        raise JournalError(f"{path}: no such journal; run the phase again")
+    records, _ = scan(Path(path))
+    if not records or records[0].get("format") != FORMAT:
+        raise JournalError(f"{path}: not a journal of this project; give another file")
+    return records[1:]
+
+
+def scan(path: Path) -> tuple[list[Record], int]:
+    """All whole records, the first one included, and the length in bytes of their lines."""
+    records: list[Record] = []
+    length = 0
+    lines = path.read_bytes().split(b"\n")
+    for number, text in enumerate(
+        lines[:-1], start=1
+    ):  # what follows the last newline is cut short
+        record = _checked(text)
+        if record is None:
+            raise JournalError(
+                f"{path}: line {number} is damaged; delete the file and let the run start over"
+            )
+        records.append(record)
+        length += len(text) + 1
+    return records, length
+
+
+def _checked(text: bytes) -> Record | None:
+    try:
+        entry = json.loads(text)
+        intact = zlib.crc32(_text(entry["record"]).encode()) == entry["crc32"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return dict(entry["record"]) if intact else None
+
+
+def replay(
+    w: Tensor, records: Iterable[Record], method: Replayable, seeds: Seeds
+) -> Iterator[Tensor]:
+    """The model after each record, from the model before the first; `method` as in training."""
+    for record in records:
+        w = method.apply(w, record, seeds)
+        yield w

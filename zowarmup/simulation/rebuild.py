@@ -1,0 +1,65 @@
+"""Any intermediate model of a run, rebuilt from its pivot snapshot and its journal."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import Replayable
+from zowarmup.models.flat import FlatModel
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import checkpoint, journal, loop, world
+
+
+def record_of(folder: Path | str) -> dict[str, Any]:
+    """The run.json of a run or a warm-up.
+
+    Raises:
+        UserError: there is none, or it is no JSON.
+    """
+    path = Path(folder) / "run.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; give the folder of a finished run") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not complete JSON ({error}); run the job again") from None
+    return record
+
+
+def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
+    """The network that a checkpoint is of."""
+    about = saved.about
+    return FlatModel(world.network(about["model"], tuple(about["shape"]), about["classes"]))
+
+
+def weights_at(folder: Path | str, t: int) -> Tensor:
+    """The model of a run after round t, bit for bit as it was in training.
+
+    Args:
+        folder: results/<name>/runs/<run>/<seed>.
+        t: a round of the phases that followed the warm-up, or the pivot itself.
+
+    Raises:
+        UserError: the run keeps no journal, or t is not one of its rounds.
+    """
+    folder = Path(folder)
+    record = record_of(folder)
+    spec, seeds = record["spec"], Seeds(**record["seeds"])
+    model = model_of(checkpoint.load(folder / "final.safetensors"))
+    w, pivot = model.initial(seeds.initialisation), 0
+    if record["start"]:
+        w, pivot = checkpoint.weights(folder / record["start"], model), spec["phases"][0]["rounds"]
+    records = iter(journal.read(folder / "journal.jsonl"))
+    end = pivot
+    for phase in spec["phases"][1 if record["start"] else 0 :]:
+        method = cast(Replayable, loop.algorithm(phase))
+        wanted = itertools.islice(records, max(0, min(t - end, phase["rounds"])))
+        for after in journal.replay(w, wanted, method, seeds):
+            w, end = after, end + 1
+    if t != end:
+        raise UserError(f"{folder}: round {t} is not between {pivot} and {end}; give one that is")
+    return w

@@ -1,0 +1,69 @@
+"""Choosing a learning rate: the same trial for every candidate, judged on held-out images.
+
+The rule: train for a fixed number of rounds from where the phase starts, once for each candidate
+and tuning seed; take the candidate with the lowest mean held-out loss over all clients. In a real
+federation each client sends one 4-byte loss per candidate. The held-out images of high-resource
+clients alone would choose badly, since they lack the classes that the second phase is to learn.
+Test images never choose anything.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import loop
+from zowarmup.simulation.evaluate import heldout_loss
+from zowarmup.simulation.loop import Tally
+from zowarmup.simulation.progress import Progress, log
+from zowarmup.simulation.world import World
+
+CHECK_EVERY = 25  # rounds between two looks at whether a trial has already failed
+
+Spec = Mapping[str, Any]
+
+
+def trials(world: World, spec: Spec, w: Tensor, seeds: Seeds, seed: int) -> list[dict[str, Any]]:
+    """The whole grid for one tuning seed: lr, seed, held-out loss (None: diverged)."""
+    made = []
+    for lr in spec["grid"]:
+        loss = trial(world, spec, w, seeds, lr)
+        log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
+        made.append({"lr": lr, "seed": seed, "heldout_loss": None if loss == math.inf else loss})
+    return made
+
+
+def trial(world: World, spec: Spec, w: Tensor, seeds: Seeds, lr: float) -> float:
+    """Held-out loss after the trial's rounds; inf if it is no finite number by then."""
+    phase = {**spec["phase"], "lr": lr, "rounds": spec["rounds"]}
+    progress = Progress(f"lr {lr:g}", spec["start"] + spec["rounds"])
+    loss = heldout_loss(world, w)
+    for step in loop.run(world, phase, w, seeds, first=spec["start"] + 1, tally=Tally()):
+        progress.step(step.t)
+        if (step.t - spec["start"]) % CHECK_EVERY == 0 or step.t == progress.total:
+            loss = heldout_loss(world, step.w)
+            if not math.isfinite(loss):
+                return math.inf
+    return loss
+
+
+def choose(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The learning rate of the lowest mean loss, the smaller one in a tie, and whether to look on.
+
+    Returns:
+        lr, mean_losses of the candidates that never diverged, and at_edge: whether the best is
+        the smallest or the largest candidate, so that a wider grid might hold a better one.
+
+    Raises:
+        UserError: every candidate diverged.
+    """
+    grid = sorted({row["lr"] for row in rows})
+    losses = {lr: [row["heldout_loss"] for row in rows if row["lr"] == lr] for lr in grid}
+    means = {lr: sum(values) / len(values) for lr, values in losses.items() if None not in values}
+    if not means:
+        raise UserError(f"selection.grid: every learning rate of {grid} diverged; add smaller ones")
+    best = min(means, key=lambda lr: (means[lr], lr))
+    return {"lr": best, "mean_losses": means, "at_edge": best in (grid[0], grid[-1])}

@@ -1,0 +1,125 @@
+"""What a run needs besides its phases: clients with their data, the network, an engine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import Engine
+from zowarmup.data import datasets, federation
+from zowarmup.data.datasets import Dataset
+from zowarmup.data.federation import Federation
+from zowarmup.models.flat import FlatModel
+from zowarmup.settings import registry
+from zowarmup.settings.errors import UserError
+
+Images = tuple[Tensor, Tensor]  # (n, C, H, W) float32 and (n,) int64
+
+
+@dataclass(frozen=True)
+class World:
+    """The simulated federation, ready to train.
+
+    Attributes:
+        tiers: the clients that "all", "high" and "low" stand for, sorted. Without a split only
+            "all".
+        sizes: training images of every client.
+        train: all clients' training images, client after client.
+        heldout: likewise the images held out for choosing learning rates.
+        test: the test set.
+    """
+
+    model: FlatModel
+    engine: Engine
+    tiers: Mapping[str, tuple[int, ...]]
+    sizes: tuple[int, ...]
+    train: Images
+    heldout: Images
+    test: Images
+    classes: int
+    shape: tuple[int, int, int]
+    device: torch.device
+
+
+def build(spec: Mapping[str, Any], data_file: Path | str, federation_file: Path | str) -> World:
+    """The world of a run, from its description and the two files it names.
+
+    Raises:
+        DataError, FederationError: a file is missing, damaged or of another data set.
+    """
+    data = datasets.load(data_file)
+    return assemble(spec, data, federation.load(federation_file, data))
+
+
+def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World:
+    """The same from objects in memory."""
+    settings = spec["engine"]
+    device = _device(settings["device"])
+    torch.set_num_threads(settings["threads"])
+    _deterministic(device)
+    everything = _tensors(data, "train", device)
+    train = _take(everything, dealt.train)
+    sizes = tuple(len(rows) for rows in dealt.train)
+    clients = list(zip(*(part.split(sizes) for part in train), strict=True))
+    shape = tuple(data.x_train.shape[1:])
+    model = FlatModel(network(spec["model"], shape, data.classes))
+    engine = registry.load(registry.ENGINES, settings["name"])(
+        model, clients, settings["micro_batch"], **settings["options"]
+    )
+    return World(
+        model=model,
+        engine=engine,
+        tiers=_tiers(dealt, spec["split"]),
+        sizes=sizes,
+        train=train,
+        heldout=_take(everything, dealt.heldout),
+        test=_tensors(data, "test", device),
+        classes=data.classes,
+        shape=shape,
+        device=device,
+    )
+
+
+def network(name: str, shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
+    """A network of the registry without weights, on the meta device, where nothing is drawn."""
+    with torch.device("meta"):
+        module: torch.nn.Module = registry.load(registry.NETWORKS, name)(shape, classes)
+    return module
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("engine.device: cuda: there is no CUDA device here; set it to cpu")
+    return torch.device(name)
+
+
+def _deterministic(device: torch.device) -> None:
+    """The same bits in every process on the same kind of device; exact float32 products."""
+    if device.type == "cuda":
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def _tensors(data: Dataset, part: str, device: torch.device) -> Images:
+    x = torch.from_numpy(data.images(part)).to(device)
+    return x, torch.from_numpy(data.labels(part)).to(device)
+
+
+def _take(images: Images, parts: Sequence[np.ndarray]) -> Images:
+    x, y = images
+    index = torch.from_numpy(np.concatenate(parts)).to(x.device)
+    return x[index], y[index]
+
+
+def _tiers(dealt: Federation, split: str | None) -> dict[str, tuple[int, ...]]:
+    everyone = tuple(range(dealt.clients))
+    if split is None:
+        return {"all": everyone}
+    fraction = int(split.split("/")[0]) / 100
+    return {"all": everyone, "high": dealt.high(fraction), "low": dealt.low(fraction)}
