@@ -1,0 +1,108 @@
+"""The project from Python, without Snakemake.
+
+from zowarmup import api
+
+table = api.run_config("config/smoke.yaml", runs=["zowarmup-10-90"], seeds=[0])
+run = api.load_run("results/smoke/runs/zowarmup-10-90/0")
+run.metrics.plot(x="round", y="test_accuracy")
+logits = run.module()(images)            # a plain torch.nn.Module
+middle = run.module(round=run.record["spec"]["phases"][0]["rounds"] + 5)
+api.export_state_dict("results/smoke/runs/zowarmup-10-90/0/final.safetensors", "model.pt")
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from zowarmup.make import Maker
+from zowarmup.simulation import checkpoint, rebuild
+
+File = str | Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run on disk.
+
+    Attributes:
+        folder: results/<name>/runs/<run>/<seed>.
+        metrics: one row per evaluated round of the phases after the warm-up.
+        record: run.json: what was run, on what, with which versions and seeds.
+    """
+
+    folder: Path
+    metrics: pd.DataFrame
+    record: dict[str, Any]
+
+    def module(self, round: int | None = None) -> nn.Module:
+        """The model after a round, the last by default, as a plain module with its weights.
+
+        Raises:
+            UserError: the run has no such round.
+        """
+        saved = checkpoint.load(self.folder / "final.safetensors")
+        model = rebuild.model_of(saved)
+        if round is None:
+            return model.module(model.flatten(saved.named))
+        return model.module(rebuild.weights_at(self.folder, round))
+
+
+def load_run(folder: File) -> Run:
+    """Open a finished run.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    record = rebuild.record_of(folder)
+    return Run(Path(folder), pd.read_csv(Path(folder) / "metrics.csv"), record)
+
+
+def load_module(file: File) -> nn.Module:
+    """A checkpoint or snapshot as a plain module with its weights.
+
+    Raises:
+        CheckpointError: unreadable, or not one of ours.
+    """
+    saved = checkpoint.load(file)
+    model = rebuild.model_of(saved)
+    return model.module(model.flatten(saved.named))
+
+
+def export_state_dict(file: File, output: File) -> None:
+    """Write a checkpoint as a state_dict for `torch.load`, names as in the module.
+
+    Raises:
+        CheckpointError: unreadable, or not one of ours.
+    """
+    torch.save(dict(checkpoint.load(file).named), output)
+
+
+def run_config(
+    config: File,
+    *,
+    runs: Iterable[str] | None = None,
+    seeds: Iterable[int] | None = None,
+    results: File = "results",
+) -> pd.DataFrame:
+    """Make runs of a config in this process, with everything that they start from.
+
+    Files, names and bits are those of the workflow; what is there already is used.
+
+    Args:
+        config: a file under config/.
+        runs: names as `zowarmup plan` shows them; all by default.
+        seeds: all that the studies ask for by default.
+        results: the folder that takes the place of results/.
+
+    Returns:
+        The tidy rows of these runs, as in metrics.csv.
+
+    Raises:
+        UserError: the config or one of the names is wrong.
+    """
+    return pd.read_csv(Maker(config, results).metrics(runs, seeds))

@@ -1,0 +1,135 @@
+"""The workflow in one process: makes a file, and first whatever it is made from."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from zowarmup.analysis import collect
+from zowarmup.data import datasets, federation
+from zowarmup.settings import registry
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.paths import Paths
+from zowarmup.settings.plan import plan
+from zowarmup.settings.provenance import code_digest
+from zowarmup.simulation import jobs
+
+
+class Maker:
+    """Makes what is missing below a results folder; never looks whether it is out of date."""
+
+    def __init__(self, config: str | Path, results: str | Path = "results") -> None:
+        self.plan = plan([str(config)])
+        self.paths = Paths(self.plan, str(results))
+
+    def metrics(self, runs: Iterable[str] | None, seeds: Iterable[int] | None) -> Path:
+        """The tidy file of some runs and seeds.
+
+        Raises:
+            UserError: a run or a seed is not in the config.
+        """
+        names = list(self.plan.runs) if runs is None else list(runs)
+        for name in names:
+            if name not in self.plan.runs:
+                known = ", ".join(self.plan.runs)
+                raise UserError(f"runs: {name}: the config has no such run; use one of {known}")
+        chosen = None if seeds is None else set(seeds)
+        cells = [
+            cell
+            for cell in self.paths.cells("")
+            if cell["run"] in names and (chosen is None or cell["seed"] in chosen)
+        ]
+        if not cells:
+            raise UserError(f"seeds: {sorted(chosen or [])}: no study of these runs has them")
+        for cell in cells:
+            self.run(cell["run"], cell["seed"])
+            self.federation(cell["federation"], cell["spec"])
+        output = Path(self.paths.root) / "selected-metrics.csv"
+        collect.collect(cells, output)
+        return output
+
+    def run(self, run: str, seed: int) -> None:
+        """One run, unless it is there."""
+        spec = self.plan.runs[run]
+        if spec["warmup"]:
+            self.warmup(spec["warmup"], seed)
+        later = spec["phases"][1 if spec["warmup"] else 0 :]
+        folder = Path(self.paths.run(run, seed))
+        if not later or (folder / "final.safetensors").exists():
+            return
+        inputs = self._world(spec, self.paths.run_inputs(run, seed), spec["phases"])
+        folder.mkdir(parents=True, exist_ok=True)
+        jobs.train_run(
+            spec,
+            seed,
+            _code(spec, later),
+            data=inputs["data"],
+            federation=inputs["federation"],
+            selections=inputs["selections"],
+            warmup=inputs.get("warmup"),
+            warmup_metrics=inputs.get("warmup_metrics"),
+            metrics=folder / "metrics.csv",
+            run_record=folder / "run.json",
+            final=folder / "final.safetensors",
+        )
+
+    def warmup(self, warmup: str, seed: int) -> None:
+        """One warm-up, unless it is there."""
+        spec = self.plan.warmups[warmup]
+        folder = Path(self.paths.warmup(warmup, seed))
+        if (folder / "run.json").exists():
+            return
+        inputs = self._world(spec, self.paths.warmup_inputs(warmup, seed), [spec["phase"]])
+        folder.mkdir(parents=True, exist_ok=True)
+        jobs.warm_up(
+            spec,
+            seed,
+            _code(spec, [spec["phase"]]),
+            **inputs,
+            snapshots=folder / "snapshots",
+            metrics=folder / "metrics.csv",
+            run_record=folder / "run.json",
+        )
+
+    def selection(self, selection: str) -> None:
+        """The choice of one learning rate, unless it is there."""
+        if Path(self.paths.selection(selection)).exists():
+            return
+        spec = self.plan.selections[selection]
+        if spec["warmup"]:
+            for seed in spec["seeds"]:
+                self.warmup(spec["warmup"], seed)
+        inputs = self.paths.selection_inputs(selection)
+        self.dataset(spec["dataset"])
+        for file in inputs["federations"]:
+            self.federation(file, spec)
+        jobs.select_rate(
+            spec, _code(spec, [spec["phase"]]), **inputs, selection=self.paths.selection(selection)
+        )
+
+    def federation(self, file: str, spec: dict[str, Any]) -> None:
+        """Who holds what, unless it is there."""
+        self.dataset(spec["dataset"])
+        if not Path(file).exists():
+            settings = self.plan.config.federations[spec["federation"]].model_dump()
+            data = datasets.load(self.paths.dataset(settings.pop("dataset")))
+            seed = int(Path(file).parent.name)
+            federation.save(federation.build(data, seed=seed, **settings), file)
+
+    def dataset(self, name: str) -> None:
+        """The images, unless they are there."""
+        file = self.paths.dataset(name)
+        if not Path(file).exists():
+            settings = self.plan.config.datasets[name].model_dump()
+            datasets.save(datasets.load_source(settings.pop("source"), **settings), file)
+
+    def _world(self, spec: Any, inputs: dict[str, Any], phases: list[Any]) -> dict[str, Any]:
+        """The inputs of a job, once they are there."""
+        self.federation(inputs["federation"], spec)
+        for phase in phases:
+            if isinstance(phase["lr"], dict):
+                self.selection(phase["lr"]["selection"])
+        return inputs
+
+
+def _code(spec: dict[str, Any], phases: list[dict[str, Any]]) -> str:
+    return code_digest(registry.modules_of(spec, phases))
