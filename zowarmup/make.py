@@ -11,7 +11,7 @@ from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import plan
 from zowarmup.settings.provenance import code_digest
-from zowarmup.simulation import jobs
+from zowarmup.simulation import job_select, job_train, job_warmup
 
 
 class Maker:
@@ -58,7 +58,7 @@ class Maker:
             return
         inputs = self._world(spec, self.paths.run_inputs(run, seed), spec["phases"])
         folder.mkdir(parents=True, exist_ok=True)
-        jobs.train_run(
+        job_train.train_run(
             spec,
             seed,
             _code(spec, later),
@@ -80,7 +80,7 @@ class Maker:
             return
         inputs = self._world(spec, self.paths.warmup_inputs(warmup, seed), [spec["phase"]])
         folder.mkdir(parents=True, exist_ok=True)
-        jobs.warm_up(
+        job_warmup.warm_up(
             spec,
             seed,
             _code(spec, [spec["phase"]]),
@@ -102,7 +102,7 @@ class Maker:
         self.dataset(spec["dataset"])
         for file in inputs["federations"]:
             self.federation(file, spec)
-        jobs.select_rate(
+        job_select.select_rate(
             spec, _code(spec, [spec["phase"]]), **inputs, selection=self.paths.selection(selection)
         )
 

@@ -30,12 +30,9 @@ def code_digest(modules: Iterable[str], *scripts: str | Path) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    scripts_seen = [_tree(Path(script)) for script in scripts]
-    reached = set(modules)
-    for tree in scripts_seen:
-        reached.update(_imports(tree))
-    names = sorted(_closure(reached))
-    parts = [_plain(tree) for tree in scripts_seen] + [f"{n}={_module_text(n)}" for n in names]
+    files = [Path(script) for script in scripts]
+    names = _closure({*modules, *(name for file in files for name in _imports(file))})
+    parts = [_text(file) for file in files] + [f"{n}={_text(_file(n))}" for n in sorted(names)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -51,10 +48,11 @@ def _closure(names: set[str]) -> set[str]:
         name = queue.pop()
         if name not in done:
             done.add(name)
-            queue += [n for n in _imports(_tree(_file(name))) if _counts(n)]
+            queue += [n for n in _imports(_file(name)) if _counts(n)]
     return done
 
 
+@cache
 def _counts(name: str) -> bool:
     """A module of the package that does something; packages' __init__ only hold docstrings."""
     return name.startswith(f"{PACKAGE}.") and name not in TABLES and _file(name).is_file()
@@ -64,7 +62,12 @@ def _file(name: str) -> Path:
     return ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py")
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
+@cache
+def _imports(file: Path) -> frozenset[str]:
+    return frozenset(_imported(_tree(file)))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -74,8 +77,8 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 @cache
-def _module_text(name: str) -> str:
-    return _plain(_tree(_file(name)))
+def _text(file: Path) -> str:
+    return _plain(_tree(file))
 
 
 @cache
@@ -95,7 +98,14 @@ def _plain(node: Any) -> str:
     # a Constant may well be None, [] is no constant
     if isinstance(node, ast.Constant):
         fields = [("value", node.value)]
+    # Python 3.12 ends a format within a format, f"{a:{b}}", with an empty text
+    if isinstance(node, ast.JoinedStr):
+        fields = [("values", [part for part in node.values if not _is_empty_text(part)])]
     return type(node).__name__ + "(" + ",".join(f"{n}={_plain(v)}" for n, v in fields) + ")"
+
+
+def _is_empty_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == ""
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

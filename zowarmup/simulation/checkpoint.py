@@ -77,3 +77,8 @@ def weights(path: Path | str, model: FlatModel) -> Tensor:
         raise
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}; it belongs to another model") from None
+
+
+def snapshot(folder: Path | str, t: int) -> Path:
+    """The file of the model after round t; round 0 is the initialisation."""
+    return Path(folder) / f"round-{t:06d}.safetensors"

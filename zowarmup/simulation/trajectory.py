@@ -24,11 +24,6 @@ from zowarmup.simulation.world import World
 Spec = Mapping[str, Any]
 
 
-def snapshot(folder: Path | str, t: int) -> Path:
-    """The file of the model after round t; round 0 is the initialisation."""
-    return Path(folder) / f"round-{t:06d}.safetensors"
-
-
 def run(
     world: World, spec: Spec, seeds: Seeds, *, folder: Path, snapshots: Path, belongs_to: str
 ) -> list[dict[str, Any]]:
@@ -50,7 +45,9 @@ def run(
         state.keep(world, spec, phase, Step(0, w, Tally(), None))
     else:
         log.info(f"going on after round {state.t}")
-        w = checkpoint.weights(snapshot(state.folder, state.t), world.model).to(world.device)
+        w = checkpoint.weights(checkpoint.snapshot(state.folder, state.t), world.model).to(
+            world.device
+        )
     progress = Progress("warm-up", spec["rounds"])
     steps = loop.run(world, phase, w, seeds, first=state.t + 1, tally=state.tally)
     for step in steps:
@@ -105,6 +102,6 @@ class _State:
 
     def _save(self, world: World, spec: Spec, t: int, w: Tensor, tally: Tally) -> None:
         about = {"model": spec["model"], "shape": world.shape, "classes": world.classes, "round": t}
-        checkpoint.save(snapshot(self.folder, t), world.model, w, about)
+        checkpoint.save(checkpoint.snapshot(self.folder, t), world.model, w, about)
         state = {"belongs_to": self.belongs_to, "t": t, "rows": self.rows, "tally": asdict(tally)}
         atomic_write_text(self.folder / "state.json", json.dumps(state))

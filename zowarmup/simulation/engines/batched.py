@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
-from zowarmup.simulation.engines import stacked
+from zowarmup.simulation.engines import dense
+from zowarmup.simulation.engines.chain import chain, logits
 
 Rows = slice | list[int]
 
@@ -39,7 +40,8 @@ class Batched:
         block: int = 10,
     ) -> None:
         self.model, self.micro_batch, self.block = model, micro_batch, block
-        self.layers = stacked.chain(model.network)
+        self.links = chain(model.network)
+        self.layers = list(model.network); self.dense = all(type(l) in dense.BACKWARD for l in self.layers)
         self.sizes = [len(y) for _, y in data]
         self.shelves = {n: shelf(data, self.sizes, n) for n in set(self.sizes)}
         self.d = model.d
@@ -95,12 +97,14 @@ class Batched:
 
     def losses(self, parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
         """Cross-entropy of each image under each model: x (B, ..., n), y (B, n) -> (G, n)."""
-        out = stacked.logits(self.layers, parameters, x)
+        out = logits(self.links, parameters, x)
         labels = y.repeat_interleave(len(out) // len(y), dim=0)
         return cross_entropy(out, labels, reduction="none")
 
     def gradients(self, W: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Of the sum of each client's losses at its row of W (B, d), one image batch each."""
+        if self.dense:
+            return dense.gradients(self.layers, self.cut(W), x, y)
         W = W.detach().requires_grad_()
         loss = self.losses(self.cut(W), x, y).sum()
         return torch.autograd.grad(loss, W)[0]
@@ -108,7 +112,7 @@ class Batched:
     def cut(self, W: Tensor) -> list[Tensor]:
         """Rows of flat parameters (G, d) as the network's parameters, (G, ...) each."""
         parts = W.split(self.model.sizes, dim=1)
-        return [p.unflatten(1, s) for p, s in zip(parts, self.model.shapes, strict=True)]
+        return [p.view(-1, *s) for p, s in zip(parts, self.model.shapes, strict=True)]
 
     def blocks(self, clients: Sequence[int]) -> Iterator[tuple[Rows, Tensor, Tensor]]:
         """(rows, x, y): where in the cohort the block's clients stand, x (B, ..., n), y (B, n)."""

@@ -1,0 +1,30 @@
+# ZOWarmUp, from nothing to tables, figures and verdicts. `snakemake --cores all`
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+# A config given on the command line replaces the default one, it is not laid over it.
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/warmup.smk"
+include: "rules/train.smk"
+include: "rules/analysis.smk"
+include: "rules/studies.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        tables=collect("results/{name}/tables/{table}.csv", name=NAME, table=CONFIG.tables),
+        figures=collect("results/{name}/figures/{figure}.svg", name=NAME, figure=CONFIG.figures),
+        claims=collect("results/{name}/claims.csv", name=NAME),

@@ -1,0 +1,113 @@
+# Resolves the config into named work, and answers the rules' questions about it. No torch here:
+# every job of a cluster reads this file again.
+
+import sys
+
+from zowarmup.settings import registry
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.paths import Paths
+from zowarmup.settings.plan import plan
+from zowarmup.settings.provenance import code_digest
+
+try:
+    PLAN = plan(workflow.configfiles, workflow.config_settings.config)
+except UserError as error:
+    sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
+
+NAME, CONFIG, PATHS = PLAN.name, PLAN.config, Paths(PLAN)
+SCRIPTS = f"{workflow.basedir}/workflow/scripts"
+
+
+wildcard_constraints:
+    name=NAME,
+    scope="|studies/[^/]+/",
+    dataset="|".join(CONFIG.datasets),
+    federation="|".join(CONFIG.federations),
+    warmup="|".join(PLAN.warmups) or "-",
+    run="|".join(PLAN.runs),
+    selection="|".join(PLAN.selections) or "-",
+    study="|".join(CONFIG.studies),
+    table="|".join(registry.TABLES),
+    figure="|".join(registry.FIGURES),
+    seed=r"\d+",
+
+
+def code(script, *modules):
+    """Digest of a script and of the modules that a job names; a change of them reruns the job."""
+    return code_digest(modules, f"{SCRIPTS}/{script}.py")
+
+
+def code_of(script, spec, phases):
+    """The same for a job that trains: its phases' algorithms, its network, its engine."""
+    return code(script, *registry.modules_of(spec, phases))
+
+
+def dataset_settings(wildcards):
+    return CONFIG.datasets[wildcards.dataset].model_dump()
+
+
+def federation_settings(wildcards):
+    return CONFIG.federations[wildcards.federation].model_dump()
+
+
+def federation_data(wildcards):
+    return PATHS.dataset(CONFIG.federations[wildcards.federation].dataset)
+
+
+def warmup_spec(wildcards):
+    return PLAN.warmups[wildcards.warmup]
+
+
+def warmup_code(wildcards):
+    spec = warmup_spec(wildcards)
+    return code_of("warmup", spec, [spec["phase"]])
+
+
+def warmup_inputs(wildcards):
+    return PATHS.warmup_inputs(wildcards.warmup, wildcards.seed)
+
+
+def run_spec(wildcards):
+    return PLAN.runs[wildcards.run]
+
+
+def run_code(wildcards):
+    spec = run_spec(wildcards)
+    return code_of("train", spec, spec["phases"][1 if spec["warmup"] else 0 :])
+
+
+def run_inputs(wildcards):
+    return PATHS.run_inputs(wildcards.run, wildcards.seed)
+
+
+def selection_spec(wildcards):
+    return PLAN.selections[wildcards.selection]
+
+
+def selection_code(wildcards):
+    spec = selection_spec(wildcards)
+    return code_of("select", spec, [spec["phase"]])
+
+
+def selection_inputs(wildcards):
+    return PATHS.selection_inputs(wildcards.selection)
+
+
+def scope_cells(wildcards):
+    return PATHS.cells(wildcards.scope)
+
+
+def scope_inputs(wildcards):
+    return PATHS.collect_inputs(wildcards.scope)
+
+
+def table_code(wildcards):
+    return code("table", registry.module_of(registry.TABLES, wildcards.table))
+
+
+def figure_code(wildcards):
+    return code("figure", registry.module_of(registry.FIGURES, wildcards.figure))
+
+
+def figure_inputs(wildcards):
+    return PATHS.figure_inputs(wildcards.figure)

@@ -1,0 +1,10 @@
+# One target per study: `snakemake pivot` trains that study alone and draws what shows it, under
+# results/{name}/studies/pivot/.
+for study in CONFIG.studies:
+
+    rule:
+        name:
+            study
+        input:
+            PATHS.study_results(study),
+        localrule: True

@@ -1,0 +1,24 @@
+# The fan-out: one job per run and seed, each from a snapshot of its warm-up.
+rule train:
+    input:
+        unpack(run_inputs),
+    output:
+        metrics="results/{name}/runs/{run}/{seed}/metrics.csv",
+        record="results/{name}/runs/{run}/{seed}/run.json",
+        final="results/{name}/runs/{run}/{seed}/final.safetensors",
+    log:
+        "results/{name}/logs/train/{run}/{seed}.log",
+    benchmark:
+        "results/{name}/benchmarks/train/{run}/{seed}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: CONFIG.engine.threads
+    resources:
+        mem_mb=2000,
+        runtime=240,
+        gpu=int(CONFIG.engine.device == "cuda"),
+    params:
+        spec=run_spec,
+        code=run_code,
+    script:
+        "../workflow/scripts/train.py"

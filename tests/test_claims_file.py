@@ -1,0 +1,92 @@
+"""The claims file: what it refuses, its hash, and the one that the project judges by."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from zowarmup.analysis import claims
+from zowarmup.settings.yaml_file import ConfigError
+
+FILE = Path(__file__).parents[1] / "config" / "claims.yaml"
+GOOD = """
+a:
+  text: ours is better
+  study: main
+  statistic: mean
+  first: {method: ours}
+  second: {method: theirs}
+  threshold: 0
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "claims.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
+    first = claims.read(written(tmp_path, GOOD)).sha256
+    assert first == hashlib.sha256(GOOD.encode()).hexdigest()
+    assert claims.read(written(tmp_path, GOOD + "# a reason\n")).sha256 != first
+    assert claims.read(written(tmp_path, GOOD)).sha256 == first
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (GOOD, "", "claims.yaml: a config is a mapping"),
+        (GOOD, "a: 3", "claims.yaml: a: "),
+        (GOOD, GOOD + GOOD, "line 10: a: this name is given twice"),
+        (GOOD, "extends: other.yaml" + GOOD, "other.yaml: no such file"),
+        ("mean", "median", "claims.yaml: a.statistic: .*'spread'.*, not 'median'"),
+        ("  study: main\n", "", "claims.yaml: a.study: this key is required; add it"),
+        ("text: ours is better", "text: ''", "claims.yaml: a.text: "),
+        ("threshold", "treshold", "claims.yaml: a.treshold: unknown key; did you mean threshold"),
+        ("{method: ours}", "{metod: ours}", "a.first.metod: unknown key; did you mean method"),
+        ("{method: ours}", "{split: 10-90}", "a.first.split: .*, not '10-90'"),
+        ("{method: ours}", "{pivot: x}", "a.first.pivot: .*, not 'x'"),
+        ("{method: theirs}", "{method: ours}", "a.second: choose other runs than first"),
+        ("threshold: 0", "threshold: .nan", "a.threshold: .*finite.*, not nan"),
+        ("threshold: 0", "threshold: much", "a.threshold: .*, not 'much'"),
+        ("mean", "spread", "a.threshold: a ratio of spreads is above 0"),
+        ("mean", "minimum", "a: a minimum, and nothing else, needs of, its number"),
+        ("mean", "mean\n  of: 3", "a.of: a minimum, and nothing else, needs of, its number"),
+        ("threshold: 0", "threshold: 0\n  paper: {first: 3}", "a.paper: give first and second"),
+        ("threshold: 0", "threshold: 0\n  paper: {frst: 3}", "a.paper.frst: unknown key; did you"),
+    ],
+)
+def test_a_malformed_file_is_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        claims.read(written(tmp_path, GOOD.replace(old, new, 1)))
+    assert "\n" not in str(caught.value)
+    assert "claims.yaml" in str(caught.value) or "other.yaml" in str(caught.value)
+
+
+def test_claims_stand_in_one_file(tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(GOOD)
+    with pytest.raises(ConfigError, match=r"claims.yaml: extends: all claims stand in one file"):
+        claims.read(written(tmp_path, "extends: other.yaml\n" + GOOD.replace("a:", "b:", 1)))
+
+
+def test_our_claims_are_valid_and_directional() -> None:
+    ours = claims.read(FILE).claims
+    assert len({claim.text for claim in ours.values()}) == len(ours) == 12
+    # Thresholds of direction alone: nothing that could have been tuned.
+    assert {(c.statistic, c.threshold) for c in ours.values()} == {
+        ("mean", 0), ("spread", 1), ("minimum", 0),
+    }  # fmt: skip
+
+
+def test_numbers_of_the_paper_are_those_it_states() -> None:
+    """CIFAR-10 at 10/90; Rademacher 65.5 (std 5.2) against Gaussian 49.4 (std 7.7)."""
+    stated = {
+        "gain_10_90": (54.3, 44.3),
+        "mean_a_unscaled": (65.5, 49.4),
+        "spread_a_unscaled": (7.7, 5.2),
+    }
+    reported = {
+        name: (c.paper.first, c.paper.second) for name, c in claims.read(FILE).claims.items()
+    }
+    assert {name: pair for name, pair in reported.items() if pair != (None, None)} == stated

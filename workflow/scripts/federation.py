@@ -1,0 +1,12 @@
+"""Who holds what: partition, held-out parts and tiers of one seed."""
+
+from zowarmup.data import datasets, federation
+from zowarmup.settings.joblog import log_to
+
+with log_to(snakemake.log[0]):
+    settings = dict(snakemake.params.settings)
+    del settings["dataset"]
+    dealt = federation.build(
+        datasets.load(snakemake.input.data), seed=int(snakemake.wildcards.seed), **settings
+    )
+    federation.save(dealt, snakemake.output.federation)

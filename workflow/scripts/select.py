@@ -1,0 +1,15 @@
+"""One learning rate: the whole grid from where the phase starts, and the choice."""
+
+from zowarmup.settings.joblog import log_to
+
+with log_to(snakemake.log[0]):
+    from zowarmup.simulation import job_select
+
+    job_select.select_rate(
+        snakemake.params.spec,
+        snakemake.params.code,
+        data=snakemake.input.data,
+        federations=snakemake.input.federations,
+        warmups=snakemake.input.get("warmups", []),
+        selection=snakemake.output.selection,
+    )

@@ -1,0 +1,20 @@
+"""One run from its pivot to its end: snapshot in, metrics and final model out."""
+
+from zowarmup.settings.joblog import log_to
+
+with log_to(snakemake.log[0]):
+    from zowarmup.simulation import job_train
+
+    job_train.train_run(
+        snakemake.params.spec,
+        int(snakemake.wildcards.seed),
+        snakemake.params.code,
+        data=snakemake.input.data,
+        federation=snakemake.input.federation,
+        selections=snakemake.input.get("selections", []),
+        warmup=snakemake.input.get("warmup"),
+        warmup_metrics=snakemake.input.get("warmup_metrics"),
+        metrics=snakemake.output.metrics,
+        run_record=snakemake.output.record,
+        final=snakemake.output.final,
+    )

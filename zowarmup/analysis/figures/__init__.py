@@ -1,0 +1,1 @@
+"""One figure per file: `figure(metrics, federation) -> matplotlib Figure`."""

@@ -1,0 +1,172 @@
+"""The one file that all analysis reads: metrics.csv, checked, and the ways to cut it.
+
+One row per study x run x seed x evaluated round; accuracies and recalls are fractions in 0..1,
+bytes and passes are cumulative. The final value of a run is its last row: no best round is picked.
+"""
+
+import csv
+from pathlib import Path
+
+import pandas as pd
+
+from zowarmup.settings.errors import UserError
+
+TEXT = (
+    "study", "run", "method", "label", "dataset", "model", "split",
+    "distribution", "scaling", "estimator", "engine", "variant",
+)  # fmt: skip
+NUMBERS = (
+    "alpha", "clients", "seed", "phase", "round", "rounds", "test_accuracy", "test_loss",
+    "train_loss", "train_loss_high", "train_loss_low", "heldout_loss", "missing_classes",
+    "missing_recall", "bytes_up", "bytes_down", "forward_passes", "backward_passes", "pivot",
+    "S", "tau", "eps", "lr_1", "lr_2", "d", "directions",
+)  # fmt: skip
+SCALE = ["dataset", "model"]
+RUN = ["study", *SCALE, "split", "run", "variant", "seed"]
+METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "fedavg_all")
+MEND = "delete the file and let the workflow write it again"
+
+
+class MetricsError(UserError):
+    """Rows that cannot be used; the message names the file or the study, the fault and the mend."""
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """The rows of metrics.csv; empty texts are "", empty numbers NaN.
+
+    Raises:
+        MetricsError: the file is empty, cut short, lacks a column, holds a value that cannot be, a
+            row twice, or a run that ends before its planned round without being marked diverged.
+    """
+    _check_shape(Path(path))
+    metrics = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), low_memory=False)
+    _check_columns(metrics, path)
+    metrics[list(TEXT)] = metrics[list(TEXT)].fillna("")
+    metrics["diverged"] = metrics["diverged"].astype(str) == "True"
+    _check_values(metrics, path)
+    return metrics
+
+
+def _check_shape(path: Path) -> None:
+    """A file cut in mid-line would otherwise be read with the missing fields as NaN."""
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = csv.reader(file)
+        width = len(next(lines, []))
+        number = 1
+        for number, line in enumerate(lines, start=2):
+            if len(line) != width:
+                raise MetricsError(
+                    f"{path}: line {number} has {len(line)} fields, the header has {width}; "
+                    f"the file is cut short or damaged: {MEND}"
+                )
+    if number < 2:
+        raise MetricsError(f"{path}: the file is empty (no row of results): {MEND}")
+    if not path.read_bytes().endswith(b"\n"):
+        raise MetricsError(f"{path}: the last line has no end, the file is cut short: {MEND}")
+
+
+def _check_columns(metrics: pd.DataFrame, path: str | Path) -> None:
+    missing = [c for c in (*TEXT, *NUMBERS, "diverged", "recall_0") if c not in metrics.columns]
+    if missing:
+        raise MetricsError(f"{path}: column {missing[0]!r} is missing: {MEND}")
+    for column in NUMBERS:
+        if not pd.api.types.is_numeric_dtype(metrics[column]):
+            bad = metrics[column][pd.to_numeric(metrics[column], errors="coerce").isna()]
+            value = bad.dropna().iloc[0]
+            raise MetricsError(f"{path}: column {column!r} holds {value!r}, not a number: {MEND}")
+
+
+def _check_values(metrics: pd.DataFrame, path: str | Path) -> None:
+    accuracy = metrics["test_accuracy"].dropna()
+    if ((accuracy < 0) | (accuracy > 1)).any():
+        raise MetricsError(f"{path}: column 'test_accuracy' must lie in 0..1 (a fraction): {MEND}")
+    if metrics.duplicated([*RUN, "round"]).any():
+        row = metrics[metrics.duplicated([*RUN, "round"])].iloc[0]
+        raise MetricsError(
+            f"{path}: column 'round': run {row['run']!r} seed {row['seed']} has round "
+            f"{row['round']} twice: {MEND}"
+        )
+    last = last_rows(metrics)
+    short = last[(last["round"] < last["rounds"]) & ~last["diverged"]]
+    if len(short):
+        row = short.iloc[0]
+        raise MetricsError(
+            f"{path}: column 'round': run {row['run']!r} seed {row['seed']} ends at round "
+            f"{row['round']} of {row['rounds']} and is not marked diverged: {MEND}"
+        )
+
+
+def last_rows(metrics: pd.DataFrame) -> pd.DataFrame:
+    """The row of the latest round of every run and seed."""
+    return metrics.loc[metrics.groupby(RUN, sort=False)["round"].idxmax()]
+
+
+def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
+    """The last rows, with an accuracy for every run.
+
+    A diverged run counts with what it ended at. Where its accuracy could not be computed it gets
+    chance, one over the number of classes: a network of NaNs names the same class for all images.
+    """
+    last = last_rows(metrics)
+    recalls = [c for c in metrics.columns if c.startswith("recall_")]
+    classes = metrics.groupby(RUN, sort=False)[recalls].first().notna().sum(axis=1)
+    chance = pd.Series(1 / classes.loc[pd.MultiIndex.from_frame(last[RUN])].to_numpy(), last.index)
+    return last.assign(test_accuracy=last["test_accuracy"].fillna(chance))
+
+
+def of_study(metrics: pd.DataFrame, study: str) -> pd.DataFrame:
+    """The rows of one study.
+
+    Raises:
+        MetricsError: there are none.
+    """
+    rows = metrics[metrics["study"] == study]
+    if rows.empty:
+        known = ", ".join(sorted(metrics["study"].unique())) or "none"
+        raise MetricsError(f"the metrics hold no rows of study {study!r} (they hold: {known})")
+    return rows
+
+
+def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
+    """One number per seed, in the order of the seeds.
+
+    Raises:
+        MetricsError: two rows have the same seed, so the rows are not one cell of a study.
+    """
+    twice = rows[rows["seed"].duplicated(keep=False)]
+    if len(twice):
+        names = ", ".join(sorted(twice["run"].unique()))
+        seed = twice["seed"].iloc[0]
+        raise MetricsError(f"seed {seed} occurs more than once, in the runs {names}")
+    return rows.set_index("seed")[column].sort_index().astype(float)
+
+
+def differences(first: pd.Series, second: pd.Series) -> pd.Series:
+    """First minus second for the seeds that both have (and where both are numbers)."""
+    return (first - second).dropna()
+
+
+def high_share(split: str) -> float:
+    """The fraction of high-resource clients: 0.1 of the split "10/90"."""
+    return float(split.split("/")[0]) / 100
+
+
+def splits(rows: pd.DataFrame) -> list[str]:
+    """The splits that occur, the fewest high-resource clients first."""
+    return sorted(rows["split"].unique(), key=high_share)
+
+
+def methods(rows: pd.DataFrame) -> list[str]:
+    """The methods that occur: those of the paper's comparison first, then others as they come."""
+    present = list(rows["method"].unique())
+    return [m for m in METHODS if m in present] + [m for m in present if m not in METHODS]
+
+
+def scales(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """The (dataset, model) pairs that occur."""
+    return sorted(set(zip(rows["dataset"], rows["model"], strict=True)))
+
+
+def at_scale(rows: pd.DataFrame, scale: tuple[str, str]) -> pd.DataFrame:
+    """The rows of one (dataset, model)."""
+    return rows[(rows["dataset"] == scale[0]) & (rows["model"] == scale[1])]

@@ -1,0 +1,125 @@
+"""The statistics behind every verdict: intervals, and a named test for unequal spread.
+
+All comparisons are paired by seed: federation, initialisation and warm-up are the same on both
+sides. Where the data cannot carry an interval its ends and p are NaN, never zero width:
+n < 2, or no spread at all (identical differences say nothing about how much they vary).
+"""
+
+from dataclasses import dataclass
+from math import acosh, comb, exp, nan
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An effect with the interval [low, high], the number of pairs and a two-sided p.
+
+    p tests the effect against the threshold that was asked for, not corrected for anything.
+    """
+
+    effect: float
+    low: float
+    high: float
+    n: int
+    p: float
+
+
+def bonferroni(level: float, tests: int) -> float:
+    """The level that each of `tests` intervals needs so that all hold together with `level`.
+
+    Widening the intervals, rather than correcting p, keeps a verdict and its interval in step.
+    """
+    if tests < 1:
+        raise ValueError(f"the number of tests must be at least 1, not {tests}")
+    return 1 - (1 - level) / tests
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95, null: float = 0.0) -> Estimate:
+    """The mean with Student's t interval; p is the one-sample t test of mean = null.
+
+    Of differences by seed this is the paired t interval.
+    """
+    x = np.asarray(values, dtype=float)
+    mean = float(x.mean()) if x.size else nan
+    # Equal inputs can differ in the last bits after subtraction; that is not spread.
+    if x.size < 2 or np.ptp(x) <= 1e-12 * max(1.0, float(np.abs(x).max())):
+        return Estimate(mean, nan, nan, x.size, nan)
+    test = stats.ttest_1samp(x, null)
+    low, high = test.confidence_interval(level)
+    return Estimate(mean, float(low), float(high), x.size, float(test.pvalue))
+
+
+def spread_ratio(
+    first: ArrayLike, second: ArrayLike, level: float = 0.95, null: float = 1.0
+) -> Estimate:
+    """Std of `first` over std of `second` for paired samples, by the Pitman-Morgan test.
+
+    Var(x) = Var(y) exactly if x + y and x - y are uncorrelated, so the test is Pearson's on sum
+    and difference. The interval is that test turned round, over all ratios that it does not reject:
+    with F the ratio of the variances, r the correlation of x and y and t the critical value,
+
+        F * (K -+ sqrt(K^2 - 1)),   K = 1 + 2 t^2 (1 - r^2) / (n - 2)
+
+    so interval and p always agree. Both assume normal pairs; heavy tails make the test too eager.
+
+    Args:
+        first, second: (n,) values of the same seeds in the same order.
+        level: of the interval.
+        null: the ratio that p tests.
+
+    References: Pitman 1939 and Morgan 1939, Biometrika 31.
+    """
+    x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    n = x.size
+    spread_x, spread_y = (float(v.std(ddof=1)) if n > 1 else 0.0 for v in (x, y))
+    ratio = spread_x / spread_y if spread_y > 0 else nan
+    if n < 3 or not (spread_x > 0 and spread_y > 0):
+        return Estimate(ratio, nan, nan, n, nan)
+    t = float(stats.t.ppf((1 + level) / 2, n - 2))
+    r = float(np.corrcoef(x, y)[0, 1])
+    # Pairs on a straight line: nothing is left over that says how sure the ratio is.
+    if 1 - r**2 <= 1e-12:
+        return Estimate(ratio, nan, nan, n, nan)
+    k = 1 + 2 * t**2 * (1 - r**2) / (n - 2)
+    widen = exp(acosh(k) / 2)  # K + sqrt(K^2 - 1) = exp(arccosh K); half of it for a ratio of std
+    p = float(stats.pearsonr(x / null + y, x / null - y).pvalue)
+    return Estimate(ratio, ratio / widen, ratio * widen, n, p)
+
+
+def expected_minimum(values: ArrayLike, k: int) -> float:
+    """The mean over all subsets of k values of the smallest value in the subset.
+
+    An unbiased estimate of how bad the worst of k seeds is. The plain minimum (k = n) hangs on
+    one value and no resampling gives it an honest interval; k well below n has one.
+    """
+    x = np.sort(np.asarray(values, dtype=float))
+    n = x.size
+    # The i-th smallest (i from 0) is the minimum of C(n - 1 - i, k - 1) of the C(n, k) subsets.
+    return sum(v * comb(n - 1 - i, k - 1) for i, v in enumerate(x)) / comb(n, k)
+
+
+def minimum_difference(
+    first: ArrayLike, second: ArrayLike, k: int, level: float = 0.95, null: float = 0.0
+) -> Estimate:
+    """Expected worst of k seeds, first minus second, with the paired jackknife's t interval.
+
+    Leaves out one seed on both sides at a time (Tukey 1958); needs n > k. With k = 1 it is the
+    paired t interval. The interval is somewhat too narrow, the more so the larger k: of normal
+    data with n = 12 and k = 3, one of level 99.6 % holds the truth in about 98.4 % of cases.
+    """
+    x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    n = x.size
+    if n < k:
+        return Estimate(nan, nan, nan, n, nan)
+    effect = expected_minimum(x, k) - expected_minimum(y, k)
+    if n == k:
+        return Estimate(effect, nan, nan, n, nan)
+    without = [
+        expected_minimum(np.delete(x, i), k) - expected_minimum(np.delete(y, i), k)
+        for i in range(n)
+    ]
+    # Pseudo-values average to the estimate itself: this statistic is a U-statistic.
+    return mean_interval(n * effect - (n - 1) * np.array(without), level, null)

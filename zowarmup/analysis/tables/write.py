@@ -1,0 +1,87 @@
+"""A table as csv with plain numbers, and as markdown, LaTeX (booktabs) and HTML for readers.
+
+The csv keeps every column as it is: fractions, bytes, no rounding worth the name. The other three
+show the same numbers rounded, in per cent, with what belongs together in one column.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from zowarmup.settings.files import atomic_write_text
+from zowarmup.analysis.tables.display import NONE, caption, display
+
+STYLE = """<style>
+body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 2rem; }
+table { border-collapse: collapse; border-top: 2px solid #333; border-bottom: 2px solid #333; }
+caption { caption-side: top; text-align: left; max-width: 75ch; padding-bottom: 1rem; }
+th { border-bottom: 1px solid #333; text-align: left; vertical-align: bottom; }
+th, td { padding: .3rem .8rem .3rem 0; vertical-align: top; }
+td { font-variant-numeric: tabular-nums; }
+tbody tr:hover { background: #f2f2f2; }
+</style>"""
+LATEX = {"±": r"$\pm$", "−": "$-$", NONE: "--", "→": r"$\to$"}
+
+
+def write(table: pd.DataFrame, paths: Sequence[str | Path]) -> None:
+    """Write the table once per path, in the format that the path's ending names.
+
+    Args:
+        table: plain numbers; `table.attrs["caption"]` says what to see.
+        paths: ending in .csv, .md, .tex or .html.
+
+    Raises:
+        ValueError: an ending is none of these.
+    """
+    for path in paths:
+        form = FORMATS.get(Path(path).suffix)
+        if form is None:
+            raise ValueError(f"{path}: a table can end in {', '.join(FORMATS)}")
+        atomic_write_text(path, form(table))
+
+
+def plain(table: pd.DataFrame) -> str:
+    """Comma-separated values; ten digits, so that the last bits of a sum do not show."""
+    return table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A pipe table with its caption below."""
+    return f"{_body(table, 'pipe')}\n\n{caption(table)}\n"
+
+
+def latex(table: pd.DataFrame) -> str:
+    """A floating table over the full width of a page, for the package booktabs."""
+    below = caption(table).replace("%", r"\%").replace("_", r"\_")
+    text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{_body(table, 'latex_booktabs')}\n"
+    for sign, command in LATEX.items():
+        text = text.replace(sign, command)
+    return f"\\begin{{table*}}\n{text}\\end{{table*}}\n"
+
+
+def html(table: pd.DataFrame) -> str:
+    """One page that needs no other file."""
+    above = f"<table>\n<caption>{escape(caption(table))}</caption>"
+    body = _body(table, "html").replace("<table>", above, 1)
+    title = escape(caption(table).partition(":")[0])
+    head = f'<meta charset="utf-8">\n<title>{title}</title>\n{STYLE}'
+    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def _body(table: pd.DataFrame, form: str) -> str:
+    shown = display(table)
+    align = ["left" if _is_text(shown[c]) else "right" for c in shown.columns]
+    rows = shown.to_numpy().tolist()
+    # Without disable_numparse tabulate would turn "10/90" and "0.50" into its own idea of them.
+    return tabulate(rows, list(shown), tablefmt=form, colalign=align, disable_numparse=True)
+
+
+def _is_text(column: pd.Series) -> bool:
+    """Words go to the left; numbers, also with an interval or a unit, to the right."""
+    return bool(column.str.contains("[A-Za-z]{3}|/").any())
+
+
+FORMATS = {".csv": plain, ".md": markdown, ".tex": latex, ".html": html}

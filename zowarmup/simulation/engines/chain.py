@@ -1,0 +1,85 @@
+"""A network as a chain of stacked layers."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from zowarmup.simulation.engines.stacked import LAYERS, group_norm, pair
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stacked layer and how many of the network's parameters are its own."""
+
+    apply: Callable[..., Tensor]
+    parameters: int
+
+
+def logits(links: list[Link], parameters: list[Tensor], h: Tensor) -> Tensor:
+    """The outputs of G models: parameters (G, ...) each, h (B, ..., n) -> (G, classes, n)."""
+    rest = iter(parameters)
+    for link in links:
+        h = link.apply(h, *(next(rest) for _ in range(link.parameters)))
+    return h
+
+
+def chain(network: nn.Module) -> list[Link]:
+    """The layers of a network in order.
+
+    Raises:
+        ValueError: it is no plain chain of the layers in LAYERS, or one has an option that its
+            stacked function does not know.
+    """
+    layers = list(network) if type(network) is nn.Sequential else [network]
+    for layer in layers:
+        if type(layer) not in LAYERS or not ordinary(layer):
+            raise ValueError(unsuitable(layer))
+    work = [layer for layer in layers if not isinstance(layer, nn.Flatten)]
+    if not work or not isinstance(work[0], nn.Linear | nn.Conv2d):
+        raise ValueError(unsuitable(network))
+    return links(pool_first(layers))
+
+
+def unsuitable(module: nn.Module) -> str:
+    return (
+        f"engine batched cannot stack {module}: it takes an nn.Sequential of "
+        f"{', '.join(t.__name__ for t in LAYERS)} with ordinary options, that begins with a "
+        "Linear or Conv2d; use engine plain"
+    )
+
+
+def ordinary(layer: nn.Module) -> bool:
+    """Whether the options of a layer are among those that its stacked function knows."""
+    if isinstance(layer, nn.Conv2d):
+        options = (layer.groups, layer.dilation, layer.padding_mode)
+        return options == (1, (1, 1), "zeros") and not isinstance(layer.padding, str)
+    if isinstance(layer, nn.MaxPool2d):
+        options = (pair(layer.padding), pair(layer.dilation), layer.ceil_mode)
+        return options == ((0, 0), (1, 1), False)
+    if isinstance(layer, nn.Flatten):
+        return (layer.start_dim, layer.end_dim) == (1, -1)
+    return True
+
+
+def pool_first(layers: list[nn.Module]) -> list[nn.Module]:
+    """Pooling before a ReLU instead of after it: the same values, and fewer to rectify."""
+    layers = list(layers)
+    for i in range(1, len(layers)):
+        if isinstance(layers[i], nn.MaxPool2d) and isinstance(layers[i - 1], nn.ReLU):
+            layers[i - 1], layers[i] = layers[i], layers[i - 1]
+    return layers
+
+
+def links(layers: list[nn.Module]) -> list[Link]:
+    """The links of a chain; a norm takes the pooling after it along."""
+    chained: list[Link] = []
+    for before, layer in zip([None, *layers], layers, strict=False):
+        apply = functools.partial(LAYERS[type(layer)], layer)
+        if isinstance(before, nn.GroupNorm) and isinstance(layer, nn.MaxPool2d):
+            norm = functools.partial(group_norm, before, pool=apply)
+            chained[-1] = Link(norm, chained[-1].parameters)
+        else:
+            chained.append(Link(apply, len(list(layer.parameters()))))
+    return chained

@@ -1,0 +1,44 @@
+"""The job that chooses a learning rate: files in, files out."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zowarmup.settings.files import atomic_write_text
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import checkpoint, select, world
+from zowarmup.simulation.progress import log
+
+Spec = dict[str, Any]
+File = Path | str
+
+
+def select_rate(
+    spec: Spec,
+    code: str,
+    *,
+    data: File,
+    federations: Sequence[File],
+    warmups: Sequence[File],
+    selection: File,
+) -> None:
+    """Run a whole grid of learning rates and write the choice with everything it rests on.
+
+    Args:
+        federations, warmups: one for each tuning seed; no warmups for a first phase.
+    """
+    made = []
+    for i, seed in enumerate(spec["seeds"]):
+        here = world.build(spec, data, federations[i])
+        seeds = Seeds.of(seed, spec["pin"])
+        w = here.model.initial(seeds.initialisation).to(here.device)
+        if warmups:
+            file = checkpoint.snapshot(warmups[i], spec["start"])
+            w = checkpoint.weights(file, here.model).to(here.device)
+        made += select.trials(here, spec, w, seeds, seed)
+    choice = select.choose(made)
+    if choice["at_edge"]:
+        log.warning(f"lr {choice['lr']:g} is the edge of the grid {spec['grid']}; widen it")
+    text = json.dumps(choice | {"grid": made, "spec": spec, "code": code}, indent=1, sort_keys=True)
+    atomic_write_text(selection, text + "\n")

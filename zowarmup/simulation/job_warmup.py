@@ -1,0 +1,40 @@
+"""The job of a warm-up: files in, files out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import record, rows, trajectory, world
+from zowarmup.simulation.rates import with_rates
+
+Spec = dict[str, Any]
+File = Path | str
+
+
+def warm_up(
+    spec: Spec,
+    seed: int,
+    code: str,
+    *,
+    data: File,
+    federation: File,
+    selections: Sequence[File],
+    snapshots: File,
+    metrics: File,
+    run_record: File,
+) -> None:
+    """Train one warm-up and write its snapshots, metrics and record."""
+    spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
+    here = world.build(spec, data, federation)
+    seeds = Seeds.of(seed, spec["pin"])
+    made = trajectory.run(
+        here,
+        spec,
+        seeds,
+        folder=Path(metrics).parent,
+        snapshots=Path(snapshots),
+        belongs_to=record.fingerprint(spec, seed, code, record.sha256(data, federation)),
+    )
+    rows.write(metrics, made)
+    record.write(run_record, spec=spec, seed=seed, seeds=vars(seeds), code=code, d=here.model.d)

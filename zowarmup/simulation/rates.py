@@ -1,0 +1,27 @@
+"""Learning rates that were chosen by a selection."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+Spec = dict[str, Any]
+File = Path | str
+
+
+def with_rates(phases: Sequence[Spec], selections: Sequence[File]) -> list[Spec]:
+    """The phases with each reference to a selection replaced by the learning rate it chose.
+
+    Args:
+        selections: a file for each phase that refers to a selection, in order.
+    """
+    files = iter(selections)
+    return [
+        phase | {"lr": chosen(next(files)) if isinstance(phase["lr"], dict) else phase["lr"]}
+        for phase in phases
+    ]
+
+
+def chosen(selection: File) -> float:
+    """The learning rate in a selection file."""
+    return float(json.loads(Path(selection).read_text())["lr"])
