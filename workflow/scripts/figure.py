@@ -10,6 +10,6 @@ from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
-    federation = snakemake.input.get("federation")
-    held = json.loads(Path(federation).read_text()) if federation else None
-    write.write(draw(metrics.read(snakemake.input.metrics), held), snakemake.output)
+    path = snakemake.input.get("federation")
+    federation = json.loads(Path(path).read_text()) if path else None
+    write.write(draw(metrics.read(snakemake.input.metrics), federation), snakemake.output)

@@ -50,11 +50,11 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
             axes.set_title(style.split_title(split), loc="left", pad=22)
         style.accuracy_label(line[0], scale, scales, "final test accuracy, %")
     handles = [
-        style.seed_handle(f"one of {final['seed'].nunique()} seeds (line: the same seed)"),
+        style.seed_handle(f"seeds (n = {final['seed'].nunique()}), joined by lines"),
         Line2D([], [], color=style.BLACK, marker="_", mew=1.2, label="mean ± std"),
         *style.diverged_handle(final),
     ]
-    drawing.legend(handles=handles, loc="outside upper left", ncols=3, columnspacing=1.2)
+    drawing.legend(handles=handles, loc="outside upper left", ncols=2, handlelength=1.8)
     return drawing
 
 

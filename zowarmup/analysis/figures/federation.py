@@ -34,7 +34,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
         raise UserError("the figure 'federation' needs a federation.json: give it as input")
     counts, splits = ordered_counts(federation), m.splits(metrics)
     classes = counts.shape[1]
-    drawing = style.new(style.WIDTH, 1.1 + min(0.19 * classes, 4.5))
+    drawing = style.new(style.WIDTH, 1.1 + classes * row_height(classes))
     shares = [5.2, max(1.6, 0.36 * len(splits))]
     holdings, held = drawing.subplots(1, 2, sharey=True, width_ratios=shares)
     _holdings(holdings, counts)
@@ -42,6 +42,11 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     _held(held, counts, splits)
     holdings.set_ylim(classes - 0.4, -0.6)
     return drawing
+
+
+def row_height(classes: int) -> float:
+    """Inches for each class."""
+    return min(0.19, 4.5 / classes)
 
 
 def ordered_counts(federation: dict[str, Any]) -> np.ndarray:
@@ -64,13 +69,15 @@ def _holdings(axes: Axes, counts: np.ndarray) -> None:
     """A dot whose area is the number of images."""
     client, label = np.nonzero(counts)
     number, clients = counts[client, label], len(counts)
-    largest = min(5.2 * 72 / (clients + 1), 0.19 * 72) ** 2 * 0.7  # points^2: dots do not touch
+    across = 72 * min(5.2 / (clients + 1), row_height(counts.shape[1]))
+    largest = 0.7 * across**2  # points^2, so that dots do not touch
     area = largest * number / counts.max()
     axes.scatter(client + 1, label, s=area, color=style.BLUE, lw=0)
     axes.set_xlim(0.3, clients + 0.7)
     axes.set_yticks(range(counts.shape[1]) if counts.shape[1] <= READABLE else [])
     axes.set_ylabel("label")
-    axes.set_xticks([1, *range(10, clients + 1, max(1, clients // 50) * 10)])
+    step = 10 * max(1, clients // 50) if clients >= 20 else 1
+    axes.set_xticks([1, *range(max(2, step), clients + 1, step)])
     axes.set_xlabel("clients, in the order in which they become high-resource")
     title = f"A dot: a client's images of a label, by area; the largest {counts.max()}.\n"
     title += "Left of a dashed line: the high-resource clients of that split."

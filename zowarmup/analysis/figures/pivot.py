@@ -45,7 +45,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
                 _points(axes, here[here["method"] == method], looks[method])
             _frame(axes, split, rows)
         style.accuracy_label(line[0], scale, scales, "final test accuracy, %")
-    drawing.legend(handles=_handles(rows, looks), loc="outside upper left", ncols=4)
+    drawing.legend(handles=_handles(rows, looks), loc="outside upper left", ncols=3)
     return drawing
 
 
@@ -92,6 +92,8 @@ def _frame(axes: Axes, split: str, rows: pd.DataFrame) -> None:
     axes.axvline(PAPER * rounds, color=style.GREY, lw=0.8, ls=(0, (1, 1.5)), zorder=0.5)
     axes.set_title(style.split_title(split), loc="left")
     axes.set_xlim(0, rounds)
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, -1), min(high, 101))  # the interval of two seeds can be wider than that
     if rows["pivot"].nunique() <= 6:  # more would touch
         axes.set_xticks(sorted(rows["pivot"].unique()))
     axes.set_xlabel(f"pivot: round of {rounds:.0f} at which zeroth-order training starts")

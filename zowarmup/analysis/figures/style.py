@@ -118,7 +118,7 @@ def side_by_side(n: int, width: float) -> np.ndarray:
 
 
 def seeds(axes: Axes, x: np.ndarray, values: pd.Series, diverged: pd.Series, color: str) -> None:
-    """One faint dot per seed, a cross for a run that diverged. All three arguments: one per seed."""
+    """One faint dot per seed, a cross for a run that diverged; x, values, diverged: per seed."""
     y, lost = values.to_numpy(), diverged.to_numpy(dtype=bool)
     axes.plot(x[~lost], y[~lost], color=color, **SEED)
     axes.plot(x[lost], y[lost], color=color, **DIVERGED)
@@ -131,7 +131,7 @@ def seed_handle(label: str = "one seed") -> Line2D:
 
 def diverged_handle(rows: pd.DataFrame) -> list[Line2D]:
     """The cross in a legend, if a run diverged."""
-    handle = Line2D([], [], color=BLACK, **DIVERGED, label="diverged, at its last accuracy")
+    handle = Line2D([], [], color=BLACK, **DIVERGED, label="diverged")
     return [handle] if rows["diverged"].any() else []
 
 

@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
+from numpy.typing import ArrayLike
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.figures import style
@@ -17,7 +19,7 @@ from zowarmup.analysis.tables.display import size
 def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> Figure:
     """Mean over seeds with a band of one standard deviation; the pivot is marked.
 
-    The scale of accuracy is logistic, so that 90 and 98 % are as far apart as 35 and 80 %. Methods
+    The scale of accuracy is logistic, so that 90 and 98 % are as far apart as 50 and 84 %. Methods
     that share their warm-up with High Res Only are drawn from the pivot on.
 
     A run that diverged stays at its last accuracy (and is marked with a cross where it ended), so
@@ -39,8 +41,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
             _by_bytes(below, curves, looks)
         for axes in grid[2 * i : 2 * i + 2, 0]:
             style.accuracy_label(axes, scale, scales, "test accuracy, % (logit)")
-            _logistic(axes)
-            axes.set_ylim(LIMITS)
+            _logistic(axes, 100 * rows["test_accuracy"])
     _legend(drawing, rows, looks)
     return drawing
 
@@ -50,6 +51,7 @@ def mean_curve(rows: pd.DataFrame) -> pd.DataFrame:
 
     `pivot` and `diverged` say whether phase 2 starts, or a run ended too early, at this round.
     """
+    m.by_seed(m.last_rows(rows))  # or else a sentence that says which runs do not belong together
     accuracy = 100 * rows.pivot(index="round", columns="seed", values="test_accuracy").ffill()
     sent = (rows["bytes_up"] + rows["bytes_down"]).groupby(rows["round"]).mean()
     curve = pd.DataFrame({"mean": accuracy.mean(axis=1), "bytes": sent})
@@ -79,19 +81,22 @@ def _own_part(curve: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return curve[curve["round"] >= start] if same else curve
 
 
-def _logistic(axes: Axes) -> None:
-    """The logit of accuracy; all and nothing lie at the accuracy of one half in a thousand."""
+def _logistic(axes: Axes, percent: pd.Series) -> None:
+    """An axis of the logit of accuracy, over the range of the data and a little more."""
+    low, high = _logit(percent.min()), _logit(percent.max())
     axes.set_yscale("function", functions=(_logit, _logit_inverse))
     axes.set_yticks(TICKS, map(str, TICKS))
     axes.set_yticks([], minor=True)
+    axes.set_ylim(_logit_inverse(low - 0.2), _logit_inverse(high + 0.2))
 
 
-def _logit(percent: np.ndarray) -> np.ndarray:
+def _logit(percent: ArrayLike) -> np.ndarray:
+    """Whatever lies beyond 0.05 and 99.95 %, where it has no end, is drawn there."""
     part = np.clip(np.asarray(percent) / 100, 0.0005, 0.9995)
     return np.log(part / (1 - part))
 
 
-def _logit_inverse(logit: np.ndarray) -> np.ndarray:
+def _logit_inverse(logit: ArrayLike) -> np.ndarray:
     return 100 / (1 + np.exp(-np.asarray(logit)))
 
 
@@ -100,23 +105,28 @@ def _by_round(
 ) -> None:
     for method, curve in curves.items():
         _draw(axes, curve, "round", looks[method])
-    for pivot in sorted({p for curve in curves.values() for p in curve["round"][curve["pivot"]]}):
+    pivots = sorted({p for curve in curves.values() for p in curve["round"][curve["pivot"]]})
+    for pivot in pivots:
         axes.axvline(pivot, color=style.GREY, lw=0.8, ls=(0, (1, 1.5)), zorder=0.5)
+    if len(pivots) == 1:
+        axes.set_xticks([0, *pivots, max(curve["round"].max() for curve in curves.values())])
     axes.set_title(split, loc="left")
     axes.set_xlabel("round")
 
 
-def _by_bytes(
-    axes: Axes, curves: dict[str, pd.DataFrame], looks: dict[str, style.Line]
-) -> None:
+def _by_bytes(axes: Axes, curves: dict[str, pd.DataFrame], looks: dict[str, style.Line]) -> None:
     axes.set_xscale("log")
     for method, curve in curves.items():
         # Nothing is sent before round 1, and a logarithm has no place for nothing.
         curve = curve[curve["bytes"] > 0]
         _draw(axes, curve, "bytes", looks[method])
         start = curve[curve["pivot"]]
-        axes.plot(start["bytes"], start["mean"], **PIVOT | {"mec": looks[method].color})
+        axes.plot(start["bytes"], start["mean"], **PIVOT, zorder=3)
+    low, high = axes.get_xlim()
+    if high < 20 * low:  # powers of ten alone could be one tick, or none
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(size_tick)
+    axes.xaxis.set_minor_formatter("")
     axes.set_xlabel("sent by all, up + down")
 
 
@@ -132,7 +142,7 @@ def _draw(axes: Axes, curve: pd.DataFrame, x: str, look: style.Line) -> None:
 
 def size_tick(value: float, place: int) -> str:
     """Bytes as a tick: 1e6 is "1 MB"."""
-    return size(value).replace(".00 ", " ")
+    return size(value).replace(".00 ", " ").replace(".0 ", " ")
 
 
 def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -> None:
@@ -142,7 +152,7 @@ def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -
         for name, k in looks.items()
     ]
     if rows["pivot"].notna().any():
-        handles.append(Line2D([], [], **PIVOT | {"mec": style.BLACK}, label="pivot"))
+        handles.append(Line2D([], [], **PIVOT, label="pivot"))
     handles += style.diverged_handle(rows)
     title = "Panels by split: % of the clients that are high-resource / low-resource"
     legend = drawing.legend(handles=handles, loc="outside upper left", ncols=3, title=title)
@@ -151,6 +161,5 @@ def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -
 
 REFERENCE = "high_res_only"
 COMPARED = ["round", "mean", "std"]
-TICKS = (1, 5, 10, 20, 40, 60, 80, 90, 95, 98, 99)
-LIMITS = (4, 99.3)
-PIVOT = {"ls": "", "marker": "o", "mfc": "white", "ms": 4.5, "mew": 1.2}
+TICKS = (1, 5, 10, 20, 40, 60, 80, 90, 95, 98, 99, 99.5)
+PIVOT = {"ls": "", "marker": "o", "mfc": "white", "mec": style.BLACK, "ms": 4.5, "mew": 1.2}

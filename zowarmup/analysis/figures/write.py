@@ -29,6 +29,9 @@ def write(figure: Figure, paths: Sequence[str | Path]) -> None:
     Raises:
         ValueError: an ending is none of .svg, .png and .pdf.
     """
+    # Laid out once: each drawing would move things a little, and bytes depend on the order.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     for path in paths:
         ending = Path(path).suffix
         if ending not in METADATA:
@@ -40,7 +43,5 @@ def render(figure: Figure, ending: str) -> bytes:
     """The bytes of the figure in one format."""
     buffer = BytesIO()
     with rc_context(RC):
-        figure.savefig(
-            buffer, format=ending.removeprefix("."), dpi=DPI, metadata=METADATA[ending]
-        )
+        figure.savefig(buffer, format=ending.removeprefix("."), dpi=DPI, metadata=METADATA[ending])
     return buffer.getvalue()

@@ -1,6 +1,7 @@
 """How the numbers of a table look to a reader: rounded, in per cent, intervals in one column."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -128,7 +129,7 @@ def _join(pattern: str, texts: tuple[str, ...]) -> str:
     return texts[0] if NONE in texts[1:] else pattern.format(*texts)
 
 
-def _text(value: object, column: str) -> str:
+def _text(value: Any, column: str) -> str:
     if isinstance(value, str):
         return value or NONE
     if pd.isna(value):

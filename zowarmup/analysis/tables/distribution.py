@@ -1,4 +1,4 @@
-"""The distribution ablation: Rademacher against Gaussian directions, in three fair and unfair ways."""
+"""The distribution ablation: Rademacher against Gaussian directions, in three ways."""
 
 from typing import Any
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from zowarmup.settings.files import atomic_write_text
 from zowarmup.analysis.tables.display import NONE, caption, display
+from zowarmup.settings.files import atomic_write_text
 
 STYLE = """<style>
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 2rem; }
@@ -68,7 +68,8 @@ def html(table: pd.DataFrame) -> str:
     body = _body(table, "html").replace("<table>", above, 1)
     title = escape(caption(table).partition(":")[0])
     head = f'<meta charset="utf-8">\n<title>{title}</title>\n{STYLE}'
-    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
+    page = f"<head>\n{head}\n</head>\n<body>\n{body}\n</body>"
+    return f'<!doctype html>\n<html lang="en">\n{page}\n</html>\n'
 
 
 def _body(table: pd.DataFrame, form: str) -> str:

@@ -1,0 +1,298 @@
+"""Every figure: what is in it, that nothing but its data decides its bytes, and what it refuses."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import frames
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from zowarmup.analysis.figures import distribution, pivot, style, training_curves, write
+from zowarmup.analysis.figures import federation as who_holds_what
+from zowarmup.settings import registry
+from zowarmup.settings.errors import UserError
+
+NAMES = tuple(registry.FIGURES)
+ENDINGS = tuple(write.METADATA)
+METRICS = frames.everything()
+LOST = frames.diverge(METRICS, 1, 30, method="zowarmup")
+ONE_SPLIT = METRICS[METRICS["split"] == "10/90"]
+
+
+def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
+    return registry.load(registry.FIGURES, name)(metrics, frames.federation())
+
+
+def digest(name: str) -> str:
+    """Of all formats of a figure."""
+    figure = draw(name, ONE_SPLIT)
+    return hashlib.sha256(b"".join(write.render(figure, e) for e in ENDINGS)).hexdigest()
+
+
+first_digest = cache(digest)
+
+
+def points(axes: Axes, marker: str = "o") -> np.ndarray:
+    """(n, 2) the seeds' dots in a panel, or with "x" the runs that diverged."""
+    look = style.SEED if marker == "o" else style.DIVERGED
+    found = [
+        np.column_stack([np.asarray(v, dtype=float) for v in line.get_data()])
+        for line in axes.lines
+        if line.get_marker() == marker and line.get_markersize() == look["ms"]
+    ]
+    return np.concatenate([np.empty((0, 2)), *found])
+
+
+def words(figure: Figure) -> str:
+    """Everything that is written in a figure, legends included."""
+    return " | ".join(text.get_text() for text in figure.findobj(match=Text))
+
+
+def shown(figure: Figure) -> list[Text]:
+    """The texts that are on the page: labels of ticks beyond the ends of an axis are not."""
+    every = {id(text): text for text in figure.findobj(match=Text)}
+    for axis in (a for axes in figure.axes for a in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+            if not low <= tick.get_loc() <= high:
+                del every[id(tick.label1)]
+    return [t for t in every.values() if t.get_text().strip() and t.get_visible()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_formats_have_equal_bytes_twice(name: str) -> None:
+    assert digest(name) == first_digest(name)
+
+
+def test_another_process_draws_the_same_bytes() -> None:
+    code = f"import test_figures as t; print(*[t.digest(name) for name in {NAMES!r}])"
+    tests = Path(__file__).parent
+    path = os.pathsep.join([str(tests.parent), str(tests)])
+    variables = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    variables["SOURCE_DATE_EPOCH"] = "1"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [first_digest(name) for name in NAMES]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_drawing_leaves_the_global_style_alone(name: str) -> None:
+    before = dict(rcParams)
+    draw(name)
+    assert dict(rcParams) == before
+
+
+def test_written_files_are_of_their_formats(tmp_path: Path) -> None:
+    paths = [tmp_path / f"figure{ending}" for ending in (".svg", ".png", ".pdf")]
+    write.write(draw("pivot"), paths)
+    starts = [path.read_bytes()[:5] for path in paths]
+    assert starts == [b"<?xml", b"\x89PNG\r", b"%PDF-"]
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"figure\.gif: a figure can end in \.svg, \.png, \.pdf"):
+        write.write(draw("pivot"), [tmp_path / "figure.gif"])
+
+
+@pytest.mark.parametrize("metrics", [LOST, ONE_SPLIT], ids=["diverged", "one"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_overlaps_another_or_leaves_the_page(name: str, metrics: pd.DataFrame) -> None:
+    figure = draw(name, metrics)
+    figure.set_dpi(write.DPI)  # hinting makes the widths of glyphs depend on it
+    figure.draw_without_rendering()
+    texts = shown(figure)
+    boxes = [text.get_window_extent() for text in texts]
+    page = figure.bbox.padded(1)
+    for i, box in enumerate(boxes):
+        inside = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 <= box.y1 <= page.y1
+        assert inside, texts[i].get_text()
+        for j in range(i):
+            assert not box.overlaps(boxes[j]), (texts[i].get_text(), texts[j].get_text())
+
+
+@pytest.mark.parametrize("study", ["main", "pivot", "distribution"])
+def test_a_study_that_is_missing_is_named(study: str) -> None:
+    name = "training_curves" if study == "main" else study
+    metrics = METRICS[METRICS["study"] != study]
+    with pytest.raises(ValueError, match=rf"hold no rows of study '{study}' \(they hold: "):
+        draw(name, metrics)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_rows_of_the_studies_that_it_shows_are_enough(name: str) -> None:
+    draw(name, METRICS[METRICS["study"].isin(registry.SHOWS[name])]).draw_without_rendering()
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_few_seeds_are_enough(name: str, seeds: int) -> None:
+    draw(name, frames.everything(seeds)).draw_without_rendering()
+
+
+def test_a_second_data_set_gets_rows_of_its_own() -> None:
+    both = pd.concat([METRICS, METRICS.assign(dataset="cifar10")], ignore_index=True)
+    for name, panels in (("training_curves", 8), ("pivot", 4), ("distribution", 2)):
+        figure = draw(name, both)
+        assert len(figure.axes) == panels
+        assert "cifar10, mlp" in words(figure)
+
+
+class TestTrainingCurves:
+    def test_each_panel_has_each_method_from_where_it_is_its_own(self) -> None:
+        """ZOWarmUp is not High Res Only before its pivot here, so it is drawn from round 0."""
+        above = draw("training_curves").axes[0]
+        starts = {line.get_color(): line.get_xdata()[0] for line in above.lines if whole(line)}
+        assert starts == {look.color: 0 for look in style.KNOWN.values()}
+
+    def test_a_shared_warm_up_is_drawn_once(self) -> None:
+        metrics = METRICS[METRICS["study"] == "main"].copy()
+        early = metrics["round"] <= frames.PIVOT
+        metrics.loc[early, "test_accuracy"] = 0.1 + 0.001 * metrics.loc[early, "round"]
+        above = draw("training_curves", metrics).axes[0]
+        starts = {line.get_color(): line.get_xdata()[0] for line in above.lines if whole(line)}
+        later = {style.KNOWN[m].color for m in ("zowarmup", "zowarmup_high_only")}
+        assert {c: x for c, x in starts.items() if x} == dict.fromkeys(later, frames.PIVOT)
+
+    def test_the_mean_holds_a_diverged_run_at_its_last_accuracy(self) -> None:
+        """Two seeds that head for 0.5 and 0.9; the second, at 0.3 in round 10, is lost in 20."""
+        rows = frames.frame(frames.run("zowarmup", {0: 0.5, 1: 0.9}))
+        curve = training_curves.mean_curve(frames.diverge(rows, 1, 20)).set_index("round")
+        assert curve["mean"].to_dict() == pytest.approx({0: 10, 10: 25, 20: 30, 30: 35, 40: 40})
+        assert curve["diverged"][curve["diverged"]].index.tolist() == [20]
+        assert curve["pivot"][curve["pivot"]].index.tolist() == [frames.PIVOT]
+
+    def test_runs_that_do_not_belong_together_are_refused(self) -> None:
+        rows = frames.frame(
+            frames.run("zowarmup", {0: 0.5}), frames.run("zowarmup", {0: 0.6}, pivot=30)
+        )
+        with pytest.raises(ValueError, match=r"seed 0 occurs more than once, in the runs zowarmup"):
+            draw("training_curves", rows)
+
+    @pytest.mark.parametrize(
+        ("size", "text"), [(1e3, "1 kB"), (1e6, "1 MB"), (1e7, "10 MB"), (1e11, "100 GB")]
+    )
+    def test_ticks_of_bytes(self, size: float, text: str) -> None:
+        assert training_curves.size_tick(size, 0) == text
+
+
+def whole(line: Any) -> bool:
+    """Whether a line is a curve: more than its end, and not the pivot's upright."""
+    return len(line.get_xdata()) > 2
+
+
+class TestPivot:
+    def test_each_seed_of_each_pivot_is_a_dot(self) -> None:
+        left, right = draw("pivot").axes
+        assert len(points(left)) == len(points(right)) == 3 * 3
+        assert sorted(points(left)[:, 1]) == pytest.approx([55, 56, 57, 60, 61, 62, 65, 66, 67])
+
+    def test_high_res_only_stands_where_it_ended(self) -> None:
+        """Final accuracies 40, 41 and 42 % on 10/90."""
+        left = draw("pivot").axes[0]
+        assert any(np.allclose(line.get_ydata(), 41) for line in left.lines)
+        assert "High Res Only 41.0" in words(draw("pivot"))
+
+    def test_high_res_only_can_belong_to_the_study_itself(self) -> None:
+        main = METRICS["method"] == "high_res_only"
+        moved = METRICS[main].assign(study="pivot")
+        metrics = pd.concat([METRICS[METRICS["study"] == "pivot"], moved], ignore_index=True)
+        assert "High Res Only 41.0" in words(draw("pivot", metrics))
+
+    def test_the_papers_pivot_is_at_two_fifths_of_the_rounds(self) -> None:
+        left = draw("pivot").axes[0]
+        assert any(np.array_equal(line.get_xdata(), [16, 16]) for line in left.lines)
+
+    def test_the_interval_of_two_far_seeds_does_not_stretch_the_axis(self) -> None:
+        """20 and 80 %: the 95 % interval is 50 plus and minus 381."""
+        rows = frames.frame(frames.run("zowarmup", {0: 0.2, 1: 0.8}, study="pivot"))
+        assert pivot.figure(rows).axes[0].get_ylim() == (-1, 101)
+
+    def test_a_diverged_run_is_a_cross_at_chance(self) -> None:
+        """Two classes: chance is one half."""
+        lost = frames.diverge(METRICS, 1, 30, study="pivot", pivot=20, split="10/90")
+        figure = draw("pivot", lost)
+        assert points(figure.axes[0], "x")[:, 1] == pytest.approx([50])
+        assert len(points(figure.axes[0])) == 8
+        assert len(points(figure.axes[1], "x")) == 0
+        assert "diverged" in words(figure)
+        assert "diverged" not in words(draw("pivot"))
+
+    def test_runs_without_a_pivot_are_refused_in_a_sentence(self) -> None:
+        rows = frames.frame(frames.run("high_res_only", {0: 0.5}, study="pivot"))
+        with pytest.raises(UserError, match="no run of study 'pivot' has a pivot"):
+            pivot.figure(rows)
+
+
+class TestDistribution:
+    METRICS = frames.frame(*frames.distribution())
+
+    def test_each_seed_of_each_variant_is_a_dot(self) -> None:
+        found = points(distribution.figure(self.METRICS).axes[0])
+        expected = [100 * value for _, last in frames.WAYS.values() for value in last]
+        assert found[:, 1] == pytest.approx(expected)
+        assert np.round(found[:, 0]).tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
+
+    def test_each_seed_is_joined_over_the_variants(self) -> None:
+        axes = distribution.figure(self.METRICS).axes[0]
+        joined = [line.get_ydata() for line in axes.lines if line.get_linewidth() == 0.5]
+        assert np.stack(joined) == pytest.approx(
+            100 * np.array([last for _, last in frames.WAYS.values()]).T
+        )
+
+    def test_mean_and_spread_are_printed(self) -> None:
+        """60, 64, 62, 66: mean 63, deviations -3, 1, -1, 3, variance 20/3.
+        50, 62, 54, 66: mean 58, deviations -8, 4, -4, 8, variance 160/3."""
+        text = words(distribution.figure(self.METRICS))
+        assert "63.0 ± 2.6" in text
+        assert "58.0 ± 7.3" in text
+
+    def test_the_axis_says_what_is_compared(self) -> None:
+        axes = distribution.figure(self.METRICS).axes[0]
+        assert [label.get_text().split("\n") for label in axes.get_xticklabels()] == [
+            ["Rademacher", "τ = 0.75", "own lr 0.1"],
+            ["(a) Gaussian", "τ = 1", "same lr 0.1"],
+            ["(b) Gaussian", "τ = 0.75", "same lr 0.1"],
+            ["(c) Gaussian", "τ = 0.75", "own lr 0.1"],
+        ]
+
+    def test_a_diverged_run_is_a_cross_and_a_missing_seed_is_no_dot(self) -> None:
+        lost = frames.diverge(self.METRICS, 2, 30, variant="gaussian_tau1_same_lr")
+        lost = lost[(lost["variant"] != "gaussian_own_lr") | (lost["seed"] != 0)]
+        axes = distribution.figure(lost).axes[0]
+        assert points(axes, "x")[:, 1] == pytest.approx([50])
+        assert np.isfinite(points(axes)[:, 1]).sum() == 16 - 2
+
+
+class TestFederation:
+    def test_each_holding_is_a_dot_whose_area_is_its_size(self) -> None:
+        """In tier order the clients are 3, 0, 4, 2, 1: eight 0s, eight 1s, 2 + 3 + 3, ..."""
+        (dots,) = draw("federation").axes[0].collections
+        places = [(int(x), int(y)) for x, y in dots.get_offsets()]
+        assert places == [(1, 0), (2, 1), (3, 0), (3, 1), (3, 2), (4, 2), (5, 0), (5, 1)]
+        areas = dots.get_sizes() / dots.get_sizes().max() * 8
+        assert areas == pytest.approx([8, 8, 2, 3, 3, 8, 4, 4])
+
+    def test_the_splits_end_after_their_high_resource_clients(self) -> None:
+        """A tenth of five clients is still one; a half is two, as everywhere (round half even)."""
+        lines = draw("federation").axes[0].lines
+        assert sorted(line.get_xdata()[0] for line in lines) == [1.5, 2.5]
+
+    def test_shares_of_the_high_tiers(self) -> None:
+        """Label 0: 8 of 14 with client 3. Label 1: none, then 8 of 15. Label 2: none."""
+        counts = who_holds_what.ordered_counts(frames.federation())
+        shares = who_holds_what.tier_shares(counts, ["10/90", "50/50"])
+        assert shares == pytest.approx(np.array([[8 / 14, 8 / 14], [0, 8 / 15], [0, 0]]))
+
+    def test_without_a_federation_it_says_what_it_needs(self) -> None:
+        with pytest.raises(UserError, match=r"needs a federation\.json"):
+            who_holds_what.figure(METRICS)
