@@ -29,7 +29,7 @@ lint: $(READY) ## check style, types and workflow
 	$(BIN)/python envs/render.py --check
 
 bench: $(READY) ## time the hot parts
-	@for script in benchmarks/*.py; do (set -x; $(BIN)/python $$script) || exit; done
+	$(BIN)/python -m benchmarks.bench
 
 # Pins that still fit are kept; ARGS=--upgrade takes the newest. "fewest" asks for one version
 # of a package on every Python, so that results do not depend on which one is there.

@@ -1,11 +1,15 @@
 """Files that are either complete or not there: written beside their name, then renamed."""
 
+import fcntl
 import os
+import platform
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
+
+from zowarmup.settings.errors import UserError
 
 
 @contextmanager
@@ -42,6 +46,27 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
 def atomic_write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` as UTF-8 with its newlines as they are, all or nothing."""
     atomic_write_bytes(path, text.encode())
+
+
+def lock(path: str | Path) -> IO[str]:
+    """Keep others from working on what `path` stands for, until the file is closed or the process
+    ends in whatever way.
+
+    Raises:
+        UserError: another process has it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise UserError(f"{path}: another process works on this run: {file.read()}") from None
+    file.truncate(0)
+    file.write(f"pid {os.getpid()} on {platform.node()}")
+    file.flush()
+    return file
 
 
 def _sync_folder(folder: Path) -> None:

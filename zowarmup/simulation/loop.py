@@ -115,8 +115,13 @@ def enter(world: World, phase: Phase, tally: Tally) -> Tally:
     return tally.sent(len(absences.synced) * absences.model_bytes) if absences else tally
 
 
+def has_records(phase: Phase) -> bool:
+    """Whether the rounds of a phase leave records; in the other phases models travel."""
+    return "catch_up_limit" in phase
+
+
 def _absences(world: World, phase: Phase) -> Absences | None:
-    if "catch_up_limit" not in phase:  # models travel: whoever comes back downloads one anyway
+    if not has_records(phase):  # whoever comes back downloads a model anyway
         return None
     return Absences(world.tiers[phase["clients"]], 4 * world.model.d, phase["catch_up_limit"])
 

@@ -15,7 +15,7 @@ import torch
 from zowarmup import __version__
 from zowarmup.settings.files import atomic_write_text
 
-PACKAGES = ("torch", "numpy", "safetensors")
+PACKAGES = ("numpy", "safetensors")
 
 
 def write(path: Path | str, **facts: Any) -> None:
@@ -32,6 +32,7 @@ def write(path: Path | str, **facts: Any) -> None:
 def versions() -> dict[str, str]:
     """Of the project, of Python, and of the packages that decide the bits."""
     own = {"zowarmup": __version__, "python": platform.python_version()}
+    own["torch"] = str(torch.__version__)  # with its build, which the metadata leave out
     return own | {package: version(package) for package in PACKAGES}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from zowarmup.settings.files import lock
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import loop
 from zowarmup.simulation.evaluate import evaluate
@@ -54,14 +55,21 @@ def run(
         journal: where the records lie; a journal of the same fingerprint is replayed first.
         belongs_to: fingerprint of everything that decides the result.
         tally: what the warm-up has cost.
+
+    Raises:
+        JournalError: an older record is damaged.
+        UserError: another process trains this run.
     """
     skipped = 1 if spec["warmup"] else 0
     pivot = sum(phase["rounds"] for phase in spec["phases"][:skipped])
     end = sum(phase["rounds"] for phase in spec["phases"])
     outcome = Outcome(w, pivot)
+    if not skipped:  # else the warm-up has this row
+        start = Step(0, w, tally, None)
+        outcome.rows.append(loop.row(world, spec["phases"][0], 1, start))
     before = evaluate(world, w)["train_loss"]
     progress = Progress("run", end)
-    with Journal(journal, belongs_to) as records:
+    with lock(journal.with_name("lock")), Journal(journal, belongs_to) as records:
         if records.records:
             log.info(f"replaying {len(records.records)} rounds from the journal")
         steps = _steps(world, spec["phases"][skipped:], outcome, seeds, records, tally)
@@ -91,7 +99,8 @@ def _steps(
     known = list(journal.records)
     for number, phase in enumerate(phases, start=1):
         entered = loop.enter(world, phase, step.tally)
-        mine, known = known[: phase["rounds"]], known[phase["rounds"] :]
+        count = phase["rounds"] if loop.has_records(phase) else 0
+        mine, known = known[:count], known[count:]
         w, first = step.w, step.t + 1
         for after in loop.run(world, phase, w, seeds, first=first, tally=entered, known=mine):
             if after.record is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zowarmup.settings.files import atomic_write_text
+from zowarmup.settings.files import atomic_write_text, lock
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, loop
 from zowarmup.simulation.loop import Step, Tally
@@ -37,26 +37,35 @@ def run(
 
     Returns:
         The rows of metrics.
+
+    Raises:
+        UserError: another process trains this warm-up.
     """
-    state = _State(folder / "partial", belongs_to)
+    with lock(folder / "lock"):
+        return _run(world, spec, seeds, _State(folder / "partial", belongs_to), snapshots)
+
+
+def _run(
+    world: World, spec: Spec, seeds: Seeds, state: "_State", snapshots: Path
+) -> list[dict[str, Any]]:
     phase = {**spec["phase"], "rounds": spec["rounds"] - state.t}
-    if state.t == 0:
+    if not state.rows:
         w = world.model.initial(seeds.initialisation).to(world.device)
         state.keep(world, spec, phase, Step(0, w, Tally(), None))
     else:
         log.info(f"going on after round {state.t}")
-        w = checkpoint.weights(checkpoint.snapshot(state.folder, state.t), world.model).to(
-            world.device
-        )
+        last = checkpoint.snapshot(state.folder, state.t)
+        w = checkpoint.weights(last, world.model).to(world.device)
     progress = Progress("warm-up", spec["rounds"])
+    step = Step(state.t, w, state.tally, None)
     steps = loop.run(world, phase, w, seeds, first=state.t + 1, tally=state.tally)
-    for step in steps:
+    while not state.failed and step.t < spec["rounds"]:
+        step = next(steps)
         if state.keep(world, spec, phase, step):
             progress.note(state.rows[-1])
         progress.step(step.t)
-        if state.failed:
-            state.fill(world, spec, step)
-            break
+    if state.failed:
+        state.fill(world, spec, step)
     shutil.rmtree(snapshots, ignore_errors=True)
     os.replace(state.folder, snapshots)
     (snapshots / "state.json").unlink()

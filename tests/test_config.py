@@ -1,0 +1,513 @@
+"""What a config may say, what it means, and the one sentence for everything that it may not say.
+
+Every bad config is read twice, by the library and by Snakemake as a user calls it.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import workbench
+from workbench import Answer
+
+from zowarmup.data import datasets, federation
+from zowarmup.data.federation import FederationError
+from zowarmup.settings import studies
+from zowarmup.settings.config import load
+from zowarmup.settings.plan import Plan, plan
+from zowarmup.settings.yaml_file import ConfigError
+
+TINY = workbench.PROJECT / "tests" / "tiny.yaml"
+CONFIGS = sorted(
+    file for file in workbench.PROJECT.glob("config/*.yaml") if file.name != "claims.yaml"
+)
+PHASES = """
+methods:
+  zowarmup:
+    phases:
+      - {{algorithm: fedavg, clients: high, rounds: 20, {}}}
+      - {{algorithm: zo, clients: all, rounds: 40}}
+"""
+GRID = "studies: {{main: {{grid: {{{}}}}}}}"
+
+# name: (what is laid over tiny.yaml, the key that the sentence names, how it can be mended)
+BAD = {
+    "unknown key": ("splitt: 10/90", "splitt", "did you mean split?"),
+    "unknown key without a likeness": ("wxyz: 1", "wxyz", "remove it, or use one of algorithms"),
+    "unknown key of the engine": ("engine: {thread: 1}", "engine.thread", "did you mean threads?"),
+    "unknown option of the engine": (
+        "engine: {options: {blok: 2}}",
+        "engine.options",
+        "there is no blok; use one of block",
+    ),
+    "unknown key of a federation": (
+        "federations: {default: {clints: 3}}",
+        "federations.default.clints",
+        "did you mean clients?",
+    ),
+    "unknown key of a phase": (
+        PHASES.format("epoch: 3"),
+        "methods.zowarmup.phases.0.epoch",
+        "did you mean epochs?",
+    ),
+    "unknown key of an algorithm": (
+        "algorithms: {zo: {tua: 1.0}}",
+        "algorithms.zo.tua",
+        "did you mean tau?",
+    ),
+    "unknown key in a grid": (GRID.format("zo.tua: [1]"), "zo.tua", "did you mean zo.tau?"),
+    "unknown key of a variant": (
+        "studies: {main: {variants: {a: {method: zowarmup, sat: {}}}}}",
+        "studies.main.variants.a.sat",
+        "did you mean set?",
+    ),
+    "unknown pin": ("pin: {direction: 3}", "pin.direction", "'directions'"),
+    "a key that is required": ("selection: null", "selection", "add it"),
+    "a rate that is required": (
+        "algorithms: {zo: {lr: null}}",
+        "methods.zowarmup.phases.1.lr",
+        "add it",
+    ),
+    "text for a number": ("snapshot_every: ten", "snapshot_every", "a valid integer, not 'ten'"),
+    "yes for a number": (
+        PHASES.format("epochs: true"),
+        "methods.zowarmup.phases.0.epochs",
+        "a valid integer, not True",
+    ),
+    "text for seeds": ("seeds: many", "seeds", "a valid integer or a valid list, not 'many'"),
+    "text for a rate": ("algorithms: {zo: {lr: fast}}", "algorithms.zo.lr", "or 'select'"),
+    "a list for a mapping": ("datasets: [digits]", "datasets", "valid dictionary"),
+    "a value for a list": (GRID.format("split: 30/70"), "studies.main.grid.split", "a valid list"),
+    "number for a split": (GRID.format("split: [30]"), "split", "30 is no name"),
+    "text for a pinned seed": (GRID.format("pin.directions: [a]"), "pin.directions", "no seed"),
+    "number for a name": ("name: a/b", "name", "should match"),
+    "no high-resource share": ("split: 0/100", "split: 0/100", "give a larger first share"),
+    "no high-resource client": ("split: 4/96", "split: 4/96", "no high-resource client among 10"),
+    "no high-resource client in a grid": (
+        GRID.format("split: [30/70, 0/100]"),
+        "split: 0/100",
+        "give a larger first share",
+    ),
+    "no low-resource client": (
+        "split: 100/0\n" + PHASES.replace("all", "low").format("epochs: 1"),
+        "split: 100/0",
+        "no low-resource client for zowarmup",
+    ),
+    "shares of 90": ("split: 30/60", "split: 30/60", "must add up to 100"),
+    "no shares": ("split: most", "split", "10/90"),
+    "pivot off the stride": (GRID.format("pivot: [15]"), "pivot: 15", "a multiple of"),
+    "pivot at 0": (GRID.format("pivot: [0]"), "pivot: 0", "between 1 and 59"),
+    "pivot at the end": (GRID.format("pivot: [60]"), "pivot: 60", "between 1 and 59"),
+    "pivot past the end": (GRID.format("pivot: [70]"), "pivot: 70", "between 1 and 59"),
+    "stride off the evaluations": ("snapshot_every: 15", "snapshot_every", "multiple of"),
+    "S": ("algorithms: {zo: {S: 0}}", "algorithms.zo.S", "greater than or equal to 1, not 0"),
+    "S in a grid": (GRID.format("zo.S: [0]"), "studies: zo.S", "equal to 1, not 0"),
+    "eps of 0": ("algorithms: {zo: {eps: 0}}", "algorithms.zo.eps", "greater than 0, not 0"),
+    "eps below 0": ("algorithms: {zo: {eps: -1e-4}}", "algorithms.zo.eps", "than 0, not -0.0001"),
+    "tau of 0": ("algorithms: {zo: {tau: 0.0}}", "algorithms.zo.tau", "greater than 0, not 0.0"),
+    "tau below 0": ("algorithms: {zo: {tau: -1}}", "algorithms.zo.tau", "greater than 0, not -1"),
+    "alpha of 0": (
+        "federations: {default: {alpha: 0}}",
+        "federations.default.alpha",
+        "greater than 0 or 'infinite', not 0",
+    ),
+    "alpha below 0": (
+        "federations: {default: {alpha: -0.1}}",
+        "federations.default.alpha",
+        "greater than 0",
+    ),
+    "a rate of 0": ("selection: {grid: {zo: [0]}}", "selection.grid.zo.0", "greater than 0, not 0"),
+    "all held out": (
+        "federations: {default: {holdout: 1.0}}",
+        "federations.default.holdout",
+        "less than 1",
+    ),
+    "a method twice": (
+        "methods:\n  a: {label: A}\n  a: {label: B}",
+        "line 4: a",
+        "given twice; rename one",
+    ),
+    "a study twice": ("studies:\n  a: {}\n  a: {}", "line 4: a", "given twice; rename one"),
+    "a table twice": ("tables: [main, main]", "tables", "given twice; remove one"),
+    "a figure twice": ("figures: [federation, federation]", "figures", "given twice; remove one"),
+    "a seed twice": ("seeds: [1, 2, 1]", "seeds", "give each seed once"),
+    "a study's seed twice": ("studies: {main: {seeds: [1, 1]}}", "studies.main.seeds", "once"),
+    "a tuning seed twice": ("selection: {seeds: [1, 1]}", "selection.seeds", "once"),
+    "a study's method twice": (
+        "studies: {main: {methods: [zowarmup, zowarmup]}}",
+        "studies.main: methods",
+        "zowarmup is given twice; remove one",
+    ),
+    "a point of a grid twice": (
+        GRID.format("pivot: [10, 20, 10]"),
+        "studies.main: pivot",
+        "10 is given twice; remove one",
+    ),
+    "no seed": ("seeds: []", "seeds", "at least one"),
+    "0 seeds": ("seeds: 0", "seeds", "greater than or equal to 1"),
+    "a seed below 0": ("seeds: [-1]", "seeds.0", "greater than or equal to 0, not -1"),
+    "fewer images than clients": (
+        "datasets: {digits: {images_train: 9}}",
+        "federations.default.clients",
+        "10 clients share only 9 images, and each needs two; use fewer clients",
+    ),
+    "one image for each client": (
+        "datasets: {digits: {images_train: 19}}",
+        "federations.default.clients",
+        "each needs two",
+    ),
+    "more clients than digits has images": (
+        "datasets: {digits: {images_train: null}}\nfederations: {default: {clients: 1500}}",
+        "federations.default.clients",
+        "1500 clients share only 1437 images",
+    ),
+    "unknown method": ("studies: {main: {methods: [fedavg]}}", "studies.main", "define it in"),
+    "unknown method of a variant": (
+        "studies: {main: {variants: {a: {method: fedavg}}}}",
+        "studies.main",
+        "there is no method fedavg",
+    ),
+    "unknown method for a rate": (
+        "algorithms: {zo: {lr: {same_as: fedavg}}}",
+        "methods.zowarmup: lr.same_as",
+        "there is no method fedavg",
+    ),
+    "the rate of a method that selects none": (
+        "algorithms: {zo: {lr: {same_as: high_res_only}}}",
+        "methods.high_res_only",
+        "set its lr to select",
+    ),
+    "unknown model": ("model: resnett", "model", "there is no resnett; use one of mlp,"),
+    "unknown model in a grid": (GRID.format("model: [mpl]"), "model", "there is no mpl; use one"),
+    "unknown engine": (
+        "engine: {name: fast}",
+        "engine.name",
+        "there is no fast; use one of plain,",
+    ),
+    "unknown device": ("engine: {device: tpu}", "engine.device", "'cpu' or 'cuda', not 'tpu'"),
+    "unknown table": ("tables: [mian]", "tables", "there is no mian; use one of main,"),
+    "unknown figure": ("figures: [curves]", "figures", "there is no curves; use one of"),
+    "unknown federation": ("federation: other", "federation", "define it in federations"),
+    "unknown federation in a grid": (
+        GRID.format("federation: [other]"),
+        "federation",
+        "there is no other; define it in federations",
+    ),
+    "unknown data set": (
+        "federations: {default: {dataset: other}}",
+        "federations.default.dataset",
+        "define it in datasets",
+    ),
+    "unknown algorithm of a phase": (
+        PHASES.format("batch: 1").replace("algorithm: zo", "algorithm: fedzo"),
+        "methods.zowarmup.phases.1.algorithm",
+        "there is no fedzo; use fedavg, zo",
+    ),
+    "unknown algorithm": ("algorithms: {fedzo: {lr: 1}}", "algorithms", "there is no fedzo"),
+    "unknown algorithm to select for": (
+        "selection: {grid: {fedzo: [1]}}",
+        "selection.grid",
+        "there is no fedzo",
+    ),
+    "no candidates": ("selection: {grid: {zo: null}}", "selection.grid: zo", "add its candidate"),
+    "no study": ("studies: {main: null}", "studies", "at least 1 item"),
+    "an empty study": ("studies: {main: {methods: []}}", "studies.main", "name at least one of"),
+    "a study named like a rule": (
+        "studies: {train: {methods: [zowarmup]}}",
+        "studies.train",
+        "rename the study",
+    ),
+    "a table without its study": ("tables: [pivot]", "tables", "pivot shows the study pivot"),
+    "a figure without its study": ("figures: [pivot]", "figures", "remove one or add the other"),
+    "a circle of files": ("extends: config.yaml", "extends", "break the circle"),
+    "a file that is not there": ("extends: nowhere.yaml", "nowhere.yaml", "give the path"),
+    "a folder for a file": ("extends: .", "cannot be read", "give the path"),
+}
+
+
+@pytest.fixture(scope="module")
+def bad_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {name: overlay(tmp_path_factory.mktemp("bad"), text) for name, (text, *_) in BAD.items()}
+
+
+@pytest.fixture(scope="module")
+def answers(project: Path, bad_files: dict[str, Path]) -> dict[str, Answer]:
+    calls = [(project, ["-n", "--configfile", str(file)]) for file in bad_files.values()]
+    return dict(zip(bad_files, workbench.snakemake_many(calls), strict=True))
+
+
+def overlay(folder: Path, text: str) -> Path:
+    """A config of tiny.yaml with `text` laid over it."""
+    file = folder / "config.yaml"
+    extends = "" if text.startswith("extends") else f"extends: {TINY}\n"
+    file.write_text(f"{extends}{text}\n")
+    return file
+
+
+def refusal(*files: Path, **overrides: Any) -> str:
+    with pytest.raises(ConfigError) as caught:
+        plan([str(file) for file in files], overrides)
+    return str(caught.value)
+
+
+# --- bad configs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_one_sentence_names_file_key_and_mend(name: str, bad_files: dict[str, Path]) -> None:
+    _, key, mend = BAD[name]
+    sentence = refusal(bad_files[name])
+    assert "\n" not in sentence
+    assert sentence.startswith(str(bad_files[name].parent))
+    assert re.search(rf"[:/ ]{re.escape(key)}\b", sentence), sentence
+    assert mend in sentence, sentence
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_snakemake_says_that_sentence_and_nothing_of_its_own(
+    name: str, bad_files: dict[str, Path], answers: dict[str, Answer]
+) -> None:
+    answer = answers[name]
+    assert answer.code == 1
+    assert answer.text.splitlines()[-1] == f"zowarmup: {refusal(bad_files[name])}"
+    assert "Traceback" not in answer.text
+    assert 'File "' not in answer.text
+
+
+def test_the_command_line_shows_the_sentence_too(project: Path, tmp_path: Path) -> None:
+    """One call in a process of its own, as the calls above share one."""
+    file = overlay(tmp_path, "splitt: 10/90")
+    answer = workbench.snakemake(project, "--dry-run", "--configfile", str(file))
+    assert (answer.code, answer.text.splitlines()[-1]) == (1, f"zowarmup: {refusal(file)}")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"a: [1", "not valid YAML"),
+        (b"a: 1\n\tb: 2", "not valid YAML"),
+        (b"? [a]\n: 1", "not valid YAML"),
+        (b"\xff\xfe", "not valid YAML"),
+        (b"- a", "a config is a mapping"),
+        (b"", "a config is a mapping"),
+    ],
+)
+def test_a_file_that_is_no_config(tmp_path: Path, content: bytes, fault: str) -> None:
+    """Of files given by --configfile Snakemake says so itself, before it reads the Snakefile."""
+    file = tmp_path / "config.yaml"
+    file.write_bytes(content)
+    sentence = refusal(file)
+    assert sentence.startswith(f"{file}: ")
+    assert fault in sentence
+    assert "\n" not in sentence
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert (
+        refusal(tmp_path / "x.yaml")
+        == f"{tmp_path}/x.yaml: no such file; give the path of a config"
+    )
+
+
+def test_a_long_circle_of_files(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "c"), ("c", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: {other}.yaml")
+    assert "break the circle" in refusal(tmp_path / "a.yaml")
+
+
+def test_a_value_of_the_command_line_is_blamed_on_it() -> None:
+    assert refusal(TINY, seeds=0).startswith(f"{TINY} + --config: seeds: ")
+
+
+def test_several_files_are_all_named(tmp_path: Path) -> None:
+    file = overlay(tmp_path, "seeds: 0")
+    assert refusal(TINY, file).startswith(f"{TINY} + {file}: seeds: ")
+
+
+def test_too_few_images_in_a_file_of_the_user(tmp_path: Path) -> None:
+    """Their number is not known while the graph is made; the job that deals them says it."""
+    x, y = np.zeros((19, 8, 8), np.uint8), np.arange(19) % 2
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x[:2], y_test=y[:2])
+    own = f"datasets: {{mine: {{source: mine, data_dir: {tmp_path}}}}}"
+    assert plan([str(overlay(tmp_path, own + "\nfederations: {default: {dataset: mine}}"))]).runs
+    mine = datasets.load_source("mine", tmp_path)
+    with pytest.raises(FederationError, match=r"10 clients share only 19 .* of mine.*use fewer"):
+        federation.build(mine, clients=10, alpha=0.5, holdout=0.1, seed=0)
+
+
+def test_every_rule_is_known_as_a_taken_name(project: Path) -> None:
+    text = "\n".join(path.read_text() for path in [project / "Snakefile", *project.glob("rules/*")])
+    assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == set(studies.RULES)
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def test_extends_merges_mappings_and_replaces_the_rest(tmp_path: Path) -> None:
+    config = load([overlay(tmp_path, "federations: {default: {clients: 20}}\nseeds: [3, 4]")])
+    assert config.federations["default"].model_dump() == {
+        "dataset": "digits",
+        "clients": 20,
+        "alpha": 0.5,
+        "holdout": 0.1,
+    }
+    assert config.seeds == [3, 4]
+
+
+def test_extends_is_relative_to_its_file_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    overlay(tmp_path, "seeds: 7\nmodel: cnn")
+    last = tmp_path / "inner" / "last.yaml"
+    last.write_text("extends: ../config.yaml\nmodel: mlp\n")
+    config = load([last])
+    assert (config.seeds, config.model, config.name) == (7, "mlp", "tiny")
+
+
+def test_null_takes_a_key_out(tmp_path: Path) -> None:
+    made = plan([str(overlay(tmp_path, "studies: {main: null, new: {methods: [zowarmup]}}\n"
+                                       "tables: []\nfigures: []"))])  # fmt: skip
+    assert list(made.config.studies) == ["new"]
+    assert list(made.runs) == ["zowarmup"]
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1E-4", "1.0e-4", "1e-04", "0.0001", "+1e-4", ".1e-3"])
+def test_numbers_as_people_write_them(tmp_path: Path, text: str) -> None:
+    made = plan([str(overlay(tmp_path, f"algorithms: {{zo: {{eps: {text}}}}}"))])
+    assert made.runs["zowarmup"]["phases"][1]["eps"] == 1e-4
+
+
+@pytest.mark.parametrize("text", ["1e-4x", "e4", '"1e-4"', "1e", "v1e4"])
+def test_texts_stay_texts(tmp_path: Path, text: str) -> None:
+    assert "valid number" in refusal(overlay(tmp_path, f"algorithms: {{zo: {{eps: {text}}}}}"))
+
+
+# --- what a config means --------------------------------------------------------------------
+
+
+def made_of(tmp_path: Path, text: str) -> Plan:
+    return plan([str(overlay(tmp_path, text))])
+
+
+def cells_of(made: Plan, study: str) -> list[tuple[str, str, str]]:
+    return [(c.method, c.split, c.run) for c in made.cells if c.study == study]
+
+
+def test_identical_cells_of_two_studies_are_one_run(tmp_path: Path) -> None:
+    """The pivot study's point at 20 is the main comparison itself."""
+    made = made_of(tmp_path, "studies: {pivot: {methods: [zowarmup], grid: {pivot: [20, 40]}}}")
+    assert cells_of(made, "main")[1] == ("zowarmup", "30/70", "zowarmup")
+    assert cells_of(made, "pivot") == [
+        ("zowarmup", "30/70", "zowarmup"),
+        ("zowarmup", "30/70", "zowarmup-pivot40"),
+    ]
+
+
+def test_a_run_has_the_seeds_of_all_its_studies(tmp_path: Path) -> None:
+    made = made_of(tmp_path, "studies: {more: {methods: [zowarmup], seeds: [1, 5]}}")
+    assert made.seeds_of("zowarmup") == [0, 1, 5]
+    assert made.seeds_of("high_res_only") == [0, 1]
+
+
+def test_what_a_method_lacks_makes_no_second_cell(tmp_path: Path) -> None:
+    """A method of one phase has no pivot: its rows would stand in the metrics twice."""
+    made = made_of(
+        tmp_path, "studies: {pivot: {methods: [high_res_only], grid: {pivot: [20, 40]}}}"
+    )
+    assert cells_of(made, "pivot") == [("high_res_only", "30/70", "high_res_only")]
+
+
+def test_fedavg_on_all_clients_is_one_run_for_all_splits(tmp_path: Path) -> None:
+    made = made_of(
+        tmp_path,
+        """
+methods:
+  bound: {label: Bound, phases: [{algorithm: fedavg, clients: all, rounds: 60}]}
+studies:
+  main: {methods: [zowarmup, bound], grid: {split: [30/70, 50/50]}}
+""",
+    )
+    assert cells_of(made, "main")[2:] == [("bound", "30/70", "bound"), ("bound", "50/50", "bound")]
+    assert made.runs["bound"]["split"] is None
+    assert {"zowarmup-30-70", "zowarmup-50-50", "bound"} <= set(made.runs)
+
+
+def test_runs_with_one_first_phase_share_a_warmup(tmp_path: Path) -> None:
+    """It is as long as the longest of them, here High Res Only."""
+    made = made_of(tmp_path, "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 40]}}}")
+    assert {run["warmup"] for run in made.runs.values()} == {"fedavg-high"}
+    assert made.warmups["fedavg-high"]["rounds"] == 60
+
+
+def test_a_learning_rate_is_selected_from_each_pivot(tmp_path: Path) -> None:
+    """And only once for the first phase, which does not know the pivot."""
+    made = made_of(tmp_path, "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 20]}}}")
+    starts = {name: spec["start"] for name, spec in made.selections.items()}
+    assert starts == {"fedavg-high": 0, "zo-all": 20, "zo-all-pivot10": 10}
+
+
+def test_another_method_s_rate_is_that_method_s_selection(tmp_path: Path) -> None:
+    """`same_as` undoes the study's settings of the phase, but keeps its split."""
+    made = made_of(
+        tmp_path,
+        """
+studies:
+  main: {methods: [high_res_only, zowarmup], grid: {split: [30/70, 50/50]}}
+  laws:
+    set: {split: 50/50}
+    variants:
+      borrowed:
+        method: zowarmup
+        set: {zo.distribution: gaussian, zo.lr: {same_as: zowarmup}}
+      own: {method: zowarmup, set: {zo.distribution: gaussian}}
+""",
+    )
+    rates = {name: run["phases"][-1]["lr"]["selection"] for name, run in made.runs.items()}
+    assert rates["borrowed-50-50"] == rates["zowarmup-50-50"] == "zo-all-50-50"
+    assert rates["own-50-50"] not in (rates["borrowed-50-50"], rates["zowarmup-30-70"])
+    gaussian = made.selections[rates["own-50-50"]]
+    assert gaussian["phase"]["distribution"] == "gaussian"
+    assert made.selections["zo-all-50-50"]["phase"]["distribution"] == "rademacher"
+
+
+def test_every_method_is_tuned_on_the_same_budget(tmp_path: Path) -> None:
+    made = plan([str(workbench.PROJECT / "config" / "config.yaml")])
+    budgets = {(len(s["grid"]), s["rounds"], s["seeds"]) for s in made.selections.values()}
+    assert len(budgets) == 1
+
+
+APPENDED = [
+    "studies: {zz: {methods: [zowarmup], grid: {split: [30/70, 50/50], pivot: [10, 20]}}}",
+    "studies: {zz: {variants: {zowarmup: {method: high_res_only, set: {fedavg.batch: 4}}}}}",
+    "methods: {zz: {label: Z, phases: [{algorithm: fedavg, clients: high, rounds: 60}]}}\n"
+    "studies: {zz: {methods: [zz]}}",
+    "methods: {zz: {label: Z, phases: [{algorithm: zo, clients: low, rounds: 60}]}}\n"
+    "studies: {zz: {methods: [zz, zowarmup], seeds: 1}}",
+]
+
+
+@pytest.mark.parametrize("text", APPENDED)
+def test_what_is_appended_renames_and_changes_nothing(tmp_path: Path, text: str) -> None:
+    before, after = plan([str(TINY)]), made_of(tmp_path, text)
+    for kind in ("runs", "selections", "warmups"):
+        old, new = getattr(before, kind), getattr(after, kind)
+        assert {name: new[name] for name in old} == old
+    assert after.cells[: len(before.cells)] == before.cells
+    assert len(after.cells) > len(before.cells)
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.name)
+def test_every_config_of_the_project_can_be_planned(file: Path) -> None:
+    made = plan([str(file)])
+    assert made.runs
+    assert len(names := [*made.runs]) == len(set(names))
+
+
+def test_pins_set_a_seed_apart(tmp_path: Path) -> None:
+    made = made_of(tmp_path, GRID.format("pin.directions: [3]"))
+    assert [run["pin"] for run in made.runs.values()] == [{"directions": 3}] * 2
+
+
+def test_overrides_of_the_command_line_win(tmp_path: Path) -> None:
+    assert plan([str(TINY)], {"seeds": 4, "name": "other"}).name == "other"

@@ -1,0 +1,819 @@
+"""The loop over rounds: replay, participation, costs, checkpoints, selection, and how runs end.
+
+Everything happens on ten clients of digits with the two-layer network; equality is of bits.
+"""
+
+import itertools
+import json
+import logging
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from zowarmup.data import datasets, federation
+from zowarmup.data.datasets import Dataset
+from zowarmup.data.federation import Federation
+from zowarmup.models.flat import FlatModel
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.phases import PHASES
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import (
+    checkpoint,
+    evaluate,
+    job_select,
+    job_train,
+    job_warmup,
+    journal,
+    loop,
+    progress,
+    rows,
+    select,
+    train,
+    trajectory,
+    world,
+)
+from zowarmup.simulation.catch_up import Absences
+from zowarmup.simulation.checkpoint import CheckpointError
+from zowarmup.simulation.journal import JournalError
+from zowarmup.simulation.loop import Step, Tally
+from zowarmup.simulation.train import Outcome
+from zowarmup.simulation.world import World
+
+SEEDS = Seeds.of(3, {})
+WARM, ALL = 10, 40  # rounds up to the pivot, and of the whole run
+Spec = dict[str, Any]
+
+
+def fedavg(rounds: int = WARM, **settings: Any) -> Spec:
+    defaults = {"clients": "high", "lr": 0.1, "epochs": 1, "batch": 8}
+    given = defaults | settings | {"algorithm": "fedavg", "rounds": rounds}
+    return PHASES["fedavg"].model_validate(given).model_dump()
+
+
+def zo(rounds: int = ALL - WARM, **settings: Any) -> Spec:
+    given = {"clients": "all", "lr": 0.03} | settings | {"algorithm": "zo", "rounds": rounds}
+    return PHASES["zo"].model_validate(given).model_dump()
+
+
+def spec_of(*phases: Spec, **settings: Any) -> Spec:
+    """A run as a plan describes it, after a warm-up unless there is but one phase."""
+    engine = {"name": "batched", "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}}
+    return {
+        "dataset": "digits",
+        "federation": "default",
+        "split": "30/70",
+        "model": "mlp",
+        "engine": engine,
+        "pin": {},
+        "evaluate_every": 5,
+        "snapshot_every": 5,
+        "phases": list(phases),
+        "warmup": "fedavg-high" if len(phases) > 1 else None,
+    } | settings
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return datasets.load_source("digits", images_train=300, images_test=60)
+
+
+@pytest.fixture(scope="module")
+def dealt(data: Dataset) -> Federation:
+    return federation.build(data, clients=10, alpha=0.5, holdout=0.1, seed=3)
+
+
+@pytest.fixture(scope="module")
+def here(data: Dataset, dealt: Federation) -> World:
+    return world.assemble(spec_of(fedavg()), data, dealt)
+
+
+@pytest.fixture(scope="module")
+def pivot(here: World) -> Tensor:
+    """The model after the warm-up."""
+    return last_of(steps_of(here, fedavg(), here.model.initial(SEEDS.initialisation), first=1)).w
+
+
+def steps_of(here: World, phase: Spec, w: Tensor, *, first: int = WARM + 1) -> Iterator[Step]:
+    return loop.run(here, phase, w, SEEDS, first=first, tally=Tally())
+
+
+def last_of(steps: Iterator[Step]) -> Step:
+    *_, last = steps
+    return last
+
+
+def finish(here: World, spec: Spec, w: Tensor, file: Path, belongs_to: str = "this") -> Outcome:
+    """The phases after the warm-up, from the model at the pivot."""
+    return train.run(here, spec, w, SEEDS, journal=file, belongs_to=belongs_to, tally=Tally())
+
+
+# --- replay ---------------------------------------------------------------------------------
+
+VARIANTS: list[Spec] = [
+    {},
+    {"distribution": "gaussian"},
+    {"scaling": "unbiased", "shared_directions": True, "S": 2},
+    {"estimator": "directional"},
+    {"participation": 0.5},
+    {"participation": 0.1, "clients": "low"},
+]
+
+
+@pytest.mark.parametrize("settings", VARIANTS, ids=str)
+def test_replaying_the_journal_gives_every_model(
+    here: World, pivot: Tensor, tmp_path: Path, settings: Spec
+) -> None:
+    """Of the run itself only the pivot and the journal are used: it is a real file, read again."""
+    phase = zo(**settings)
+    expected = [step.w for step in steps_of(here, phase, pivot)]
+    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path / "journal.jsonl")
+    records = journal.read(tmp_path / "journal.jsonl")
+    replayed = list(journal.replay(pivot, records, loop.algorithm(phase), SEEDS))
+    assert len(replayed) == len(expected) == ALL - WARM
+    assert all(torch.equal(a, b) for a, b in zip(replayed, expected, strict=True))
+    assert torch.equal(replayed[-1], end.w)
+    assert not torch.equal(replayed[-1], pivot)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 60, 130, 131, 1000, 5000])
+def test_a_run_goes_on_from_any_piece_of_its_journal(
+    here: World, pivot: Tensor, tmp_path: Path, cut: int
+) -> None:
+    """Wherever a kill cuts the file, the end is the same: model, rows and the journal itself."""
+    spec, file = spec_of(fedavg(), zo(participation=0.5)), tmp_path / "journal.jsonl"
+    whole = finish(here, spec, pivot, file)
+    text = file.read_bytes()
+    file.write_bytes(text[:cut])
+    again = finish(here, spec, pivot, file)
+    assert torch.equal(again.w, whole.w)
+    assert again.rows == whole.rows
+    assert again.early_change == whole.early_change
+    assert file.read_bytes() == text
+    assert len(text) > 5000
+
+
+def test_a_finished_journal_is_only_replayed(
+    here: World, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec, file = spec_of(fedavg(), zo()), tmp_path / "journal.jsonl"
+    whole, before = finish(here, spec, pivot, file), file.read_bytes()
+    with caplog.at_level(logging.INFO, "zowarmup"):
+        assert torch.equal(finish(here, spec, pivot, file).w, whole.w)
+    assert file.read_bytes() == before
+    assert f"replaying {ALL - WARM} rounds" in caplog.text
+
+
+def test_a_journal_of_something_else_is_started_over(
+    here: World, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "journal.jsonl"
+    finish(here, spec_of(fedavg(), zo(lr=0.01)), pivot, file, "other")
+    again = finish(here, spec_of(fedavg(), zo()), pivot, file, "this")
+    assert "replaying" not in caplog.text
+    assert torch.equal(again.w, last_of(steps_of(here, zo(), pivot)).w)
+
+
+@pytest.mark.parametrize("kept", [1, 12, 25])
+def test_phases_without_records_do_not_take_those_of_others(
+    here: World, pivot: Tensor, tmp_path: Path, kept: int
+) -> None:
+    """A run of four phases is resumed: averaging on all clients leaves no records."""
+    phases = fedavg(), zo(10), fedavg(10, clients="all"), zo(20)
+    spec, file = spec_of(*phases), tmp_path / "journal.jsonl"
+    whole = finish(here, spec, pivot, file)
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 1 + 10 + 20
+    file.write_bytes(b"".join(lines[: 1 + kept]))
+    again = finish(here, spec, pivot, file)
+    assert torch.equal(again.w, whole.w)
+    assert again.rows == whole.rows
+    assert file.read_bytes() == b"".join(lines)
+
+
+# --- the journal as a file ------------------------------------------------------------------
+
+RECORD = {"round": 11, "clients": [0, 2], "scalars": [[0.1, -3e-30], [1e30, 0.0]], "dropped": []}
+
+
+def written(file: Path, *records: Spec) -> bytes:
+    with journal.Journal(file, "this") as opened:
+        for record in records:
+            opened.append(record)
+    return file.read_bytes()
+
+
+def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    written(tmp_path / "j", RECORD, RECORD | {"round": 12})
+    assert journal.read(tmp_path / "j") == [RECORD, RECORD | {"round": 12}]
+
+
+def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> None:
+    """Killing the process loses nothing: what was appended can be read while it is still open."""
+    with journal.Journal(tmp_path / "j", "this") as opened:
+        for n in range(3):
+            opened.append(RECORD)
+            assert len(journal.read(tmp_path / "j")) == n + 1
+
+
+@pytest.mark.parametrize("missing", [1, 2, 50])
+def test_a_torn_last_line_is_dropped(tmp_path: Path, missing: int) -> None:
+    text = written(tmp_path / "j", RECORD, RECORD)
+    (tmp_path / "j").write_bytes(text[:-missing])
+    assert journal.read(tmp_path / "j") == [RECORD]
+    assert written(tmp_path / "j", RECORD) == text
+
+
+@pytest.mark.parametrize("position", [2, 20, 60, -2])
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_damage_is_an_error_that_names_the_line(tmp_path: Path, line: int, position: int) -> None:
+    """Also in the last line, if that was written to its end: it is no kill then."""
+    lines = written(tmp_path / "j", RECORD, RECORD).splitlines(keepends=True)
+    broken = bytearray(lines[line - 1])
+    broken[position] ^= 1
+    (tmp_path / "j").write_bytes(b"".join([*lines[: line - 1], bytes(broken), *lines[line:]]))
+    expected = f"{tmp_path / 'j'}: line {line} is damaged; delete the file"
+    for use in (journal.read, lambda file: journal.Journal(file, "this")):
+        with pytest.raises(JournalError, match=f"^{expected}"):
+            use(tmp_path / "j")
+
+
+def test_a_lost_or_foreign_journal_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="no such journal"):
+        journal.read(tmp_path / "j")
+    (tmp_path / "j").write_bytes(journal.line({"format": "something"}))
+    with pytest.raises(JournalError, match="not a journal of this project"):
+        journal.read(tmp_path / "j")
+
+
+def test_a_number_that_json_lacks_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        written(tmp_path / "j", RECORD | {"scalars": [[math.nan]]})
+
+
+# --- the warm-up ----------------------------------------------------------------------------
+
+
+def warm_up(here: World, folder: Path, rounds: int = ALL, **settings: Any) -> list[Spec]:
+    phase = {key: value for key, value in fedavg(**settings).items() if key != "rounds"}
+    spec = spec_of() | {"phase": phase, "rounds": rounds}
+    return trajectory.run(
+        here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", belongs_to="this"
+    )
+
+
+def at(here: World, folder: Path, t: int) -> Tensor:
+    return checkpoint.weights(checkpoint.snapshot(folder / "snapshots", t), here.model)
+
+
+@pytest.mark.parametrize("participation", [1.0, 0.5, 0.1])
+def test_the_trajectory_s_end_is_averaging_with_its_pivot_anywhere(
+    here: World, tmp_path: Path, participation: float
+) -> None:
+    """High Res Only needs no run of its own: from any snapshot FedAvg goes on as it does there."""
+    made = warm_up(here, tmp_path, participation=participation)
+    assert torch.equal(at(here, tmp_path, 0), here.model.initial(SEEDS.initialisation))
+    for start in (5, 35):
+        phases = [fedavg(t, participation=participation) for t in (start, ALL - start)]
+        end = finish(here, spec_of(*phases), at(here, tmp_path, start), tmp_path / f"{start}")
+        assert torch.equal(end.w, at(here, tmp_path, ALL))
+        costs = {*job_train.TALLY, "phase"}
+        for mine, theirs in zip(reversed(end.rows), reversed(made), strict=False):
+            assert same(without(mine, costs), without(theirs, costs))
+
+
+def without(row: Spec, names: set[str]) -> Spec:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def same(a: Spec, b: Spec) -> bool:
+    """Equal, a missing number being equal to itself."""
+    return a.keys() == b.keys() and all(a[k] == b[k] or (a[k] != a[k] and b[k] != b[k]) for k in a)
+
+
+def test_rows_and_snapshots_lie_on_their_strides(here: World, tmp_path: Path) -> None:
+    made = warm_up(here, tmp_path, rounds=12)
+    assert [row["round"] for row in made] == [0, 5, 10, 12]
+    names = sorted(path.name for path in (tmp_path / "snapshots").iterdir())
+    assert names == [f"round-{t:06d}.safetensors" for t in (0, 5, 10, 12)]
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+@contextmanager
+def killed_after(t: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Within, a warm-up is killed when it has saved its state after round t."""
+    save = trajectory._State._save
+
+    def save_and_die(self: Any, world: World, spec: Spec, at: int, *rest: Any) -> None:
+        save(self, world, spec, at, *rest)
+        if at == t:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trajectory._State, "_save", save_and_die)
+        yield
+
+
+@pytest.mark.parametrize("t", [0, 5, 25, ALL])
+def test_a_warmup_goes_on_from_its_last_snapshot(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t: int
+) -> None:
+    whole = warm_up(here, tmp_path / "whole", participation=0.5)
+    with killed_after(t, monkeypatch), pytest.raises(Killed):
+        warm_up(here, tmp_path / "cut", participation=0.5)
+    assert not (tmp_path / "cut" / "snapshots").exists()
+    again = warm_up(here, tmp_path / "cut", participation=0.5)
+    assert all(same(a, b) for a, b in zip(again, whole, strict=True))
+    for file in (tmp_path / "whole" / "snapshots").iterdir():
+        assert (tmp_path / "cut" / "snapshots" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_saved_work_of_something_else_is_thrown_away(here: World, tmp_path: Path) -> None:
+    (tmp_path / "partial").mkdir()
+    state = {"belongs_to": "other", "t": 5, "rows": [], "tally": {}}
+    (tmp_path / "partial" / "state.json").write_text(json.dumps(state))
+    (tmp_path / "partial" / "round-000007.safetensors").write_text("old")
+    assert warm_up(here, tmp_path, rounds=10)[0]["round"] == 0
+    assert not (tmp_path / "snapshots" / "round-000007.safetensors").exists()
+    assert not (tmp_path / "snapshots" / "state.json").exists()
+
+
+# --- participation --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clients", ["all", "low"])
+@pytest.mark.parametrize("participation", [1.0, 0.5, 0.1])
+def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
+    here: World, pivot: Tensor, participation: float, clients: str
+) -> None:
+    """Every client keeps its own model and replays what it missed before it takes part again."""
+    phase = zo(participation=participation, clients=clients)
+    method, tier = loop.algorithm(phase), here.tiers[clients]
+    w, records, missed = pivot, [], 0
+    replicas, seen = dict.fromkeys(tier, pivot), dict.fromkeys(tier, 0)
+
+    def catch_up(client: int) -> int:
+        late = records[seen[client] :]
+        replayed = journal.replay(replicas[client], late, method, SEEDS)
+        replicas[client] = [replicas[client], *replayed][-1]
+        seen[client] = len(records)
+        return len(late)
+
+    for step in steps_of(here, phase, pivot):
+        for client in loop.cohort(here, phase, step.t, SEEDS).clients:
+            missed += catch_up(client)
+            assert torch.equal(replicas[client], w)
+        w = step.w
+        records.append(step.record)
+    for client in tier:
+        missed += catch_up(client)
+        assert torch.equal(replicas[client], w)
+    assert missed == len(tier) * (ALL - WARM)
+    assert max(len(record["clients"]) for record in records) == round(participation * len(tier))
+
+
+@pytest.mark.parametrize("phase", [fedavg, zo])
+@pytest.mark.parametrize("clients", ["all", "high", "low"])
+@pytest.mark.parametrize("participation", [1.0, 0.5, 0.1])
+def test_cohorts_are_a_function_of_seed_and_round(
+    here: World, phase: Any, clients: str, participation: float
+) -> None:
+    settings = phase(participation=participation, clients=clients)
+    tier = here.tiers[clients]
+    cohorts = [loop.cohort(here, settings, t, SEEDS).clients for t in range(60)]
+    assert {len(cohort) for cohort in cohorts} == {max(1, round(participation * len(tier)))}
+    assert all(sorted(set(cohort)) == list(cohort) for cohort in cohorts)
+    assert {client for cohort in cohorts for client in cohort} == set(tier)
+    backwards = [loop.cohort(here, settings, t, SEEDS).clients for t in reversed(range(60))]
+    assert backwards[::-1] == cohorts
+    pinned = Seeds.of(99, {"federation": SEEDS.federation})
+    assert [loop.cohort(here, settings, t, pinned).clients for t in range(60)] == cohorts
+
+
+@pytest.mark.parametrize("phase", [fedavg(participation=0.5, clients="all"), zo(participation=0.1)])
+def test_absent_clients_compute_nothing(
+    here: World, pivot: Tensor, phase: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    for name in ("train", "probe"):
+        method = getattr(here.engine, name)
+
+        def noting(w: Tensor, clients: Any, *rest: Any, method: Any = method, **more: Any) -> Any:
+            asked.append(tuple(clients))
+            return method(w, clients, *rest, **more)
+
+        monkeypatch.setattr(here.engine, name, noting)
+    steps = list(steps_of(here, phase, pivot))
+    assert asked == [loop.cohort(here, phase, step.t, SEEDS).clients for step in steps]
+
+
+# --- costs ----------------------------------------------------------------------------------
+
+
+def test_bytes_of_catching_up_by_hand() -> None:
+    """Records of 24, 12 and 36 bytes; who missed which is written beside each line."""
+    absences = Absences([0, 1, 2], model_bytes=4000, limit=1000)
+    assert absences.round([0, 1], 24) == 0  # nobody has missed anything
+    assert absences.round([2], 12) == 24  # 2 missed the first
+    assert absences.round([0, 2], 36) == 12  # 0 missed the second
+    assert absences.finish() == 12 + 36  # 1 missed the second and the third
+    assert absences.finish() == 0  # and now nobody
+
+
+def test_who_missed_more_than_the_limit_is_sent_the_model() -> None:
+    """The limit counts directions, of 4 bytes each: 5 are replayed, 6 are not."""
+    absences = Absences([0, 1], model_bytes=400, limit=5)
+    assert absences.round([0], 20) == 0
+    assert absences.round([0, 1], 4) == 20
+    assert absences.round([0], 24) == 0
+    assert absences.finish() == 400
+
+
+def test_costs_of_a_phase_of_records(here: World, pivot: Tensor) -> None:
+    """By counting for each client alone what it sends and receives, in bytes.
+
+    A client of the cohort sends 4 S; it receives the records of its round and of all that it missed
+    since it last took part; at the end everybody receives the rest.
+    """
+    phase = zo(participation=0.5, S=2)
+    up = down = forward = 0
+    last = dict.fromkeys(here.tiers["all"], WARM)
+    sizes = {}
+    for t in range(WARM + 1, ALL + 1):
+        members = loop.cohort(here, phase, t, SEEDS)
+        sizes[t] = 4 * 2 * len(members.clients)
+        up += sizes[t]
+        for client in members.clients:
+            down += sum(sizes[past] for past in range(last[client] + 1, t + 1))
+            last[client] = t
+        forward += 2 * 2 * sum(here.sizes[client] for client in members.clients)
+    down += sum(sizes[t] for past in last.values() for t in range(past + 1, ALL + 1))
+    assert last_of(steps_of(here, phase, pivot)).tally == Tally(up, down, forward, 0)
+
+
+def test_costs_of_a_phase_of_models(here: World) -> None:
+    """Whoever takes part downloads and uploads one model; passes are images times epochs."""
+    phase = fedavg(WARM, clients="all", participation=0.5, epochs=3)
+    cohorts = [loop.cohort(here, phase, t, SEEDS) for t in range(1, WARM + 1)]
+    sent = 4 * here.model.d * 5 * WARM
+    passes = 3 * sum(sum(cohort.sizes) for cohort in cohorts)
+    w = here.model.initial(SEEDS.initialisation)
+    assert last_of(steps_of(here, phase, w, first=1)).tally == Tally(sent, sent, passes, passes)
+
+
+def test_the_broadcast_at_the_pivot_is_counted_once(
+    here: World, pivot: Tensor, tmp_path: Path
+) -> None:
+    """Ten clients download the model of 4 d bytes before the first of their 30 scalars."""
+    spent = Tally(100, 200, 300, 400)
+    spec = spec_of(fedavg(), zo())
+    end = train.run(
+        here, spec, pivot, SEEDS, journal=tmp_path / "j", belongs_to="this", tally=spent
+    )
+    first, records = end.rows[0], 5 * 4 * 3 * 10
+    assert first["bytes_up"] == 100 + records
+    assert first["bytes_down"] == 200 + 10 * 4 * here.model.d + 10 * records
+    assert first["forward_passes"] == 300 + 5 * 2 * 3 * sum(here.sizes)
+    assert first["backward_passes"] == 400
+
+
+# --- checkpoints ----------------------------------------------------------------------------
+
+ABOUT = {"model": "mlp", "shape": (1, 8, 8), "classes": 10, "round": 7}
+
+
+def test_equal_states_are_equal_bytes(here: World, pivot: Tensor, tmp_path: Path) -> None:
+    """Whatever memory the vector lies in, and whenever it is written."""
+    strided = torch.stack([pivot, pivot], dim=1)[:, 0]
+    for name, w in (("a", pivot), ("b", strided), ("c", pivot.clone().requires_grad_())):
+        checkpoint.save(tmp_path / name, here.model, w, dict(ABOUT))
+    contents = {(tmp_path / name).read_bytes() for name in "abc"}
+    assert len(contents) == 1
+
+
+def test_a_checkpoint_comes_back_bit_for_bit(here: World, tmp_path: Path) -> None:
+    w = here.model.initial(0)
+    w[:3] = torch.tensor([math.nan, -0.0, math.inf])
+    checkpoint.save(tmp_path / "w", here.model, w, ABOUT)
+    back = checkpoint.weights(tmp_path / "w", here.model)
+    assert torch.equal(back.view(torch.int32), w.view(torch.int32))
+
+
+def test_there_is_one_metadata_key_without_time_or_place(
+    here: World, pivot: Tensor, tmp_path: Path
+) -> None:
+    checkpoint.save(tmp_path / "w", here.model, pivot, ABOUT)
+    content = (tmp_path / "w").read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    assert list(header["__metadata__"]) == ["zowarmup"]
+    text = header["__metadata__"]["zowarmup"]
+    facts = json.loads(text)
+    assert text == json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    assert set(facts) == {"format", "names", *ABOUT}
+    assert {name: tuple(header[name]["shape"]) for name in facts["names"]} == dict(
+        zip(here.model.names, here.model.shapes, strict=True)
+    )
+
+
+@pytest.mark.parametrize("length", [0, 7, 8, 100, 1000, 9000, -1])
+def test_a_truncated_checkpoint_is_one_clear_error(
+    here: World, pivot: Tensor, tmp_path: Path, length: int
+) -> None:
+    file = tmp_path / "w"
+    checkpoint.save(file, here.model, pivot, ABOUT)
+    file.write_bytes(file.read_bytes()[:length])
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.weights(file, here.model)
+    assert str(caught.value).startswith(f"{file}: cannot be read (")
+    assert str(caught.value).endswith("delete it and let it be made again")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_of_another_model_is_a_clear_error(
+    here: World, pivot: Tensor, tmp_path: Path
+) -> None:
+    checkpoint.save(tmp_path / "w", here.model, pivot, ABOUT)
+    for name, shape in (("cnn", (1, 8, 8)), ("mlp", (3, 8, 8))):
+        other = FlatModel(world.network(name, shape, 10))
+        with pytest.raises(CheckpointError, match=r"w: .* it belongs to another model$"):
+            checkpoint.weights(tmp_path / "w", other)
+
+
+def test_a_lost_or_foreign_checkpoint_is_a_clear_error(here: World, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    with pytest.raises(CheckpointError, match="no such checkpoint; make it with the workflow"):
+        checkpoint.load(tmp_path / "w")
+    save_file({"a": torch.zeros(2)}, tmp_path / "w")
+    with pytest.raises(CheckpointError, match="not a checkpoint of this project"):
+        checkpoint.load(tmp_path / "w")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        checkpoint.load(tmp_path / "folder")
+
+
+# --- divergence -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", ["two_point", "directional"])
+def test_a_diverging_run_ends_with_a_row_that_says_so(
+    here: World, pivot: Tensor, tmp_path: Path, estimator: str
+) -> None:
+    spec = spec_of(fedavg(), zo(lr=1e30, estimator=estimator))
+    end = finish(here, spec, pivot, tmp_path / "j")
+    assert [row["diverged"] for row in end.rows] == [False] * (len(end.rows) - 1) + [True]
+    assert end.t == end.rows[-1]["round"] < ALL
+    rows.write(tmp_path / "metrics.csv", end.rows)
+    assert rows.read(tmp_path / "metrics.csv")[-1]["diverged"] == "True"
+
+
+def test_a_diverged_run_is_resumed_to_the_same_end(
+    here: World, pivot: Tensor, tmp_path: Path
+) -> None:
+    spec = spec_of(fedavg(), zo(lr=1e30))
+    one, two = (finish(here, spec, pivot, tmp_path / "j") for _ in range(2))
+    assert torch.equal(one.w.view(torch.int32), two.w.view(torch.int32))
+    assert all(same(a, b) for a, b in zip(one.rows, two.rows, strict=True))
+
+
+def test_a_diverging_warmup_stands_for_all_that_starts_from_it(here: World, tmp_path: Path) -> None:
+    made = warm_up(here, tmp_path, lr=1e30)
+    assert made[-1]["diverged"] is True
+    assert made[-1]["round"] < ALL
+    assert not any(row["diverged"] for row in made[:-1])
+    late = at(here, tmp_path, 20)
+    assert torch.equal(late.view(torch.int32), at(here, tmp_path, ALL).view(torch.int32))
+    end = finish(here, spec_of(fedavg(20), zo(20)), late, tmp_path / "j")
+    assert [(row["round"], row["diverged"]) for row in end.rows] == [(25, True)]
+
+
+@pytest.mark.parametrize("lr", [300.0, 1e30])
+def test_a_diverged_warmup_killed_at_its_end_ends_alike(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lr: float
+) -> None:
+    """A kill while the diverged model is being copied to the later snapshots."""
+    whole = warm_up(here, tmp_path / "whole", lr=lr)
+    with killed_after(25, monkeypatch), pytest.raises(Killed):
+        warm_up(here, tmp_path / "cut", lr=lr)
+    again = warm_up(here, tmp_path / "cut", lr=lr)
+    assert whole[-1]["diverged"]
+    assert [row["round"] for row in again] == [row["round"] for row in whole]
+    for file in (tmp_path / "whole" / "snapshots").iterdir():
+        assert (tmp_path / "cut" / "snapshots" / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [(2.3, False), (23.0, False), (23.1, True), (math.nan, True), (math.inf, True)],
+)
+def test_diverged_means_ten_times_the_loss_of_guessing(
+    here: World, loss: float, expected: bool
+) -> None:
+    """10 log 10 = 23.03; it is the loss of those who train that counts."""
+    losses = {"train_loss": 0.0, "train_loss_high": 0.0, "train_loss_low": 0.0}
+    for clients, name in (("all", "train_loss"), ("low", "train_loss_low")):
+        assert loop.diverged(here, zo(clients=clients), losses | {name: loss}) is expected
+    assert not loop.diverged(here, zo(clients="high"), losses | {"train_loss": loss})
+
+
+# --- progress -------------------------------------------------------------------------------
+
+
+def test_progress_says_round_speed_and_time_to_go(
+    here: World,
+    pivot: Tensor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    with caplog.at_level(logging.INFO, "zowarmup"):
+        warm_up(here, tmp_path, rounds=WARM)
+        finish(here, spec_of(fedavg(), zo()), pivot, tmp_path / "j")
+        select.trials(here, trial(zo()), pivot, SEEDS, 0)
+    pattern = r"round {}/{}.*  \d+\.\d rounds/s  left \d\d:\d\d"
+    for what, rounds in (("warm-up", (4, WARM)), ("run", (17, ALL)), ("lr 0.1", (12, 22))):
+        line = rf"{what}: {pattern.format(*rounds)}"
+        assert any(re.match(line, message) for message in caplog.messages), line
+    measured = r"run: round 17/40  loss \d\.\d{4}  accuracy 0\.\d{4}  "
+    assert any(re.match(measured, message) for message in caplog.messages)
+
+
+# --- selection ------------------------------------------------------------------------------
+
+
+def trial(phase: Spec, grid: Sequence[float] = (0.1,), rounds: int = 12) -> Spec:
+    own = {key: value for key, value in phase.items() if key not in ("lr", "rounds")}
+    return {"phase": own, "start": WARM, "rounds": rounds, "grid": list(grid), "seeds": [3]}
+
+
+def test_a_trial_is_training_judged_on_held_out_images(here: World, pivot: Tensor) -> None:
+    [row] = select.trials(here, trial(zo()), pivot, SEEDS, 3)
+    w = last_of(itertools.islice(steps_of(here, zo(lr=0.1), pivot), 12)).w
+    assert row == {"lr": 0.1, "seed": 3, "heldout_loss": evaluate.heldout_loss(here, w)}
+
+
+def test_the_step_that_learns_is_chosen(here: World, pivot: Tensor) -> None:
+    """From among one that goes nowhere and one that explodes."""
+    made = select.trials(here, trial(zo(), [1e-9, 0.1, 1e30], rounds=20), pivot, SEEDS, 3)
+    choice = select.choose(made)
+    assert made[2]["heldout_loss"] is None
+    assert (choice["lr"], choice["at_edge"]) == (0.1, False)
+    assert choice["mean_losses"][0.1] < choice["mean_losses"][1e-9]
+
+
+def grid_of(*losses: Sequence[float | None]) -> list[Spec]:
+    """Candidates 0.1, 0.2, ... with the held-out losses of seeds 0, 1, ... each."""
+    return [
+        {"lr": (i + 1) / 10, "seed": seed, "heldout_loss": loss}
+        for i, row in enumerate(losses)
+        for seed, loss in enumerate(row)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "lr", "at_edge"),
+    [
+        ([[3], [1], [2]], 0.2, False),
+        ([[1], [2], [3]], 0.1, True),
+        ([[3], [2], [1]], 0.3, True),
+        ([[2], [1], [1]], 0.2, False),  # the smaller one in a tie
+        ([[1, 5], [2.9, 3], [4, 4]], 0.2, False),  # the mean over seeds
+        ([[5, 5], [0, None], [4, 4]], 0.3, True),  # one diverged trial rules a candidate out
+        ([[2], [1], [None]], 0.2, False),  # a wider grid would hold nothing but divergence
+        ([[7]], 0.1, True),
+    ],
+)
+def test_the_rule_of_choice(losses: Any, lr: float, at_edge: bool) -> None:
+    choice = select.choose(grid_of(*losses))
+    assert (choice["lr"], choice["at_edge"]) == (lr, at_edge)
+
+
+def test_nothing_to_choose_from_is_a_clear_error() -> None:
+    expected = r"^selection.grid: every learning rate of \[0.1, 0.2\] diverged; add smaller ones$"
+    with pytest.raises(UserError, match=expected):
+        select.choose(grid_of([None, 1.0], [1.0, None]))
+
+
+# --- jobs: files in, files out --------------------------------------------------------------
+
+
+@pytest.fixture
+def inputs(data: Dataset, dealt: Federation, tmp_path: Path) -> dict[str, Path]:
+    datasets.save(data, tmp_path / "dataset.npz")
+    federation.save(dealt, tmp_path / "federation.json")
+    return {"data": tmp_path / "dataset.npz", "federation": tmp_path / "federation.json"}
+
+
+def selected(inputs: dict[str, Path], tmp_path: Path, grid: Sequence[float]) -> Path:
+    spec = spec_of() | trial(fedavg(), grid) | {"start": 0, "warmup": None}
+    job_select.select_rate(
+        spec,
+        "code",
+        data=inputs["data"],
+        federations=[inputs["federation"]],
+        warmups=[],
+        selection=tmp_path / "selection.json",
+    )
+    return tmp_path / "selection.json"
+
+
+def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) -> None:
+    """Selection, warm-up and run, as the scripts call them; the records say what was done."""
+    selection = selected(inputs, tmp_path, [1e-9, 0.1, 1e30])
+    chosen = {"selection": "fedavg-high"}
+    phase = without(fedavg(), {"rounds"}) | {"lr": chosen}
+    warm = {
+        name: tmp_path / "warm" / file
+        for name, file in (
+            ("snapshots", "snapshots"), ("metrics", "metrics.csv"), ("run_record", "run.json")
+        )
+    }  # fmt: skip
+    spec = without(spec_of(), {"phases", "warmup"}) | {"phase": phase, "rounds": ALL}
+    job_warmup.warm_up(spec, 3, "code", **inputs, selections=[selection], **warm)
+    done = {
+        name: tmp_path / "run" / file
+        for name, file in (
+            ("metrics", "metrics.csv"), ("run_record", "run.json"), ("final", "final.safetensors")
+        )
+    }  # fmt: skip
+    job_train.train_run(
+        spec_of(fedavg() | {"lr": chosen}, zo()),
+        3,
+        "code",
+        **inputs,
+        selections=[selection],
+        warmup=warm["snapshots"],
+        warmup_metrics=warm["metrics"],
+        **done,
+    )
+    for record in (json.loads(made["run_record"].read_text()) for made in (warm, done)):
+        assert {"python", "torch", "numpy", "safetensors", "zowarmup"} == set(record["versions"])
+        assert record["versions"]["torch"] == str(torch.__version__)  # with its build
+        assert {"processor", "cpus", "accelerator"} <= set(record["hardware"])
+        assert record["seeds"] == {"federation": 3, "initialisation": 3, "directions": 3}
+        assert (record["seed"], record["code"], record["d"]) == (3, "code", 2410)
+        assert {"commit", "finished"} <= set(record)
+        rates = [p["lr"] for p in record["spec"].get("phases", [record["spec"].get("phase")])]
+        assert rates == [0.1, 0.03][: len(rates)]
+    saved = checkpoint.load(done["final"])
+    assert saved.about == {"model": "mlp", "shape": [1, 8, 8], "classes": 10, "round": ALL}
+    first = rows.read(done["metrics"])[0]
+    pivot_row = next(row for row in rows.read(warm["metrics"]) if row["round"] == str(WARM))
+    assert int(first["backward_passes"]) == int(pivot_row["backward_passes"])
+    assert int(first["bytes_up"]) > int(pivot_row["bytes_up"])
+
+
+def test_a_choice_at_the_edge_is_warned_of(
+    inputs: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "zowarmup"):
+        selected(inputs, tmp_path, [1e-9, 0.1])
+    assert "lr 0.1 is the edge of the grid [1e-09, 0.1]; widen it" in caplog.messages
+
+
+def test_a_selection_keeps_its_whole_grid(inputs: dict[str, Path], tmp_path: Path) -> None:
+    made = json.loads(selected(inputs, tmp_path, [1e-9, 0.1, 1e30]).read_text())
+    assert [row["lr"] for row in made["grid"]] == [1e-9, 0.1, 1e30]
+    assert made["grid"][2]["heldout_loss"] is None
+    assert (made["lr"], made["at_edge"], made["code"]) == (0.1, False, "code")
+    assert made["spec"]["rounds"] == 12
+
+
+def test_a_grid_of_nothing_but_divergence_fails_clearly(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"every learning rate of .* diverged; add smaller ones"):
+        selected(inputs, tmp_path, [1e25, 1e30])
+    assert not (tmp_path / "selection.json").exists()
+
+
+def test_a_run_without_a_warmup_starts_from_the_initialisation(here: World, tmp_path: Path) -> None:
+    w = here.model.initial(SEEDS.initialisation)
+    end = finish(here, spec_of(zo(20)), w, tmp_path / "j")
+    assert torch.equal(end.w, last_of(steps_of(here, zo(20), w, first=1)).w)
+    assert end.t == 20
+
+
+def test_a_second_process_cannot_work_on_the_same_run(tmp_path: Path) -> None:
+    """An orphan of a killed workflow may still be training when its rerun starts."""
+    from zowarmup.settings.files import lock
+
+    with lock(tmp_path / "lock"):
+        code = f"from zowarmup.settings.files import lock; lock({str(tmp_path / 'lock')!r})"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert other.returncode == 1
+    assert f"another process works on this run: pid {os.getpid()} on" in other.stderr
+    lock(tmp_path / "lock").close()

@@ -1,0 +1,316 @@
+"""The workflow as a user runs it, on a config of a few seconds: what is made, and made again.
+
+All of it happens in copies of the project, in temporary folders.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import workbench
+from workbench import Answer, planned
+
+TINY = ["--configfile", "tiny.yaml"]
+RUN = "results/tiny/runs/zowarmup"
+WARMUP = "results/tiny/warmups/fedavg-high"
+RESULTS = ("metrics.csv", "final.safetensors", "journal.jsonl")
+
+ROWS = ("collect", "table", "figure", "claims")  # what always follows from new rows of metrics
+
+
+def jobs(*rules: str, **counts: int) -> dict[str, int]:
+    """One job of each rule, and more of some."""
+    return dict.fromkeys(rules, 1) | counts
+
+
+# --- a whole graph --------------------------------------------------------------------------
+
+
+def test_everything_is_made(finished: Path) -> None:
+    results = finished / "results/tiny"
+    made = {str(path.relative_to(results)) for path in results.rglob("*.*")}
+    assert {"metrics.csv", "tables/main.csv", "figures/training_curves.svg", "claims.csv"} <= made
+    for seed in (0, 1):
+        assert {f"runs/zowarmup/{seed}/{name}" for name in RESULTS} <= made
+        assert f"warmups/fedavg-high/{seed}/snapshots/round-000060.safetensors" in made
+
+
+def test_nothing_is_left_half_done(finished: Path) -> None:
+    left = [path for path in (finished / "results").rglob("*") if path.suffix == ".tmp"]
+    assert left == []
+    assert not list((finished / WARMUP).glob("*/partial"))
+
+
+def test_logs_say_how_far_a_job_was(finished: Path) -> None:
+    log = (finished / "results/tiny/logs/select/zo-all.log").read_text()
+    assert re.search(r"INFO seed 0: lr 0.03 gives a held-out loss of \d\.\d{4}", log)
+
+
+# --- what is made again ---------------------------------------------------------------------
+
+
+def edit(file: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        text = (project / file).read_text()
+        assert text.count(old) >= 1, f"{file} has changed: adapt the test"
+        (project / file).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def touch(file: str) -> Callable[[Path], None]:
+    return lambda project: os.utime(project / file)
+
+
+def append(file: str, text: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        with (project / file).open("a") as opened:
+            opened.write(text)
+
+    return change
+
+
+ZO = "zowarmup/algorithms/zo.py"
+METHOD = """
+  appended:
+    label: Appended
+    phases:
+      - {algorithm: fedavg, clients: high, rounds: 20}
+      - {algorithm: zo, clients: high, rounds: 10, lr: 0.1}
+"""
+EDITS = {
+    "nothing": (lambda project: None, {}),
+    "a docstring": (edit(ZO, '"""The zeroth-order round', '"""The round'), {}),
+    "a comment": (append(ZO, "\n# It is so.\n"), {}),
+    "the layout": (edit(ZO, "total = torch.zeros_like(w)", "total = (torch.zeros_like(w))"), {}),
+    "a touched module": (touch(ZO), {}),
+    "a touched script": (touch("workflow/scripts/train.py"), {}),
+    "a comment in a script": (append("workflow/scripts/train.py", "\n# So.\n"), {}),
+    "a comment in a rule": (append("rules/train.smk", "\n# So.\n"), {}),
+    "another engine": (append("zowarmup/simulation/engines/plain.py", "\nx = 1\n"), {}),
+    "another network": (append("zowarmup/models/cnn.py", "\nx = 1\n"), {}),
+    "a new entry of the registry": (
+        edit("zowarmup/settings/registry.py", "NETWORKS = {", 'NETWORKS = {"new": "a.b:c",'),
+        {},
+    ),
+    "the zeroth-order step": (
+        edit(ZO, "return w - lr * total", "return w - 1.0 * lr * total"),
+        jobs("select", *ROWS, train=2),
+    ),
+    "federated averaging": (
+        append("zowarmup/algorithms/fedavg.py", "\nx = 1\n"),
+        jobs(*ROWS, warmup=2, select=2, train=2),
+    ),
+    "the network": (
+        append("zowarmup/models/mlp.py", "\nx = 1\n"),
+        jobs(*ROWS, warmup=2, select=2, train=2),
+    ),
+    "the engine": (
+        append("zowarmup/simulation/engines/batched.py", "\nx = 1\n"),
+        jobs(*ROWS, warmup=2, select=2, train=2),
+    ),
+    "the partition": (
+        append("zowarmup/data/partition.py", "\nx = 1\n"),
+        jobs(*ROWS, federation=2, warmup=2, select=2, train=2),
+    ),
+    "the script of a run": (
+        append("workflow/scripts/train.py", "\nx = 1\n"),
+        jobs(*ROWS, train=2),
+    ),
+    "a table": (append("zowarmup/analysis/tables/main.py", "\nx = 1\n"), jobs("table")),
+    "a figure": (
+        append("zowarmup/analysis/figures/training_curves.py", "\nx = 1\n"),
+        jobs("figure"),
+    ),
+    "collecting": (append("zowarmup/analysis/collect.py", "\nx = 1\n"), jobs(*ROWS)),
+    "the radius of a probe": (
+        edit("tiny.yaml", "zo: {lr: select}", "zo: {lr: select, eps: 1e-3}"),
+        jobs("select", *ROWS, train=2),
+    ),
+    "another seed": (
+        edit("tiny.yaml", "seeds: 2", "seeds: 3"),
+        jobs("federation", "warmup", "train", *ROWS),
+    ),
+    "an appended method": (
+        lambda project: (
+            edit("tiny.yaml", "\nstudies:", f"{METHOD}\nstudies:")(project),
+            edit("tiny.yaml", "high_res_only, zowarmup]", "high_res_only, zowarmup, appended]")(
+                project
+            ),
+        ),
+        jobs(*ROWS, train=2),
+    ),
+    "an appended study": (
+        edit("tiny.yaml", "\ntables:", "  again: {methods: [zowarmup], seeds: [1]}\n\ntables:"),
+        jobs(*ROWS),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def dry_runs(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
+    """The dry run of each edit in a copy of the finished project."""
+    folders = {name: tmp_path_factory.mktemp("edited") / "copy" for name in EDITS}
+    for name, folder in folders.items():
+        shutil.copytree(finished, folder)
+        EDITS[name][0](folder)
+    calls = [(folder, ["--dry-run", *TINY]) for folder in folders.values()]
+    return dict(zip(EDITS, workbench.snakemake_many(calls), strict=True))
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_reruns_what_it_changes(name: str, dry_runs: dict[str, Answer]) -> None:
+    assert planned(dry_runs[name]) == EDITS[name][1]
+
+
+def test_a_second_call_has_nothing_to_do(finished: Path) -> None:
+    """In a process of its own, as a user calls it."""
+    answer = workbench.snakemake(finished, "--cores", "2", *TINY)
+    assert planned(answer) == {}
+
+
+# --- the same bits --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Results whose bytes depend on nothing but what they are of."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".csv", ".safetensors", ".jsonl")
+    }
+
+
+def test_lost_results_come_back_as_they_were(finished: Path, copy: Path) -> None:
+    """Seed 0 is trained again; seed 1 still has its journal, which is replayed."""
+    shutil.rmtree(copy / RUN / "0")
+    (copy / RUN / "1" / "final.safetensors").unlink()
+    wanted = [f"{RUN}/{seed}/final.safetensors" for seed in (0, 1)]
+    answer = workbench.snakemake(copy, *wanted, "--cores", "2", *TINY)
+    assert planned(answer) == {"train": 2}
+    assert contents(copy) == contents(finished)
+    assert "replaying" not in (copy / "results/tiny/logs/train/zowarmup/0.log").read_text()
+    assert "replaying 40" in (copy / "results/tiny/logs/train/zowarmup/1.log").read_text()
+
+
+def test_one_core_and_two_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    alone = workbench.copy_project(tmp_path / "copy", finished)
+    answer = workbench.snakemake(alone, f"{RUN}/0/metrics.csv", "--cores", "1", *TINY)
+    assert planned(answer) == jobs("dataset", "federation", "warmup", "train", select=2)
+    made, expected = contents(alone), contents(finished)
+    assert f"{RUN}/0/final.safetensors" in made
+    assert made == {name: expected[name] for name in made}
+
+
+# Put into a copy's package where no digest looks, so that the jobs are those of the original.
+DYING = """
+import os
+import signal
+
+from zowarmup.simulation import journal, trajectory
+
+
+def dying(method, place, name):
+    def method_then_death(self, *arguments):
+        method(self, *arguments)
+        t = arguments[place]
+        if str(t["round"] if isinstance(t, dict) else t) == os.environ.get(name):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return method_then_death
+
+
+journal.Journal.append = dying(journal.Journal.append, 0, "LAST_ROUND_OF_RUN")
+trajectory._State._save = dying(trajectory._State._save, 2, "LAST_ROUND_OF_WARMUP")
+"""
+
+
+def test_killed_jobs_go_on_where_they_were(finished: Path, copy: Path) -> None:
+    """SIGKILL in the middle of a warm-up, then of a run; the results are those of no kill."""
+    append("zowarmup/simulation/__init__.py", DYING)(copy)
+    for folder in (WARMUP, RUN):
+        shutil.rmtree(copy / folder / "1")
+    call = (f"{RUN}/1/metrics.csv", "--cores", "2", *TINY)
+    logs = copy / "results/tiny/logs"
+
+    first = workbench.snakemake(copy, *call, LAST_ROUND_OF_WARMUP="30")
+    assert first.code == 1
+    assert json.loads((copy / WARMUP / "1/partial/state.json").read_text())["t"] == 30
+    assert not (copy / WARMUP / "1/snapshots").exists()
+
+    second = workbench.snakemake(copy, *call, LAST_ROUND_OF_RUN="41")
+    assert second.code == 1
+    assert "going on after round 30" in (logs / "warmup/fedavg-high/1.log").read_text()
+    assert (copy / RUN / "1/journal.jsonl").read_bytes().count(b"\n") == 1 + 21
+    assert not (copy / RUN / "1/metrics.csv").exists()
+
+    third = workbench.snakemake(copy, *call)
+    assert third.code == 0, third.text
+    assert "replaying 21 rounds" in (logs / "train/zowarmup/1.log").read_text()
+    assert contents(copy) == contents(finished)
+
+
+# --- the rules as text ----------------------------------------------------------------------
+
+
+def rules_of(project: Path) -> dict[str, str]:
+    """The text of every named rule except `all`."""
+    text = "\n".join(path.read_text() for path in sorted(project.glob("rules/*.smk")))
+    found = re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", text, re.MULTILINE)
+    return dict(found)
+
+
+def test_snakemake_finds_nothing_to_criticise(project: Path) -> None:
+    answer = workbench.snakemake(project, "--lint", *TINY)
+    assert answer.code == 0, answer.text
+
+
+def test_every_rule_tells_all(project: Path) -> None:
+    rules = rules_of(project)
+    assert len(rules) >= 9
+    for name, text in rules.items():
+        parts = dict(re.findall(r"^    (\w+):(.*(?:\n        .*)*)", text, re.MULTILINE))
+        wanted = {"output", "log", "benchmark", "conda", "threads", "resources", "params", "script"}
+        assert wanted <= set(parts), f"{name} lacks {wanted - set(parts)}"
+        assert {"mem_mb", "runtime"} <= named(parts["resources"]), name
+        assert "code" in named(parts["params"]), f"{name} does not pass the digest of its code"
+        for part in ("input", "output"):
+            lines = [line for line in parts.get(part, "").splitlines() if line.strip()]
+            assert all(re.match(r"        (\w+=|unpack\()", line) for line in lines), name
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"^        (\w+)=", text, re.MULTILINE))
+
+
+def test_rules_hold_no_anonymous_functions(project: Path) -> None:
+    for path in [project / "Snakefile", *project.glob("rules/*.smk")]:
+        assert "lambda" not in path.read_text(), path.name
+
+
+def test_only_scripts_know_of_snakemake(project: Path) -> None:
+    """And what they do with it is to pass it on: the library runs without."""
+    for path in project.glob("zowarmup/**/*.py"):
+        assert not re.search(r"\bimport snakemake|from snakemake|\bsnakemake\.", path.read_text())
+    for path in project.glob("workflow/scripts/*.py"):
+        text = path.read_text()
+        assert "snakemake.config" not in text
+        assert len(text.splitlines()) <= 25, path.name
+
+
+def test_targets_of_studies_stand_beside_the_main_results(project: Path) -> None:
+    """`snakemake main` makes the study's own tables from its own rows."""
+    [answer] = workbench.snakemake_many([(project, ["main", "--dry-run", *TINY])])
+    made = planned(answer)
+    assert made["train"] == 2
+    assert "results/tiny/studies/main/tables/main.csv" in answer.text
+    assert "results/tiny/tables/main.csv" not in answer.text

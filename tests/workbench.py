@@ -1,0 +1,113 @@
+"""What several test files need: copies of the project, and Snakemake run on them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarmup")
+
+# Calls Snakemake once for each folder and list of arguments, in forks that need not import it.
+MANY_CALLS = """
+import json, os, sys, tempfile, traceback
+import pydantic, smart_open, snakemake.cli
+
+snakemake.cli.get_argument_parser()  # imports all plugins
+
+def call(folder, arguments, out):
+    os.dup2(out.fileno(), 1)
+    os.dup2(out.fileno(), 2)
+    os.chdir(folder)
+    sys.path.insert(0, folder)
+    try:
+        snakemake.cli.main(arguments)
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+
+calls, answers = json.load(sys.stdin), []
+if len({folder for folder, _ in calls}) == 1:
+    sys.path.insert(0, calls[0][0])
+    import zowarmup.settings.plan
+for folder, arguments in calls:
+    with tempfile.TemporaryFile() as out:
+        if not (child := os.fork()):
+            code = call(folder, arguments, out)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        out.seek(0)
+        answers.append([code, out.read().decode()])
+json.dump(answers, sys.stdout)
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a call of Snakemake ended, and everything that it printed."""
+
+    code: int
+    text: str
+
+
+def copy_project(folder: Path, source: Path = PROJECT) -> Path:
+    """The sources of the project in a folder of their own, times kept."""
+    for part in PARTS:
+        if (source / part).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source / part, folder / part, ignore=ignored)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / part, folder / part)
+    shutil.copy2(PROJECT / "tests" / "tiny.yaml", folder / "tiny.yaml")
+    return folder
+
+
+def environment(project: Path, **more: str) -> dict[str, str]:
+    """Jobs import the copy's package, and keep its bytecode, which saves them half their time."""
+    return {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "", **more}
+
+
+def snakemake(project: Path, *arguments: str, **variables: str) -> Answer:
+    """Snakemake as a user calls it, in a copy of the project."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=project,
+        env=environment(project, **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return Answer(done.returncode, done.stdout)
+
+
+def planned(answer: Answer) -> dict[str, int]:
+    """The rules that a dry run would run, and how often; of the files they make, not of targets."""
+    assert answer.code == 0, answer.text
+    if "Job stats:" not in answer.text:
+        assert "Nothing to be done" in answer.text, answer.text
+        return {}
+    table = answer.text.split("Job stats:")[1].split("\n\n")[0]
+    counts = dict(line.split() for line in table.strip().splitlines()[2:])
+    return {rule: int(n) for rule, n in counts.items() if rule not in ("all", "total")}
+
+
+def snakemake_many(calls: list[tuple[Path, list[str]]]) -> list[Answer]:
+    """The same for many calls that start no jobs, each in a fraction of a second."""
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_CALLS],
+        input=json.dumps([(str(project), arguments) for project, arguments in calls]),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return [Answer(code, text) for code, text in json.loads(done.stdout)]
