@@ -23,6 +23,8 @@ class FlatModel:
     Attributes:
         d: number of parameters.
         names, shapes, sizes: of each parameter, in the order of `named_parameters`.
+        network: the module on the meta device, for its structure.
+        shell: the same without parameters; whoever runs it puts tensors in their places first.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -45,8 +47,8 @@ class FlatModel:
         self.sizes = [math.prod(shape) for shape in self.shapes]
         self.d = sum(self.sizes)
         self.network = copy.deepcopy(network).to("meta").eval()
-        self._shell = copy.deepcopy(self.network)
-        self._slots = [_detach(self._shell, name) for name in self.names]
+        self.shell = copy.deepcopy(self.network)
+        self._slots = [_detach(self.shell, name) for name in self.names]
 
     def views(self, w: Tensor) -> Iterator[Tensor]:
         """w cut into tensors of the parameters' shapes, sharing its memory and its gradient."""
@@ -60,7 +62,7 @@ class FlatModel:
         """The network's output for a batch, (n, ...) -> (n, classes)."""
         for (slot, name), view in zip(self._slots, self.views(w), strict=True):
             slot[name] = view
-        return self._shell(x)
+        return self.shell(x)
 
     def module(self, w: Tensor) -> nn.Module:
         """A plain module of its own that holds the weights w."""

@@ -23,6 +23,7 @@ NETWORKS = {
 
 ENGINES = {
     "plain": "zowarmup.simulation.engines.plain:Plain",
+    "layerwise": "zowarmup.simulation.engines.layerwise:Layerwise",
     "batched": "zowarmup.simulation.engines.batched:Batched",
 }
 

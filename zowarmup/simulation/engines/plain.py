@@ -1,6 +1,7 @@
 """The reference engine: one client and one direction at a time, as the paper writes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -58,18 +59,15 @@ class Plain:
         for i, client in enumerate(clients):
             for s in range(S):
                 move = radius * directions.row(i * S + s)
-                losses[i, s, 0] = self.loss(w + move, client)
-                losses[i, s, 1] = self.loss(w - move, client)
+                losses[i, s, 0] = self.mean_loss(partial(self.model.logits, w + move), client)
+                losses[i, s, 1] = self.mean_loss(partial(self.model.logits, w - move), client)
         return losses
 
-    def loss(self, w: Tensor, client: int) -> float:
+    def mean_loss(self, logits: Callable[[Tensor], Tensor], client: int) -> float:
         """Mean cross-entropy over a client's images, their float32 losses summed in float64."""
         x, y = self.data[client]
         batches = zip(x.split(self.micro_batch), y.split(self.micro_batch), strict=True)
-        sums = [
-            cross_entropy(self.model.logits(w, x), y, reduction="none").double().sum()
-            for x, y in batches
-        ]
+        sums = [cross_entropy(logits(x), y, reduction="none").double().sum() for x, y in batches]
         return torch.stack(sums).sum().item() / len(y)
 
     def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
@@ -83,7 +81,7 @@ class Plain:
         )
 
     def gradient(self, w: Tensor, client: int) -> Tensor:
-        """The gradient of `loss`, (d,) float32, by backpropagation."""
+        """The gradient of the mean loss, (d,) float32, by backpropagation."""
         x, y = self.data[client]
         w = w.detach().requires_grad_()
         total = torch.zeros_like(w)

@@ -1,0 +1,53 @@
+"""A forward pass that makes each layer's parameters as it reaches the layer, and drops them after.
+
+So a client that can hold the model and run it forward can also run it beside w, at w + eps z: it
+needs the weights, the largest layer, and the activations of one micro-batch. w stays as it is.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+from torch import Tensor, nn
+
+from zowarmup.models.flat import FlatModel
+
+Part = Callable[[int, int], Tensor]
+Places = list[tuple[str, int, tuple[int, ...]]]  # name in the layer, start in w, shape
+
+
+def logits(model: FlatModel, part: Part, x: Tensor) -> Tensor:
+    """The network's output, (n, ...) -> (n, classes).
+
+    Args:
+        part: entries start..stop-1 of the flat parameters to use.
+    """
+    with ExitStack() as hooks:
+        for layer, places in _layers(model):
+            fill, drop = partial(_fill, places, part), partial(_drop, places)
+            hooks.callback(layer.register_forward_pre_hook(fill).remove)
+            hooks.callback(layer.register_forward_hook(drop).remove)
+        out: Tensor = model.shell(x)
+    return out
+
+
+def _layers(model: FlatModel) -> list[tuple[nn.Module, Places]]:
+    """The layers that own parameters, and where those lie in w."""
+    found: dict[str, Places] = {}
+    starts = itertools.accumulate(model.sizes, initial=0)
+    for name, shape, start in zip(model.names, model.shapes, starts, strict=False):
+        path, _, last = name.rpartition(".")
+        found.setdefault(path, []).append((last, start, shape))
+    return [(model.shell.get_submodule(path), places) for path, places in found.items()]
+
+
+def _fill(places: Places, part: Part, layer: nn.Module, inputs: object) -> None:
+    for name, start, shape in places:
+        layer.__dict__[name] = part(start, start + math.prod(shape)).view(shape)
+
+
+def _drop(places: Places, layer: nn.Module, inputs: object, output: object) -> None:
+    for name, _, _ in places:
+        del layer.__dict__[name]
