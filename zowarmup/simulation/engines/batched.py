@@ -2,6 +2,8 @@
 
     B       clients of equal size worked on together, at most `block`
     G       models side by side, B x S x 2 in a probe, B in training
+
+The operations on many models at once are in `stacked`; `dense` trains the smallest networks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,26 +12,32 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from zowarmup.models.directions import Directions
+from zowarmup.models.directions import DENSE, Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import dense
 from zowarmup.simulation.engines.chain import chain, logits
 
 Rows = slice | list[int]
 
+# Blocks ask for the same memory again and again, but glibc gives freed memory back to the system,
+# and gets it page by page, unless as large a piece was freed before. 32 MiB go back in any case.
+KEEP = 31 << 20
+
 
 class Batched:
     """Clients of equal size side by side, each with its own models.
 
+    The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
+    a client's result does not depend on who else is in the cohort, bit for bit.
+
     Args:
-        model: the network as a function of w; an nn.Sequential of the layers in `stacked.LAYERS`.
-        data: each client's (images, labels), training part.
+        model: the network as a function of w; see `chain.chain` for what it may consist of.
+        data: each client's (images, labels), training part; copied, images innermost.
         micro_batch: images per forward pass.
-        block: clients worked on together. A setting and not a matter of free memory, since the
-            grouping may move last bits.
+        block: clients worked on together; more are faster while their activations fit the cache.
 
     Raises:
-        ValueError: the network is of another kind; use engine plain.
+        UserError: the network is of another kind; use engine plain.
     """
 
     def __init__(
@@ -40,11 +48,12 @@ class Batched:
         block: int = 10,
     ) -> None:
         self.model, self.micro_batch, self.block = model, micro_batch, block
-        self.links = chain(model.network)
-        self.layers = list(model.network); self.dense = all(type(l) in dense.BACKWARD for l in self.layers)
-        self.sizes = [len(y) for _, y in data]
-        self.shelves = {n: shelf(data, self.sizes, n) for n in set(self.sizes)}
         self.d = model.d
+        self.links = chain(model.network)
+        self.dense = dense.is_dense(self.links)
+        sizes = sorted({len(y) for _, y in data})
+        self.shelves = [shelf(data, n) for n in sizes]
+        torch.empty(KEEP, dtype=torch.uint8)
 
     def train(
         self,
@@ -57,16 +66,23 @@ class Batched:
         weight_decay: float,
     ) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
-        new = w.repeat(len(clients), 1)
+        local = w.repeat(len(clients), 1)
         for rows, x, y in self.blocks(clients):
-            W = new[rows]
-            for epoch in orders[rows].unbind(1):
-                visits = epoch[epoch < y.shape[1]].view(y.shape).to(y.device)
-                for b in visits.split(batch, dim=1):
-                    g = self.gradients(W, take(x, b), y.gather(1, b)) / b.shape[1]
-                    W.sub_(g.add_(W, alpha=weight_decay), alpha=lr)
-            new[rows] = W
-        return iter(new)
+            W = local[rows]
+            visits = orders[rows].to(y.device)
+            visits = visits[visits < y.shape[1]].view(len(y), -1, y.shape[1])
+            for b in (b for epoch in visits.unbind(1) for b in epoch.split(batch, dim=1)):
+                self.sgd_step(W, take(x, b), y.gather(1, b), lr=lr, weight_decay=weight_decay)
+            local[rows] = W
+        return iter(local)
+
+    def sgd_step(self, W: Tensor, x: Tensor, y: Tensor, *, lr: float, weight_decay: float) -> None:
+        """One step of each client's own row of W, (B, d), in place."""
+        if self.dense:
+            dense.sgd_step(self.links, self.cut(W), x, y, lr=lr, weight_decay=weight_decay)
+        else:
+            g = self.gradients(W, x, y) / y.shape[1]
+            W.sub_(g.add_(W, alpha=weight_decay), alpha=lr)
 
     @torch.inference_mode()
     def probe(
@@ -76,12 +92,9 @@ class Batched:
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for rows, x, y in self.blocks(clients):
-            u = directions.dense.view(-1, S, self.d)[rows]
-            parameters = self.cut(both_ways(w, u, radius))
-            sums = sum(
-                self.losses(parameters, xb, yb).double().sum(1) for xb, yb in self.micro_batches(x, y)
-            )
-            losses[rows] = sums.view(-1, S, 2).cpu() / y.shape[1]
+            parameters = self.cut(both_ways(w, some(directions, S, rows), radius))
+            parts = [self.losses(parameters, *xy).double().sum(1) for xy in self.batches(x, y)]
+            losses[rows] = torch.stack(parts).sum(0).view(-1, S, 2).cpu() / y.shape[1]
         return losses
 
     def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
@@ -90,9 +103,10 @@ class Batched:
         slopes = torch.empty(len(clients), S, dtype=torch.float64)
         for rows, x, y in self.blocks(clients):
             W = w.repeat(len(y), 1)
-            g = sum(self.gradients(W, xb, yb) for xb, yb in self.micro_batches(x, y)) / y.shape[1]
-            u = directions.dense.view(-1, S, self.d)[rows]
-            slopes[rows] = (u.double() @ g.double()[..., None])[..., 0].cpu()
+            parts = [self.gradients(W, *xy) for xy in self.batches(x, y)]
+            g = torch.stack(parts).sum(0).div(y.shape[1]).double()
+            u = some(directions, S, rows).double()
+            slopes[rows] = (u @ g[..., None])[..., 0].cpu()
         return slopes
 
     def losses(self, parameters: list[Tensor], x: Tensor, y: Tensor) -> Tensor:
@@ -102,30 +116,50 @@ class Batched:
         return cross_entropy(out, labels, reduction="none")
 
     def gradients(self, W: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """Of the sum of each client's losses at its row of W (B, d), one image batch each."""
-        if self.dense:
-            return dense.gradients(self.layers, self.cut(W), x, y)
+        """Of the sum of each client's losses at its own row of W, (B, d)."""
         W = W.detach().requires_grad_()
-        loss = self.losses(self.cut(W), x, y).sum()
-        return torch.autograd.grad(loss, W)[0]
+        return torch.autograd.grad(self.losses(self.cut(W), x, y).sum(), W)[0]
 
     def cut(self, W: Tensor) -> list[Tensor]:
         """Rows of flat parameters (G, d) as the network's parameters, (G, ...) each."""
         parts = W.split(self.model.sizes, dim=1)
-        return [p.view(-1, *s) for p, s in zip(parts, self.model.shapes, strict=True)]
+        return [p.view(-1, *shape) for p, shape in zip(parts, self.model.shapes, strict=True)]
 
     def blocks(self, clients: Sequence[int]) -> Iterator[tuple[Rows, Tensor, Tensor]]:
         """(rows, x, y): where in the cohort the block's clients stand, x (B, ..., n), y (B, n)."""
-        for n, (places, x, y) in self.shelves.items():
-            rows = [row for row, client in enumerate(clients) if client in places]
-            for start in range(0, len(rows), self.block):
-                some = rows[start : start + self.block]
-                at = tight([places[clients[row]] for row in some])
-                yield tight(some), x[at], y[at]
+        for places, x, y in self.shelves:
+            here = [row for row, client in enumerate(clients) if client in places]
+            for start in range(0, len(here), self.block):
+                rows = here[start : start + self.block]
+                at = tight([places[clients[row]] for row in rows])
+                yield tight(rows), x[at], y[at]
 
-    def micro_batches(self, x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """A block's images in pieces of `micro_batch`."""
         m = self.micro_batch
         return zip(x.split(m, dim=-1), y.split(m, dim=1), strict=True)
+
+
+def shelf(data: Sequence[tuple[Tensor, Tensor]], n: int) -> tuple[dict[int, int], Tensor, Tensor]:
+    """All clients of n images: the row of each, x (K_n, ..., n), y (K_n, n)."""
+    clients = [client for client, (_, y) in enumerate(data) if len(y) == n]
+    x = torch.stack([data[client][0] for client in clients]).movedim(1, -1).contiguous()
+    y = torch.stack([data[client][1] for client in clients])
+    return {client: row for row, client in enumerate(clients)}, x, y
+
+
+def tight(rows: list[int]) -> Rows:
+    """The same rows as a slice, which copies nothing, where they are consecutive."""
+    stop = rows[0] + len(rows)
+    return slice(rows[0], stop) if rows == list(range(rows[0], stop)) else rows
+
+
+def some(directions: Directions, S: int, rows: Rows) -> Tensor:
+    """The directions of the clients in some rows of the cohort, (B, S, d)."""
+    if len(directions.keys) * directions.d > DENSE:
+        keys = directions.keys.view(-1, S)[rows].flatten()
+        directions, rows = Directions(keys, directions.d, directions.distribution), slice(None)
+    return directions.dense.view(-1, S, directions.d)[rows]
 
 
 def both_ways(w: Tensor, u: Tensor, radius: float) -> Tensor:
@@ -134,22 +168,6 @@ def both_ways(w: Tensor, u: Tensor, radius: float) -> Tensor:
     torch.add(w, u, alpha=radius, out=W[:, :, 0])
     torch.sub(w, u, alpha=radius, out=W[:, :, 1])
     return W.flatten(0, 2)
-
-
-def shelf(
-    data: Sequence[tuple[Tensor, Tensor]], sizes: list[int], n: int
-) -> tuple[dict[int, int], Tensor, Tensor]:
-    """All clients of n images: where each stands, x (K_n, ..., n), y (K_n, n)."""
-    clients = [client for client, size in enumerate(sizes) if size == n]
-    x = torch.stack([data[client][0] for client in clients]).movedim(1, -1).contiguous()
-    y = torch.stack([data[client][1] for client in clients])
-    return {client: place for place, client in enumerate(clients)}, x, y
-
-
-def tight(rows: list[int]) -> Rows:
-    """The same rows as a slice, which copies nothing, where they are consecutive."""
-    stop = rows[0] + len(rows)
-    return slice(rows[0], stop) if rows == list(range(rows[0], stop)) else rows
 
 
 def take(x: Tensor, rows: Tensor) -> Tensor:

@@ -1,18 +1,20 @@
 """A network as a chain of stacked layers."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from zowarmup.settings.errors import UserError
 from zowarmup.simulation.engines.stacked import LAYERS, group_norm, pair
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Link:
-    """A stacked layer and how many of the network's parameters are its own."""
+    """A stacked layer: its type, function, and how many of the network's parameters are its own."""
 
+    layer: type[nn.Module]
     apply: Callable[..., Tensor]
     parameters: int
 
@@ -29,22 +31,23 @@ def chain(network: nn.Module) -> list[Link]:
     """The layers of a network in order.
 
     Raises:
-        ValueError: it is no plain chain of the layers in LAYERS, or one has an option that its
+        UserError: it is no plain chain of the layers in LAYERS, or one has an option that its
             stacked function does not know.
     """
     layers = list(network) if type(network) is nn.Sequential else [network]
     for layer in layers:
         if type(layer) not in LAYERS or not ordinary(layer):
-            raise ValueError(unsuitable(layer))
+            raise UserError(unsuitable(layer))
     work = [layer for layer in layers if not isinstance(layer, nn.Flatten)]
     if not work or not isinstance(work[0], nn.Linear | nn.Conv2d):
-        raise ValueError(unsuitable(network))
+        raise UserError(unsuitable(network))
     return links(pool_first(layers))
 
 
 def unsuitable(module: nn.Module) -> str:
+    name = type(module).__name__ if list(module.children()) else repr(module)
     return (
-        f"engine batched cannot stack {module}: it takes an nn.Sequential of "
+        f"engine batched cannot stack {name}: it takes an nn.Sequential of "
         f"{', '.join(t.__name__ for t in LAYERS)} with ordinary options, that begins with a "
         "Linear or Conv2d; use engine plain"
     )
@@ -56,8 +59,9 @@ def ordinary(layer: nn.Module) -> bool:
         options = (layer.groups, layer.dilation, layer.padding_mode)
         return options == (1, (1, 1), "zeros") and not isinstance(layer.padding, str)
     if isinstance(layer, nn.MaxPool2d):
-        options = (pair(layer.padding), pair(layer.dilation), layer.ceil_mode)
-        return options == ((0, 0), (1, 1), False)
+        padding, dilation = pair(layer.padding), pair(layer.dilation)
+        found = (padding, dilation, layer.ceil_mode, layer.return_indices)
+        return found == ((0, 0), (1, 1), False, False)
     if isinstance(layer, nn.Flatten):
         return (layer.start_dim, layer.end_dim) == (1, -1)
     return True
@@ -79,7 +83,7 @@ def links(layers: list[nn.Module]) -> list[Link]:
         apply = functools.partial(LAYERS[type(layer)], layer)
         if isinstance(before, nn.GroupNorm) and isinstance(layer, nn.MaxPool2d):
             norm = functools.partial(group_norm, before, pool=apply)
-            chained[-1] = Link(norm, chained[-1].parameters)
+            chained[-1] = dataclasses.replace(chained[-1], apply=norm)
         else:
-            chained.append(Link(apply, len(list(layer.parameters()))))
+            chained.append(Link(type(layer), apply, len(list(layer.parameters()))))
     return chained

@@ -14,6 +14,7 @@ LAYERS is the table: layer type -> function(layer, h, *its parameters, each (G, 
 """
 
 import functools
+import math
 from collections.abc import Callable
 
 import torch
@@ -33,15 +34,15 @@ def linear(layer: nn.Linear, h: Tensor, weight: Tensor, bias: Tensor | None = No
     return product(h, weight, bias)
 
 
-def convolution(
-    layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
+def convolution(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """A product with the unfolded images, or a convolution where that is faster."""
     if len(h) == len(weight) and layer.stride[1] == 1 and not weight.requires_grad:
         return grouped(layer, h, weight, bias)
-    patches = windows(layer, h)
-    y = product(patches.flatten(4).flatten(1, 3), weight.flatten(2), bias)
-    return y.unflatten(2, patches.shape[4:])
+    met = windows(layer, h)
+    inputs, weight = met.flatten(4).flatten(1, 3), weight.flatten(2)
+    if bias is not None:  # as the weight of one more input, always 1: saves a pass over the result
+        inputs, weight = pad(inputs, (0, 0, 0, 1), value=1), torch.cat((weight, bias[..., None]), 2)
+    return product(inputs, weight, None).unflatten(2, met.shape[4:])
 
 
 def max_pool(layer: nn.MaxPool2d, h: Tensor) -> Tensor:
@@ -85,14 +86,15 @@ def moments(layer: nn.GroupNorm, h: Tensor) -> tuple[Tensor, Tensor]:
     (mean / deviation)^2 roundings, so a group far from zero would be better served by plain.
     """
     groups = h.view(len(h), layer.num_groups, -1, h.shape[-1])
-    first, *others = h.view(*groups.shape[:2], layer.num_channels // layer.num_groups, -1).unbind(2)
-    squares = first.square()  # summed channel by channel: a copy of all would leave the cache
-    for channel in others:
-        squares.addcmul_(channel, channel)
-    mean = groups.mean(2, keepdim=True)
-    second = squares.view(*groups.shape[:2], -1, h.shape[-1]).sum(2, keepdim=True) / groups.shape[2]
-    variance = second.addcmul_(mean, mean, value=-1).clamp_(min=0)
-    return mean, variance.add_(layer.eps).rsqrt_()
+    count = groups.shape[2]
+    # Summed in pieces: a tensor of all squares would leave the cache.
+    first, *others = groups.unflatten(2, (math.gcd(count, 16), -1)).unbind(2)
+    squares = first.square()
+    for piece in others:
+        squares.addcmul_(piece, piece)
+    mean = groups.sum(2, keepdim=True) / count
+    variance = (squares.sum(2, keepdim=True) / count).addcmul_(mean, mean, value=-1)
+    return mean, variance.clamp_(min=0).add_(layer.eps).rsqrt_()
 
 
 LAYERS: dict[type[nn.Module], Callable[..., Tensor]] = {
@@ -107,31 +109,30 @@ LAYERS: dict[type[nn.Module], Callable[..., Tensor]] = {
 
 def product(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """h (B or G, k, m), weight (G, out, k), bias (G, out) -> (G, out, m)."""
-    B, k, m = h.shape
-    if B < len(weight) and bias is not None:
-        # The weights are copied here anyway: the bias becomes that of one more input, always 1.
-        weight, bias = torch.cat((weight, bias[..., None]), 2), None
-        h, k = pad(h, (0, 0, 0, 1), value=1.0), k + 1
-    rows = weight.reshape(B, -1, k)
+    G, out, k = weight.shape
+    B, m = len(h), h.shape[2]
+    if B < G:
+        weight = weight.reshape(B, -1, k)
+        bias = None if bias is None else bias.reshape(B, -1)
     if m == 1:  # BLAS rounds one column otherwise for one client than for several
-        y = (rows * h.mT).sum(2, keepdim=True)
+        y = (weight * h.mT).sum(2, keepdim=True)
     else:
-        y = torch.bmm(rows, h)
+        y = torch.bmm(weight, h)
     if bias is not None:
         y.add_(bias[..., None])
-    return y.view(*weight.shape[:2], m)
+    return y.view(G, out, m) if B < G else y
 
 
 def windows(layer: nn.Conv2d, h: Tensor) -> Tensor:
     """The input that each weight meets: (G, C, H, W, n) -> (G, C, kh, kw, H', W', n)."""
-    (top, left), (kh, kw), (down, right) = pair(layer.padding), layer.kernel_size, layer.stride
+    (top, left), (kh, kw), (down, right) = padding(layer), layer.kernel_size, layer.stride
     h = pad(h, (0, 0, left, left, top, top))
     return h.unfold(2, kh, down).unfold(3, kw, right).movedim((5, 6), (2, 3))
 
 
 def grouped(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """One convolution with a group per model: neighbours in a row are n numbers apart."""
-    n, (top, left) = h.shape[-1], pair(layer.padding)
+    n, (top, left) = h.shape[-1], padding(layer)
     y = conv2d(
         h.reshape(1, -1, h.shape[2], h.shape[3] * n),
         weight.flatten(0, 1),
@@ -144,5 +145,10 @@ def grouped(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None) ->
     return y.view(*weight.shape[:2], y.shape[2], -1, n)
 
 
-def pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else value
+def padding(layer: nn.Conv2d) -> tuple[int, int]:
+    assert not isinstance(layer.padding, str)  # see chain.ordinary
+    return pair(layer.padding)
+
+
+def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
