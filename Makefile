@@ -5,7 +5,7 @@ CORES ?= all
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help install reproduce test lint bench lock envs clean
+.PHONY: help install reproduce test lint bench evidence lock envs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ lint: $(READY) ## check style, types and workflow
 
 bench: $(READY) ## time the hot parts
 	$(BIN)/python -m benchmarks.bench
+
+evidence: $(READY) ## copy the results that the documentation quotes to docs/evidence/
+	$(BIN)/python docs/evidence/collect.py
 
 # Pins that still fit are kept; ARGS=--upgrade takes the newest. "fewest" asks for one version
 # of a package on every Python, so that results do not depend on which one is there.
