@@ -68,16 +68,17 @@ def skew() -> str:
         return f"{100 * float(found[split, method][column]):.1f}"
 
     few, many = "10/90", "90/10"
+    lacked = f"{float(found[few, 'zowarmup']['missing_classes']):.1f}"
     recall = [percent(few, method, "missing_recall") for method in METHODS[:3]]
-    return (
-        f"On digits at {few} the high-resource clients lack "
-        f"{float(found[few, 'zowarmup']['missing_classes']):.1f} of 10 classes on average; on those "
-        f"High Res Only ends with a recall of {recall[0]} %, ZOWarmUp with {recall[1]} %, and its "
-        f"control, which takes the same steps on the high-resource clients' data, with {recall[2]} %. "
-        f"Accuracies are {', '.join(percent(few, method) for method in METHODS[:3])} %. At {many} no "
-        f"class is lacking, and they are {', '.join(percent(many, m) for m in METHODS[:3])} % "
-        f"(n = {found[few, 'zowarmup']['n']} seeds; spreads in docs/evidence/digits/main.csv)."
-    )
+    at_few, at_many = (", ".join(percent(x, m) for m in METHODS[:3]) for x in (few, many))
+    n = found[few, "zowarmup"]["n"]
+    return f"""
+On digits at {few} the high-resource clients lack {lacked} of 10 classes on average. On those, High
+Res Only ends with a recall of {recall[0]} %, ZOWarmUp with {recall[1]} %, and its control, which takes
+the same steps on the high-resource clients' data, with {recall[2]} %; their accuracies are {at_few} %.
+At {many} no class is lacking, and the accuracies are {at_many} %. (n = {n} seeds; spreads in
+docs/evidence/digits/main.csv.)
+""".strip()
 
 
 def bench() -> str:
