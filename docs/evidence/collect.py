@@ -74,10 +74,10 @@ def skew() -> str:
     n = found[few, "zowarmup"]["n"]
     return f"""
 On digits at {few} the high-resource clients lack {lacked} of 10 classes on average. On those, High
-Res Only ends with a recall of {recall[0]} %, ZOWarmUp with {recall[1]} %, and its control, which takes
-the same steps on the high-resource clients' data, with {recall[2]} %; their accuracies are {at_few} %.
-At {many} no class is lacking, and the accuracies are {at_many} %. (n = {n} seeds; spreads in
-docs/evidence/digits/main.csv.)
+Res Only ends with a recall of {recall[0]} %, ZOWarmUp with {recall[1]} %, and its control, which
+takes the same steps on the high-resource clients' data, with {recall[2]} %; their accuracies are
+{at_few} %. At {many} no class is lacking, and the accuracies are {at_many} %.
+(n = {n} seeds; spreads in docs/evidence/digits/main.csv.)
 """.strip()
 
 
