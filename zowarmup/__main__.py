@@ -79,6 +79,8 @@ def _inspect(chosen: argparse.Namespace) -> None:
     path = Path(chosen.path)
     saved = checkpoint.load(path / "final.safetensors" if path.is_dir() else path)
     named, about = saved.named, saved.about
+    if chosen.round is not None and not path.is_dir():
+        raise UserError(f"--round: {path} is one model; give the folder of its run")
     if chosen.round is not None:
         named = rebuild.model_of(saved).named(rebuild.weights_at(path, chosen.round))
         about = about | {"round": chosen.round}

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from zowarmup.make import Maker
+from zowarmup.settings.files import atomic_file
 from zowarmup.simulation import checkpoint, rebuild
 
 File = str | Path
@@ -74,12 +75,14 @@ def load_module(file: File) -> nn.Module:
 
 
 def export_state_dict(file: File, output: File) -> None:
-    """Write a checkpoint as a state_dict for `torch.load`, names as in the module.
+    """Write a checkpoint as a state_dict for `torch.load`, names as in the module; all or nothing.
 
     Raises:
         CheckpointError: unreadable, or not one of ours.
     """
-    torch.save(dict(checkpoint.load(file).named), output)
+    named = dict(checkpoint.load(file).named)
+    with atomic_file(output) as target:
+        torch.save(named, target)
 
 
 def run_config(

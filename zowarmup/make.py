@@ -54,7 +54,7 @@ class Maker:
             self.warmup(spec["warmup"], seed)
         later = spec["phases"][1 if spec["warmup"] else 0 :]
         folder = Path(self.paths.run(run, seed))
-        if not later or (folder / "final.safetensors").exists():
+        if not later or (folder / "run.json").exists():
             return
         inputs = self._world(spec, self.paths.run_inputs(run, seed), spec["phases"])
         folder.mkdir(parents=True, exist_ok=True)

@@ -83,4 +83,6 @@ def _choose(study: pd.DataFrame, cell: Cell) -> pd.DataFrame:
 
 
 def _words(cell: Cell) -> str:
-    return ", ".join(f"{column} {value}" for column, value in cell.items())
+    """Such as "split 50/50, pivot 200"."""
+    shown = {c: f"{v:g}" if isinstance(v, float) else v for c, v in cell.items()}
+    return ", ".join(f"{column} {value}" for column, value in shown.items())

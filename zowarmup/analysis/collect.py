@@ -3,14 +3,13 @@
 Numbers are carried over as the text they were written as, so collecting changes no bit.
 """
 
-import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from zowarmup.settings.files import atomic_file
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import atomic_file, read_json, read_rows
 
 LACKED = 0.01  # a class is lacked by a tier that holds less than this share of its images
 
@@ -25,6 +24,9 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
         cells: each with its study, method, label, variant, split, run, seed, clients, alpha,
             federation file, description of the run, and the folders whose metrics follow each
             other.
+
+    Raises:
+        UserError: one of these files is missing, is cut short or ends too early.
     """
     tables = [list(rows_of(cell)) for cell in cells]
     columns = dict.fromkeys(column for rows in tables for row in rows for column in row)
@@ -39,9 +41,20 @@ def rows_of(cell: Cell) -> Iterator[Row]:
     facts = facts_of(cell)
     lacked = lacked_classes(cell["federation"], cell["split"])
     for part, last in _parts(cell):
-        for row in _read(f"{part}/metrics.csv"):
-            if int(row["round"]) <= last:
-                yield facts | row | missing(row, lacked)
+        rows = [row for row in _read(f"{part}/metrics.csv") if int(row["round"]) <= last]
+        _check_end(part, rows, last)
+        for row in rows:
+            yield facts | row | missing(row, lacked)
+
+
+def _check_end(part: str, rows: Sequence[Row], last: int) -> None:
+    """What lies in a folder goes up to its last round, or to where training diverged."""
+    end = rows[-1] if rows else {"round": "none", "diverged": ""}
+    if end["round"] != str(last) and end["diverged"] != "True":
+        raise UserError(
+            f"{part}/metrics.csv: the last round is {end['round']} instead of {last} though "
+            "nothing diverged; delete the file and let it be made again"
+        )
 
 
 def _parts(cell: Cell) -> Iterator[tuple[str, int]]:
@@ -58,9 +71,6 @@ def facts_of(cell: Cell) -> Row:
     spec, phases = cell["spec"], cell["spec"]["phases"]
     records = [_record(part) for part in cell["parts"]]
     zo: Row = next((phase for phase in phases if "S" in phase), {})
-    high = int(cell["split"].split("/")[0]) / 100
-    tier = {"all": 1.0, "high": high, "low": 1 - high}[zo.get("clients", "all")]
-    cohort = max(1, round(zo.get("participation", 1.0) * round(tier * cell["clients"])))
     rates = _rates(records)
     return {
         **{name: cell[name] for name in ("study", "run", "method", "label")},
@@ -77,10 +87,19 @@ def facts_of(cell: Cell) -> Row:
         "lr_1": rates[0],
         "lr_2": rates[1] if len(rates) > 1 else "",
         "d": records[0]["d"],
-        "directions": cohort * zo["S"] if zo else 0,
+        "directions": directions(zo, cell["split"], cell["clients"]) if zo else 0,
         "engine": spec["engine"]["name"],
         "loss_change_first_10_rounds": _text(records[-1].get("loss_change_first_10_rounds")),
     }
+
+
+def directions(phase: Row, split: str, clients: int) -> int:
+    """P, the number of different directions of one round."""
+    if phase["shared_directions"]:
+        return int(phase["S"])
+    high = round(int(split.split("/")[0]) / 100 * clients)
+    tier = {"all": clients, "high": high, "low": clients - high}[phase["clients"]]
+    return max(1, round(phase["participation"] * tier)) * int(phase["S"])
 
 
 ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator")
@@ -112,19 +131,18 @@ def missing(row: Row, lacked: Sequence[int]) -> Row:
 
 @cache
 def _holdings(federation: str) -> tuple[list[int], list[list[int]]]:
-    fields = json.loads(Path(federation).read_text())
+    fields = read_json(federation)
     return fields["order"], fields["label_counts"]
 
 
 @cache
 def _read(path: str) -> list[Row]:
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read_rows(path)
 
 
 @cache
 def _record(part: str) -> Row:
-    record: Row = json.loads(Path(part, "run.json").read_text())
+    record: Row = read_json(f"{part}/run.json")
     return record
 
 

@@ -1,13 +1,19 @@
-"""Files that are either complete or not there: written beside their name, then renamed."""
+"""Files that are either complete or not there: written beside their name, then renamed.
 
+Reading them, a file that something else cut short is found and named.
+"""
+
+import csv
 import fcntl
+import io
+import json
 import os
 import platform
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from zowarmup.settings.errors import UserError
 
@@ -46,6 +52,40 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
 def atomic_write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` as UTF-8 with its newlines as they are, all or nothing."""
     atomic_write_bytes(path, text.encode())
+
+
+def read_json(path: str | Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        UserError: no such file, or it is not complete.
+    """
+    try:
+        return json.loads(_text(path))
+    except ValueError as error:
+        raise UserError(
+            f"{path}: not complete JSON ({error}); delete it and let it be made again"
+        ) from None
+
+
+def read_rows(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a CSV file as the texts that stand in it, by column.
+
+    Raises:
+        UserError: no such file, no rows, or one that is not complete.
+    """
+    text = _text(path)
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    if not rows or not text.endswith("\n") or any(None in row.values() for row in rows):
+        raise UserError(f"{path}: cut short; delete it and let it be made again")
+    return rows
+
+
+def _text(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path}: no such file; make it with the workflow") from None
 
 
 def lock(path: str | Path) -> IO[str]:

@@ -91,12 +91,16 @@ class Paths:
         }
 
     def figure_inputs(self, figure: str) -> Inputs:
-        """What a figure reads beside the metrics: some show the federation of the first seed."""
+        """What a figure reads beside the metrics: some show the federation of the first seed.
+
+        It is the config's federation, also where a study varies it.
+        """
         if figure not in registry.NEED_FEDERATION:
             return {}
         config = self.plan.config
         seed = config.seeds[0] if isinstance(config.seeds, list) else 0
-        return {"federation": self.federation(config.federation, seed)}
+        pinned = config.pin.get("federation", seed)
+        return {"federation": self.federation(config.federation, pinned)}
 
     def study_results(self, study: str) -> list[str]:
         """The tables and figures that show a study, drawn from its rows alone."""

@@ -78,7 +78,8 @@ class _Planner:
     def plan(self) -> Plan:
         check_references(self.config)
         for name, study in self.config.studies.items():
-            seeds = seed_list(study.seeds or self.config.seeds, f"studies.{name}.seeds")
+            own = self.config.seeds if study.seeds is None else study.seeds
+            seeds = seed_list(own, f"studies.{name}.seeds")
             for method, variant, overrides in cells(name, study):
                 self._add_cell(name, method, variant, overrides, seeds)
         return self.made
@@ -132,19 +133,19 @@ class _Planner:
             method = _other(self.config, phase["lr"]["same_as"], method)
             own = phase["algorithm"] + "."
             overrides = {key: v for key, v in overrides.items() if not key.startswith(own)}
-        return {"selection": self._selection(method, overrides, k)}
+        return {"selection": self._selection(method, overrides, k, phase["algorithm"])}
 
-    def _selection(self, method: str, overrides: Overrides, k: int) -> str:
+    def _selection(self, method: str, overrides: Overrides, k: int, algorithm: str) -> str:
         def of(o: Overrides) -> Spec:
             return _start(resolve(self.config, method, o), k)
 
         spec = resolve(self.config, method, overrides)
-        if k >= len(spec["phases"]) or spec["phases"][k]["lr"] != "select":
+        phase = spec["phases"][k] if k < len(spec["phases"]) else {}
+        if (phase.get("algorithm"), phase.get("lr")) != (algorithm, "select"):
             raise ConfigError(
-                f"methods.{method}: phase {k + 1} selects no learning rate that another method "
-                "could use; set its lr to select"
+                f"methods.{method}: phase {k + 1} selects no learning rate of {algorithm} that "
+                "another method could use; make it such a phase and set its lr to select"
             )
-        phase = spec["phases"][k]
         base = f"{phase['algorithm']}-{phase['clients']}"
         name = self._name("selection", base, of(overrides), of, overrides)
         if name not in self.made.selections:
@@ -210,6 +211,8 @@ def _other(config: Config, name: str, method: str) -> str:
 def _slug(key: str, value: Any) -> str:
     if key in ("split", "model", "federation"):
         return str(value).replace("/", "-")
+    if isinstance(value, dict):
+        value = "-".join(value.values())
     if isinstance(value, str):
         return value
     return f"{key.rpartition('.')[2]}{value}"

@@ -162,9 +162,19 @@ def _check(config: Config, method: str, spec: dict[str, Any]) -> None:
             f"({spec['evaluate_every']}), so that every snapshot has its row of metrics"
         )
     first = spec["phases"][0]
-    off = first["rounds"] % spec["snapshot_every"]
-    if len(spec["phases"]) > 1 and first["algorithm"] in TRAJECTORIES and off:
+    if first["algorithm"] in TRAJECTORIES:
+        _check_stride(spec, method, first["rounds"])
+
+
+def _check_stride(spec: dict[str, Any], method: str, rounds: int) -> None:
+    """The end of a first phase can be read off a trajectory that may go on beyond it."""
+    if len(spec["phases"]) > 1 and rounds % spec["snapshot_every"]:
         raise ConfigError(
-            f"pivot: {first['rounds']} of {method} is off the stride of the snapshots; "
+            f"pivot: {rounds} of {method} is off the stride of the snapshots; "
             f"use a multiple of snapshot_every ({spec['snapshot_every']})"
+        )
+    if rounds % spec["evaluate_every"]:
+        raise ConfigError(
+            f"methods.{method}.phases.0.rounds: {rounds} is off the stride of evaluation; "
+            f"use a multiple of evaluate_every ({spec['evaluate_every']})"
         )

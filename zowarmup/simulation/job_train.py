@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zowarmup.settings.files import read_rows
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, record, rows, train, world
 from zowarmup.simulation.loop import Tally
@@ -59,11 +60,11 @@ def train_run(
         code=code,
         d=here.model.d,
         start=os.path.relpath(origin, Path(run_record).parent) if origin else None,
-        loss_change_first_10_rounds=None if math.isnan(end.early_change) else end.early_change,
+        loss_change_first_10_rounds=end.early_change if math.isfinite(end.early_change) else None,
     )
 
 
 def spent(metrics: File, pivot: int) -> Tally:
     """What a warm-up has cost up to a round; to its end if it diverged before."""
-    row = [row for row in rows.read(metrics) if int(row["round"]) <= pivot][-1]
+    row = [row for row in read_rows(metrics) if int(row["round"]) <= pivot][-1]
     return Tally(**{name: int(row[name]) for name in TALLY})

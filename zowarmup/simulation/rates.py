@@ -1,9 +1,10 @@
 """Learning rates that were chosen by a selection."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from zowarmup.settings.files import read_json
 
 Spec = dict[str, Any]
 File = Path | str
@@ -23,5 +24,9 @@ def with_rates(phases: Sequence[Spec], selections: Sequence[File]) -> list[Spec]
 
 
 def chosen(selection: File) -> float:
-    """The learning rate in a selection file."""
-    return float(json.loads(Path(selection).read_text())["lr"])
+    """The learning rate in a selection file.
+
+    Raises:
+        UserError: the file is missing or cut short.
+    """
+    return float(read_json(selection)["lr"])

@@ -1,7 +1,6 @@
 """Any intermediate model of a run, rebuilt from its pivot snapshot and its journal."""
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ from torch import Tensor
 from zowarmup.algorithms.rounds import Replayable
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import read_json
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, journal, loop, world
 
@@ -18,15 +18,12 @@ def record_of(folder: Path | str) -> dict[str, Any]:
     """The run.json of a run or a warm-up.
 
     Raises:
-        UserError: there is none, or it is no JSON.
+        UserError: there is none, or it is cut short.
     """
     path = Path(folder) / "run.json"
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give the folder of a finished run") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not complete JSON ({error}); run the job again") from None
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the folder of a finished run")
+    record: dict[str, Any] = read_json(path)
     return record
 
 

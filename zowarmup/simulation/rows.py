@@ -18,9 +18,3 @@ def write(path: Path | str, rows: Rows) -> None:
     writer.writeheader()
     writer.writerows({k: "" if v != v else v for k, v in row.items()} for row in rows)
     atomic_write_text(path, text.getvalue())
-
-
-def read(path: Path | str) -> list[dict[str, str]]:
-    """Rows as they stand in the file."""
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

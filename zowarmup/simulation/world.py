@@ -1,5 +1,6 @@
 """What a run needs besides its phases: clients with their data, the network, an engine."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,7 @@ def _device(name: str) -> torch.device:
 def _deterministic(device: torch.device) -> None:
     """The same bits in every process on the same kind of device; exact float32 products."""
     if device.type == "cuda":
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # else cuBLAS may choose by free memory
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.allow_tf32 = False
