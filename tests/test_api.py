@@ -41,6 +41,39 @@ def test_run_config_does_not_train_again_what_is_there(results):
     assert final.stat().st_mtime_ns == before
 
 
+def test_run_config_finishes_what_was_cut_off(results):
+    """The final model is written first, run.json last: only the latter says that all is there."""
+    folder, table = results
+    run = folder / "runs" / RUN / "0"
+    (run / "metrics.csv").unlink()
+    (run / "run.json").unlink()
+    again = api.run_config("config/smoke.yaml", runs=[RUN], seeds=[0], results=folder.parent)
+    assert again.equals(table)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        f"runs/{RUN}/0/metrics.csv",
+        f"runs/{RUN}/0/run.json",
+        "federations/default/0/federation.json",
+    ],
+)
+@pytest.mark.parametrize("cut", ["all", "half", "the last line"])
+def test_a_file_cut_short_is_one_clear_error(results, file, cut):
+    """A table can end at the end of a line and still lack rounds."""
+    path = results[0] / file
+    whole = path.read_bytes()
+    last = len(whole[:-1].rpartition(b"\n")[0]) + 1
+    path.write_bytes(whole[: {"all": 0, "half": len(whole) // 2, "the last line": last}[cut]])
+    try:
+        with pytest.raises(UserError, match=r"delete .* and let it be made") as caught:
+            api.run_config("config/smoke.yaml", runs=[RUN], seeds=[0], results=results[0].parent)
+    finally:
+        path.write_bytes(whole)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
 def test_the_loaded_model_has_the_recorded_accuracy(results, run):
     """A plain module on the stored images gives the last row of metrics.csv."""
     from zowarmup.data import datasets

@@ -133,6 +133,12 @@ BAD = {
     "a table twice": ("tables: [main, main]", "tables", "given twice; remove one"),
     "a figure twice": ("figures: [federation, federation]", "figures", "given twice; remove one"),
     "a seed twice": ("seeds: [1, 2, 1]", "seeds", "give each seed once"),
+    "a study without seeds": ("studies: {main: {seeds: []}}", "studies.main.seeds", "at least one"),
+    "an end off the stride of evaluation": (
+        "evaluate_every: 7\nsnapshot_every: 7\nstudies: {main: {methods: [high_res_only]}}",
+        "methods.high_res_only.phases.0.rounds",
+        "a multiple of evaluate_every",
+    ),
     "a study's seed twice": ("studies: {main: {seeds: [1, 1]}}", "studies.main.seeds", "once"),
     "a tuning seed twice": ("selection: {seeds: [1, 1]}", "selection.seeds", "once"),
     "a study's method twice": (

@@ -25,6 +25,7 @@ from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import read_rows
 from zowarmup.settings.phases import PHASES
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import (
@@ -576,7 +577,7 @@ def test_a_diverging_run_ends_with_a_row_that_says_so(
     assert [row["diverged"] for row in end.rows] == [False] * (len(end.rows) - 1) + [True]
     assert end.t == end.rows[-1]["round"] < ALL
     rows.write(tmp_path / "metrics.csv", end.rows)
-    assert rows.read(tmp_path / "metrics.csv")[-1]["diverged"] == "True"
+    assert read_rows(tmp_path / "metrics.csv")[-1]["diverged"] == "True"
 
 
 def test_a_diverged_run_is_resumed_to_the_same_end(
@@ -770,8 +771,8 @@ def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) 
         assert rates == [0.1, 0.03][: len(rates)]
     saved = checkpoint.load(done["final"])
     assert saved.about == {"model": "mlp", "shape": [1, 8, 8], "classes": 10, "round": ALL}
-    first = rows.read(done["metrics"])[0]
-    pivot_row = next(row for row in rows.read(warm["metrics"]) if row["round"] == str(WARM))
+    first = read_rows(done["metrics"])[0]
+    pivot_row = next(row for row in read_rows(warm["metrics"]) if row["round"] == str(WARM))
     assert int(first["backward_passes"]) == int(pivot_row["backward_passes"])
     assert int(first["bytes_up"]) > int(pivot_row["bytes_up"])
 

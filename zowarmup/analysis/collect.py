@@ -28,6 +28,8 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
     Raises:
         UserError: one of these files is missing, is cut short or ends too early.
     """
+    for remembered in (_holdings, _read, _record):
+        remembered.cache_clear()  # an earlier call in this process may have read other contents
     tables = [list(rows_of(cell)) for cell in cells]
     columns = dict.fromkeys(column for rows in tables for row in rows for column in row)
     with atomic_file(output) as file:

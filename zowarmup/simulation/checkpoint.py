@@ -59,8 +59,8 @@ def load(path: Path | str) -> Checkpoint:
         raise CheckpointError(f"{path}: no such checkpoint; make it with the workflow") from None
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise CheckpointError(
-            f"{path}: cannot be read ({error}); delete it (of a snapshot, its whole folder) and "
-            "let it be made again"
+            f"{path}: cannot be read ({error}); if it is a snapshot delete its folder, else "
+            "delete it and let it be made again"
         ) from None
     metadata.pop("format")
     return Checkpoint(named, metadata)
