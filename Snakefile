@@ -28,3 +28,4 @@ rule all:
         tables=collect("results/{name}/tables/{table}.csv", name=NAME, table=CONFIG.tables),
         figures=collect("results/{name}/figures/{figure}.svg", name=NAME, figure=CONFIG.figures),
         claims=collect("results/{name}/claims.csv", name=NAME),
+        work=PATHS.work(""),

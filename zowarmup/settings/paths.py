@@ -90,6 +90,22 @@ class Paths:
             "parts": sorted(set(parts)),
         }
 
+    def work(self, scope: str) -> list[str]:
+        """The rows of a scope and every file that they rest on, for a target to ask for.
+
+        Snakemake does not miss a file whose successors are there: after a rerun that was cut off
+        it would find nothing to do, and leave the rows of the code or settings before.
+        """
+        cells = self.cells(scope)
+        specs = [cell["spec"] for cell in cells]
+        names = {name for spec in specs for name in _selected(spec["phases"])}
+        inputs = [self.collect_inputs(scope), *map(self.selection_inputs, names)]
+        inputs += [self.run_inputs(cell["run"], cell["seed"]) for cell in cells]
+        files = {f"{self.root}/{scope}metrics.csv"}
+        for value in (value for given in inputs for value in given.values()):
+            files.update([value] if isinstance(value, str) else value)
+        return sorted(files)
+
     def figure_inputs(self, figure: str) -> Inputs:
         """What a figure reads beside the metrics: some show the federation of the first seed.
 
@@ -103,13 +119,13 @@ class Paths:
         return {"federation": self.federation(config.federation, pinned)}
 
     def study_results(self, study: str) -> list[str]:
-        """The tables and figures that show a study, drawn from its rows alone."""
+        """The tables and figures that show a study, drawn from its rows alone, and its work."""
         folder = f"{self.root}/studies/{study}"
         config = self.plan.config
         tables = [name for name in config.tables if study in registry.SHOWS[name]]
         figures = [name for name in config.figures if study in registry.SHOWS[name]]
         return [
-            f"{folder}/metrics.csv",
+            *self.work(f"studies/{study}/"),
             *(f"{folder}/tables/{name}.csv" for name in tables),
             *(f"{folder}/figures/{name}.svg" for name in figures),
         ]
@@ -135,8 +151,12 @@ class Paths:
         return self.federation(spec["federation"], spec["pin"].get("federation", seed))
 
     def _selections(self, phases: list[Inputs]) -> Inputs:
-        names = [phase["lr"]["selection"] for phase in phases if isinstance(phase["lr"], dict)]
-        return {"selections": [self.selection(name) for name in names]}
+        return {"selections": [self.selection(name) for name in _selected(phases)]}
+
+
+def _selected(phases: list[Inputs]) -> list[str]:
+    """The selections that the phases refer to, in their order."""
+    return [phase["lr"]["selection"] for phase in phases if isinstance(phase["lr"], dict)]
 
 
 _READ = ("metrics.csv", "run.json")
