@@ -74,6 +74,10 @@ def append(file: str, text: str) -> Callable[[Path], None]:
     return change
 
 
+def remove(file: str) -> Callable[[Path], None]:
+    return lambda project: (project / file).unlink()
+
+
 ZO = "zowarmup/algorithms/zo.py"
 METHOD = """
   appended:
@@ -121,6 +125,13 @@ EDITS = {
         append("workflow/scripts/train.py", "\nx = 1\n"),
         jobs(*ROWS, train=2),
     ),
+    # What a rerun leaves that was cut off: Snakemake takes the outputs away before a job begins.
+    "a run that is gone": (remove(f"{RUN}/0/run.json"), jobs(*ROWS, train=1)),
+    "a selection that is gone": (
+        remove("results/tiny/selections/zo-all/selection.json"),
+        jobs(*ROWS, select=1, train=2),
+    ),
+    "rows that are gone": (remove("results/tiny/metrics.csv"), jobs(*ROWS)),
     "a table": (append("zowarmup/analysis/tables/main.py", "\nx = 1\n"), jobs("table")),
     "a figure": (
         append("zowarmup/analysis/figures/training_curves.py", "\nx = 1\n"),

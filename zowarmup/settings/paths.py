@@ -91,20 +91,18 @@ class Paths:
         }
 
     def work(self, scope: str) -> list[str]:
-        """The rows of a scope and every file that they rest on, for a target to ask for.
+        """The rows of a scope and one file of every job behind them, for a target to ask for.
 
         Snakemake does not miss a file whose successors are there: after a rerun that was cut off
         it would find nothing to do, and leave the rows of the code or settings before.
         """
         cells = self.cells(scope)
-        specs = [cell["spec"] for cell in cells]
-        names = {name for spec in specs for name in _selected(spec["phases"])}
-        inputs = [self.collect_inputs(scope), *map(self.selection_inputs, names)]
-        inputs += [self.run_inputs(cell["run"], cell["seed"]) for cell in cells]
-        files = {f"{self.root}/{scope}metrics.csv"}
-        for value in (value for given in inputs for value in given.values()):
-            files.update([value] if isinstance(value, str) else value)
-        return sorted(files)
+        names = {name for cell in cells for name in _selected(cell["spec"]["phases"])}
+        files = {f"{part}/run.json" for cell in cells for part in cell["parts"]}
+        files |= {self.selection(name) for name in names}
+        files |= {cell["federation"] for cell in cells}
+        files |= {self.dataset(cell["spec"]["dataset"]) for cell in cells}
+        return [f"{self.root}/{scope}metrics.csv", *sorted(files)]
 
     def figure_inputs(self, figure: str) -> Inputs:
         """What a figure reads beside the metrics: some show the federation of the first seed.

@@ -7,7 +7,8 @@ class Absences:
     """Counts the bytes of catching up by replay.
 
     A client that comes back downloads the records of the rounds it missed and replays them, or the
-    whole model where that is less work.
+    whole model if it missed too many. The limit is about the work of replaying: in bytes, the
+    model of a small network would be shorter sooner.
 
     Args:
         clients: everybody who must stay in sync; all are at the start of the phase.

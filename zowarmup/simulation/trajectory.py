@@ -104,7 +104,7 @@ class _State:
         return measure
 
     def fill(self, world: World, spec: Spec, step: Step) -> None:
-        """Let the diverged model stand for all later ones, so that what starts there ends there."""
+        """Let the diverged model stand for all later ones: what starts there starts from it."""
         for t in range(step.t + 1, spec["rounds"] + 1):
             if t % spec["snapshot_every"] == 0 or t == spec["rounds"]:
                 self._save(world, spec, t, step.w, step.tally)
