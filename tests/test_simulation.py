@@ -818,3 +818,15 @@ def test_a_second_process_cannot_work_on_the_same_run(tmp_path: Path) -> None:
     assert other.returncode == 1
     assert f"another process works on this run: pid {os.getpid()} on" in other.stderr
     lock(tmp_path / "lock").close()
+
+
+def test_a_row_measures_every_tier_on_its_own_data(here: World, pivot: Tensor) -> None:
+    """All is the mean of the tiers weighted by their images, for losses and for accuracies."""
+    row = evaluate.evaluate(here, pivot)
+    images = {tier: sum(here.sizes[i] for i in here.tiers[tier]) for tier in here.tiers}
+    for name in ("loss", "accuracy"):
+        tiers = sum(images[tier] * row[f"train_{name}_{tier}"] for tier in ("high", "low"))
+        assert row[f"train_{name}"] == pytest.approx(tiers / images["all"], rel=1e-12)
+    x, y = here.train
+    right = (here.model.logits(pivot, x).argmax(1) == y).double().mean().item()
+    assert row["train_accuracy"] == pytest.approx(right)

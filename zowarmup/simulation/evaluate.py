@@ -16,14 +16,18 @@ Row = dict[str, float]
 def evaluate(world: World, w: Tensor) -> Row:
     """One row of measurements; losses are means over images, accuracies shares in 0..1.
 
-    Losses of a tier that the run does not know, and the recall of a class that the test set
+    Measurements on a tier that the run does not know, and the recall of a class that the test set
     lacks, are NaN.
     """
     losses, right = outcomes(world.model, w, world.test)
     row = {"test_accuracy": right.double().mean().item(), "test_loss": losses.mean().item()}
-    per_client = outcomes(world.model, w, world.train)[0].split(world.sizes)
-    for column, tier in (("", "all"), ("_high", "high"), ("_low", "low")):
-        row["train_loss" + column] = _mean([per_client[i] for i in world.tiers.get(tier, ())])
+    for name, values in zip(
+        ("loss", "accuracy"), outcomes(world.model, w, world.train), strict=True
+    ):
+        per_client = values.double().split(world.sizes)
+        for column, tier in (("", "all"), ("_high", "high"), ("_low", "low")):
+            parts = [per_client[i] for i in world.tiers.get(tier, ())]
+            row[f"train_{name}{column}"] = _mean(parts)
     row["heldout_loss"] = heldout_loss(world, w)
     for c in range(world.classes):
         row[f"recall_{c}"] = _mean([right[world.test[1] == c].double()])
