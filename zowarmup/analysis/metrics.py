@@ -5,6 +5,7 @@ bytes and passes are cumulative. The final value of a run is its last row: no be
 """
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -154,6 +155,14 @@ def high_share(split: str) -> float:
 def splits(rows: pd.DataFrame) -> list[str]:
     """The splits that occur, the fewest high-resource clients first."""
     return sorted(rows["split"].unique(), key=high_share)
+
+
+def by_split(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str, pd.DataFrame]]:
+    """(scale, split, its rows) for every split at every scale."""
+    for scale in scales(rows):
+        here = at_scale(rows, scale)
+        for split in splits(here):
+            yield scale, split, here[here["split"] == split]
 
 
 def methods(rows: pd.DataFrame) -> list[str]:

@@ -32,10 +32,8 @@ def select_rate(
     for i, seed in enumerate(spec["seeds"]):
         here = world.build(spec, data, federations[i])
         seeds = Seeds.of(seed, spec["pin"])
-        w = here.model.initial(seeds.initialisation).to(here.device)
-        if warmups:
-            file = checkpoint.snapshot(warmups[i], spec["start"])
-            w = checkpoint.weights(file, here.model).to(here.device)
+        snapshot = checkpoint.snapshot(warmups[i], spec["start"]) if warmups else None
+        w = world.start(here, seeds, snapshot)
         made += select.trials(here, spec, w, seeds, seed)
     choice = select.choose(made)
     if choice["at_edge"]:

@@ -39,12 +39,11 @@ def train_run(
     spec = spec | {"phases": with_rates(spec["phases"], selections)}
     here = world.build(spec, data, federation)
     seeds = Seeds.of(seed, spec["pin"])
-    w, tally, origin = here.model.initial(seeds.initialisation).to(here.device), Tally(), None
+    tally, origin = Tally(), None
     if warmup and warmup_metrics:
         pivot = spec["phases"][0]["rounds"]
-        origin = checkpoint.snapshot(warmup, pivot)
-        w = checkpoint.weights(origin, here.model).to(here.device)
-        tally = spent(warmup_metrics, pivot)
+        origin, tally = checkpoint.snapshot(warmup, pivot), spent(warmup_metrics, pivot)
+    w = world.start(here, seeds, origin)
     inputs = record.sha256(data, federation, *([origin] if origin else []))
     belongs_to = record.fingerprint(spec, seed, code, inputs)
     journal = Path(metrics).with_name("journal.jsonl")

@@ -109,9 +109,8 @@ def scan(path: Path) -> tuple[list[Record], int]:
     records: list[Record] = []
     length = 0
     lines = path.read_bytes().split(b"\n")
-    for number, text in enumerate(
-        lines[:-1], start=1
-    ):  # what follows the last newline is cut short
+    whole = lines[:-1]  # what follows the last newline is cut short
+    for number, text in enumerate(whole, start=1):
         record = _checked(text)
         if record is None:
             raise JournalError(

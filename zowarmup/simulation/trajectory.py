@@ -19,7 +19,7 @@ from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, loop
 from zowarmup.simulation.loop import Step, Tally
 from zowarmup.simulation.progress import Progress, log
-from zowarmup.simulation.world import World
+from zowarmup.simulation.world import World, start
 
 Spec = Mapping[str, Any]
 
@@ -49,13 +49,11 @@ def _run(
     world: World, spec: Spec, seeds: Seeds, state: "_State", snapshots: Path
 ) -> list[dict[str, Any]]:
     phase = {**spec["phase"], "rounds": spec["rounds"] - state.t}
-    if not state.rows:
-        w = world.model.initial(seeds.initialisation).to(world.device)
-        state.keep(world, spec, phase, Step(0, w, Tally(), None))
-    else:
+    w = start(world, seeds, checkpoint.snapshot(state.folder, state.t) if state.rows else None)
+    if state.rows:
         log.info(f"going on after round {state.t}")
-        last = checkpoint.snapshot(state.folder, state.t)
-        w = checkpoint.weights(last, world.model).to(world.device)
+    else:
+        state.keep(world, spec, phase, Step(0, w, Tally(), None))
     progress = Progress("warm-up", spec["rounds"])
     step = Step(state.t, w, state.tally, None)
     steps = loop.run(world, phase, w, seeds, first=state.t + 1, tally=state.tally)

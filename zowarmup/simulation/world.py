@@ -17,6 +17,8 @@ from zowarmup.data.federation import Federation
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import checkpoint
 
 Images = tuple[Tensor, Tensor]  # (n, C, H, W) float32 and (n,) int64
 
@@ -83,6 +85,17 @@ def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World
         shape=shape,
         device=device,
     )
+
+
+def start(world: World, seeds: Seeds, snapshot: Path | None) -> Tensor:
+    """The model that a phase starts from: a snapshot of its warm-up, else the initialisation.
+
+    Raises:
+        CheckpointError: the snapshot is missing, damaged or of another network.
+    """
+    if snapshot is None:
+        return world.model.initial(seeds.initialisation).to(world.device)
+    return checkpoint.weights(snapshot, world.model).to(world.device)
 
 
 def network(name: str, shape: tuple[int, int, int], classes: int) -> torch.nn.Module:

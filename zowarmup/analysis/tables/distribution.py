@@ -31,15 +31,12 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     """One row per data set, model, split and variant of the study `distribution`.
 
     Raises:
-        ValueError: the metrics hold no row of that study.
+        MetricsError: the metrics hold no row of that study.
     """
     final = m.final_rows(m.of_study(metrics, "distribution"))
     rows = []
-    for scale in m.scales(final):
-        here = m.at_scale(final, scale)
-        for split in m.splits(here):
-            group = here[here["split"] == split]
-            rows += [_row(group, variant) for variant in variants(group)]
+    for _, _, group in m.by_split(final):
+        rows += [_row(group, variant) for variant in variants(group)]
     result = pd.DataFrame(rows)
     result.attrs["caption"] = CAPTION
     return result

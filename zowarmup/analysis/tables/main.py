@@ -23,15 +23,12 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     """One row per data set, model, split and method of the study `main`.
 
     Raises:
-        ValueError: the metrics hold no row of that study.
+        MetricsError: the metrics hold no row of that study.
     """
     final = m.final_rows(m.of_study(metrics, "main"))
     rows = []
-    for scale in m.scales(final):
-        here = m.at_scale(final, scale)
-        for split in m.splits(here):
-            group = here[here["split"] == split]
-            rows += [_row(group, method) for method in m.methods(group)]
+    for _, _, group in m.by_split(final):
+        rows += [_row(group, method) for method in m.methods(group)]
     result = pd.DataFrame(rows)
     result.attrs["caption"] = CAPTION
     return result

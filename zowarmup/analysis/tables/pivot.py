@@ -23,16 +23,13 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     The difference to High Res Only is NaN where the study `main` has no such runs.
 
     Raises:
-        ValueError: the metrics hold no row of the study `pivot`.
+        MetricsError: the metrics hold no row of the study `pivot`.
     """
     final = m.final_rows(m.of_study(metrics, "pivot"))
     rows = []
-    for scale in m.scales(final):
-        here = m.at_scale(final, scale)
-        for split in m.splits(here):
-            group = here[here["split"] == split]
-            reference = high_res_only(metrics, scale, split)
-            rows += [_row(cell, reference) for _, cell in group.groupby("pivot")]
+    for scale, split, group in m.by_split(final):
+        reference = high_res_only(metrics, scale, split)
+        rows += [_row(cell, reference) for _, cell in group.groupby("pivot")]
     result = pd.DataFrame(rows)
     result.attrs["caption"] = CAPTION
     return result

@@ -3,34 +3,27 @@
 Slower than plain, since every pass makes its directions again, and bit for bit the same.
 """
 
-from collections.abc import Sequence
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from zowarmup.models import layerwise
 from zowarmup.models.directions import Directions
-from zowarmup.simulation.engines.plain import Plain
+from zowarmup.simulation.engines.plain import Logits, Plain
 
 
 class Layerwise(Plain):
     """As Plain, but a probe needs no memory of the size of the model; see models.layerwise."""
 
-    @torch.inference_mode()
-    def probe(
-        self, w: Tensor, clients: Sequence[int], directions: Directions, *, radius: float
-    ) -> Tensor:
-        """See algorithms.rounds.Engine."""
-        S = len(directions.keys) // len(clients)
-        losses = torch.zeros(len(clients), S, 2, dtype=torch.float64)
-        for i, client in enumerate(clients):
-            for s in range(S):
-                for side, signed in enumerate((radius, -radius)):
-                    part = partial(_near, w, directions, i * S + s, signed)
-                    logits = partial(layerwise.logits, self.model, part)
-                    losses[i, s, side] = self.mean_loss(logits, client)
-        return losses
+    def both_sides(
+        self, w: Tensor, directions: Directions, j: int, radius: float
+    ) -> tuple[Logits, Logits]:
+        """The network at w + radius u_j and at w - radius u_j."""
+        above, below = (partial(_near, w, directions, j, signed) for signed in (radius, -radius))
+        return (
+            partial(layerwise.logits, self.model, above),
+            partial(layerwise.logits, self.model, below),
+        )
 
 
 def _near(

@@ -10,6 +10,8 @@ from torch.nn.functional import cross_entropy
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 
+Logits = Callable[[Tensor], Tensor]
+
 
 class Plain:
     """Clients one after another on one copy of the model.
@@ -58,12 +60,19 @@ class Plain:
         losses = torch.zeros(len(clients), S, 2, dtype=torch.float64)
         for i, client in enumerate(clients):
             for s in range(S):
-                move = radius * directions.row(i * S + s)
-                losses[i, s, 0] = self.mean_loss(partial(self.model.logits, w + move), client)
-                losses[i, s, 1] = self.mean_loss(partial(self.model.logits, w - move), client)
+                pair = self.both_sides(w, directions, i * S + s, radius)
+                for side, logits in enumerate(pair):
+                    losses[i, s, side] = self.mean_loss(logits, client)
         return losses
 
-    def mean_loss(self, logits: Callable[[Tensor], Tensor], client: int) -> float:
+    def both_sides(
+        self, w: Tensor, directions: Directions, j: int, radius: float
+    ) -> tuple[Logits, Logits]:
+        """The network at w + radius u_j and at w - radius u_j."""
+        move = radius * directions.row(j)
+        return partial(self.model.logits, w + move), partial(self.model.logits, w - move)
+
+    def mean_loss(self, logits: Logits, client: int) -> float:
         """Mean cross-entropy over a client's images, their float32 losses summed in float64."""
         x, y = self.data[client]
         batches = zip(x.split(self.micro_batch), y.split(self.micro_batch), strict=True)
