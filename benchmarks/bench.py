@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from benchmarks import plain
 from zowarmup.algorithms.fedavg import FedAvg
-from zowarmup.algorithms.rounds import Cohort
+from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.models.cnn import cnn
 from zowarmup.models.flat import FlatModel
@@ -115,7 +115,7 @@ def sides(work: Workload, clients: Sequence[tuple[Tensor, Tensor]]) -> dict[str,
         old = partial(plain.zo_round, *same, method.lr, method.S, method.eps, method.tau)
     return {
         "plain": lambda t: old(),
-        "ours": lambda t: method.round(w, t, cohort, engine, Seeds(0, 0, 0))[0],
+        "ours": lambda t: method.round(State(w), t, cohort, engine, Seeds(0, 0, 0))[0].w,
     }
 
 

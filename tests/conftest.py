@@ -1,9 +1,20 @@
-"""What test files share: a copy of the project to run Snakemake in."""
+"""What test files share: a copy of the project to run Snakemake in, and one thread."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import workbench
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Operations on small tensors wait for one another where several threads share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

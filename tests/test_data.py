@@ -472,11 +472,12 @@ def test_saved_federation(
     assert stated == hashlib.sha256(plain.encode()).hexdigest()
     assert first.endswith(b"\n")
     assert (fields["version"], fields["clients"], fields["alpha"], fields["seed"]) == (
-        1,
+        2,
         20,
         0.1,
         0,
     )
+    assert fields["budgets"] is None
     assert loaded.order == federated.order
     np.testing.assert_array_equal(loaded.label_counts, federated.label_counts, strict=True)
     for a, b in zip(
@@ -497,11 +498,12 @@ BAD_TEXT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda data: b"", "not complete JSON"),
     "not text": (lambda data: b"\xff\xfe\x00", "not complete JSON"),
     "nested": (lambda data: b"[" * 100_000, "not complete JSON"),
-    "a list": (lambda data: b"[]", "not a federation of version 1"),
+    "a list": (lambda data: b"[]", "not a federation of version 2"),
     "edited": (lambda data: data.replace(b'"alpha":0.1', b'"alpha":0.2'), "sha256 does not match"),
     "nan": (lambda data: data.replace(b'"alpha":0.1', b'"alpha":NaN'), "sha256 does not match"),
     "no sha256": (lambda data: data.replace(b'"sha256"', b'"sha"'), "sha256 does not match"),
-    "newer": (lambda data: data.replace(b'"version":1', b'"version":2'), "version 1"),
+    "newer": (lambda data: data.replace(b'"version":2', b'"version":3'), "version 2"),
+    "older": (lambda data: data.replace(b'"version":2', b'"version":1'), "version 2"),
 }
 
 
@@ -541,6 +543,11 @@ BAD_FIELDS: dict[str, tuple[Callable[[dict], object], str]] = {
     "no clients": (lambda f: f.update(train=[], heldout=[], order=[]), "not of its 0 clients"),
     "empty client": (lambda f: f["train"][3].clear(), "no images to train on"),
     "order": (lambda f: f["order"].append(f["order"].pop() + 1), "its order"),
+    "no budgets": (lambda f: f.pop("budgets"), "not a federation .*budgets"),
+    "budgets of others": (lambda f: f.update(budgets=[1.0]), "its budgets are not of its 20"),
+    "budgets out of order": (lambda f: f.update(budgets=[1.0] * 19 + [2.0]), "in their order"),
+    "negative budget": (lambda f: f.update(budgets=[-1.0] * 20), "a memory budget is no number"),
+    "budget as text": (lambda f: f.update(budgets=["1"] * 20), "a memory budget is no number"),
     "labels": (swap_label, "label_counts are not those of digits"),
     "other data": (lambda f: f.update(dataset_sha256="0" * 64), "made for other data"),
 }
@@ -567,6 +574,96 @@ def test_federation_that_does_not_fit(
 def test_missing_federation(tmp_path: Path) -> None:
     with pytest.raises(FederationError, match=r"none.json: no such file"):
         federation.load(tmp_path / "none.json")
+
+
+# --- memory budgets -------------------------------------------------------------------------
+
+MEMORY = [
+    {"share": 0.1, "megabytes": 8},
+    {"share": 0.3, "megabytes": 0.5},
+    {"share": 0.6, "megabytes": 0.2},
+]
+
+
+@pytest.fixture
+def budgeted(digits: Dataset) -> federation.Federation:
+    return federation.build(digits, clients=20, alpha=0.1, holdout=0.1, seed=0, memory=MEMORY)
+
+
+def test_shares_of_clients_have_their_budgets(budgeted: federation.Federation) -> None:
+    """2, 6 and 12 of 20 clients; the shares need not fall in order of size."""
+    assert budgeted.budgets is not None
+    assert sorted(budgeted.budgets) == [0.2] * 12 + [0.5] * 6 + [8.0] * 2
+    again = partition.deal_budgets(20, MEMORY[::-1], 0)
+    assert sorted(again) == sorted(budgeted.budgets)
+
+
+@repeatable
+@given(
+    st.integers(1, 200),
+    st.lists(st.integers(1, 100), min_size=1, max_size=6),
+    st.integers(0, 2**63),
+)
+def test_every_client_has_a_budget(clients: int, parts: list[int], seed: int) -> None:
+    """Rounded ends of the shares: nobody is left over, and no share is off by a client."""
+    memory = [{"share": n / sum(parts), "megabytes": i + 1} for i, n in enumerate(parts)]
+    dealt = partition.deal_budgets(clients, memory, seed)
+    assert len(dealt) == clients
+    for part in memory:
+        assert abs(dealt.count(part["megabytes"]) - part["share"] * clients) <= 1 + 1e-9
+
+
+def test_the_richest_become_high_resource_first(
+    federated: federation.Federation, budgeted: federation.Federation
+) -> None:
+    """By hand: budgets 1, 2, 1, 2 turn the order 3, 0, 2, 1 into 3, 1, 0, 2."""
+    assert partition.by_budget([3, 0, 2, 1], [1, 2, 1, 2]) == [3, 1, 0, 2]
+    budgets = budgeted.budgets or ()
+    assert [budgets[client] for client in budgeted.order] == sorted(budgets, reverse=True)
+    for level in (8.0, 0.5, 0.2):  # ties stay as they were without budgets
+        equal = [client for client in federated.order if budgets[client] == level]
+        assert [client for client in budgeted.order if budgets[client] == level] == equal
+    assert set(budgeted.high(0.1)) == {k for k in range(20) if budgets[k] == 8}
+
+
+def test_clients_that_hold_so_many_bytes(budgeted: federation.Federation) -> None:
+    """A megabyte is 10^6 bytes, and a budget holds what is exactly as large."""
+    sizes = [1, 200_000, 200_001, 500_000, 500_001, 8_000_000, 8_000_001]
+    assert [len(budgeted.holding(size)) for size in sizes] == [20, 20, 8, 8, 2, 2, 0]
+    assert budgeted.holding(500_001) == budgeted.high(0.1)
+    assert budgeted.holding(200_001) == budgeted.high(0.4)
+
+
+def test_budgets_say_nothing_about_images(
+    digits: Dataset, federated: federation.Federation, budgeted: federation.Federation
+) -> None:
+    """With budgets the same images lie with the same clients; another seed deals others."""
+    np.testing.assert_array_equal(budgeted.label_counts, federated.label_counts)
+    for a, b in zip(budgeted.train, federated.train, strict=True):
+        np.testing.assert_array_equal(a, b)
+    other = federation.build(digits, clients=20, alpha=10.0, holdout=0.3, seed=0, memory=MEMORY)
+    assert (other.budgets, other.order) == (budgeted.budgets, budgeted.order)
+    assert partition.deal_budgets(20, MEMORY, 1) != budgeted.budgets
+
+
+def test_saved_budgets(digits: Dataset, budgeted: federation.Federation, tmp_path: Path) -> None:
+    path = tmp_path / "federation.json"
+    federation.save(budgeted, path)
+    loaded = federation.load(path, digits)
+    assert (loaded.budgets, loaded.order) == (budgeted.budgets, budgeted.order)
+    assert json.loads(path.read_text())["budgets"] == list(budgeted.budgets or ())
+    federation.save(loaded, tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+
+
+def test_without_budgets_nobody_knows_who_holds_what(federated: federation.Federation) -> None:
+    with pytest.raises(FederationError, match="no memory budgets; add memory"):
+        federated.holding(1)
+
+
+def test_shares_that_leave_clients_without_memory() -> None:
+    with pytest.raises(ValueError, match=r"add up to 0\.9, not 1"):
+        partition.deal_budgets(10, [{"share": 0.9, "megabytes": 1}], 0)
 
 
 # --- files ----------------------------------------------------------------------------------

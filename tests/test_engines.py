@@ -1,108 +1,71 @@
-"""Engine batched computes what engine plain computes, for any mix of clients."""
+"""The fast engines compute what engine plain computes, for any mix of clients."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 import torch
+from clients import (
+    CHAINS,
+    CLIENTS,
+    EPS,
+    FAST,
+    FULL,
+    SIZES,
+    TAU,
+    S,
+    descended,
+    directions_of,
+    make_data,
+    make_model,
+    normal,
+    pair,
+    trained,
+)
 from torch import nn
 
-from zowarmup.algorithms.rounds import Cohort
+from zowarmup.algorithms.rounds import SGD, Cohort, State
 from zowarmup.algorithms.zo import ZO
-from zowarmup.models.cnn import cnn
-from zowarmup.models.directions import draw, permutations
 from zowarmup.models.flat import FlatModel
-from zowarmup.models.mlp import mlp
 from zowarmup.models.resnet import resnet8
-from zowarmup.settings.seeds import Seeds, key
+from zowarmup.settings import registry
+from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.plain import Plain
+from zowarmup.simulation.engines.shelves import in_order
+from zowarmup.simulation.engines.stacked import LAYERS
+from zowarmup.simulation.engines.vmap import Vmap
 
-SIZES = (12, 7, 12, 12, 7, 3)  # images of each client
-CLIENTS = (0, 1, 3, 4, 5)
-S, EPS, TAU = 3, 1e-4, 0.75
-
-
-def normal(name, *shape):
-    draws = np.random.Generator(np.random.PCG64(key("test engines", name)))
-    return torch.from_numpy(draws.standard_normal(shape, dtype=np.float32))
-
-
-def make_data(sizes=SIZES):
-    """Images with some contrast between classes, so that losses and gradients are not all alike."""
-    data = []
-    for client, n in enumerate(sizes):
-        y = (normal(f"labels {client}", n).abs() * 1e6).long() % 10
-        x = normal(f"images {client}", n, 1, 8, 8) + (y / 5 - 1)[:, None, None, None]
-        data.append((x, y))
-    return data
-
-
-def make_model(network):
-    if not isinstance(network, nn.Module):
-        with torch.device("meta"):
-            network = network((1, 8, 8), 10)
-    return FlatModel(network)
-
-
-def orders(clients, epochs=2):
-    visits = [client * epochs + e for client in clients for e in range(epochs)]
-    orders = permutations(key("test engines"), (1,), visits, max(SIZES))
-    return orders.view(len(clients), epochs, -1)
-
-
-def pair(network, micro_batch, **options):
-    model, data = make_model(network), make_data()
-    return Plain(model, data, micro_batch), Batched(model, data, micro_batch, **options)
-
-
-def trained(engine, w, clients=CLIENTS, batch=5):
-    settings = {"batch": batch, "lr": 0.1, "weight_decay": 1e-2}
-    return torch.stack(list(engine.train(w, clients, orders(clients), **settings)))
-
-
-def directions_of(clients, d, **options):
-    return draw(3, 1, clients, S, d, **options)
-
-
-# Both layers of the ordinary networks, and every option that the stacked layers know.
-STRANGE = nn.Sequential(
-    nn.Conv2d(1, 6, (3, 5), padding=(0, 2), stride=(1, 2)),
-    nn.ReLU(),
-    nn.MaxPool2d((2, 3), stride=1),
-    nn.Conv2d(6, 4, 2, stride=(2, 1), padding=1, bias=False),
-    nn.GroupNorm(2, 4, affine=False),
-    nn.MaxPool2d(2),
-    nn.Flatten(),
-    nn.Linear(4, 9, bias=False),
-    nn.GroupNorm(3, 9),
-    nn.ReLU(),
-    nn.Linear(9, 10),
+pytestmark = pytest.mark.usefixtures("one_thread")
+ENGINES = [registry.load(registry.ENGINES, name) for name in registry.ENGINES]
+every_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.__name__)
+every_fast_engine = pytest.mark.parametrize(
+    ("engine", "network"), FAST, ids=[f"{engine.__name__} {name}" for engine, name in FAST]
 )
-NETWORKS = {"mlp": mlp, "cnn": cnn, "strange": STRANGE}
-every_network = pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 every_batch = pytest.mark.parametrize("micro_batch", [64, 6], ids=["whole", "micro"])
 
 
-@every_network
+@every_fast_engine
 @every_batch
-def test_probe_equals_plain(network, micro_batch):
+def test_probe_equals_plain(engine, network, micro_batch):
     """To a few float32 roundings of a loss, about 1e-7 of it.
 
     A scalar divides them by 2 eps, which leaves it an error of 1e-3 at eps = 1e-4, whatever the
     engine; the scalars of a round themselves spread by about 1.
     """
-    plain, batched = pair(network, micro_batch, block=2)
+    plain, fast = pair(engine, network, micro_batch, block=2)
     w, u = plain.model.initial(0), directions_of(CLIENTS, plain.d)
     expected = plain.probe(w, CLIENTS, u, radius=EPS * TAU)
-    found = batched.probe(w, CLIENTS, u, radius=EPS * TAU)
+    found = fast.probe(w, CLIENTS, u, radius=EPS * TAU)
     torch.testing.assert_close(found, expected, rtol=5e-7, atol=0)
     scalars, errors = expected.diff() / (2 * EPS), (found - expected).diff() / (2 * EPS)
     assert errors.abs().max() < 5e-3 * scalars.std()
 
 
-@pytest.mark.parametrize("network", [mlp, cnn])
-def test_probe_is_as_exact_as_plain(network):
+@pytest.mark.parametrize(
+    ("engine", "network"), [(Batched, "mlp"), (Batched, "cnn"), (Vmap, "resnet"), (Vmap, "vit")]
+)
+def test_probe_is_as_exact_as_plain(engine, network):
     """Both engines against the same weights in float64."""
-    engines = pair(network, 64)
+    engines = pair(engine, network)
     model, data = engines[0].model, make_data()
     w, u = model.initial(0), directions_of(CLIENTS, model.d)
     exact = torch.zeros(len(CLIENTS), S, 2, dtype=torch.float64)
@@ -115,29 +78,46 @@ def test_probe_is_as_exact_as_plain(network):
     assert errors[1] < 2 * errors[0]
 
 
-@every_network
+@every_fast_engine
 @every_batch
-def test_slopes_equal_plain(network, micro_batch):
-    plain, batched = pair(network, micro_batch, block=2)
+def test_slopes_equal_plain(engine, network, micro_batch):
+    plain, fast = pair(engine, network, micro_batch, block=2)
     w, u = plain.model.initial(0), directions_of(CLIENTS, plain.d, distribution="gaussian")
-    found, expected = batched.slopes(w, CLIENTS, u), plain.slopes(w, CLIENTS, u)
+    found, expected = fast.slopes(w, CLIENTS, u), plain.slopes(w, CLIENTS, u)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-5)
 
 
-@every_network
+@every_fast_engine
 @pytest.mark.parametrize("batch", [5, 11, 64])
-def test_training_equals_plain(network, batch):
+@pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
+def test_training_equals_plain(engine, network, batch, full):
     """Two epochs with weight decay; the last batch has as few as one image."""
-    plain, batched = pair(network, 64, block=2)
+    plain, fast = pair(engine, network, block=2)
     w = plain.model.initial(0)
-    found, expected = trained(batched, w, batch=batch), trained(plain, w, batch=batch)
+    sgd = replace(FULL, batch=batch) if full else SGD(batch, 0.1, 1e-2)
+    found, expected = (trained(e, w, sgd=sgd, masked=full) for e in (fast, plain))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-6)
     assert (expected - w).abs().max() > 0.01
 
 
+@every_fast_engine
+def test_walks_equal_plain(engine, network):
+    """At eps = 1e-2 a loss's rounding, 2e-7, leaves a scalar an error of 1e-5, and later ones more.
+
+    Scalars spread by 1 to 8; clients of fewer images make fewer of them.
+    """
+    plain, fast = pair(engine, network, block=2)
+    w = plain.model.initial(0)
+    for found, expected in zip(descended(fast, w), descended(plain, w), strict=True):
+        assert found[1].shape == expected[1].shape
+        torch.testing.assert_close(found[1], expected[1], rtol=0, atol=1e-4)
+        torch.testing.assert_close(found[0], expected[0], rtol=0, atol=2e-6)
+        assert (expected[0] - w).abs().max() > 5e-3
+
+
 def test_norms_with_negative_weights_equal_plain():
     """A negative weight turns the order of numbers around, so pooling must wait for it."""
-    plain, batched = pair(cnn, 64)
+    plain, batched = pair(Batched, "cnn")
     w = plain.model.initial(0) * normal("signs", plain.d).sign()
     u = directions_of(CLIENTS, plain.d)
     found, expected = (e.probe(w, CLIENTS, u, radius=1e-4) for e in (batched, plain))
@@ -145,59 +125,119 @@ def test_norms_with_negative_weights_equal_plain():
     torch.testing.assert_close(trained(batched, w), trained(plain, w), rtol=1e-5, atol=2e-6)
 
 
-@every_network
+@every_fast_engine
 @every_batch
-def test_a_client_does_not_depend_on_the_cohort(network, micro_batch):
-    """Bit for bit, alone or in any block, down to batches of a single image."""
-    model, data = make_model(network), make_data()
+def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
+    """Bit for bit, alone or in any block, down to batches of a single image.
+
+    Vmap promises so for one thread alone.
+    """
+    torch.set_num_threads(2 if engine is Batched else 1)
+    model, data, sgd = make_model(network), make_data(), replace(FULL, batch=11)
     w = model.initial(0)
     u = directions_of(CLIENTS, model.d)
-    whole = Batched(model, data, micro_batch)
+    whole = engine(model, data, micro_batch)
     losses = whole.probe(w, CLIENTS, u, radius=1e-4)
-    local = trained(whole, w, batch=11)
+    local, walks = trained(whole, w, sgd=sgd), descended(whole, w)
     for block in (1, 2):
-        engine = Batched(model, data, micro_batch, block=block)
-        assert torch.equal(engine.probe(w, CLIENTS, u, radius=1e-4), losses)
-        assert torch.equal(trained(engine, w, batch=11), local)
+        other = engine(model, data, micro_batch, block=block)
+        assert torch.equal(other.probe(w, CLIENTS, u, radius=1e-4), losses)
+        assert torch.equal(trained(other, w, sgd=sgd), local)
+        assert all(map(same, descended(other, w), walks))
     for i, client in enumerate(CLIENTS):
         alone = whole.probe(w, [client], directions_of([client], model.d), radius=1e-4)
         assert torch.equal(alone[0], losses[i])
-        assert torch.equal(trained(whole, w, [client], batch=11)[0], local[i])
+        assert torch.equal(trained(whole, w, [client], sgd)[0], local[i])
+        assert same(descended(whole, w, [client])[0], walks[i])
+
+
+def same(walk, other):
+    return all(torch.equal(a, b) for a, b in zip(walk, other, strict=True))
 
 
 def test_directions_too_many_to_keep_give_the_same(monkeypatch):
-    _, batched = pair(mlp, 64, block=2)
+    _, batched = pair(Batched, "mlp", block=2)
     w, u = batched.model.initial(0), directions_of(CLIENTS, batched.d)
-    expected = batched.probe(w, CLIENTS, u, radius=1e-4)
-    monkeypatch.setattr("zowarmup.simulation.engines.batched.DENSE", 0)
-    assert torch.equal(batched.probe(w, CLIENTS, u, radius=1e-4), expected)
+    expected = batched.probe(w, CLIENTS, u, radius=1e-4), descended(batched, w)
+    monkeypatch.setattr("zowarmup.simulation.engines.shelves.DENSE", 0)
+    assert torch.equal(batched.probe(w, CLIENTS, u, radius=1e-4), expected[0])
+    assert all(map(same, descended(batched, w), expected[1]))
 
 
 @pytest.mark.parametrize("estimator", ["two_point", "directional"])
-def test_the_step_follows_from_the_scalars_whatever_the_engine(estimator):
+@every_engine
+def test_the_step_follows_from_the_scalars_whatever_the_engine(estimator, engine):
     """A record made with one engine gives the bits of its round without any engine."""
-    method = ZO(0.1, S, EPS, TAU, "rademacher", "paper", estimator, False)
+    method = ZO(0.1, S, EPS, TAU, estimator=estimator)
     cohort, seeds = Cohort(CLIENTS, tuple(SIZES[i] for i in CLIENTS)), Seeds(0, 0, 0)
-    for engine in pair(cnn, 64):
-        w = engine.model.initial(0)
-        new, report = method.round(w, 1, cohort, engine, seeds)
-        assert torch.equal(method.apply(w, report.record, seeds), new)
+    members = engine(make_model("cnn"), make_data(), 64)
+    state = State(members.model.initial(0))
+    new, report = method.round(state, 1, cohort, members, seeds)
+    assert torch.equal(method.apply(state, report.record, seeds).w, new.w)
 
 
-@pytest.mark.parametrize("network", [mlp, cnn])
-def test_w_and_the_data_are_left_as_they_are(network):
-    model, data = make_model(network), make_data()
-    engine = Batched(model, data, 6)
+@every_engine
+def test_w_and_the_data_are_left_as_they_are(engine):
+    model, data = make_model("narrow cnn"), make_data()
+    members = engine(model, data, 6)
     w = model.initial(0)
     before = w.clone()
     u = directions_of(CLIENTS, model.d)
-    first = engine.probe(w, CLIENTS, u, radius=0.1)
-    engine.slopes(w, CLIENTS, u)
-    trained(engine, w)
+    first = members.probe(w, CLIENTS, u, radius=0.1)
+    members.slopes(w, CLIENTS, u)
+    trained(members, w)
+    descended(members, w)
     assert torch.equal(w, before)
-    assert torch.equal(engine.probe(w, CLIENTS, u, radius=0.1), first)
-    for (x, _), (same, _) in zip(data, make_data(), strict=True):
-        assert torch.equal(x, same)
+    assert torch.equal(members.probe(w, CLIENTS, u, radius=0.1), first)
+    for (x, _), (untouched, _) in zip(data, make_data(), strict=True):
+        assert torch.equal(x, untouched)
+
+
+@every_engine
+def test_labels_of_the_training_images(engine):
+    """Client 0 has classes 3 and 9, client 1 has 0, client 2 has 3."""
+    data = [(normal(f"{y}", len(y), 1, 8, 8), torch.tensor(y)) for y in ([3, 9, 3], [0], [3] * 3)]
+    expected = torch.zeros(2, 10, dtype=torch.bool)
+    expected[0, 3] = expected[1, [3, 9]] = True
+    assert torch.equal(engine(make_model("mlp"), data, 64).labels([2, 0]), expected)
+
+
+@every_engine
+def test_another_network_for_the_same_clients(engine):
+    """As an engine of its own, on the same images in memory; the first one stays as it was."""
+    wide, narrow, data = make_model("cnn"), make_model("narrow mlp"), make_data()
+    first = engine(wide, data, 64)
+    before = trained(first, wide.initial(0))
+    other = first.of(narrow)
+    assert type(other) is engine
+    assert (other.model, other.d) == (narrow, narrow.d)
+    expected = trained(engine(narrow, data, 64), narrow.initial(0))
+    assert torch.equal(trained(other, narrow.initial(0)), expected)
+    assert torch.equal(trained(first, wide.initial(0)), before)
+    kept = "shelves" if hasattr(first, "shelves") else "data"
+    assert getattr(other, kept) is getattr(first, kept)
+
+
+@every_engine
+def test_a_tier_of_nobody_trains_nothing(engine):
+    model = make_model("mlp")
+    members = engine(model, make_data(), 64)
+    none = members.train(model.initial(0), [], torch.empty(0, 2, 12, dtype=torch.int64), FULL)
+    assert list(none) == []
+
+
+def test_results_come_in_order_and_as_early_as_can_be():
+    """Rows 0 and 2 are done first: 0 is let go before rows 1 and 3 are begun, 2 waits for 1."""
+    begun = []
+
+    def blocks():
+        for rows, results in (([0, 2], "ac"), ([1, 3], "bd")):
+            begun.append(rows)
+            yield rows, results
+
+    results = in_order(blocks())
+    assert (next(results), begun) == ("a", [[0, 2]])
+    assert "".join(results) == "bcd"
 
 
 UNSUITABLE = {
@@ -211,5 +251,11 @@ UNSUITABLE = {
 
 @pytest.mark.parametrize(("network", "named"), UNSUITABLE.values(), ids=UNSUITABLE)
 def test_other_networks_are_refused_at_once(network, named):
-    with pytest.raises(ValueError, match=f"(?s){named}.*use engine plain"):
+    with pytest.raises(ValueError, match=f"(?s){named}.*use engine vmap"):
         Batched(FlatModel(network()), make_data(), 64)
+
+
+def test_every_layer_that_can_be_stacked_is_tested():
+    """The networks of these tests hold all layers of the table."""
+    layers = {type(layer) for name in CHAINS for layer in make_model(name).network}
+    assert layers == set(LAYERS)

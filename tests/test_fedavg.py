@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from zowarmup.algorithms.average import average
-from zowarmup.algorithms.fedavg import FedAvg
-from zowarmup.algorithms.rounds import Cohort
+from zowarmup.algorithms.fedavg import FedAvg, visits
+from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings.seeds import Seeds, key
 from zowarmup.simulation.engines.plain import Plain
@@ -50,9 +50,9 @@ def test_one_linear_step_by_hand():
     data = [(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([0]))]
     engine = Plain(FlatModel(network), data, micro_batch=1)
     method = settings(epochs=1, weight_decay=0.0)
-    new, report = method.round(torch.zeros(6), 1, Cohort((0,), (1,)), engine, Seeds(0, 0, 0))
-    torch.testing.assert_close(new, torch.tensor([0.05, 0.1, -0.05, -0.1, 0.05, -0.05]))
-    assert (report.bytes_up, report.bytes_down) == (24, 24)
+    new, report = method.round(State(torch.zeros(6)), 1, Cohort((0,), (1,)), engine, Seeds(0, 0, 0))
+    torch.testing.assert_close(new.w, torch.tensor([0.05, 0.1, -0.05, -0.1, 0.05, -0.05]))
+    assert (report.bytes_up, report.bytes_down) == ([24], [24])
     assert (report.forward, report.backward) == (1, 1)
 
 
@@ -60,7 +60,7 @@ def test_round_equals_torch_optim_client_by_client(engine):
     """The same batches through torch.optim.SGD on real modules, then the weighted mean."""
     method, cohort, seeds = settings(), Cohort((0, 1), (6, 10)), Seeds(0, 5, 0)
     w = engine.model.initial(1)
-    orders = method.orders(3, cohort, seeds.initialisation)
+    orders = visits(3, cohort, method.epochs, seeds)
     expected = torch.zeros_like(w)
     for client, order, p in zip((0, 1), orders, cohort.weights, strict=True):
         module = engine.model.module(w)
@@ -72,17 +72,16 @@ def test_round_equals_torch_optim_client_by_client(engine):
                 nn.functional.cross_entropy(module(x[rows]), y[rows]).backward()
                 optimizer.step()
         expected += p * engine.model.flatten(dict(module.named_parameters())).detach()
-    new, _ = method.round(w, 3, cohort, engine, seeds)
-    torch.testing.assert_close(new, expected, rtol=1e-5, atol=1e-6)
+    new, _ = method.round(State(w), 3, cohort, engine, seeds)
+    torch.testing.assert_close(new.w, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_client_shuffles_alike_whoever_else_takes_part(engine):
     """Draws are keyed by round and client, not by position in the cohort."""
-    method = settings(batch=6)
-    both = method.orders(3, Cohort((0, 1), (6, 10)), 0)
-    alone = method.orders(3, Cohort((1,), (10,)), 0)
+    both = visits(3, Cohort((0, 1), (6, 10)), 2, Seeds(0, 0, 0))
+    alone = visits(3, Cohort((1,), (10,)), 2, Seeds(0, 0, 0))
     assert torch.equal(both[1], alone[0])
-    assert not torch.equal(both[1], method.orders(4, Cohort((0, 1), (6, 10)), 0)[1])
+    assert not torch.equal(both[1], visits(4, Cohort((0, 1), (6, 10)), 2, Seeds(0, 0, 0))[1])
     assert not torch.equal(both[1, 0], both[1, 1])  # epochs differ
     for order, n in ((both[0], 6), (both[1], 10)):
         for epoch in order:
@@ -92,7 +91,7 @@ def test_a_client_shuffles_alike_whoever_else_takes_part(engine):
 def test_w_is_left_as_it_is(engine):
     w = engine.model.initial(0)
     before = w.clone()
-    settings().round(w, 1, Cohort((0, 1), (6, 10)), engine, Seeds(0, 0, 0))
+    settings().round(State(w), 1, Cohort((0, 1), (6, 10)), engine, Seeds(0, 0, 0))
     assert torch.equal(w, before)
 
 

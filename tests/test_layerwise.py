@@ -4,16 +4,17 @@ import pytest
 import torch
 
 from zowarmup.models import directions, layerwise
-from zowarmup.models.flat import FlatModel
 from zowarmup.settings.seeds import key
+from zowarmup.simulation import world
 from zowarmup.simulation.engines.layerwise import Layerwise
 from zowarmup.simulation.engines.plain import Plain
-from zowarmup.simulation.world import network
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(params=["mlp", "cnn", "resnet8"])
+@pytest.fixture(params=["mlp", "cnn", "resnet8", "preresnet_tiny", "vit_tiny"])
 def model(request):
-    return FlatModel(network(request.param, (3, 8, 8), 5))
+    return world.model(request.param, (3, 8, 8), 5)
 
 
 def images(n):

@@ -3,10 +3,15 @@
 import pytest
 import torch
 from torch import nn
+from torch.func import grad, vmap
+from torch.nn.functional import cross_entropy
 
+from zowarmup.models import layerwise
 from zowarmup.models.flat import FlatModel
+from zowarmup.models.static_norm import StaticNorm
+from zowarmup.settings import seeds
 from zowarmup.settings.registry import NETWORKS
-from zowarmup.simulation.world import network
+from zowarmup.simulation import world
 
 SIZES = [
     ("mlp", (1, 8, 8), 10, 2_410),
@@ -15,21 +20,39 @@ SIZES = [
     ("resnet18", (3, 32, 32), 10, 11_173_962),
     ("resnet18", (3, 32, 32), 100, 11_220_132),
     ("resnet18", (3, 32, 32), 1000, 11_681_832),
+    ("resnet_tiny", (1, 8, 8), 10, 5_122),
+    ("preresnet_tiny", (1, 8, 8), 10, 5_090),
+    ("preresnet_tiny_gn", (1, 8, 8), 10, 5_090),
+    ("preresnet18", (3, 32, 32), 10, 11_172_170),
+    ("preresnet18_gn", (3, 32, 32), 10, 11_172_170),
+    ("vit_tiny", (1, 8, 8), 10, 4_986),
+    ("vit_small_p4", (3, 32, 32), 10, 18_978_314),
+    ("vit_b16", (3, 32, 32), 10, 85_657_354),
+    ("vit_b16", (3, 224, 224), 10, 85_804_810),
+]
+SMALL = [
+    "mlp",
+    "cnn",
+    "resnet8",
+    "resnet_tiny",
+    "preresnet_tiny",
+    "preresnet_tiny_gn",
+    "vit_tiny",
 ]
 
 
 @pytest.mark.parametrize(("name", "shape", "classes", "d"), SIZES)
 def test_parameter_counts(name, shape, classes, d):
-    assert FlatModel(network(name, shape, classes)).d == d
+    assert world.model(name, shape, classes).d == d
 
 
 def test_every_network_of_the_registry_has_a_test():
     assert {name for name, *_ in SIZES} == set(NETWORKS)
 
 
-@pytest.fixture(params=["mlp", "cnn", "resnet8"])
+@pytest.fixture(params=SMALL)
 def model(request):
-    return FlatModel(network(request.param, (3, 8, 8), 5))
+    return world.model(request.param, (3, 8, 8), 5)
 
 
 def images(n=4):
@@ -52,8 +75,31 @@ def test_gradient_through_the_flat_view_is_that_of_the_module(model):
     torch.testing.assert_close(w.grad, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_initialisation_has_the_scale_of_pytorch(model):
+def test_many_weights_side_by_side_are_each_alone(model):
+    """Every network goes through vmap and grad over its weights, as engines may ask."""
+    W = torch.stack([model.initial(seed) for seed in range(3)])
+    y = torch.tensor([0, 4, 2, 1])
+
+    def loss(w):
+        return cross_entropy(model.logits(w, images()), y)
+
+    for f in (loss, grad(loss)):
+        alone = torch.stack([f(w) for w in W])
+        torch.testing.assert_close(vmap(f)(W), alone, rtol=1e-4, atol=2e-6)
+
+
+@torch.no_grad()
+def test_layer_by_layer_is_the_whole_at_once(model):
+    """So no layer reads the parameters of another one."""
+    w = model.initial(0)
+    found = layerwise.logits(model, lambda start, stop: w[start:stop], images())
+    assert torch.equal(found, model.logits(w, images()))
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if not name.startswith("vit")])
+def test_initialisation_has_the_scale_of_pytorch(name):
     """Uniform in +-1/sqrt(fan_in), norms at one and zero, one seed one start."""
+    model = world.model(name, (3, 8, 8), 5)
     w = model.initial(3)
     assert torch.equal(w, model.initial(3))
     assert not torch.equal(w, model.initial(4))
@@ -63,14 +109,34 @@ def test_initialisation_has_the_scale_of_pytorch(model):
             bound = value[0].numel() ** -0.5
             assert value.abs().max() <= bound
             assert value.std().item() == pytest.approx(bound / 3**0.5, rel=0.15)
-        if isinstance(layer, nn.GroupNorm):
+        if isinstance(layer, nn.GroupNorm | StaticNorm):
             assert (model.named(w)[f"{name}.weight"] == 1).all()
             assert (model.named(w)[f"{name}.bias"] == 0).all()
 
 
+def test_classifier_bias_starts_at_zero_in_the_pre_activation_networks_alone():
+    """As in HeteroFL's code; PyTorch's default draws it."""
+    for name, zero in (("preresnet_tiny", True), ("preresnet_tiny_gn", True), ("resnet8", False)):
+        model = world.model(name, (3, 8, 8), 5)
+        bias = model.named(model.initial(0))["linear.bias"]
+        assert (not bias.any()) is zero
+
+
+def test_default_law_is_the_word_of_its_name():
+    """The first entry by hand: word 0 of splitmix64, its upper 24 bits as a signed fraction."""
+    model = world.model("mlp", (1, 8, 8), 10)
+    key = seeds.key("initialisation", 7, "1.weight")
+    z = (key + 0x9E3779B97F4A7C15) % 2**64
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    upper = seeds.signed(z ^ (z >> 31)) >> 40
+    assert model.initial(7)[0].item() == (upper + 0.5) / 2**23 / 64**0.5
+
+
 def test_building_and_initialising_draw_nothing_from_the_global_generator():
     before = torch.random.get_rng_state()
-    FlatModel(network("cnn", (1, 8, 8), 10)).initial(0)
+    for name in SMALL:
+        world.model(name, (1, 8, 8), 10).initial(0)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 

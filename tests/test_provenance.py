@@ -216,6 +216,8 @@ json.dump(answers, sys.stdout)
 """
 BASE = ["zowarmup.models.mlp", "zowarmup.simulation.engines.batched"]
 FEDAVG, ZO = ["zowarmup.algorithms.fedavg", *BASE], ["zowarmup.algorithms.zo", *BASE]
+HETEROFL = ["zowarmup.algorithms.heterofl", *BASE]
+ZO_ADAM = ["zowarmup.algorithms.zo_adam", *BASE]
 JOBS = {
     "dataset": ("dataset", []),
     "federation": ("federation", []),
@@ -224,32 +226,44 @@ JOBS = {
     "select zo": ("select", ZO),
     "train zo": ("train", ZO),
     "train fedavg": ("train", FEDAVG),
+    "train heterofl": ("train", HETEROFL),
+    "train zo_adam": ("train", ZO_ADAM),
     "collect": ("collect", []),
     "table": ("table", ["zowarmup.analysis.tables.main"]),
 }
-ALL_THAT_TRAIN = ["select fedavg", "select zo", "train fedavg", "train zo", "warmup"]
+ALL_THAT_TRAIN = [
+    "select fedavg", "select zo", "train fedavg", "train heterofl", "train zo", "train zo_adam",
+    "warmup",
+]  # fmt: skip
 ONE_MORE = "\nx = 1\n"
 CLOSURES = {
-    "zowarmup/algorithms/zo.py": ["select zo", "train zo"],
-    "zowarmup/algorithms/fedavg.py": ["select fedavg", "train fedavg", "warmup"],
-    "zowarmup/algorithms/average.py": ["select fedavg", "train fedavg", "warmup"],
+    "zowarmup/algorithms/zo.py": ["select zo", "train zo", "train zo_adam"],
+    "zowarmup/algorithms/zo_adam.py": ["train zo_adam"],
+    "zowarmup/algorithms/zo_local.py": [],
+    "zowarmup/algorithms/adam.py": ["train zo_adam"],
+    "zowarmup/algorithms/heterofl.py": ["train heterofl"],
+    "zowarmup/algorithms/fedavg.py": ["select fedavg", "train fedavg", "train heterofl", "warmup"],
+    "zowarmup/algorithms/average.py": ["select fedavg", "train fedavg", "train heterofl", "warmup"],
+    "zowarmup/algorithms/rounds.py": ALL_THAT_TRAIN,
     "zowarmup/models/directions.py": ALL_THAT_TRAIN,
     "zowarmup/models/mlp.py": ALL_THAT_TRAIN,
     "zowarmup/models/cnn.py": [],
     "zowarmup/simulation/engines/plain.py": [],
     "zowarmup/simulation/engines/stacked.py": ALL_THAT_TRAIN,
     "zowarmup/simulation/loop.py": ALL_THAT_TRAIN,
+    "zowarmup/simulation/tally.py": ALL_THAT_TRAIN,
     "zowarmup/simulation/evaluate.py": ALL_THAT_TRAIN,
     "zowarmup/settings/seeds.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
     "zowarmup/settings/plan.py": [],
     "zowarmup/settings/resolve.py": [],
     "zowarmup/settings/registry.py": [],
     "zowarmup/settings/phases.py": [],
+    "zowarmup/settings/algorithms.py": [],
     "zowarmup/data/sources.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
     "zowarmup/analysis/collect.py": ["collect"],
     "zowarmup/analysis/tables/main.py": ["table"],
     "zowarmup/analysis/tables/pivot.py": [],
-    "workflow/scripts/train.py": ["train fedavg", "train zo"],
+    "workflow/scripts/train.py": ["train fedavg", "train heterofl", "train zo", "train zo_adam"],
 }
 
 

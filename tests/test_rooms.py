@@ -137,7 +137,7 @@ def test_dealing_images_needs_no_torch() -> None:
 TWO_ROUNDS = """
 import sys
 from pathlib import Path
-from zowarmup.settings.phases import PHASES
+from zowarmup.settings.algorithms import PHASES
 from zowarmup.simulation import job_train
 
 folder, federation, dataset = map(Path, sys.argv[1:])
@@ -149,6 +149,7 @@ job_train.train_run(
     {
         "phases": [PHASES[p["algorithm"]](**p).model_dump() for p in phases],
         "model": "mlp",
+        "width": 1.0,
         "split": "30/70",
         "engine": {
             "name": "batched", "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}

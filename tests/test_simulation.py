@@ -11,22 +11,23 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor
 
+from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.data import datasets, federation
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
-from zowarmup.models.flat import FlatModel
+from zowarmup.settings.algorithms import PHASES
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import read_rows
-from zowarmup.settings.phases import PHASES
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import (
     checkpoint,
@@ -37,6 +38,8 @@ from zowarmup.simulation import (
     journal,
     loop,
     progress,
+    rates,
+    rebuild,
     rows,
     select,
     train,
@@ -46,7 +49,8 @@ from zowarmup.simulation import (
 from zowarmup.simulation.catch_up import Absences
 from zowarmup.simulation.checkpoint import CheckpointError
 from zowarmup.simulation.journal import JournalError
-from zowarmup.simulation.loop import Step, Tally
+from zowarmup.simulation.loop import Step
+from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.train import Outcome
 from zowarmup.simulation.world import World
 
@@ -66,6 +70,24 @@ def zo(rounds: int = ALL - WARM, **settings: Any) -> Spec:
     return PHASES["zo"].model_validate(given).model_dump()
 
 
+def phase_of(algorithm: str, rounds: int = ALL - WARM, **settings: Any) -> Spec:
+    """A phase of any kind on all clients, small enough for a test."""
+    given = {"clients": "all", **SMALL[algorithm], **settings}
+    made = PHASES[algorithm].model_validate(given | {"algorithm": algorithm, "rounds": rounds})
+    return made.model_dump()
+
+
+SMALL: dict[str, Spec] = {
+    "fedavg": {"lr": 0.1, "epochs": 1, "batch": 8},
+    "fedadam": {"lr": 0.01, "client_lr": 0.1, "epochs": 1, "batch": 8},
+    "heterofl": {"lr": 0.1, "epochs": 1, "batch": 8},
+    "zo": {"lr": 0.03},
+    "zo_adam": {"lr": 0.001},
+    "zo_local": {"lr": 0.003, "epochs": 2, "batch": 8},
+    "fedkseed": {"lr": 0.003, "K": 64, "batch": 8},
+}
+
+
 def spec_of(*phases: Spec, **settings: Any) -> Spec:
     """A run as a plan describes it, after a warm-up unless there is but one phase."""
     engine = {"name": "batched", "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}}
@@ -74,6 +96,7 @@ def spec_of(*phases: Spec, **settings: Any) -> Spec:
         "federation": "default",
         "split": "30/70",
         "model": "mlp",
+        "width": 1.0,
         "engine": engine,
         "pin": {},
         "evaluate_every": 5,
@@ -105,7 +128,8 @@ def pivot(here: World) -> Tensor:
 
 
 def steps_of(here: World, phase: Spec, w: Tensor, *, first: int = WARM + 1) -> Iterator[Step]:
-    return loop.run(here, phase, w, SEEDS, first=first, tally=Tally())
+    state = loop.algorithm(phase).begin(w)
+    return loop.run(here, phase, state, SEEDS, first=first, tally=Tally())
 
 
 def last_of(steps: Iterator[Step]) -> Step:
@@ -139,7 +163,9 @@ def test_replaying_the_journal_gives_every_model(
     expected = [step.w for step in steps_of(here, phase, pivot)]
     end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path / "journal.jsonl")
     records = journal.read(tmp_path / "journal.jsonl")
-    replayed = list(journal.replay(pivot, records, loop.algorithm(phase), SEEDS))
+    method = loop.algorithm(phase)
+    states = list(journal.replay(method.begin(pivot), records, method, SEEDS))
+    replayed = [state.w for state in states]
     assert len(replayed) == len(expected) == ALL - WARM
     assert all(torch.equal(a, b) for a, b in zip(replayed, expected, strict=True))
     assert torch.equal(replayed[-1], end.w)
@@ -157,7 +183,7 @@ def test_a_run_goes_on_from_any_piece_of_its_journal(
     file.write_bytes(text[:cut])
     again = finish(here, spec, pivot, file)
     assert torch.equal(again.w, whole.w)
-    assert again.rows == whole.rows
+    assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
     assert again.early_change == whole.early_change
     assert file.read_bytes() == text
     assert len(text) > 5000
@@ -197,8 +223,139 @@ def test_phases_without_records_do_not_take_those_of_others(
     file.write_bytes(b"".join(lines[: 1 + kept]))
     again = finish(here, spec, pivot, file)
     assert torch.equal(again.w, whole.w)
-    assert again.rows == whole.rows
+    assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
     assert file.read_bytes() == b"".join(lines)
+
+
+# --- every kind of phase with records -------------------------------------------------------
+
+RECORDED: list[tuple[str, Spec]] = [
+    ("zo_adam", {}),
+    ("zo_adam", {"bias_correction": False, "distribution": "gaussian"}),
+    ("zo_local", {}),
+    ("zo_local", {"S": 2, "distribution": "gaussian"}),
+    ("fedkseed", {}),
+    ("fedkseed", {"sampling": "pro", "distribution": "rademacher"}),
+]
+
+
+@pytest.mark.parametrize(("algorithm", "settings"), RECORDED, ids=str)
+def test_any_journal_gives_every_model(
+    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec
+) -> None:
+    phase = phase_of(algorithm, participation=0.5, **settings)
+    expected = [step.state for step in steps_of(here, phase, pivot)]
+    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path / "journal.jsonl")
+    records, method = journal.read(tmp_path / "journal.jsonl"), replayable(phase)
+    replayed = list(journal.replay(method.begin(pivot), records, method, SEEDS))
+    for a, b in zip(replayed, expected, strict=True):
+        assert torch.equal(a.w, b.w)
+        assert all(torch.equal(a.server[name], b.server[name]) for name in b.server)
+    assert torch.equal(replayed[-1].w, end.w)
+    assert (end.w - pivot).norm() > 0.01
+    assert len(records) == ALL - WARM
+
+
+def replayable(phase: Spec) -> Replayable:
+    """Its algorithm as one that can be replayed."""
+    return cast(Replayable, loop.algorithm(phase))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 17, 18, 29])
+@pytest.mark.parametrize(("algorithm", "settings"), RECORDED, ids=str)
+def test_any_run_goes_on_in_the_middle_of_its_journal(
+    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec, kept: int
+) -> None:
+    """The last record is cut too; rows are equal with drift and gradient_cosine in them."""
+    spec = spec_of(fedavg(), phase_of(algorithm, participation=0.5, **settings))
+    file = tmp_path / "journal.jsonl"
+    whole, text = finish(here, spec, pivot, file), file.read_bytes()
+    lines = text.splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[: 1 + kept]) + lines[1 + kept][:-9])
+    again = finish(here, spec, pivot, file)
+    assert torch.equal(again.w, whole.w)
+    assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
+    assert file.read_bytes() == text
+    for row in whole.rows:
+        assert abs(row["gradient_cosine"]) < 1
+        assert (
+            row["drift"] > 0 if algorithm in ("zo_local", "fedkseed") else math.isnan(row["drift"])
+        )
+
+
+def test_phases_of_different_kinds_share_one_journal(
+    here: World, pivot: Tensor, tmp_path: Path
+) -> None:
+    """Each begins anew from the model that the one before it has left."""
+    kinds = ("zo", "zo_adam", "zo_local", "fedkseed")
+    spec = spec_of(fedavg(), *(phase_of(kind, 10) for kind in kinds))
+    whole, text = finish(here, spec, pivot, tmp_path / "j"), (tmp_path / "j").read_bytes()
+    lines = text.splitlines(keepends=True)
+    assert len(lines) == 1 + 40
+    for kept in (5, 10, 15, 20, 35):
+        (tmp_path / "j").write_bytes(b"".join(lines[: 1 + kept]))
+        again = finish(here, spec, pivot, tmp_path / "j")
+        assert torch.equal(again.w, whole.w)
+        assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
+    records, w = iter(journal.read(tmp_path / "j")), pivot
+    for phase in spec["phases"][1:]:
+        method = replayable(phase)
+        mine = itertools.islice(records, 10)
+        w = [state.w for state in journal.replay(method.begin(w), mine, method, SEEDS)][-1]
+    assert torch.equal(w, whole.w)
+
+
+# --- drift and the quality of steps ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ["zo", "zo_adam", "zo_local", "fedkseed"])
+@pytest.mark.parametrize("clients", ["all", "low"])
+def test_the_gradient_cosine_by_backpropagation_in_one_batch(
+    here: World, pivot: Tensor, algorithm: str, clients: str
+) -> None:
+    """Between w - w' and the gradient of the mean loss over the images of the phase's clients."""
+    phase = phase_of(algorithm, 3, clients=clients)
+    parts = [part.split(here.sizes) for part in here.train]
+    x, y = (torch.cat([part[i] for i in here.tiers[clients]]) for part in parts)
+    before = pivot
+    for step in steps_of(here, phase, pivot):
+        w = before.clone().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(here.model.logits(w, x), y)
+        g = torch.autograd.grad(loss, w)[0].double()
+        taken = (before - step.w).double()
+        expected = torch.nn.functional.cosine_similarity(g, taken, dim=0).item()
+        found = loop.row(here, phase, 2, step)["gradient_cosine"]
+        assert found == pytest.approx(expected, rel=1e-4)
+        before = step.w
+    assert abs(found) > 1e-4
+
+
+def test_many_directions_give_the_direction_of_the_gradient(
+    data: Dataset, dealt: Federation
+) -> None:
+    """With S shared directions the cosine is sqrt(S / (S + d - 1)) to a few percent.
+
+    The squared length of a mean of S estimates is |g|^2 (1 + (d - 1) / S), its part along g is g.
+    """
+    narrow = world.assemble(spec_of(width=0.03125), data, dealt)  # one hidden unit, d = 85
+    w, d = narrow.model.initial(SEEDS.initialisation), narrow.model.d
+    assert d == 64 + 1 + 10 + 10
+    for S, tolerance in ((50, 0.15), (500, 0.03), (5000, 0.003)):
+        phase = zo(1, S=S, shared_directions=True, estimator="directional", lr=0.1)
+        [step] = steps_of(narrow, phase, w)
+        cosine = loop.row(narrow, phase, 2, step)["gradient_cosine"]
+        assert cosine == pytest.approx(math.sqrt(S / (S + d - 1)), rel=tolerance)
+    assert cosine > 0.99
+
+
+def test_rounds_in_which_models_travel_have_no_cosine(here: World) -> None:
+    w = here.model.initial(SEEDS.initialisation)
+    for algorithm in ("fedavg", "fedadam", "heterofl"):
+        phase = phase_of(algorithm, 1)
+        [step] = steps_of(here, phase, w, first=1)
+        row = loop.row(here, phase, 1, step)
+        assert math.isnan(row["gradient_cosine"])
+        assert math.isnan(row["drift"])
 
 
 # --- the journal as a file ------------------------------------------------------------------
@@ -264,8 +421,10 @@ def test_a_number_that_json_lacks_is_never_written(tmp_path: Path) -> None:
 # --- the warm-up ----------------------------------------------------------------------------
 
 
-def warm_up(here: World, folder: Path, rounds: int = ALL, **settings: Any) -> list[Spec]:
-    phase = {key: value for key, value in fedavg(**settings).items() if key != "rounds"}
+def warm_up(
+    here: World, folder: Path, rounds: int = ALL, algorithm: str = "fedavg", **settings: Any
+) -> list[Spec]:
+    phase = without(phase_of(algorithm, rounds, **{"clients": "high"} | settings), {"rounds"})
     spec = spec_of() | {"phase": phase, "rounds": rounds}
     return trajectory.run(
         here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", belongs_to="this"
@@ -287,7 +446,7 @@ def test_the_trajectory_s_end_is_averaging_with_its_pivot_anywhere(
         phases = [fedavg(t, participation=participation) for t in (start, ALL - start)]
         end = finish(here, spec_of(*phases), at(here, tmp_path, start), tmp_path / f"{start}")
         assert torch.equal(end.w, at(here, tmp_path, ALL))
-        costs = {*job_train.TALLY, "phase"}
+        costs = {*vars(Tally()), "phase"}
         for mine, theirs in zip(reversed(end.rows), reversed(made), strict=False):
             assert same(without(mine, costs), without(theirs, costs))
 
@@ -315,7 +474,7 @@ class Killed(BaseException):
 @contextmanager
 def killed_after(t: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Within, a warm-up is killed when it has saved its state after round t."""
-    save = trajectory._State._save
+    save = trajectory._Saved._save
 
     def save_and_die(self: Any, world: World, spec: Spec, at: int, *rest: Any) -> None:
         save(self, world, spec, at, *rest)
@@ -323,7 +482,7 @@ def killed_after(t: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(trajectory._State, "_save", save_and_die)
+        patch.setattr(trajectory._Saved, "_save", save_and_die)
         yield
 
 
@@ -339,6 +498,28 @@ def test_a_warmup_goes_on_from_its_last_snapshot(
     assert all(same(a, b) for a, b in zip(again, whole, strict=True))
     for file in (tmp_path / "whole" / "snapshots").iterdir():
         assert (tmp_path / "cut" / "snapshots" / file.name).read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("t", [5, 25])
+@pytest.mark.parametrize(
+    ("algorithm", "kept"), [("fedadam", {"m", "v", "steps"}), ("heterofl", set())]
+)
+def test_a_snapshot_holds_what_the_server_has_beside_the_model(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str, kept: set, t: int
+) -> None:
+    """Adam's moments too: without them the rounds after a kill would be other ones."""
+    own: Spec = {"algorithm": algorithm, "clients": "all", "participation": 0.5}
+    whole = warm_up(here, tmp_path / "whole", **own)
+    with killed_after(t, monkeypatch), pytest.raises(Killed):
+        warm_up(here, tmp_path / "cut", **own)
+    saved = checkpoint.load(checkpoint.snapshot(tmp_path / "cut" / "partial", t))
+    assert set(saved.server) == kept
+    assert saved.server.get("steps", torch.tensor(t)).item() == t
+    again = warm_up(here, tmp_path / "cut", **own)
+    assert all(same(a, b) for a, b in zip(again, whole, strict=True))
+    for file in (tmp_path / "whole" / "snapshots").iterdir():
+        assert (tmp_path / "cut" / "snapshots" / file.name).read_bytes() == file.read_bytes()
+    assert whole[-1]["train_loss"] < whole[0]["train_loss"]
 
 
 def test_saved_work_of_something_else_is_thrown_away(here: World, tmp_path: Path) -> None:
@@ -367,8 +548,8 @@ def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
 
     def catch_up(client: int) -> int:
         late = records[seen[client] :]
-        replayed = journal.replay(replicas[client], late, method, SEEDS)
-        replicas[client] = [replicas[client], *replayed][-1]
+        replayed = journal.replay(State(replicas[client]), late, method, SEEDS)
+        replicas[client] = [replicas[client], *(state.w for state in replayed)][-1]
         seen[client] = len(records)
         return len(late)
 
@@ -426,20 +607,20 @@ def test_absent_clients_compute_nothing(
 def test_bytes_of_catching_up_by_hand() -> None:
     """Records of 24, 12 and 36 bytes; who missed which is written beside each line."""
     absences = Absences([0, 1, 2], model_bytes=4000, limit=1000)
-    assert absences.round([0, 1], 24) == 0  # nobody has missed anything
-    assert absences.round([2], 12) == 24  # 2 missed the first
-    assert absences.round([0, 2], 36) == 12  # 0 missed the second
-    assert absences.finish() == 12 + 36  # 1 missed the second and the third
-    assert absences.finish() == 0  # and now nobody
+    assert absences.round([0, 1], 24) == {0: 0, 1: 0}  # nobody has missed anything
+    assert absences.round([2], 12) == {2: 24}  # 2 missed the first
+    assert absences.round([0, 2], 36) == {0: 12, 2: 0}  # 0 missed the second
+    assert absences.finish() == {0: 0, 1: 12 + 36, 2: 0}  # 1 missed the second and the third
+    assert absences.finish() == {0: 0, 1: 0, 2: 0}  # and now nobody
 
 
 def test_who_missed_more_than_the_limit_is_sent_the_model() -> None:
     """The limit counts directions, of 4 bytes each: 5 are replayed, 6 are not."""
     absences = Absences([0, 1], model_bytes=400, limit=5)
-    assert absences.round([0], 20) == 0
-    assert absences.round([0, 1], 4) == 20
-    assert absences.round([0], 24) == 0
-    assert absences.finish() == 400
+    assert absences.round([0], 20) == {0: 0}
+    assert absences.round([0, 1], 4) == {0: 0, 1: 20}
+    assert absences.round([0], 24) == {0: 0}
+    assert absences.finish() == {0: 0, 1: 400}
 
 
 def test_costs_of_a_phase_of_records(here: World, pivot: Tensor) -> None:
@@ -449,36 +630,48 @@ def test_costs_of_a_phase_of_records(here: World, pivot: Tensor) -> None:
     since it last took part; at the end everybody receives the rest.
     """
     phase = zo(participation=0.5, S=2)
-    up = down = forward = 0
+    up, down, forward = Counter[int](), Counter[int](), 0
     last = dict.fromkeys(here.tiers["all"], WARM)
     sizes = {}
     for t in range(WARM + 1, ALL + 1):
         members = loop.cohort(here, phase, t, SEEDS)
         sizes[t] = 4 * 2 * len(members.clients)
-        up += sizes[t]
         for client in members.clients:
-            down += sum(sizes[past] for past in range(last[client] + 1, t + 1))
+            up[client] += 4 * 2
+            down[client] += sum(sizes[past] for past in range(last[client] + 1, t + 1))
             last[client] = t
         forward += 2 * 2 * sum(here.sizes[client] for client in members.clients)
-    down += sum(sizes[t] for past in last.values() for t in range(past + 1, ALL + 1))
-    assert last_of(steps_of(here, phase, pivot)).tally == Tally(up, down, forward, 0)
+    for client, past in last.items():
+        down[client] += sum(sizes[t] for t in range(past + 1, ALL + 1))
+    assert last_of(steps_of(here, phase, pivot)).tally == tally_of(here, up, down, forward, 0)
+
+
+def tally_of(
+    here: World, up: Counter[int], down: Counter[int], forward: int, backward: int
+) -> Tally:
+    """What clients sent and received as totals, and as the part of the low-resource ones."""
+    low = [sum(of[i] for i in here.tiers["low"]) for of in (up, down)]
+    return Tally(up.total(), down.total(), *low, forward, backward)
 
 
 def test_costs_of_a_phase_of_models(here: World) -> None:
     """Whoever takes part downloads and uploads one model; passes are images times epochs."""
     phase = fedavg(WARM, clients="all", participation=0.5, epochs=3)
     cohorts = [loop.cohort(here, phase, t, SEEDS) for t in range(1, WARM + 1)]
-    sent = 4 * here.model.d * 5 * WARM
+    sent = Counter(i for cohort in cohorts for i in cohort.clients)
+    sent = Counter({i: n * 4 * here.model.d for i, n in sent.items()})
+    assert sent.total() == 4 * here.model.d * 5 * WARM
     passes = 3 * sum(sum(cohort.sizes) for cohort in cohorts)
     w = here.model.initial(SEEDS.initialisation)
-    assert last_of(steps_of(here, phase, w, first=1)).tally == Tally(sent, sent, passes, passes)
+    expected = tally_of(here, sent, sent, passes, passes)
+    assert last_of(steps_of(here, phase, w, first=1)).tally == expected
 
 
 def test_the_broadcast_at_the_pivot_is_counted_once(
     here: World, pivot: Tensor, tmp_path: Path
 ) -> None:
-    """Ten clients download the model of 4 d bytes before the first of their 30 scalars."""
-    spent = Tally(100, 200, 300, 400)
+    """Ten clients, seven of them low, download 4 d bytes before the first of their 30 scalars."""
+    spent = Tally(100, 200, 30, 40, 300, 400)
     spec = spec_of(fedavg(), zo())
     end = train.run(
         here, spec, pivot, SEEDS, journal=tmp_path / "j", belongs_to="this", tally=spent
@@ -486,20 +679,109 @@ def test_the_broadcast_at_the_pivot_is_counted_once(
     first, records = end.rows[0], 5 * 4 * 3 * 10
     assert first["bytes_up"] == 100 + records
     assert first["bytes_down"] == 200 + 10 * 4 * here.model.d + 10 * records
+    assert first["bytes_up_low"] == 30 + records * 7 // 10
+    assert first["bytes_down_low"] == 40 + 7 * 4 * here.model.d + 7 * records
     assert first["forward_passes"] == 300 + 5 * 2 * 3 * sum(here.sizes)
     assert first["backward_passes"] == 400
 
 
+@pytest.mark.parametrize("participation", [1.0, 0.5])
+@pytest.mark.parametrize("algorithm", ["fedadam", "heterofl"])
+def test_costs_of_other_phases_of_models(here: World, algorithm: str, participation: float) -> None:
+    """4 d bytes each way; a low-resource client of HeteroFL 4 d' of the network half as wide."""
+    phase = phase_of(algorithm, WARM, participation=participation, epochs=2)
+    d = 64 * 32 + 32 + 32 * 10 + 10
+    d_low = 64 * 16 + 16 + 16 * 10 + 10 if algorithm == "heterofl" else d
+    sent, passes = Counter[int](), 0
+    for t in range(1, WARM + 1):
+        for client in loop.cohort(here, phase, t, SEEDS).clients:
+            sent[client] += 4 * (d_low if client in here.tiers["low"] else d)
+            passes += 2 * here.sizes[client]
+    w = here.model.initial(SEEDS.initialisation)
+    expected = tally_of(here, sent, sent, passes, passes)
+    assert last_of(steps_of(here, phase, w, first=1)).tally == expected
+
+
+def up_of(phase: Spec, n: int) -> int:
+    """Bytes that a client of n images sends in a round."""
+    steps = phase.get("epochs", 1) * math.ceil(n / phase.get("batch", n))
+    return {
+        "zo": lambda: 4 * phase["S"],
+        "zo_adam": lambda: 4 * phase["S"],
+        "zo_local": lambda: 4 * phase["S"] * steps,
+        "fedkseed": lambda: min(4 * phase["K"], 6 * steps),
+    }[phase["algorithm"]]()
+
+
+@pytest.mark.parametrize("participation", [1.0, 0.5])
+@pytest.mark.parametrize(
+    ("algorithm", "settings"),
+    [
+        ("zo", {}), ("zo_adam", {"S": 2}), ("zo_local", {"S": 2}), ("fedkseed", {}),
+        ("fedkseed", {"K": 5, "sampling": "pro"}),
+    ],
+)  # fmt: skip
+def test_costs_of_every_phase_of_records(
+    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec, participation: float
+) -> None:
+    """Acceptance 8: a client alone, from the broadcast of 4 d bytes on, to the byte.
+
+    It sends its scalars and receives those of everybody in its round and in all that it missed, in
+    the end those of the last rounds; of FedKSeed only the K accumulators, whatever it missed, and
+    as many probabilities with "pro".
+    """
+    phase = phase_of(algorithm, participation=participation, **settings)
+    spent = Tally(100, 200, 30, 40, 300, 400)
+    up, down, passes = Counter[int](), Counter(dict.fromkeys(range(10), 4 * 2410)), 0
+    unread = dict.fromkeys(range(10), 0)
+    for t in range(WARM + 1, ALL + 1):
+        clients = loop.cohort(here, phase, t, SEEDS).clients
+        total = sum(up_of(phase, here.sizes[i]) for i in clients)
+        unread = {i: size + total for i, size in unread.items()}
+        for i in clients:
+            up[i] += up_of(phase, here.sizes[i])
+            accumulators = 4 * phase.get("K", 0) * (2 if phase.get("sampling") == "pro" else 1)
+            down[i] += accumulators or unread[i]
+            unread[i] = 0
+            passes += 2 * phase.get("S", 1) * phase.get("epochs", 1) * here.sizes[i]
+    if algorithm != "fedkseed":
+        down.update(unread)
+    end = train.run(
+        here, spec_of(fedavg(), phase), pivot, SEEDS,
+        journal=tmp_path / "j", belongs_to="this", tally=spent,
+    )  # fmt: skip
+    expected = tally_of(here, up, down, passes, 0)
+    for name, value in vars(expected).items():
+        assert end.rows[-1][name] - vars(spent)[name] == value, name
+
+
+@pytest.mark.parametrize(("algorithm", "vectors"), [("zo", 1), ("zo_local", 1), ("zo_adam", 3)])
+def test_who_is_sent_the_model_needs_the_server_s_moments_too(
+    here: World, pivot: Tensor, algorithm: str, vectors: int
+) -> None:
+    """One client a round, one direction to catch up with at most: all others get w, or w, m, v."""
+    phase = phase_of(algorithm, 6, participation=0.1, S=2, catch_up_limit=1)
+    last, late, records = dict.fromkeys(range(10), 0), 0, 0
+    for t in range(1, 7):
+        [client] = loop.cohort(here, phase, WARM + t, SEEDS).clients
+        late += t - 1 > last[client]
+        last[client] = t
+        records += up_of(phase, here.sizes[client])
+    late += sum(t < 6 for t in last.values())
+    tally = last_of(steps_of(here, phase, pivot)).tally
+    assert tally.bytes_down == records + late * vectors * 4 * here.model.d
+
+
 # --- checkpoints ----------------------------------------------------------------------------
 
-ABOUT = {"model": "mlp", "shape": (1, 8, 8), "classes": 10, "round": 7}
+ABOUT = {"model": "mlp", "width": 1.0, "shape": (1, 8, 8), "classes": 10, "round": 7}
 
 
 def test_equal_states_are_equal_bytes(here: World, pivot: Tensor, tmp_path: Path) -> None:
     """Whatever memory the vector lies in, and whenever it is written."""
     strided = torch.stack([pivot, pivot], dim=1)[:, 0]
     for name, w in (("a", pivot), ("b", strided), ("c", pivot.clone().requires_grad_())):
-        checkpoint.save(tmp_path / name, here.model, w, dict(ABOUT))
+        checkpoint.save(tmp_path / name, here.model, State(w), dict(ABOUT))
     contents = {(tmp_path / name).read_bytes() for name in "abc"}
     assert len(contents) == 1
 
@@ -507,15 +789,30 @@ def test_equal_states_are_equal_bytes(here: World, pivot: Tensor, tmp_path: Path
 def test_a_checkpoint_comes_back_bit_for_bit(here: World, tmp_path: Path) -> None:
     w = here.model.initial(0)
     w[:3] = torch.tensor([math.nan, -0.0, math.inf])
-    checkpoint.save(tmp_path / "w", here.model, w, ABOUT)
+    checkpoint.save(tmp_path / "w", here.model, State(w), ABOUT)
     back = checkpoint.weights(tmp_path / "w", here.model)
     assert torch.equal(back.view(torch.int32), w.view(torch.int32))
+
+
+def test_what_the_server_keeps_comes_back_beside_the_model(
+    here: World, pivot: Tensor, tmp_path: Path
+) -> None:
+    """And changes nothing for who wants the model alone."""
+    kept = {"m": torch.randn(2410, generator=torch.Generator()), "steps": torch.tensor(7)}
+    checkpoint.save(tmp_path / "w", here.model, State(pivot, kept), ABOUT)
+    back = checkpoint.load(tmp_path / "w")
+    assert torch.equal(back.server["m"], kept["m"])
+    assert back.server["steps"].dtype == torch.int64
+    assert back.server["steps"].item() == 7
+    assert set(back.server) == set(kept)
+    assert list(back.named) == here.model.names
+    assert torch.equal(checkpoint.weights(tmp_path / "w", here.model), pivot)
 
 
 def test_there_is_one_metadata_key_without_time_or_place(
     here: World, pivot: Tensor, tmp_path: Path
 ) -> None:
-    checkpoint.save(tmp_path / "w", here.model, pivot, ABOUT)
+    checkpoint.save(tmp_path / "w", here.model, State(pivot), ABOUT)
     content = (tmp_path / "w").read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     assert list(header["__metadata__"]) == ["zowarmup"]
@@ -533,7 +830,7 @@ def test_a_truncated_checkpoint_is_one_clear_error(
     here: World, pivot: Tensor, tmp_path: Path, length: int
 ) -> None:
     file = tmp_path / "w"
-    checkpoint.save(file, here.model, pivot, ABOUT)
+    checkpoint.save(file, here.model, State(pivot), ABOUT)
     file.write_bytes(file.read_bytes()[:length])
     with pytest.raises(CheckpointError) as caught:
         checkpoint.weights(file, here.model)
@@ -545,9 +842,9 @@ def test_a_truncated_checkpoint_is_one_clear_error(
 def test_a_checkpoint_of_another_model_is_a_clear_error(
     here: World, pivot: Tensor, tmp_path: Path
 ) -> None:
-    checkpoint.save(tmp_path / "w", here.model, pivot, ABOUT)
+    checkpoint.save(tmp_path / "w", here.model, State(pivot), ABOUT)
     for name, shape in (("cnn", (1, 8, 8)), ("mlp", (3, 8, 8))):
-        other = FlatModel(world.network(name, shape, 10))
+        other = world.model(name, shape, 10)
         with pytest.raises(CheckpointError, match=r"w: .* it belongs to another model$"):
             checkpoint.weights(tmp_path / "w", other)
 
@@ -578,6 +875,20 @@ def test_a_diverging_run_ends_with_a_row_that_says_so(
     assert end.t == end.rows[-1]["round"] < ALL
     rows.write(tmp_path / "metrics.csv", end.rows)
     assert read_rows(tmp_path / "metrics.csv")[-1]["diverged"] == "True"
+
+
+@pytest.mark.parametrize("lr", [1e30, 1e38])
+@pytest.mark.parametrize("algorithm", ["zo_adam", "zo_local", "fedkseed"])
+def test_a_diverging_run_of_any_kind_ends_with_a_row_that_says_so(
+    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, lr: float
+) -> None:
+    """Also where weights overflow; what JSON lacks is not in its journal."""
+    spec = spec_of(fedavg(), phase_of(algorithm, lr=lr))
+    one, two = (finish(here, spec, pivot, tmp_path / "j") for _ in range(2))
+    assert one.rows[-1]["diverged"]
+    assert one.t < ALL
+    assert torch.equal(one.w.view(torch.int32), two.w.view(torch.int32))
+    assert all(same(a, b) for a, b in zip(one.rows, two.rows, strict=True))
 
 
 def test_a_diverged_run_is_resumed_to_the_same_end(
@@ -708,6 +1019,27 @@ def test_nothing_to_choose_from_is_a_clear_error() -> None:
         select.choose(grid_of([None, 1.0], [1.0, None]))
 
 
+def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None:
+    """lr before client_lr within a phase; numbers stay as they are and take no file."""
+    for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
+        (tmp_path / name).write_text(json.dumps({"lr": lr}))
+    chosen = {"selection": "any"}
+    phases = [{"client_lr": chosen, "lr": chosen}, {"lr": 0.5, "client_lr": 0.6}, {"lr": chosen}]
+    assert rates.with_rates(phases, [tmp_path / name for name in "abc"]) == [
+        {"lr": 0.1, "client_lr": 0.2},
+        {"lr": 0.5, "client_lr": 0.6},
+        {"lr": 0.3},
+    ]
+
+
+def test_a_trial_of_fedadam_varies_the_server_s_rate_alone(here: World) -> None:
+    w = here.model.initial(SEEDS.initialisation)
+    phase = phase_of("fedadam", 12, clients="high")
+    [row] = select.trials(here, trial(phase) | {"start": 0}, w, SEEDS, 3)
+    expected = last_of(steps_of(here, phase | {"lr": 0.1}, w, first=1)).w
+    assert row["heldout_loss"] == evaluate.heldout_loss(here, expected)
+
+
 # --- jobs: files in, files out --------------------------------------------------------------
 
 
@@ -726,6 +1058,7 @@ def selected(inputs: dict[str, Path], tmp_path: Path, grid: Sequence[float]) -> 
         data=inputs["data"],
         federations=[inputs["federation"]],
         warmups=[],
+        selections=[],
         selection=tmp_path / "selection.json",
     )
     return tmp_path / "selection.json"
@@ -770,7 +1103,7 @@ def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) 
         rates = [p["lr"] for p in record["spec"].get("phases", [record["spec"].get("phase")])]
         assert rates == [0.1, 0.03][: len(rates)]
     saved = checkpoint.load(done["final"])
-    assert saved.about == {"model": "mlp", "shape": [1, 8, 8], "classes": 10, "round": ALL}
+    assert saved.about == ABOUT | {"shape": [1, 8, 8], "round": ALL}
     first = read_rows(done["metrics"])[0]
     pivot_row = next(row for row in read_rows(warm["metrics"]) if row["round"] == str(WARM))
     assert int(first["backward_passes"]) == int(pivot_row["backward_passes"])
@@ -830,3 +1163,30 @@ def test_a_row_measures_every_tier_on_its_own_data(here: World, pivot: Tensor) -
     x, y = here.train
     right = (here.model.logits(pivot, x).argmax(1) == y).double().mean().item()
     assert row["train_accuracy"] == pytest.approx(right)
+
+
+def test_the_facts_of_a_run(data: Dataset, dealt: Federation, here: World) -> None:
+    """mlp on digits: 64-32-10, half as wide 64-16-10; 30/70 of ten clients."""
+    d, d_low = 64 * 32 + 32 + 32 * 10 + 10, 64 * 16 + 16 + 16 * 10 + 10
+    found = world.facts(here, [phase_of("heterofl")])
+    assert (found["d"], found["d_low"], found["high_clients"]) == (d, d_low, 3)
+    found = world.facts(here, [fedavg(), zo()])
+    assert (found["d"], found["d_low"], found["high_clients"]) == (d, d, 3)
+    whole = world.assemble(spec_of(fedavg(), split=None), data, dealt)
+    assert world.facts(whole, [fedavg(clients="all")])["high_clients"] is None
+    assert loop.cohort(whole, fedavg(clients="all"), 1, SEEDS).low == frozenset()
+
+
+def test_a_wider_network_is_trained_and_its_checkpoint_says_so(
+    data: Dataset, dealt: Federation, tmp_path: Path
+) -> None:
+    spec = spec_of(fedavg(), zo(), width=2.0)
+    wide = world.assemble(spec, data, dealt)
+    assert wide.model.d == 64 * 64 + 64 + 64 * 10 + 10
+    w = wide.model.initial(SEEDS.initialisation)
+    checkpoint.save(tmp_path / "w", wide.model, State(w), world.about(wide, spec, 0))
+    again = rebuild.model_of(checkpoint.load(tmp_path / "w"))
+    assert torch.equal(checkpoint.weights(tmp_path / "w", again), w)
+    narrow = world.model("mlp", (1, 8, 8), 10)
+    with pytest.raises(CheckpointError, match=r"it belongs to another model$"):
+        checkpoint.weights(tmp_path / "w", narrow)

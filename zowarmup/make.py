@@ -8,7 +8,7 @@ from zowarmup.analysis import collect
 from zowarmup.data import datasets, federation
 from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
-from zowarmup.settings.paths import Paths
+from zowarmup.settings.paths import Paths, selected
 from zowarmup.settings.plan import plan
 from zowarmup.settings.provenance import code_digest
 from zowarmup.simulation import job_select, job_train, job_warmup
@@ -98,6 +98,8 @@ class Maker:
         if spec["warmup"]:
             for seed in spec["seeds"]:
                 self.warmup(spec["warmup"], seed)
+        for other in selected([spec["phase"]]):
+            self.selection(other)
         inputs = self.paths.selection_inputs(selection)
         self.dataset(spec["dataset"])
         for file in inputs["federations"]:
@@ -125,9 +127,8 @@ class Maker:
     def _world(self, spec: Any, inputs: dict[str, Any], phases: list[Any]) -> dict[str, Any]:
         """The inputs of a job, once they are there."""
         self.federation(inputs["federation"], spec)
-        for phase in phases:
-            if isinstance(phase["lr"], dict):
-                self.selection(phase["lr"]["selection"])
+        for selection in selected(phases):
+            self.selection(selection)
         return inputs
 
 

@@ -11,5 +11,6 @@ with log_to(snakemake.log[0]):
         data=snakemake.input.data,
         federations=snakemake.input.federations,
         warmups=snakemake.input.get("warmups", []),
+        selections=snakemake.input.get("selections", []),
         selection=snakemake.output.selection,
     )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from zowarmup.algorithms.average import average
-from zowarmup.algorithms.rounds import Cohort, Engine, Report
+from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
 from zowarmup.models.directions import permutations
+from zowarmup.settings.phases import Count, NonNegative, Positive, Rate
 from zowarmup.settings.seeds import Seeds, key
 
 
@@ -25,33 +26,37 @@ class FedAvg:
         server_lr: 1 gives the plain average.
     """
 
-    lr: float
-    epochs: int
-    batch: int
-    weight_decay: float
-    server_lr: float
+    lr: Rate
+    epochs: Count = 3  # the group's federated code
+    batch: Count = 64  # the group's federated code
+    weight_decay: NonNegative = 0.0
+    server_lr: Positive = 1.0  # plain averaging
+
+    def begin(self, w: Tensor) -> State:
+        """The server keeps nothing but the model."""
+        return State(w)
 
     def round(
-        self, w: Tensor, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
-    ) -> tuple[Tensor, Report]:
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
         """Clients shuffle by (seed, round, client), whoever else takes part."""
-        orders = self.orders(t, cohort, seeds.initialisation)
-        local = engine.train(
-            w,
-            cohort.clients,
-            orders,
-            batch=self.batch,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-        )
-        passes = self.epochs * sum(cohort.sizes)
-        model = 4 * engine.d * len(cohort.clients)  # bytes of float32, once each way
-        new = average(w, local, cohort.weights, self.server_lr)
-        return new, Report(bytes_up=model, bytes_down=model, forward=passes, backward=passes)
+        orders = visits(t, cohort, self.epochs, seeds)
+        sgd = SGD(self.batch, self.lr, self.weight_decay)
+        local = engine.train(state.w, cohort.clients, orders, sgd)
+        new = average(state.w, local, cohort.weights, self.server_lr)
+        return State(new), report(cohort, self.epochs, engine.d)
 
-    def orders(self, t: int, cohort: Cohort, seed: int) -> Tensor:
-        """(A, E, n): in which order each client visits its images."""
-        n, E = max(cohort.sizes), self.epochs
-        visits = [client * E + e for client in cohort.clients for e in range(E)]
-        base = key("shuffle", seed)
-        return permutations(base, (t,), visits, n).view(len(cohort.clients), E, n)
+
+def report(cohort: Cohort, epochs: int, d: int) -> Report:
+    """What a round costs in which every client gets a model, trains it and sends it back."""
+    model = [4 * d] * len(cohort.clients)  # bytes of float32
+    passes = epochs * sum(cohort.sizes)
+    return Report(bytes_up=model, bytes_down=model, forward=passes, backward=passes)
+
+
+def visits(t: int, cohort: Cohort, epochs: int, seeds: Seeds) -> Tensor:
+    """(A, E, n): in which order each client visits its images."""
+    n = max(cohort.sizes)
+    rows = [client * epochs + e for client in cohort.clients for e in range(epochs)]
+    base = key("shuffle", seeds.initialisation)
+    return permutations(base, (t,), rows, n).view(len(cohort.clients), epochs, n)

@@ -1,26 +1,33 @@
 """What a round of any algorithm is made of: the clients taking part, the engine, what travelled.
 
 K, A    number of clients, number of clients in the round's cohort
-d, S    number of parameters, directions per client
+d, S    number of parameters, directions per client and step
+C       number of classes
 n_i     training images of client i;  p_i = n_i / sum of n over the cohort
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from torch import Tensor
 
 from zowarmup.models.directions import Directions
+from zowarmup.models.flat import FlatModel
 from zowarmup.settings.seeds import Seeds
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """The clients of one round, in sorted order, and their numbers of training images."""
+    """The clients of one round, in sorted order, and their numbers of training images.
+
+    Attributes:
+        low: those of them that cannot hold backpropagation.
+    """
 
     clients: tuple[int, ...]
     sizes: tuple[int, ...]
+    low: frozenset[int] = frozenset()
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -29,41 +36,111 @@ class Cohort:
 
 
 @dataclass(frozen=True)
+class State:
+    """What the server has between two rounds of a phase.
+
+    Attributes:
+        w: (d,) the global model.
+        server: what it keeps beside w, by name, such as Adam's moments.
+    """
+
+    w: Tensor
+    server: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Report:
     """What a round cost and, where clients send scalars, the record that everybody received.
 
     Attributes:
-        bytes_up, bytes_down: of all clients of the cohort together.
-        forward, backward: passes of one image through the network.
+        bytes_up, bytes_down: of each client of the cohort, in its order.
+        forward, backward: passes of one image through the network, all clients together.
         record: the round's message to everybody, None where models travel.
+        drift: root mean square distance of the clients' models from their mean, NaN if none was
+            measured.
     """
 
-    bytes_up: int
-    bytes_down: int
+    bytes_up: Sequence[int]
+    bytes_down: Sequence[int]
     forward: int
     backward: int
-    record: dict[str, Any] | None = field(default=None)
+    record: dict[str, Any] | None = None
+    drift: float = float("nan")
+
+
+@dataclass(frozen=True)
+class SGD:
+    """How clients train locally; the order of operations is that of torch.optim.SGD.
+
+    Attributes:
+        batch: B, images per step; the last, smaller batch is used too.
+        lr: learning rate.
+        weight_decay: coupled: weight_decay * w is added to the gradient.
+        momentum: of a buffer that starts anew every round.
+        clip: the gradient is scaled down to this norm, before weight decay; 0 for never.
+    """
+
+    batch: int
+    lr: float
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    clip: float = 0.0
 
 
 class Engine(Protocol):
     """What the simulated clients compute on their own data; the server sees only the results."""
 
+    model: FlatModel
     d: int
+
+    def of(self, model: FlatModel) -> Self:
+        """The same clients with another network for the same images."""
+        ...
+
+    def labels(self, clients: Sequence[int]) -> Tensor:
+        """Which classes each client has training images of, (A, C) bool."""
+        ...
 
     def train(
         self,
         w: Tensor,
         clients: Sequence[int],
         orders: Tensor,
+        sgd: SGD,
         *,
-        batch: int,
-        lr: float,
-        weight_decay: float,
+        masked: bool = False,
     ) -> Iterable[Tensor]:
         """Each client's model after local SGD from w, (d,) each, in the order of `clients`.
 
         orders: (A, E, n) int64, the order in which each client visits its images in each epoch; a
         client with fewer than n images ignores the larger numbers.
+        masked: logits of classes that a client has no images of are set to 0 in its loss.
+        """
+        ...
+
+    def descend(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        orders: Tensor,
+        *,
+        S: int,
+        batch: int,
+        eps: float,
+        tau: float,
+        lr: float,
+    ) -> Iterable[tuple[Tensor, Tensor]]:
+        """Each client's model after local zeroth-order steps from w, and the scalars it met.
+
+        A step takes S directions z = tau u at once: c_s = [L(w + eps z_s) - L(w - eps z_s)] /
+        (2 eps) on the images of one batch, as float32, then w <- w - lr / S * sum_s c_s z_s.
+        A scalar that is not finite counts as 0.
+
+        directions: rows (client, step, s) in sorted order, as many steps for each client as the
+        largest one makes, E * ceil(n / batch).
+        orders: as in `train`.
+        Yields (d,) and (steps of the client, S) float32.
         """
         ...
 
@@ -84,18 +161,22 @@ class Engine(Protocol):
 class Algorithm(Protocol):
     """One kind of phase. Frozen: a round is a function of its arguments alone."""
 
+    def begin(self, w: Tensor) -> State:
+        """The state before the first round of a phase that starts from w."""
+        ...
+
     def round(
-        self, w: Tensor, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
-    ) -> tuple[Tensor, Report]:
-        """Round t from w: the new w and what it cost."""
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Round t: the new state and what it cost."""
         ...
 
 
 class Replayable(Algorithm, Protocol):
     """A phase whose rounds leave records: anybody can make the step again from a record alone."""
 
-    def apply(self, w: Tensor, record: dict[str, Any], seeds: Seeds) -> Tensor:
-        """The model after a recorded round, bit for bit as `round` made it."""
+    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
+        """The state after a recorded round, bit for bit as `round` made it."""
         ...
 
     def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:

@@ -13,13 +13,14 @@ Reference: Spall 1992 (SPSA), doi:10.1109/9.119632; arXiv 2509.03503.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Cohort, Engine, Report
+from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
 from zowarmup.models.directions import Directions, draw
+from zowarmup.settings.phases import Count, Positive, Rate
 from zowarmup.settings.seeds import Seeds
 
 
@@ -37,31 +38,37 @@ class ZO:
         estimator: "two_point", or "directional", its limit for eps -> 0 by one backward pass: a
             simulator's shortcut that no low-resource client could run.
         shared_directions: all clients use the same S directions.
+        catch_up_limit: a client that missed more directions than this is sent the model instead
+            of the records.
     """
 
-    lr: float
-    S: int
-    eps: float
-    tau: float
-    distribution: str
-    scaling: str
-    estimator: str
-    shared_directions: bool
+    lr: Rate
+    S: Count = 3  # the paper
+    eps: Positive = 1e-4  # the paper
+    tau: Positive = 0.75  # the paper
+    distribution: Literal["rademacher", "gaussian"] = "rademacher"  # the paper
+    scaling: Literal["paper", "unbiased"] = "paper"
+    estimator: Literal["two_point", "directional"] = "two_point"  # the paper
+    shared_directions: bool = False  # the paper: seeds per client
+    catch_up_limit: Count = 20_000  # ours
+
+    def begin(self, w: Tensor) -> State:
+        """Nothing but the model."""
+        return State(w)
 
     def round(
-        self, w: Tensor, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
-    ) -> tuple[Tensor, Report]:
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
         """One step of everybody. The record alone fixes it: absent clients stay in sync by it."""
-        directions = self.directions(t, cohort.clients, engine.d, seeds, w.device)
-        scalars = self.scalars(w, cohort, engine, directions)
+        directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
+        scalars = self.scalars(state.w, cohort, engine, directions)
         record = make_record(t, cohort, scalars, self.lr)
-        new = self._step(w, record, directions)
-        return new, self.report(cohort, record)
+        return self.step(state, record, directions), self.report(cohort, record)
 
-    def apply(self, w: Tensor, record: dict[str, Any], seeds: Seeds) -> Tensor:
+    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
         """The step of a recorded round, from the record and the seeds alone."""
-        directions = self.directions(record["round"], record["clients"], len(w), seeds, w.device)
-        return self._step(w, record, directions)
+        t, clients, w = record["round"], record["clients"], state.w
+        return self.step(state, record, self.directions(t, clients, len(w), seeds, w.device))
 
     def directions(
         self, t: int, clients: Sequence[int], d: int, seeds: Seeds, device: torch.device
@@ -85,18 +92,23 @@ class ZO:
         losses = engine.probe(w, cohort.clients, directions, radius=self.eps * self.tau)
         return ((losses[..., 0] - losses[..., 1]) / (2 * self.eps)).float()
 
-    def _step(self, w: Tensor, record: dict[str, Any], directions: Directions) -> Tensor:
-        scale = self.tau if self.scaling == "paper" else 1 / self.tau
-        return step(w, coefficients(record, self.S), directions, scale=scale, lr=record["lr"])
+    def step(self, state: State, record: dict[str, Any], directions: Directions) -> State:
+        """w - lr * sum_j a_j z_j."""
+        a = coefficients(record, self.S)
+        return State(step(state.w, a, directions, scale=self.scale, lr=record["lr"]))
+
+    @property
+    def scale(self) -> float:
+        """What u is multiplied by in the step."""
+        return self.tau if self.scaling == "paper" else 1 / self.tau
 
     def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
         """What a recorded round cost."""
         A, images = len(cohort.clients), sum(cohort.sizes)
-        up = 4 * self.S * A
         two_point = self.estimator == "two_point"
         return Report(
-            bytes_up=up,
-            bytes_down=up * A,  # every client of the cohort receives everybody's scalars
+            bytes_up=[4 * self.S] * A,
+            bytes_down=[4 * self.S * A] * A,  # each of the cohort receives everybody's scalars
             forward=images * (2 * self.S if two_point else 1),
             backward=0 if two_point else images,
             record=record,
@@ -129,15 +141,20 @@ def coefficients(record: dict[str, Any], S: int) -> list[float]:
 def step(
     w: Tensor, a: Sequence[float], directions: Directions, *, scale: float, lr: float
 ) -> Tensor:
-    """w - lr * sum_j a_j scale u_j, the one place where scalars become weights.
+    """w - lr * sum_j a_j scale u_j."""
+    return w - lr * combine(a, directions, w, scale=scale)
 
-    The sum runs in order j = 0, 1, ..., in float32, then one subtraction. The coefficient is
-    rounded to float32 before it meets u = -1 or +1, so a fused multiply-add changes nothing and
+
+def combine(a: Sequence[float], directions: Directions, like: Tensor, *, scale: float) -> Tensor:
+    """sum_j a_j scale u_j, (d,) as `like`: the one place where scalars become weights.
+
+    The sum runs in order j = 0, 1, ..., in float32. The coefficient is rounded to
+    float32 before it meets u = -1 or +1, so a fused multiply-add changes nothing and
     Rademacher steps are equal bit for bit on every device and for any chunking.
     """
-    total = torch.zeros_like(w)
+    total = torch.zeros_like(like)
     for start, stop, rows in directions.blocks():
         part = total[start:stop]
         for a_j, u_j in zip(a, rows, strict=True):
             part.add_(u_j, alpha=a_j * scale)
-    return w - lr * total
+    return total

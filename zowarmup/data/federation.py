@@ -1,21 +1,20 @@
 """A federation: who holds what of a data set, as the one file that every run of it reads."""
 
-import hashlib
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from zowarmup.data import partition
+from zowarmup.data import partition, sealed
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.settings import files
 from zowarmup.settings.errors import UserError
 
-VERSION = 1
+VERSION = 2  # 2 added the memory budgets
+
+MEGABYTE = 10**6
 
 
 class FederationError(UserError):
@@ -31,7 +30,8 @@ class Federation:
         alpha: concentration of the class mixes; inf is IID.
         holdout: fraction of its images that each client holds out.
         seed: what the partition, the held-out parts and the tiers were drawn with.
-        order: (K) client ids; see `partition.high_clients`.
+        order: (K) client ids; see `partition.high_clients`. By descending budget if there are any.
+        budgets: (K) megabytes of memory that each client can train in, None if nothing is known.
         train, heldout: per client the sorted indices into the training images, all disjoint.
         label_counts: (K, C) images of each class, train and held out together.
     """
@@ -41,6 +41,7 @@ class Federation:
     holdout: float
     seed: int
     order: tuple[int, ...]
+    budgets: tuple[float, ...] | None
     train: tuple[np.ndarray, ...]
     heldout: tuple[np.ndarray, ...]
     label_counts: np.ndarray
@@ -73,14 +74,36 @@ class Federation:
         """Sorted ids of all other clients, `fraction` being that of the high-resource ones."""
         return tuple(sorted(set(self.order) - set(self.high(fraction))))
 
+    def holding(self, size: int) -> tuple[int, ...]:
+        """Sorted ids of the clients whose budget holds so many bytes; perhaps none.
+
+        Raises:
+            FederationError: the clients have no budgets.
+        """
+        if self.budgets is None:
+            raise FederationError(
+                "the clients of this federation have no memory budgets; add memory to it in the "
+                "config"
+            )
+        return tuple(k for k, budget in enumerate(self.budgets) if size <= MEGABYTE * budget)
+
 
 def build(
-    dataset: Dataset, *, clients: int, alpha: float | str, holdout: float, seed: int
+    dataset: Dataset,
+    *,
+    clients: int,
+    alpha: float | str,
+    holdout: float,
+    seed: int,
+    memory: Sequence[Mapping[str, float]] | None = None,
 ) -> Federation:
     """Deal the training images of `dataset` to `clients` clients; see `partition`.
 
-    Partition, held-out parts and tiers have draws of their own: changing alpha leaves the tiers,
-    and changing the held-out fraction leaves who holds what.
+    Partition, held-out parts, tiers and budgets have draws of their own: changing alpha leaves the
+    tiers, and changing the held-out fraction leaves who holds what.
+
+    Args:
+        memory: what budgets there are and how often, see `partition.deal_budgets`.
 
     Raises:
         FederationError: too few images for a client to train on one and to hold one out.
@@ -98,9 +121,21 @@ def build(
         for client, indices in enumerate(held)
     ]
     train, heldout = zip(*parts, strict=True)
-    order = tuple(partition.tier_order(clients, seed))
-    counts = count_labels(labels, held, dataset.classes)
-    return Federation(dataset.sha256, alpha, float(holdout), seed, order, train, heldout, counts)
+    order = partition.tier_order(clients, seed)
+    budgets = partition.deal_budgets(clients, memory, seed) if memory else None
+    if budgets:
+        order = partition.by_budget(order, budgets)
+    return Federation(
+        dataset_sha256=dataset.sha256,
+        alpha=alpha,
+        holdout=float(holdout),
+        seed=seed,
+        order=tuple(order),
+        budgets=budgets,
+        train=train,
+        heldout=heldout,
+        label_counts=count_labels(labels, held, dataset.classes),
+    )
 
 
 def count_labels(labels: np.ndarray, held: Sequence[np.ndarray], classes: int) -> np.ndarray:
@@ -119,11 +154,12 @@ def save(federation: Federation, path: str | Path) -> None:
         "holdout": federation.holdout,
         "seed": federation.seed,
         "order": list(federation.order),
+        "budgets": federation.budgets,
         "train": [indices.tolist() for indices in federation.train],
         "heldout": [indices.tolist() for indices in federation.heldout],
         "label_counts": federation.label_counts.tolist(),
     }
-    files.atomic_write_text(path, _json(fields | {"sha256": _sha256(fields)}) + "\n")
+    files.atomic_write_text(path, sealed.seal(fields))
 
 
 def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
@@ -147,7 +183,10 @@ def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
 
 def _parse(data: bytes) -> Federation:
     """The federation that a file's bytes stand for, if they are those that `save` wrote."""
-    fields = _fields(data)
+    try:
+        fields = sealed.unseal(data, VERSION, "federation")
+    except ValueError as error:
+        raise FederationError(str(error)) from error
     try:
         return Federation(
             fields["dataset_sha256"],
@@ -155,25 +194,13 @@ def _parse(data: bytes) -> Federation:
             fields["holdout"],
             fields["seed"],
             tuple(_integers(fields["order"]).tolist()),
+            _budgets(fields["budgets"]),
             tuple(map(_integers, fields["train"])),
             tuple(map(_integers, fields["heldout"])),
             np.stack([_integers(row) for row in fields["label_counts"]]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise FederationError(f"it is not a federation ({error!r})") from error
-
-
-def _fields(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`, of the known version and with the right fingerprint."""
-    try:
-        fields = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise FederationError(f"it is not complete JSON ({error}), perhaps truncated") from error
-    if not isinstance(fields, dict) or fields.get("version") != VERSION:
-        raise FederationError(f"it is not a federation of version {VERSION}")
-    if fields.pop("sha256", None) != _sha256(fields):
-        raise FederationError("its sha256 does not match its contents, so it was edited")
-    return fields
 
 
 def _integers(values: list[int]) -> np.ndarray:
@@ -183,11 +210,23 @@ def _integers(values: list[int]) -> np.ndarray:
     return array
 
 
+def _budgets(values: list[float] | None) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    if not all(isinstance(v, float) and 0 < v < float("inf") for v in values):
+        raise ValueError("a memory budget is no number of megabytes above 0")
+    return tuple(values)
+
+
 def _check(federation: Federation) -> None:
     """The parts fit together: K of each, all clients in the order, all images distinct."""
     k, order, counts = federation.clients, federation.order, federation.label_counts
     if sorted(order) != list(range(k)) or not len(federation.heldout) == len(counts) == k:
         raise FederationError(f"its order, heldout or label_counts are not of its {k} clients")
+    if (budgets := federation.budgets) is not None and (
+        len(budgets) != k or partition.by_budget(order, budgets) != list(order)
+    ):
+        raise FederationError(f"its budgets are not of its {k} clients in their order")
     if federation.train_sizes.min() == 0:
         raise FederationError("a client has no images to train on")
     dealt = np.concatenate(federation.held)
@@ -206,11 +245,3 @@ def _check_against(federation: Federation, dataset: Dataset) -> None:
     counts = count_labels(dataset.y_train, federation.held, dataset.classes)
     if not np.array_equal(counts, federation.label_counts):
         raise FederationError(f"its label_counts are not those of {dataset.name}")
-
-
-def _json(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"))
-
-
-def _sha256(fields: dict[str, Any]) -> str:
-    return hashlib.sha256(_json(fields).encode()).hexdigest()

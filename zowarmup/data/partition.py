@@ -4,7 +4,7 @@ alpha: concentration of the Dirichlet over classes; K: clients; C: classes; q: a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -138,6 +138,35 @@ def tier_order(num_clients: int, seed: int) -> list[int]:
     for all splits, so that the high-resource clients of 10/90 are among those of 30/70.
     """
     return generator("tiers", seed).permutation(num_clients).tolist()
+
+
+def deal_budgets(
+    num_clients: int, memory: Sequence[Mapping[str, float]], seed: int
+) -> tuple[float, ...]:
+    """The megabytes (10^6 bytes) of memory that each client has for training.
+
+    Which client gets which is a random permutation of its own: it says nothing about the images.
+
+    Args:
+        memory: what clients there are, each with `megabytes` and the `share` of clients that have
+            so many; of the K clients the first share gets the first round(share * K) and so on,
+            rounded so that everybody is dealt one.
+
+    Raises:
+        ValueError: the shares do not add up to 1.
+    """
+    shares = [part["share"] for part in memory]
+    if not math.isclose(math.fsum(shares), 1):
+        raise ValueError(f"the shares of clients by memory add up to {math.fsum(shares)}, not 1")
+    ends = np.rint(np.cumsum(shares) * num_clients).astype(int)
+    sizes = np.diff(ends, prepend=0)
+    dealt = np.repeat([float(part["megabytes"]) for part in memory], sizes)
+    return tuple(generator("budgets", seed).permutation(dealt).tolist())
+
+
+def by_budget(order: Sequence[int], budgets: Sequence[float]) -> list[int]:
+    """The clients by descending memory; those with equal budgets stay in their order."""
+    return sorted(order, key=lambda client: -budgets[client])
 
 
 def high_clients(order: Sequence[int], fraction: float) -> list[int]:

@@ -62,11 +62,20 @@ def permutations(base: int, path: Sequence[int], rows: Sequence[int], n: int) ->
     Returns:
         (len(rows), n) int64: the ranks of n random 64-bit words, so equal on every device.
     """
+    return words(_below(base, path, rows), 0, n).argsort(dim=1, stable=True)
+
+
+def uniform(base: int, path: Sequence[int], rows: Sequence[int], n: int) -> Tensor:
+    """n numbers in [0, 1) for each row, (len(rows), n) float64; arguments as above."""
+    bits = (words(_below(base, path, rows), 0, n) >> 11) & ((1 << 53) - 1)
+    return bits.double() * 2.0**-53
+
+
+def _below(base: int, path: Sequence[int], rows: Sequence[int]) -> Tensor:
     keys = torch.tensor([seeds.signed(base)])
     for index in path:
         keys = child(keys, torch.tensor([index]))
-    keys = child(keys, torch.tensor(rows, dtype=torch.int64))
-    return words(keys, 0, n).argsort(dim=1, stable=True)
+    return child(keys, torch.tensor(rows, dtype=torch.int64))
 
 
 def rademacher(keys: Tensor, start: int, stop: int) -> Tensor:
@@ -112,6 +121,13 @@ class Directions:
     def part(self, rows: slice, start: int, stop: int) -> Tensor:
         """Entries start..stop-1 of some rows, (rows, stop - start) float32."""
         return DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop)
+
+    def take(self, rows: Tensor) -> "Directions":
+        """Some of them, in the order of `rows`; what is made already is not made again."""
+        some = Directions(self.keys[rows], self.d, self.distribution)
+        if len(self.keys) * self.d <= DENSE:
+            vars(some)["dense"] = self.dense[rows]
+        return some
 
     @cached_property
     def dense(self) -> Tensor:

@@ -8,13 +8,19 @@ and any plain nn.Module can be used as it is.
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from zowarmup.models.directions import words
 from zowarmup.settings import seeds
+
+# (relative width, scale) -> the same network narrower, see models.width
+Family = Callable[[float, float], nn.Module]
+
+# (layer, name of one of its parameters, key of the draw) -> first values, flat, float32
+Law = Callable[[nn.Module, str, int], Tensor]
 
 
 class FlatModel:
@@ -25,9 +31,10 @@ class FlatModel:
         names, shapes, sizes: of each parameter, in the order of `named_parameters`.
         network: the module on the meta device, for its structure.
         shell: the same without parameters; whoever runs it puts tensors in their places first.
+        family: how to build the same network narrower, where that can be.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, family: Family | None = None) -> None:
         """Take a network, best built on the meta device; its own weights are not used.
 
         Raises:
@@ -48,6 +55,7 @@ class FlatModel:
         self.d = sum(self.sizes)
         self.network = copy.deepcopy(network).to("meta").eval()
         self.shell = copy.deepcopy(self.network)
+        self.family = family
         self._slots = [_detach(self.shell, name) for name in self.names]
 
     def views(self, w: Tensor) -> Iterator[Tensor]:
@@ -89,15 +97,29 @@ class FlatModel:
         return torch.cat([named[name].flatten() for name in self.names])
 
     def initial(self, seed: int) -> Tensor:
-        """PyTorch's default initialisation, drawn from the names of `seed` and the parameter.
+        """The first weights, drawn from the names of `seed` and the parameter.
 
-        Layers with a `weight` of two or more dimensions draw weight and bias from
-        U(-1/sqrt(fan_in), 1/sqrt(fan_in)); norm layers start at weight 1, bias 0.
+        By the law of the network, where it has an attribute `law`, else by `default_law`.
 
         Returns:
             (d,) float32 on the CPU.
         """
-        return torch.cat([_initial(self.network, name, seed) for name in self.names])
+        law: Law = getattr(self.network, "law", default_law)
+        return torch.cat([_initial(self.network, name, law, seed) for name in self.names])
+
+
+def default_law(layer: nn.Module, name: str, key: int) -> Tensor:
+    """PyTorch's default initialisation.
+
+    Layers with a `weight` of two or more dimensions draw weight and bias from
+    U(-1/sqrt(fan_in), 1/sqrt(fan_in)); norm layers start at weight 1, bias 0.
+    """
+    size = layer.get_parameter(name).numel()
+    fan = getattr(layer, "weight", None)
+    if fan is None or fan.dim() < 2:
+        return torch.full((size,), 1.0 if name == "weight" else 0.0)
+    bound = 1 / math.sqrt(math.prod(fan.shape[1:]))
+    return _uniform(key, size) * bound
 
 
 def _detach(module: nn.Module, name: str) -> tuple[dict[str, object], str]:
@@ -108,15 +130,9 @@ def _detach(module: nn.Module, name: str) -> tuple[dict[str, object], str]:
     return layer.__dict__, last
 
 
-def _initial(network: nn.Module, name: str, seed: int) -> Tensor:
+def _initial(network: nn.Module, name: str, law: Law, seed: int) -> Tensor:
     path, _, last = name.rpartition(".")
-    layer = network.get_submodule(path)
-    size = layer.get_parameter(last).numel()
-    fan = getattr(layer, "weight", None)
-    if fan is None or fan.dim() < 2:
-        return torch.full((size,), 1.0 if last == "weight" else 0.0)
-    bound = 1 / math.sqrt(math.prod(fan.shape[1:]))
-    return _uniform(seeds.key("initialisation", seed, name), size) * bound
+    return law(network.get_submodule(path), last, seeds.key("initialisation", seed, name))
 
 
 def _uniform(key: int, size: int) -> Tensor:

@@ -1,7 +1,8 @@
 """A forward pass that makes each layer's parameters as it reaches the layer, and drops them after.
 
 So a client that can hold the model and run it forward can also run it beside w, at w + eps z: it
-needs the weights, the largest layer, and the activations of one micro-batch. w stays as it is.
+needs the weights, the largest layer, a piece of the direction that this layer is made from, and
+the activations of one micro-batch. w stays as it is.
 """
 
 import itertools
@@ -13,6 +14,8 @@ from functools import partial
 from torch import Tensor, nn
 
 from zowarmup.models.flat import FlatModel
+
+CHUNK = 1 << 16  # parameters whose direction is made at a time: a quarter of a megabyte
 
 Part = Callable[[int, int], Tensor]
 Places = list[tuple[str, int, tuple[int, ...]]]  # name in the layer, start in w, shape

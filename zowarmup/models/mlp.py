@@ -4,12 +4,18 @@ import math
 
 from torch import nn
 
+from zowarmup.models.scaler import scalers, times
 
-def mlp(shape: tuple[int, int, int], classes: int) -> nn.Module:
-    """64-32-10 on digits, 2,410 parameters."""
+
+def mlp(
+    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
+) -> nn.Module:
+    """64-32-10 on digits, 2,410 parameters. Without a norm, the scaler comes before the ReLU."""
+    hidden = times(width, 32)
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(math.prod(shape), 32),
+        nn.Linear(math.prod(shape), hidden),
+        *scalers(scale),
         nn.ReLU(),
-        nn.Linear(32, classes),
+        nn.Linear(hidden, classes),
     )

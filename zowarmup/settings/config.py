@@ -1,6 +1,7 @@
 """The config file: its schema, and reading it with errors that can be acted on."""
 
 import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -12,7 +13,7 @@ from zowarmup.settings.yaml_file import ConfigError, merge, read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seed = Annotated[int, Field(ge=0)]
-Value = bool | int | float | str | dict[str, str]
+Value = bool | int | float | str | list[int] | dict[str, str]
 
 
 class Dataset(Settings):
@@ -24,6 +25,13 @@ class Dataset(Settings):
     images_test: Count | None = None
 
 
+class Budget(Settings):
+    """A share of the clients and the memory that each of them can train in."""
+
+    share: Annotated[float, Field(gt=0, le=1)]
+    megabytes: Positive  # of 10^6 bytes
+
+
 class Federation(Settings):
     """Who holds what."""
 
@@ -31,6 +39,15 @@ class Federation(Settings):
     clients: Count  # K
     alpha: Positive | Literal["infinite"]  # of the Dirichlet over classes; infinite: no skew
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of each client, for choosing lr
+    memory: Annotated[list[Budget], Field(min_length=1)] | None = None  # for split: memory
+
+    @field_validator("memory")
+    @classmethod
+    def _of_all(cls, memory: list[Budget] | None) -> list[Budget] | None:
+        total = math.fsum(budget.share for budget in memory or [])
+        if memory and not math.isclose(total, 1):
+            raise ValueError(f"the shares of all clients must add up to 1, here to {total:g}")
+        return memory
 
 
 class Engine(Settings):
@@ -41,6 +58,15 @@ class Engine(Settings):
     threads: Count = 1  # CPU threads of one run: part of the bits, so never left to the machine
     micro_batch: Count = 64
     options: dict[str, int] = {}  # of this engine alone, e.g. how many clients side by side
+
+
+class Memory(Settings):
+    """Networks of which one client's peak memory is measured, on random images."""
+
+    models: list[str] = []
+    shape: Annotated[list[Count], Field(min_length=3, max_length=3)] = [3, 32, 32]  # CIFAR
+    classes: Count = 10
+    batch: Count = 64  # the group's federated code
 
 
 class Selection(Settings):
@@ -84,6 +110,7 @@ class Config(Settings):
     federation: str
     split: str  # percent of high / low-resource clients, e.g. 10/90
     model: str
+    width: Positive = 1.0  # multiple of the model's channels
     engine: Engine
     seeds: Count | list[Seed]
     pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}
@@ -96,6 +123,7 @@ class Config(Settings):
     tables: list[str]
     figures: list[str]
     claims: str = "config/claims.yaml"
+    memory: Memory = Memory()
 
     @field_validator("seeds")
     @classmethod

@@ -3,6 +3,7 @@
 from typing import Any
 
 from zowarmup.settings import registry
+from zowarmup.settings.phases import RATES
 from zowarmup.settings.plan import Cell, Plan
 
 Inputs = dict[str, Any]
@@ -58,7 +59,7 @@ class Paths:
             "data": self.dataset(spec["dataset"]),
             "federations": [self._dealt(spec, seed) for seed in seeds],
             "warmups": [f"{self.warmup(warmup, s)}/snapshots" for s in seeds] if warmup else [],
-        }
+        } | self._selections([spec["phase"]])
 
     def cells(self, scope: str) -> list[Inputs]:
         """The cells of a scope, "" or "studies/<study>/", one for each seed, for collecting."""
@@ -97,12 +98,29 @@ class Paths:
         it would find nothing to do, and leave the rows of the code or settings before.
         """
         cells = self.cells(scope)
-        names = {name for cell in cells for name in _selected(cell["spec"]["phases"])}
+        names = {name for cell in cells for name in selected(cell["spec"]["phases"])}
         files = {f"{part}/run.json" for cell in cells for part in cell["parts"]}
         files |= {self.selection(name) for name in names}
         files |= {cell["federation"] for cell in cells}
         files |= {self.dataset(cell["spec"]["dataset"]) for cell in cells}
         return [f"{self.root}/{scope}metrics.csv", *sorted(files)]
+
+    def memory(self, model: str, role: str) -> str:
+        """What a client of a network needs."""
+        return f"{self.root}/memory/{model}/{role}.json"
+
+    def memory_settings(self) -> Inputs:
+        """How that is measured."""
+        config = self.plan.config
+        settings = config.memory.model_dump(exclude={"models"})
+        return settings | {"device": config.engine.device, "threads": config.engine.threads}
+
+    def table_inputs(self, table: str) -> Inputs:
+        """What a table reads beside the metrics: one shows what clients need."""
+        if table not in registry.NEED_MEMORY:
+            return {}
+        models = self.plan.config.memory.models
+        return {"measured": [self.memory(m, role) for m in models for role in MEMORY_ROLES]}
 
     def figure_inputs(self, figure: str) -> Inputs:
         """What a figure reads beside the metrics: some show the federation of the first seed.
@@ -149,12 +167,14 @@ class Paths:
         return self.federation(spec["federation"], spec["pin"].get("federation", seed))
 
     def _selections(self, phases: list[Inputs]) -> Inputs:
-        return {"selections": [self.selection(name) for name in _selected(phases)]}
+        return {"selections": [self.selection(name) for name in selected(phases)]}
 
 
-def _selected(phases: list[Inputs]) -> list[str]:
+def selected(phases: list[Inputs]) -> list[str]:
     """The selections that the phases refer to, in their order."""
-    return [phase["lr"]["selection"] for phase in phases if isinstance(phase["lr"], dict)]
+    rates = [phase.get(key) for phase in phases for key in RATES]
+    return [rate["selection"] for rate in rates if isinstance(rate, dict)]
 
 
+MEMORY_ROLES = ("high", "low", "low1")  # see simulation.job_memory
 _READ = ("metrics.csv", "run.json")

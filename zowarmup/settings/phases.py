@@ -1,8 +1,10 @@
-"""What can be set about each kind of phase, with the paper's values as defaults.
+"""What every phase of a method has, and the words in which an algorithm says what can be set.
 
-PHASES says which settings belong to which algorithm of the registry.
+An algorithm's own settings are the fields of its class, see `algorithms`: the types below stand as
+annotations there, and the same names decide what the config accepts.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +17,18 @@ class Settings(BaseModel):
 
 
 Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]  # of a moving average
 Count = Annotated[int, Field(ge=1)]
+Rounds = Sequence[int]
+
+# Learning rates are numbers for the algorithm; the config may leave them to the tuning rule.
+Rate = float
+OtherRate = float
+
+
+RATES = ("lr", "client_lr")  # the settings of these types, in the order of their selections
 
 
 class SameAs(Settings):
@@ -25,42 +37,32 @@ class SameAs(Settings):
     same_as: str
 
 
+# "select": chosen on held-out data; a number; or another method's choice
+LearningRate = Positive | Literal["select"] | SameAs
+
+
 class Phase(Settings):
     """What every phase has."""
 
     algorithm: str
     clients: Literal["high", "low", "all"]
     rounds: Count
-    # "select": chosen on held-out data; a number; or another method's choice
-    lr: Positive | Literal["select"] | SameAs
+    lr: LearningRate = "select"
     participation: Share = 1.0  # of the phase's clients, each round; the paper: all
 
 
-class FedAvg(Phase):
-    """Federated averaging, see algorithms.fedavg."""
-
-    epochs: Count = 3  # the group's federated code
-    batch: Count = 64  # the group's federated code
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    server_lr: Positive = 1.0  # plain averaging
-
-
-class ZO(Phase):
-    """Zeroth-order steps, see algorithms.zo."""
-
-    S: Count = 3  # the paper
-    eps: Positive = 1e-4  # the paper
-    tau: Positive = 0.75  # the paper
-    distribution: Literal["rademacher", "gaussian"] = "rademacher"  # the paper
-    scaling: Literal["paper", "unbiased"] = "paper"
-    estimator: Literal["two_point", "directional"] = "two_point"  # the paper
-    shared_directions: bool = False  # the paper: seeds per client
-    # a client that missed more directions than this is sent the model instead of the records
-    catch_up_limit: Count = 20_000  # ours
-
-
-PHASES: dict[str, type[Phase]] = {"fedavg": FedAvg, "zo": ZO}
-
-# First phases of these kinds are run once as a trajectory with snapshots, which everything that
-# starts with the same phase shares.
-TRAJECTORIES = ("fedavg",)
+# How the config reads a field annotated so.
+TYPES = {
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "Positive": Positive,
+    "NonNegative": NonNegative,
+    "Share": Share,
+    "Decay": Decay,
+    "Count": Count,
+    "Rounds": list[Count],
+    "Rate": LearningRate,
+    "OtherRate": Positive | SameAs,
+}

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zowarmup.settings.algorithms import TRAJECTORIES, know_tiers
 from zowarmup.settings.config import Config, load
-from zowarmup.settings.phases import TRAJECTORIES
-from zowarmup.settings.resolve import Overrides, check_keys, resolve
+from zowarmup.settings.phases import RATES
+from zowarmup.settings.resolve import NAMES, Overrides, check_keys, resolve
 from zowarmup.settings.studies import cells, check_references, seed_list
 from zowarmup.settings.yaml_file import ConfigError
 
@@ -74,6 +75,7 @@ class _Planner:
         self.config = config
         self.made = Plan(config.name, config)
         self.names: dict[tuple[str, str], str] = {}
+        self.open: set[str] = set()  # selections whose own learning rates are being resolved
 
     def plan(self) -> Plan:
         check_references(self.config)
@@ -105,8 +107,7 @@ class _Planner:
         if name in self.made.runs:
             return name
         phases = [
-            phase | {"lr": self._lr(method, overrides, k, phase)}
-            for k, phase in enumerate(spec["phases"])
+            self._rated(method, overrides, k, phase) for k, phase in enumerate(spec["phases"])
         ]
         shares = phases[0]["algorithm"] in TRAJECTORIES
         warmup = self._warmup(method, overrides, spec, phases[0]) if shares else None
@@ -126,30 +127,51 @@ class _Planner:
         self.made.warmups[name] = fixed | {"phase": phase, "rounds": rounds}
         return name
 
-    def _lr(self, method: str, overrides: Overrides, k: int, phase: Spec) -> float | Spec:
-        if isinstance(phase["lr"], int | float):
-            return float(phase["lr"])
-        if phase["lr"] != "select":
-            method = _other(self.config, phase["lr"]["same_as"], method)
-            own = phase["algorithm"] + "."
-            overrides = {key: v for key, v in overrides.items() if not key.startswith(own)}
-        return {"selection": self._selection(method, overrides, k, phase["algorithm"])}
+    def _rated(self, method: str, overrides: Overrides, k: int, phase: Spec) -> Spec:
+        """The phase with each of its learning rates as a number or as the selection it is from."""
+        rates = {key: phase[key] for key in RATES if key in phase}
+        return phase | {
+            key: self._rate(method, overrides, k, phase["algorithm"], key, rate)
+            for key, rate in rates.items()
+        }
 
-    def _selection(self, method: str, overrides: Overrides, k: int, algorithm: str) -> str:
+    def _rate(
+        self, method: str, overrides: Overrides, k: int, algorithm: str, key: str, rate: Any
+    ) -> float | Spec:
+        if isinstance(rate, int | float):
+            return float(rate)
+        if rate != "select":
+            method = _other(self.config, rate["same_as"], method)
+            own = algorithm + "."
+            overrides = {name: v for name, v in overrides.items() if not name.startswith(own)}
+        # A rate beside lr, such as the clients' own, may well be of another algorithm.
+        own_kind = algorithm if key == "lr" else None
+        return {"selection": self._selection(method, overrides, k, own_kind)}
+
+    def _selection(self, method: str, overrides: Overrides, k: int, algorithm: str | None) -> str:
         def of(o: Overrides) -> Spec:
             return _start(resolve(self.config, method, o), k)
 
         spec = resolve(self.config, method, overrides)
         phase = spec["phases"][k] if k < len(spec["phases"]) else {}
-        if (phase.get("algorithm"), phase.get("lr")) != (algorithm, "select"):
+        if phase.get("lr") != "select" or algorithm not in (None, phase["algorithm"]):
             raise ConfigError(
-                f"methods.{method}: phase {k + 1} selects no learning rate of {algorithm} that "
-                "another method could use; make it such a phase and set its lr to select"
+                f"methods.{method}: phase {k + 1} selects no learning rate of "
+                f"{algorithm or 'any algorithm'} that another method could use; make it such a "
+                "phase and set its lr to select"
             )
         base = f"{phase['algorithm']}-{phase['clients']}"
+        if k:
+            base += f"-after-{spec['phases'][0]['algorithm']}"
         name = self._name("selection", base, of(overrides), of, overrides)
+        if name in self.open:
+            raise ConfigError(
+                f"methods.{method}: learning rates wait for each other; give one as a number"
+            )
         if name not in self.made.selections:
+            self.open.add(name)
             self.made.selections[name] = self._selection_spec(method, overrides, k, spec)
+            self.open.remove(name)
         return name
 
     def _selection_spec(self, method: str, overrides: Overrides, k: int, spec: Spec) -> Spec:
@@ -159,16 +181,14 @@ class _Planner:
             raise ConfigError(f"selection.grid: {algorithm}: add its candidate learning rates")
         if k > 1 or (k == 1 and spec["phases"][0]["algorithm"] not in TRAJECTORIES):
             raise ConfigError(f"methods.{method}: only a phase that follows a warm-up can select")
-        first = spec["phases"][0] | {"lr": 0.0}
         warmup = None
         if k == 1:
-            first["lr"] = self._lr(method, overrides, 0, spec["phases"][0])
+            first = self._rated(method, overrides, 0, spec["phases"][0])
             warmup = self._warmup(method, overrides, spec, first)
-        phase = spec["phases"][k]
         start = _start(spec, k)
         common = {key: start[key] for key in start if key != "phases"}
         return common | {
-            "phase": {key: phase[key] for key in phase if key not in ("lr", "rounds")},
+            "phase": self._rated(method, overrides, k, start["phases"][k]),
             "start": spec["phases"][0]["rounds"] if k else 0,
             "warmup": warmup,
             "grid": sorted(rule.grid[algorithm]),
@@ -183,8 +203,8 @@ class _Planner:
             words = [base]
             for key, value in overrides.items():
                 rest = {k: v for k, v in overrides.items() if k != key}
-                if spec["split"] if key == "split" else of(rest) != spec:
-                    words.append(_slug(key, value))
+                if spec["split"] if key == "split" else _differs(of, rest, spec):
+                    words.append(_slug(key, value, overrides))
             name = "-".join(words)
             taken = {n for (k, _), n in self.names.items() if k == kind}
             numbered = (f"{name}-{i}" for i in itertools.count(2))
@@ -194,12 +214,19 @@ class _Planner:
         return self.names[kind, identity]
 
 
+def _differs(of: Any, overrides: Overrides, spec: Spec) -> bool:
+    """Whether fewer overrides make another thing, or nothing at all."""
+    try:
+        return bool(of(overrides) != spec)
+    except ConfigError:
+        return True
+
+
 def _start(spec: Spec, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Spec:
     """What decides the model at the start of phase k, and the phase itself `but` some settings."""
     phase = {key: v for key, v in spec["phases"][k].items() if key not in but}
     phases = [*spec["phases"][:k], phase]
-    tiers = any(p["clients"] != "all" for p in phases)
-    return spec | {"phases": phases, "split": spec["split"] if tiers else None}
+    return spec | {"phases": phases, "split": spec["split"] if know_tiers(phases) else None}
 
 
 def _other(config: Config, name: str, method: str) -> str:
@@ -208,11 +235,13 @@ def _other(config: Config, name: str, method: str) -> str:
     return name
 
 
-def _slug(key: str, value: Any) -> str:
-    if key in ("split", "model", "federation"):
+def _slug(key: str, value: Any, overrides: Overrides) -> str:
+    if key in NAMES:
         return str(value).replace("/", "-")
     if isinstance(value, dict):
-        value = "-".join(value.values())
+        return "same-lr"
     if isinstance(value, str):
         return value
-    return f"{key.rpartition('.')[2]}{value}"
+    setting = key.rpartition(".")[2]
+    twins = [other for other in overrides if other.rpartition(".")[2] == setting]
+    return f"{key if len(twins) > 1 else setting}{value}"

@@ -10,32 +10,73 @@ from typing import Any
 
 ALGORITHMS = {
     "fedavg": "zowarmup.algorithms.fedavg:FedAvg",
+    "fedadam": "zowarmup.algorithms.fedadam:FedAdam",
+    "heterofl": "zowarmup.algorithms.heterofl:HeteroFL",
     "zo": "zowarmup.algorithms.zo:ZO",
+    "zo_adam": "zowarmup.algorithms.zo_adam:ZOAdam",
+    "zo_local": "zowarmup.algorithms.zo_local:ZOLocal",
+    "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
 }
 
-# name -> function of (image shape (C, H, W), number of classes) that returns an nn.Module
+# name -> function of (image shape (C, H, W), number of classes, and by name width and scale) that
+# returns an nn.Module
 NETWORKS = {
     "mlp": "zowarmup.models.mlp:mlp",
     "cnn": "zowarmup.models.cnn:cnn",
+    "resnet_tiny": "zowarmup.models.resnet:resnet_tiny",
     "resnet8": "zowarmup.models.resnet:resnet8",
     "resnet18": "zowarmup.models.resnet:resnet18",
+    "preresnet_tiny": "zowarmup.models.preresnet:preresnet_tiny",
+    "preresnet_tiny_gn": "zowarmup.models.preresnet:preresnet_tiny_gn",
+    "preresnet18": "zowarmup.models.preresnet:preresnet18",
+    "preresnet18_gn": "zowarmup.models.preresnet:preresnet18_gn",
+    "vit_tiny": "zowarmup.models.vit:vit_tiny",
+    "vit_small_p4": "zowarmup.models.vit:vit_small_p4",
+    "vit_b16": "zowarmup.models.vit:vit_b16",
 }
+
+# Networks that can be built wider and narrower: for width, and for the parts that HeteroFL takes.
+WIDTHS = (
+    "mlp",
+    "cnn",
+    "resnet_tiny",
+    "resnet8",
+    "resnet18",
+    "preresnet_tiny",
+    "preresnet_tiny_gn",
+    "preresnet18",
+    "preresnet18_gn",
+    "vit_tiny",
+    "vit_small_p4",
+    "vit_b16",
+)
 
 ENGINES = {
     "plain": "zowarmup.simulation.engines.plain:Plain",
     "layerwise": "zowarmup.simulation.engines.layerwise:Layerwise",
     "batched": "zowarmup.simulation.engines.batched:Batched",
+    "vmap": "zowarmup.simulation.engines.vmap:Vmap",
 }
 
 # What can stand under engine.options; an engine without a line here has none.
 ENGINE_OPTIONS = {
     "batched": ("block",),
+    "vmap": ("block",),
 }
 
 TABLES = {
     "main": "zowarmup.analysis.tables.main:table",
     "pivot": "zowarmup.analysis.tables.pivot:table",
     "distribution": "zowarmup.analysis.tables.distribution:table",
+    "server": "zowarmup.analysis.tables.server:table",
+    "server_sweep": "zowarmup.analysis.tables.server_sweep:table",
+    "architecture": "zowarmup.analysis.tables.architecture:table",
+    "steps": "zowarmup.analysis.tables.steps:table",
+    "sweeps": "zowarmup.analysis.tables.sweeps:table",
+    "participation": "zowarmup.analysis.tables.participation:table",
+    "costs": "zowarmup.analysis.tables.costs:table",
+    "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
+    "memory": "zowarmup.analysis.tables.memory:table",
 }
 
 FIGURES = {
@@ -43,6 +84,19 @@ FIGURES = {
     "pivot": "zowarmup.analysis.figures.pivot:figure",
     "distribution": "zowarmup.analysis.figures.distribution:figure",
     "federation": "zowarmup.analysis.figures.federation:figure",
+    "server": "zowarmup.analysis.figures.server:figure",
+    "server_sweep": "zowarmup.analysis.figures.server_sweep:figure",
+    "architecture": "zowarmup.analysis.figures.architecture:figure",
+    "steps": "zowarmup.analysis.figures.steps:figure",
+    "S": "zowarmup.analysis.figures.perturbations:figure",
+    "sensitivity": "zowarmup.analysis.figures.sensitivity:figure",
+    "alpha": "zowarmup.analysis.figures.alpha:figure",
+    "clients": "zowarmup.analysis.figures.clients:figure",
+    "width": "zowarmup.analysis.figures.width:figure",
+    "participation": "zowarmup.analysis.figures.participation:figure",
+    "costs": "zowarmup.analysis.figures.costs:figure",
+    "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
+    "recall": "zowarmup.analysis.figures.recall:figure",
 }
 
 # The studies that a table or figure shows.
@@ -52,7 +106,28 @@ SHOWS = {
     "distribution": ("distribution",),
     "training_curves": ("main",),
     "federation": ("main",),
+    "server": ("server",),
+    "server_sweep": ("server_sweep",),
+    "architecture": ("architecture",),
+    "steps": ("steps",),
+    "sweeps": (
+        *("S", "tau", "eps", "lr", "seeds_shared", "alpha", "clients", "extreme", "width"),
+        *("heterofl", "fedkseed", "memory"),
+    ),
+    "S": ("S",),
+    "sensitivity": ("tau", "eps", "lr"),
+    "alpha": ("alpha",),
+    "clients": ("clients",),
+    "width": ("width",),
+    "participation": ("participation",),
+    "costs": ("main",),
+    "memory": ("main",),
+    "gradient_quality": ("main", "width"),
+    "recall": ("main",),
 }
+
+# Tables that read measurements of memory beside the metrics.
+NEED_MEMORY = ("memory",)
 
 # Figures that read a federation file beside the metrics.
 NEED_FEDERATION = ("federation",)

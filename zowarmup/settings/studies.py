@@ -4,16 +4,23 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from zowarmup.settings.algorithms import PHASES
 from zowarmup.settings.config import Config, Study, distinct_seeds
-from zowarmup.settings.phases import PHASES
-from zowarmup.settings.registry import ENGINE_OPTIONS, ENGINES, FIGURES, SHOWS, TABLES
+from zowarmup.settings.registry import (
+    ENGINE_OPTIONS,
+    ENGINES,
+    FIGURES,
+    NETWORKS,
+    SHOWS,
+    TABLES,
+)
 from zowarmup.settings.resolve import Overrides
 from zowarmup.settings.yaml_file import ConfigError
 
 # `snakemake <study>` makes a study, so a study cannot be named like one of the rules.
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect", "table", "figure",
-    "claims",
+    "claims", "measure",
 )  # fmt: skip
 
 
@@ -66,6 +73,8 @@ def check_references(config: Config) -> None:
                     f"{key}: {name} shows the study {' or '.join(SHOWS[name])}, "
                     "which is not in studies; remove one or add the other"
                 )
+    if "memory" in config.tables and not config.memory.models:
+        raise ConfigError("memory.models: name a network whose memory the table memory shows")
     for name in RULES:
         if name in config.studies:
             raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
@@ -79,6 +88,7 @@ def _check_names(config: Config) -> None:
         ("engine.options", ENGINE_OPTIONS.get(config.engine.name, ()), config.engine.options),
         ("algorithms", PHASES, config.algorithms),
         ("selection.grid", PHASES, config.selection.grid),
+        ("memory.models", NETWORKS, config.memory.models),
     ):
         for name in names:
             if name not in table:

@@ -12,7 +12,7 @@ class Absences:
 
     Args:
         clients: everybody who must stay in sync; all are at the start of the phase.
-        model_bytes: size of the model, 4 d.
+        model_bytes: size of the model and of what must be known beside it.
         limit: a client that missed more directions than this is sent the model.
     """
 
@@ -21,17 +21,16 @@ class Absences:
         self.sent = [0]  # bytes of all records up to each round of the phase
         self.synced = dict.fromkeys(clients, 0)  # the last round that each client has
 
-    def round(self, present: Iterable[int], record_bytes: int) -> int:
-        """Bytes that the present clients had to catch up with before this round."""
-        present = list(present)
-        late = sum(self._missed(client) for client in present)
+    def round(self, present: Iterable[int], record_bytes: int) -> dict[int, int]:
+        """Bytes that each present client had to catch up with before this round."""
+        late = {client: self._missed(client) for client in present}
         self.sent.append(self.sent[-1] + record_bytes)
-        self.synced.update(dict.fromkeys(present, len(self.sent) - 1))
+        self.synced.update(dict.fromkeys(late, len(self.sent) - 1))
         return late
 
-    def finish(self) -> int:
+    def finish(self) -> dict[int, int]:
         """Bytes that bring everybody to the last round."""
-        late = sum(self._missed(client) for client in self.synced)
+        late = {client: self._missed(client) for client in self.synced}
         self.synced = dict.fromkeys(self.synced, len(self.sent) - 1)
         return late
 

@@ -9,11 +9,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
+from zowarmup.algorithms.rounds import State
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import atomic_write_bytes
 
 FORMAT = "zowarmup-checkpoint-1"
+SERVER = "server/"  # before the names of what is no parameter of the network
 
 
 class CheckpointError(UserError):
@@ -27,15 +29,18 @@ class Checkpoint:
     Attributes:
         named: parameters by name, in the order of the flat vector.
         about: model, image shape, classes and round.
+        server: what the server keeps beside the model in that phase, by name.
     """
 
     named: dict[str, Tensor]
     about: dict[str, Any]
+    server: dict[str, Tensor]
 
 
-def save(path: Path | str, model: FlatModel, w: Tensor, about: dict[str, Any]) -> None:
-    """Write w as named tensors, all or nothing; one sorted metadata key keeps bytes equal."""
-    named = {name: view.cpu().contiguous() for name, view in model.named(w.detach()).items()}
+def save(path: Path | str, model: FlatModel, state: State, about: dict[str, Any]) -> None:
+    """Write a state as named tensors, all or nothing; one sorted metadata key keeps bytes equal."""
+    views = model.named(state.w.detach()) | {SERVER + k: v for k, v in state.server.items()}
+    named = {name: view.cpu().contiguous() for name, view in views.items()}
     facts = {"format": FORMAT, "names": model.names, **about}
     metadata = {"zowarmup": json.dumps(facts, sort_keys=True, separators=(",", ":"))}
     atomic_write_bytes(path, serialize(named, metadata))
@@ -55,6 +60,8 @@ def load(path: Path | str) -> Checkpoint:
                     f"{path}: not a checkpoint of this project; give another file"
                 )
             named = {name: file.get_tensor(name) for name in metadata.pop("names")}
+            kept = [name for name in file.keys() if name.startswith(SERVER)]  # noqa: SIM118
+            server = {name.removeprefix(SERVER): file.get_tensor(name) for name in sorted(kept)}
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint; make it with the workflow") from None
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
@@ -63,7 +70,7 @@ def load(path: Path | str) -> Checkpoint:
             "delete it and let it be made again"
         ) from None
     metadata.pop("format")
-    return Checkpoint(named, metadata)
+    return Checkpoint(named, metadata, server)
 
 
 def weights(path: Path | str, model: FlatModel) -> Tensor:

@@ -1,9 +1,13 @@
 """What is measured of a model: on the test set, on each tier's data, on the held-out images."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.world import Images, World
 
@@ -19,6 +23,11 @@ def evaluate(world: World, w: Tensor) -> Row:
     Measurements on a tier that the run does not know, and the recall of a class that the test set
     lacks, are NaN.
     """
+    with _statistics(world, w):
+        return _measured(world, w)
+
+
+def _measured(world: World, w: Tensor) -> Row:
     losses, right = outcomes(world.model, w, world.test)
     row = {"test_accuracy": right.double().mean().item(), "test_loss": losses.mean().item()}
     for name, values in zip(
@@ -28,7 +37,7 @@ def evaluate(world: World, w: Tensor) -> Row:
         for column, tier in (("", "all"), ("_high", "high"), ("_low", "low")):
             parts = [per_client[i] for i in world.tiers.get(tier, ())]
             row[f"train_{name}{column}"] = _mean(parts)
-    row["heldout_loss"] = heldout_loss(world, w)
+    row["heldout_loss"] = outcomes(world.model, w, world.heldout)[0].mean().item()
     for c in range(world.classes):
         row[f"recall_{c}"] = _mean([right[world.test[1] == c].double()])
     return row
@@ -37,7 +46,16 @@ def evaluate(world: World, w: Tensor) -> Row:
 @torch.inference_mode()
 def heldout_loss(world: World, w: Tensor) -> float:
     """Mean loss over the held-out images of all clients: what learning rates are chosen by."""
-    return outcomes(world.model, w, world.heldout)[0].mean().item()
+    with _statistics(world, w):
+        return outcomes(world.model, w, world.heldout)[0].mean().item()
+
+
+def _statistics(world: World, w: Tensor) -> AbstractContextManager[None]:
+    """Where the network has static norms, those of the training set within."""
+    if not static_norm.has(world.model):
+        return nullcontext()
+    batches = world.train[0].split(BATCH)
+    return static_norm.using(world.model, static_norm.collect(world.model, w, batches))
 
 
 @torch.inference_mode()
@@ -49,6 +67,21 @@ def outcomes(model: FlatModel, w: Tensor, images: Images) -> tuple[Tensor, Tenso
         losses.append(cross_entropy(logits, y, reduction="none").double())
         right.append(logits.argmax(dim=1) == y)
     return torch.cat(losses), torch.cat(right)
+
+
+def gradient(world: World, w: Tensor, clients: Sequence[int]) -> Tensor:
+    """Of the mean loss over the training images of some clients, (d,) float64, by backpropagation.
+
+    What no low-resource client could compute: the truth that estimates are compared with.
+    """
+    parts = [part.split(world.sizes) for part in world.train]
+    x, y = (torch.cat([part[i] for i in clients]) for part in parts)
+    total = torch.zeros_like(w, dtype=torch.float64)
+    w = w.detach().requires_grad_()
+    for xb, yb in zip(x.split(BATCH), y.split(BATCH), strict=True):
+        loss = cross_entropy(world.model.logits(w, xb), yb, reduction="sum")
+        total.add_(torch.autograd.grad(loss, w)[0])
+    return total / len(y)
 
 
 def _mean(parts: list[Tensor]) -> float:

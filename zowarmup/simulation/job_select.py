@@ -9,6 +9,7 @@ from zowarmup.settings.files import atomic_write_text
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, select, world
 from zowarmup.simulation.progress import log
+from zowarmup.simulation.rates import with_rates
 
 Spec = dict[str, Any]
 File = Path | str
@@ -21,13 +22,16 @@ def select_rate(
     data: File,
     federations: Sequence[File],
     warmups: Sequence[File],
+    selections: Sequence[File],
     selection: File,
 ) -> None:
     """Run a whole grid of learning rates and write the choice with everything it rests on.
 
     Args:
         federations, warmups: one for each tuning seed; no warmups for a first phase.
+        selections: for the rates of the phase that are not the one to be chosen.
     """
+    spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
     made = []
     for i, seed in enumerate(spec["seeds"]):
         here = world.build(spec, data, federations[i])

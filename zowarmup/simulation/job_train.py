@@ -1,20 +1,22 @@
 """The job of a run from its pivot on: files in, files out."""
 
+import dataclasses
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from zowarmup.algorithms.rounds import State
 from zowarmup.settings.files import read_rows
 from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import checkpoint, record, rows, train, world
-from zowarmup.simulation.loop import Tally
+from zowarmup.simulation import checkpoint, record, rows, symptoms, train, world
+from zowarmup.simulation.progress import log
 from zowarmup.simulation.rates import with_rates
+from zowarmup.simulation.tally import Tally
 
 Spec = dict[str, Any]
 File = Path | str
-TALLY = ("bytes_up", "bytes_down", "forward_passes", "backward_passes")
 
 
 def train_run(
@@ -39,31 +41,42 @@ def train_run(
     spec = spec | {"phases": with_rates(spec["phases"], selections)}
     here = world.build(spec, data, federation)
     seeds = Seeds.of(seed, spec["pin"])
-    tally, origin = Tally(), None
+    tally, origin, before = Tally(), None, []  # type: Tally, Path | None, list[dict[str, Any]]
     if warmup and warmup_metrics:
         pivot = spec["phases"][0]["rounds"]
-        origin, tally = checkpoint.snapshot(warmup, pivot), spent(warmup_metrics, pivot)
+        before = [pivot_row(warmup_metrics, pivot)]
+        origin, tally = checkpoint.snapshot(warmup, pivot), spent(before[0])
     w = world.start(here, seeds, origin)
     inputs = record.sha256(data, federation, *([origin] if origin else []))
     belongs_to = record.fingerprint(spec, seed, code, inputs)
     journal = Path(metrics).with_name("journal.jsonl")
     end = train.run(here, spec, w, seeds, journal=journal, belongs_to=belongs_to, tally=tally)
-    about = {"model": spec["model"], "shape": here.shape, "classes": here.classes, "round": end.t}
-    checkpoint.save(final, here.model, end.w, about)
+    checkpoint.save(final, here.model, State(end.w), world.about(here, spec, end.t))
     rows.write(metrics, end.rows)
+    warn([*before, *end.rows], spec)
     record.write(
         run_record,
         spec=spec,
         seed=seed,
         seeds=vars(seeds),
         code=code,
-        d=here.model.d,
+        **world.facts(here, spec["phases"]),
         start=os.path.relpath(origin, Path(run_record).parent) if origin else None,
         loss_change_first_10_rounds=end.early_change if math.isfinite(end.early_change) else None,
     )
 
 
-def spent(metrics: File, pivot: int) -> Tally:
-    """What a warm-up has cost up to a round; to its end if it diverged before."""
-    row = [row for row in read_rows(metrics) if int(row["round"]) <= pivot][-1]
-    return Tally(**{name: int(row[name]) for name in TALLY})
+def warn(rows: Sequence[Mapping[str, Any]], spec: Spec) -> None:
+    """Say in the log what looks wrong, and what to try."""
+    for sentence in symptoms.sentences(rows, spec["phases"]):
+        log.warning(sentence)
+
+
+def pivot_row(metrics: File, pivot: int) -> dict[str, str]:
+    """A warm-up's row at a round; its last one if it diverged before."""
+    return [row for row in read_rows(metrics) if int(row["round"]) <= pivot][-1]
+
+
+def spent(row: Mapping[str, str]) -> Tally:
+    """What a warm-up has cost up to a row."""
+    return Tally(**{field.name: int(row[field.name]) for field in dataclasses.fields(Tally)})

@@ -37,4 +37,5 @@ def warm_up(
         belongs_to=record.fingerprint(spec, seed, code, record.sha256(data, federation)),
     )
     rows.write(metrics, made)
-    record.write(run_record, spec=spec, seed=seed, seeds=vars(seeds), code=code, d=here.model.d)
+    facts = world.facts(here, [spec["phase"]])
+    record.write(run_record, spec=spec, seed=seed, seeds=vars(seeds), code=code, **facts)

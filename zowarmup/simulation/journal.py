@@ -16,9 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from torch import Tensor
-
-from zowarmup.algorithms.rounds import Replayable
+from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds
 
@@ -131,9 +129,9 @@ def _checked(text: bytes) -> Record | None:
 
 
 def replay(
-    w: Tensor, records: Iterable[Record], method: Replayable, seeds: Seeds
-) -> Iterator[Tensor]:
-    """The model after each record, from the model before the first; `method` as in training."""
+    state: State, records: Iterable[Record], method: Replayable, seeds: Seeds
+) -> Iterator[State]:
+    """The state after each record, from that before the first; `method` as in training."""
     for record in records:
-        w = method.apply(w, record, seeds)
-        yield w
+        state = method.apply(state, record, seeds)
+        yield state

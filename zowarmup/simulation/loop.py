@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, Report
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, State
 from zowarmup.models.directions import permutations
 from zowarmup.settings import registry
 from zowarmup.settings.seeds import Seeds, key
 from zowarmup.simulation.catch_up import Absences
-from zowarmup.simulation.evaluate import evaluate
+from zowarmup.simulation.evaluate import evaluate, gradient
+from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.world import World
 
 # Settings of a phase that are the loop's, not the algorithm's.
-LOOP = ("algorithm", "clients", "rounds", "participation", "catch_up_limit")
+LOOP = ("algorithm", "clients", "rounds", "participation")
 
 # Training has failed when the loss of those who train is this many times that of guessing.
 DIVERGED = 10.0
@@ -26,36 +27,26 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What all rounds so far have cost, all clients together; a pass is one image's."""
-
-    bytes_up: int = 0
-    bytes_down: int = 0
-    forward_passes: int = 0
-    backward_passes: int = 0
-
-    def add(self, report: Report) -> "Tally":
-        """The tally after one more round."""
-        return Tally(
-            self.bytes_up + report.bytes_up,
-            self.bytes_down + report.bytes_down,
-            self.forward_passes + report.forward,
-            self.backward_passes + report.backward,
-        )
-
-    def sent(self, size: int) -> "Tally":
-        """The tally after clients downloaded `size` bytes outside of a round's own messages."""
-        return replace(self, bytes_down=self.bytes_down + size)
-
-
-@dataclass(frozen=True)
 class Step:
-    """The state after round t."""
+    """What there is after round t.
+
+    Attributes:
+        before: the model before the round, None where there was no round.
+        record: None where models travel, and where the record came from the journal.
+        drift: see algorithms.rounds.Report.
+    """
 
     t: int
-    w: Tensor
+    state: State
     tally: Tally
-    record: Record | None  # None where models travel, and where the record came from the journal
+    before: Tensor | None = None
+    record: Record | None = None
+    drift: float = float("nan")
+
+    @property
+    def w(self) -> Tensor:
+        """The global model."""
+        return self.state.w
 
 
 def algorithm(phase: Phase) -> Algorithm:
@@ -73,57 +64,74 @@ def cohort(world: World, phase: Phase, t: int, seeds: Seeds) -> Cohort:
     if count < len(tier):
         order = permutations(key("cohort", seeds.federation), (t,), [0], len(tier))[0]
         chosen = tuple(sorted(tier[i] for i in order[:count].tolist()))
-    return Cohort(chosen, tuple(world.sizes[client] for client in chosen))
+    sizes = tuple(world.sizes[client] for client in chosen)
+    return Cohort(chosen, sizes, low(world) & frozenset(chosen))
+
+
+def low(world: World) -> frozenset[int]:
+    """All low-resource clients; none in a run that does not depend on who is one."""
+    return frozenset(world.tiers.get("low", ()))
 
 
 def run(
     world: World,
     phase: Phase,
-    w: Tensor,
+    state: State,
     seeds: Seeds,
     *,
     first: int,
     tally: Tally,
     known: Sequence[Record] = (),
 ) -> Iterator[Step]:
-    """The rounds of a phase from w, the first of them being round `first`.
+    """The rounds of a phase from a state of it, the first of them being round `first`.
 
     Args:
         known: records of the first rounds from the journal; those are replayed, not trained.
     """
     method = algorithm(phase)
     replayable = cast(Replayable, method)  # only such a phase has records in its journal
-    absences = _absences(world, phase)
+    absences = _absences(world, phase, state)
     last = first + phase["rounds"] - 1
     for t in range(first, last + 1):
-        members = cohort(world, phase, t, seeds)
+        members, before = cohort(world, phase, t, seeds), state.w
         record = known[t - first] if t - first < len(known) else None
         if record is None:
-            w, report = method.round(w, t, members, world.engine, seeds)
+            state, report = method.round(state, t, members, world.engine, seeds)
         else:
-            w, report = replayable.apply(w, record, seeds), replayable.report(members, record)
-        tally = tally.add(report)
+            state = replayable.apply(state, record, seeds)
+            report = replayable.report(members, record)
+        tally = tally.add(report, members)
         if absences:
-            tally = tally.sent(absences.round(members.clients, report.bytes_up))
-            tally = tally.sent(absences.finish() if t == last else 0)
-        yield Step(t, w, tally, report.record if record is None else None)
+            late = absences.round(members.clients, sum(report.bytes_up))
+            tally = tally.sent(late, low(world))
+            tally = tally.sent(absences.finish() if t == last else {}, low(world))
+        new = report.record if record is None else None
+        yield Step(t, state, tally, before, new, report.drift)
 
 
-def enter(world: World, phase: Phase, tally: Tally) -> Tally:
-    """The tally once all clients of a phase of records have the model that it starts from."""
-    absences = _absences(world, phase)
-    return tally.sent(len(absences.synced) * absences.model_bytes) if absences else tally
+def begin(world: World, phase: Phase, w: Tensor, tally: Tally) -> tuple[State, Tally]:
+    """The state at the start of a phase, and the tally once everybody has what it takes.
+
+    Where models travel that is nothing; before a phase of records all its clients get the model.
+    """
+    state = algorithm(phase).begin(w)
+    if not has_records(phase):
+        return state, tally
+    model = dict.fromkeys(world.tiers[phase["clients"]], 4 * world.model.d)
+    return state, tally.sent(model, low(world))
 
 
 def has_records(phase: Phase) -> bool:
     """Whether the rounds of a phase leave records; in the other phases models travel."""
-    return "catch_up_limit" in phase
+    return hasattr(registry.load(registry.ALGORITHMS, phase["algorithm"]), "apply")
 
 
-def _absences(world: World, phase: Phase) -> Absences | None:
-    if not has_records(phase):  # whoever comes back downloads a model anyway
+def _absences(world: World, phase: Phase, state: State) -> Absences | None:
+    """None where whoever comes back downloads what it needs in any round's messages."""
+    if "catch_up_limit" not in phase:
         return None
-    return Absences(world.tiers[phase["clients"]], 4 * world.model.d, phase["catch_up_limit"])
+    size = sum(4 * kept.numel() for kept in (state.w, *state.server.values()) if kept.dim())
+    return Absences(world.tiers[phase["clients"]], size, phase["catch_up_limit"])
 
 
 def row(world: World, phase: Phase, number: int, step: Step) -> dict[str, Any]:
@@ -134,8 +142,19 @@ def row(world: World, phase: Phase, number: int, step: Step) -> dict[str, Any]:
         "round": step.t,
         **measured,
         **asdict(step.tally),
+        "drift": step.drift,
+        "gradient_cosine": _cosine(world, phase, step),
         "diverged": diverged(world, phase, measured),
     }
+
+
+def _cosine(world: World, phase: Phase, step: Step) -> float:
+    """Between a zeroth-order round's step and the true gradient where it was taken, else NaN."""
+    if step.before is None or not has_records(phase):
+        return float("nan")
+    g = gradient(world, step.before, world.tiers[phase["clients"]])
+    taken = (step.before - step.w).double()
+    return (g @ taken / (g.norm() * taken.norm())).item()
 
 
 def diverged(world: World, phase: Phase, measured: Mapping[str, float]) -> bool:

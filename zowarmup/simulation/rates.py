@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.settings.files import read_json
+from zowarmup.settings.phases import RATES
 
 Spec = dict[str, Any]
 File = Path | str
@@ -14,11 +15,11 @@ def with_rates(phases: Sequence[Spec], selections: Sequence[File]) -> list[Spec]
     """The phases with each reference to a selection replaced by the learning rate it chose.
 
     Args:
-        selections: a file for each phase that refers to a selection, in order.
+        selections: a file for each reference, phase after phase, in the order of RATES.
     """
     files = iter(selections)
     return [
-        phase | {"lr": chosen(next(files)) if isinstance(phase["lr"], dict) else phase["lr"]}
+        phase | {key: chosen(next(files)) for key in RATES if isinstance(phase.get(key), dict)}
         for phase in phases
     ]
 

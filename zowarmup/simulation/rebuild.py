@@ -30,7 +30,7 @@ def record_of(folder: Path | str) -> dict[str, Any]:
 def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
     """The network that a checkpoint is of."""
     about = saved.about
-    return FlatModel(world.network(about["model"], tuple(about["shape"]), about["classes"]))
+    return world.model(about["model"], tuple(about["shape"]), about["classes"], about["width"])
 
 
 def weights_at(folder: Path | str, t: int) -> Tensor:
@@ -55,8 +55,8 @@ def weights_at(folder: Path | str, t: int) -> Tensor:
     for phase in spec["phases"][1 if record["start"] else 0 :]:
         method = cast(Replayable, loop.algorithm(phase))
         wanted = itertools.islice(records, max(0, min(t - end, phase["rounds"])))
-        for after in journal.replay(w, wanted, method, seeds):
-            w, end = after, end + 1
+        for state in journal.replay(method.begin(w), wanted, method, seeds):
+            w, end = state.w, end + 1
     if t != end:
         raise UserError(f"{folder}: round {t} is not between {pivot} and {end}; give one that is")
     return w

@@ -17,8 +17,8 @@ from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import loop
 from zowarmup.simulation.evaluate import heldout_loss
-from zowarmup.simulation.loop import Tally
 from zowarmup.simulation.progress import Progress, log
+from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.world import World
 
 CHECK_EVERY = 25  # rounds between two looks at whether a trial has already failed
@@ -41,7 +41,8 @@ def trial(world: World, spec: Spec, w: Tensor, seeds: Seeds, lr: float) -> float
     phase = {**spec["phase"], "lr": lr, "rounds": spec["rounds"]}
     progress = Progress(f"lr {lr:g}", spec["start"] + spec["rounds"])
     loss = heldout_loss(world, w)
-    for step in loop.run(world, phase, w, seeds, first=spec["start"] + 1, tally=Tally()):
+    state, tally = loop.begin(world, phase, w, Tally())
+    for step in loop.run(world, phase, state, seeds, first=spec["start"] + 1, tally=tally):
         progress.step(step.t)
         if (step.t - spec["start"]) % CHECK_EVERY == 0 or step.t == progress.total:
             loss = heldout_loss(world, step.w)

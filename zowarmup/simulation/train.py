@@ -7,13 +7,15 @@ from typing import Any
 
 from torch import Tensor
 
+from zowarmup.algorithms.rounds import State
 from zowarmup.settings.files import lock
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import loop
 from zowarmup.simulation.evaluate import evaluate
 from zowarmup.simulation.journal import Journal
-from zowarmup.simulation.loop import Step, Tally
+from zowarmup.simulation.loop import Step
 from zowarmup.simulation.progress import Progress, log
+from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.world import World
 
 EARLY = 10  # rounds after the pivot over which the change of the loss is reported
@@ -65,7 +67,7 @@ def run(
     end = sum(phase["rounds"] for phase in spec["phases"])
     outcome = Outcome(w, pivot)
     if not skipped:  # else the warm-up has this row
-        start = Step(0, w, tally, None)
+        start = Step(0, State(w), tally)
         outcome.rows.append(loop.row(world, spec["phases"][0], 1, start))
     before = evaluate(world, w)["train_loss"]
     progress = Progress("run", end)
@@ -95,15 +97,13 @@ def _steps(
     tally: Tally,
 ) -> Iterator[tuple[int, Mapping[str, Any], Step]]:
     """(number of the phase, the phase, the step) for every round; new records are written down."""
-    step = Step(start.t, start.w, tally, None)
-    known = list(journal.records)
+    w, t, known = start.w, start.t, list(journal.records)
     for number, phase in enumerate(phases, start=1):
-        entered = loop.enter(world, phase, step.tally)
+        state, tally = loop.begin(world, phase, w, tally)
         count = phase["rounds"] if loop.has_records(phase) else 0
         mine, known = known[:count], known[count:]
-        w, first = step.w, step.t + 1
-        for after in loop.run(world, phase, w, seeds, first=first, tally=entered, known=mine):
-            if after.record is not None:
-                journal.append(after.record)
-            step = after
+        for step in loop.run(world, phase, state, seeds, first=t + 1, tally=tally, known=mine):
+            if step.record is not None:
+                journal.append(step.record)
             yield number, phase, step
+        w, t, tally = step.w, step.t, step.tally

@@ -12,14 +12,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
+from zowarmup.algorithms.rounds import State
 from zowarmup.settings.files import atomic_write_text, lock
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, loop
-from zowarmup.simulation.loop import Step, Tally
+from zowarmup.simulation.loop import Step
 from zowarmup.simulation.progress import Progress, log
-from zowarmup.simulation.world import World, start
+from zowarmup.simulation.tally import Tally
+from zowarmup.simulation.world import World, about, start
 
 Spec = Mapping[str, Any]
 
@@ -42,35 +42,34 @@ def run(
         UserError: another process trains this warm-up.
     """
     with lock(folder / "lock"):
-        return _run(world, spec, seeds, _State(folder / "partial", belongs_to), snapshots)
+        return _run(world, spec, seeds, _Saved(folder / "partial", belongs_to), snapshots)
 
 
 def _run(
-    world: World, spec: Spec, seeds: Seeds, state: "_State", snapshots: Path
+    world: World, spec: Spec, seeds: Seeds, saved: "_Saved", snapshots: Path
 ) -> list[dict[str, Any]]:
-    phase = {**spec["phase"], "rounds": spec["rounds"] - state.t}
-    w = start(world, seeds, checkpoint.snapshot(state.folder, state.t) if state.rows else None)
-    if state.rows:
-        log.info(f"going on after round {state.t}")
+    phase = {**spec["phase"], "rounds": spec["rounds"] - saved.t}
+    step = saved.start(world, phase, seeds)
+    if saved.rows:
+        log.info(f"going on after round {saved.t}")
     else:
-        state.keep(world, spec, phase, Step(0, w, Tally(), None))
+        saved.keep(world, spec, phase, step)
     progress = Progress("warm-up", spec["rounds"])
-    step = Step(state.t, w, state.tally, None)
-    steps = loop.run(world, phase, w, seeds, first=state.t + 1, tally=state.tally)
-    while not state.failed and step.t < spec["rounds"]:
+    steps = loop.run(world, phase, step.state, seeds, first=step.t + 1, tally=step.tally)
+    while not saved.failed and step.t < spec["rounds"]:
         step = next(steps)
-        if state.keep(world, spec, phase, step):
-            progress.note(state.rows[-1])
+        if saved.keep(world, spec, phase, step):
+            progress.note(saved.rows[-1])
         progress.step(step.t)
-    if state.failed:
-        state.fill(world, spec, step)
+    if saved.failed:
+        saved.fill(world, spec, step)
     shutil.rmtree(snapshots, ignore_errors=True)
-    os.replace(state.folder, snapshots)
+    os.replace(saved.folder, snapshots)
     (snapshots / "state.json").unlink()
-    return state.rows
+    return saved.rows
 
 
-class _State:
+class _Saved:
     """What a killed job can go on from: snapshots, rows and tally up to the last snapshot."""
 
     def __init__(self, folder: Path, belongs_to: str) -> None:
@@ -86,6 +85,16 @@ class _State:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
 
+    def start(self, world: World, phase: Spec, seeds: Seeds) -> Step:
+        """Where to go on: at the last snapshot, or at the initialisation."""
+        snapshot = checkpoint.snapshot(self.folder, self.t) if self.rows else None
+        w = start(world, seeds, snapshot)
+        if snapshot is None:
+            return Step(0, *loop.begin(world, phase, w, self.tally))
+        kept = checkpoint.load(snapshot).server
+        server = {name: tensor.to(world.device) for name, tensor in kept.items()}
+        return Step(self.t, State(w, server), self.tally)
+
     @property
     def failed(self) -> bool:
         """Whether the last measurement was that of a diverged model."""
@@ -98,17 +107,17 @@ class _State:
         if measure:
             self.rows.append(loop.row(world, phase, 1, step))
         if ends or step.t % spec["snapshot_every"] == 0:
-            self._save(world, spec, step.t, step.w, step.tally)
+            self._save(world, spec, step.t, step.state, step.tally)
         return measure
 
     def fill(self, world: World, spec: Spec, step: Step) -> None:
         """Let the diverged model stand for all later ones: what starts there starts from it."""
         for t in range(step.t + 1, spec["rounds"] + 1):
             if t % spec["snapshot_every"] == 0 or t == spec["rounds"]:
-                self._save(world, spec, t, step.w, step.tally)
+                self._save(world, spec, t, step.state, step.tally)
 
-    def _save(self, world: World, spec: Spec, t: int, w: Tensor, tally: Tally) -> None:
-        about = {"model": spec["model"], "shape": world.shape, "classes": world.classes, "round": t}
-        checkpoint.save(checkpoint.snapshot(self.folder, t), world.model, w, about)
-        state = {"belongs_to": self.belongs_to, "t": t, "rows": self.rows, "tally": asdict(tally)}
-        atomic_write_text(self.folder / "state.json", json.dumps(state))
+    def _save(self, world: World, spec: Spec, t: int, state: State, tally: Tally) -> None:
+        path = checkpoint.snapshot(self.folder, t)
+        checkpoint.save(path, world.model, state, about(world, spec, t))
+        so_far = {"belongs_to": self.belongs_to, "t": t, "rows": self.rows, "tally": asdict(tally)}
+        atomic_write_text(self.folder / "state.json", json.dumps(so_far))

@@ -13,11 +13,14 @@ from torch import Tensor
 from zowarmup.algorithms.rounds import Engine
 from zowarmup.data import datasets, federation
 from zowarmup.data.datasets import Dataset
-from zowarmup.data.federation import Federation
+from zowarmup.data.federation import MEGABYTE, Federation
+from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
+from zowarmup.models.width import narrow
 from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds
+from zowarmup.settings.splits import MEMORY
 from zowarmup.simulation import checkpoint
 
 Images = tuple[Tensor, Tensor]  # (n, C, H, W) float32 and (n,) int64
@@ -69,14 +72,14 @@ def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World
     sizes = tuple(len(rows) for rows in dealt.train)
     clients = list(zip(*(part.split(sizes) for part in train), strict=True))
     shape = tuple(data.x_train.shape[1:])
-    model = FlatModel(network(spec["model"], shape, data.classes))
+    whole = model(spec["model"], shape, data.classes, spec["width"])
     engine = registry.load(registry.ENGINES, settings["name"])(
-        model, clients, settings["micro_batch"], **settings["options"]
+        whole, clients, settings["micro_batch"], **settings["options"]
     )
     return World(
-        model=model,
+        model=whole,
         engine=engine,
-        tiers=_tiers(dealt, spec["split"]),
+        tiers=_tiers(dealt, spec, whole, shape),
         sizes=sizes,
         train=train,
         heldout=_take(everything, dealt.heldout),
@@ -98,11 +101,43 @@ def start(world: World, seeds: Seeds, snapshot: Path | None) -> Tensor:
     return checkpoint.weights(snapshot, world.model).to(world.device)
 
 
-def network(name: str, shape: tuple[int, int, int], classes: int) -> torch.nn.Module:
-    """A network of the registry without weights, on the meta device, where nothing is drawn."""
-    with torch.device("meta"):
-        module: torch.nn.Module = registry.load(registry.NETWORKS, name)(shape, classes)
-    return module
+def about(world: World, spec: Mapping[str, Any], t: int) -> dict[str, Any]:
+    """What a checkpoint of round t says about itself: enough to build the network again."""
+    settings = {key: spec[key] for key in ("model", "width")}
+    return settings | {"shape": world.shape, "classes": world.classes, "round": t}
+
+
+def facts(world: World, phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a run's record says about its size.
+
+    d, d_low: parameters of the network, and of the one that low-resource clients train or hold.
+    high_clients: how many there are, None where nothing in the run depends on it.
+    """
+    d, rates = world.model.d, [phase["rate"] for phase in phases if "rate" in phase]
+    high = world.tiers.get("high")
+    return {
+        "d": d,
+        "d_low": min([d, *(narrow(world.model, rate, 1.0).model.d for rate in rates)]),
+        "high_clients": None if high is None else len(high),
+    }
+
+
+def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1.0) -> FlatModel:
+    """A network of the registry as a function of its parameters.
+
+    Args:
+        width: multiple of the registry's number of channels.
+    """
+
+    def family(relative: float, scale: float) -> torch.nn.Module:
+        with torch.device("meta"):  # where nothing is drawn
+            constructor = registry.load(registry.NETWORKS, name)
+            module: torch.nn.Module = constructor(
+                shape, classes, width=width * relative, scale=scale
+            )
+        return module
+
+    return FlatModel(family(1.0, 1.0), family)
 
 
 def _device(name: str) -> torch.device:
@@ -132,9 +167,24 @@ def _take(images: Images, parts: Sequence[np.ndarray]) -> Images:
     return x[index], y[index]
 
 
-def _tiers(dealt: Federation, split: str | None) -> dict[str, tuple[int, ...]]:
-    everyone = tuple(range(dealt.clients))
+def _tiers(
+    dealt: Federation, spec: Mapping[str, Any], model: FlatModel, shape: tuple[int, int, int]
+) -> dict[str, tuple[int, ...]]:
+    everyone, split = tuple(range(dealt.clients)), spec["split"]
     if split is None:
         return {"all": everyone}
-    fraction = int(split.split("/")[0]) / 100
-    return {"all": everyone, "high": dealt.high(fraction), "low": dealt.low(fraction)}
+    if split == MEMORY:
+        high = _holding(dealt, memory.backprop(model, shape, **spec["backprop"]))
+    else:
+        high = dealt.high(int(split.split("/")[0]) / 100)
+    return {"all": everyone, "high": high, "low": tuple(k for k in everyone if k not in high)}
+
+
+def _holding(dealt: Federation, size: int) -> tuple[int, ...]:
+    """The clients that can hold backpropagation."""
+    if not (high := dealt.holding(size)):
+        raise UserError(
+            f"split: {MEMORY}: no client has the {size / MEGABYTE:.3g} megabytes that "
+            "backpropagation takes here; raise a budget in federations"
+        )
+    return high

@@ -49,7 +49,7 @@ def unsuitable(module: nn.Module) -> str:
     return (
         f"engine batched cannot stack {name}: it takes an nn.Sequential of "
         f"{', '.join(t.__name__ for t in LAYERS)} with ordinary options, that begins with a "
-        "Linear or Conv2d; use engine plain"
+        "Linear or Conv2d; use engine vmap, or plain"
     )
 
 

@@ -29,5 +29,9 @@ class Layerwise(Plain):
 def _near(
     w: Tensor, directions: Directions, j: int, radius: float, start: int, stop: int
 ) -> Tensor:
-    """Entries start..stop-1 of w + radius u_j."""
-    return w[start:stop] + radius * directions.part(slice(j, j + 1), start, stop)[0]
+    """Entries start..stop-1 of w + radius u_j, with one piece of u_j at a time beside them."""
+    near = w[start:stop].clone()
+    for a in range(start, stop, layerwise.CHUNK):
+        b = min(a + layerwise.CHUNK, stop)
+        near[a - start : b - start] += directions.part(slice(j, j + 1), a, b)[0].mul_(radius)
+    return near

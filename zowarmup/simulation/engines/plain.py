@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from zowarmup.algorithms.rounds import SGD
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
+from zowarmup.simulation.engines import local
 
 Logits = Callable[[Tensor], Tensor]
 
@@ -29,41 +32,82 @@ class Plain:
         self.model, self.data, self.micro_batch = model, data, micro_batch
         self.d = model.d
 
+    def of(self, model: FlatModel) -> Self:
+        """See algorithms.rounds.Engine."""
+        return type(self)(model, self.data, self.micro_batch)
+
+    def labels(self, clients: Sequence[int]) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        classes = local.classes(self.model)
+        return torch.stack([local.present(self.data[i][1], classes) for i in clients])
+
     def train(
         self,
         w: Tensor,
         clients: Sequence[int],
         orders: Tensor,
+        sgd: SGD,
         *,
-        batch: int,
-        lr: float,
-        weight_decay: float,
+        masked: bool = False,
     ) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
         for client, order in zip(clients, orders, strict=True):
             x, y = self.data[client]
-            w_i = w.clone().requires_grad_()
-            for epoch in order:
-                for rows in epoch[epoch < len(y)].to(y.device).split(batch):
-                    loss = cross_entropy(self.model.logits(w_i, x[rows]), y[rows])
-                    (g,) = torch.autograd.grad(loss, w_i)
-                    with torch.no_grad():
-                        w_i.sub_(g.add_(w_i, alpha=weight_decay), alpha=lr)
+            absent = ~local.present(y, local.classes(self.model)) if masked else None
+            w_i, buffer = w.clone().requires_grad_(), local.start(w, sgd)
+            for rows in local.batches(order.to(y.device), len(y), sgd.batch):
+                out = self.model.logits(w_i, x[rows])
+                out = out if absent is None else out.masked_fill(absent, 0.0)
+                (g,) = torch.autograd.grad(cross_entropy(out, y[rows]), w_i)
+                with torch.no_grad():
+                    local.sgd_step(w_i, g, buffer, sgd)
             yield w_i.detach()
 
-    @torch.inference_mode()
+    def descend(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        orders: Tensor,
+        *,
+        S: int,
+        batch: int,
+        eps: float,
+        tau: float,
+        lr: float,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """See algorithms.rounds.Engine."""
+        steps = len(directions.keys) // (len(clients) * S)
+        for i, client in enumerate(clients):
+            x, y = self.data[client]
+            w_i, met = w, []
+            for t, rows in enumerate(local.batches(orders[i].to(y.device), len(y), batch)):
+                j = (i * steps + t) * S
+                js = range(j, j + S)
+                losses = self.pairs(w_i, directions, js, eps * tau, x[rows], y[rows])
+                met.append(local.scalars(losses, eps))
+                w_i = local.zo_step(w_i, met[-1], map(directions.row, js), tau=tau, lr=lr)
+            yield w_i, torch.stack(met)
+
     def probe(
         self, w: Tensor, clients: Sequence[int], directions: Directions, *, radius: float
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
-        losses = torch.zeros(len(clients), S, 2, dtype=torch.float64)
-        for i, client in enumerate(clients):
-            for s in range(S):
-                pair = self.both_sides(w, directions, i * S + s, radius)
-                for side, logits in enumerate(pair):
-                    losses[i, s, side] = self.mean_loss(logits, client)
-        return losses
+        found = [
+            self.pairs(w, directions, range(i * S, i * S + S), radius, *self.data[client])
+            for i, client in enumerate(clients)
+        ]
+        return torch.stack(found)
+
+    @torch.inference_mode()
+    def pairs(
+        self, w: Tensor, directions: Directions, js: range, radius: float, x: Tensor, y: Tensor
+    ) -> Tensor:
+        """Mean losses of some images on both sides of w along each u_j, (S, 2) float64."""
+        pairs = (self.both_sides(w, directions, j, radius) for j in js)
+        losses = [[self.mean_loss(logits, x, y) for logits in pair] for pair in pairs]
+        return torch.tensor(losses, dtype=torch.float64)
 
     def both_sides(
         self, w: Tensor, directions: Directions, j: int, radius: float
@@ -72,9 +116,8 @@ class Plain:
         move = radius * directions.row(j)
         return partial(self.model.logits, w + move), partial(self.model.logits, w - move)
 
-    def mean_loss(self, logits: Logits, client: int) -> float:
-        """Mean cross-entropy over a client's images, their float32 losses summed in float64."""
-        x, y = self.data[client]
+    def mean_loss(self, logits: Logits, x: Tensor, y: Tensor) -> float:
+        """Mean cross-entropy over some images, their float32 losses summed in float64."""
         batches = zip(x.split(self.micro_batch), y.split(self.micro_batch), strict=True)
         sums = [cross_entropy(logits(x), y, reduction="none").double().sum() for x, y in batches]
         return torch.stack(sums).sum().item() / len(y)

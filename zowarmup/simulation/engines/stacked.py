@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
+from zowarmup.models.scaler import Scaler
+
 
 def flatten(layer: nn.Flatten, h: Tensor) -> Tensor:
     return h.flatten(1, -2)
@@ -28,6 +30,10 @@ def flatten(layer: nn.Flatten, h: Tensor) -> Tensor:
 
 def relu(layer: nn.ReLU, h: Tensor) -> Tensor:
     return h.relu_()
+
+
+def scaler(layer: Scaler, h: Tensor) -> Tensor:
+    return h.div_(layer.scale)
 
 
 def linear(layer: nn.Linear, h: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -104,6 +110,7 @@ LAYERS: dict[type[nn.Module], Callable[..., Tensor]] = {
     nn.GroupNorm: group_norm,
     nn.ReLU: relu,
     nn.MaxPool2d: max_pool,
+    Scaler: scaler,
 }
 
 

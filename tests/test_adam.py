@@ -1,0 +1,180 @@
+"""Adam as the server's optimizer: against torch.optim, by hand, and as a round of FedAdam."""
+
+import pytest
+import torch
+from torch import nn
+
+from zowarmup.algorithms.adam import Adam
+from zowarmup.algorithms.fedadam import FedAdam
+from zowarmup.algorithms.fedavg import visits
+from zowarmup.algorithms.rounds import SGD, Cohort, State
+from zowarmup.algorithms.zo import ZO
+from zowarmup.algorithms.zo_adam import ZOAdam
+from zowarmup.data.draws import generator
+from zowarmup.models.flat import FlatModel
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation.engines.plain import Plain
+
+SEEDS = Seeds(0, 5, 3)
+
+
+def random(*shape, name="x"):
+    draws = generator("test", name, 0).standard_normal(shape)
+    return torch.from_numpy(draws).float()
+
+
+@pytest.fixture
+def engine():
+    """A linear classifier and two clients of 6 and 10 images."""
+    with torch.device("meta"):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
+    data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % 4) for n in (6, 10)]
+    return Plain(FlatModel(network), data, micro_batch=4)
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
+def test_twenty_steps_are_those_of_torch_optim(weight_decay, epsilon):
+    """Bias-corrected, the decay coupled: torch.optim.Adam on the same gradients."""
+    adam = Adam(0.01, 0.9, 0.999, epsilon, True, weight_decay)
+    theirs = nn.Parameter(random(50, name="w").double())
+    optimizer = torch.optim.Adam(
+        [theirs], lr=0.01, betas=(0.9, 0.999), eps=epsilon, weight_decay=weight_decay
+    )
+    state = adam.begin(theirs.detach().clone())
+    for t in range(20):
+        g = random(50, name=f"g{t}").double() * 10.0 ** (t % 5 - 3)
+        theirs.grad = g.clone()
+        optimizer.step()
+        state = adam.step(state, g)
+        torch.testing.assert_close(state.w, theirs.detach(), rtol=1e-12, atol=1e-12)
+    assert (state.w - random(50, name="w")).abs().median() > 0.01
+
+
+def test_two_steps_of_the_variant_of_reddi_by_hand():
+    """No correction; lr 1, beta1 1/2, beta2 3/4, epsilon 1/4, gradients 2 and then -1, w = 0.
+
+    m = 1, v = 1: w = -1 / (1 + 1/4) = -4/5. Then m = 1/2 - 1/2 = 0 and w stays. With a third
+    gradient of 1: m = 1/2, v = 3/4 (3/4 + 1/4) + 1/4 = 1, w = -4/5 - (1/2) / (5/4) = -6/5.
+    """
+    adam = Adam(1.0, 0.5, 0.75, 0.25, False)
+    state = adam.begin(torch.zeros(1))
+    met = []
+    for g in (2.0, -1.0, 1.0):
+        state = adam.step(state, torch.tensor([g]))
+        met.append((state.server["m"].item(), state.server["v"].item(), state.w.item()))
+    assert met == [(1.0, 1.0, pytest.approx(-0.8)), (0.0, 1.0, pytest.approx(-0.8)),
+                   (0.5, 1.0, pytest.approx(-1.2))]  # fmt: skip
+    assert state.server["steps"].item() == 3
+
+
+def test_the_first_corrected_step_has_the_length_lr():
+    """m / (1 - beta1) = g and v / (1 - beta2) = g^2, so w moves by lr g / |g|."""
+    state = Adam(0.1, 0.9, 0.999, 1e-12, True).begin(torch.zeros(3))
+    new = Adam(0.1, 0.9, 0.999, 1e-12, True).step(state, torch.tensor([1e-3, -2.0, 50.0]))
+    torch.testing.assert_close(new.w, torch.tensor([-0.1, 0.1, -0.1]), rtol=1e-5, atol=0)
+
+
+def test_a_step_leaves_the_state_before_it_as_it_is():
+    adam = Adam(0.1, 0.9, 0.999, 1e-8, True, 0.1)
+    state = adam.step(adam.begin(torch.ones(4)), torch.ones(4))
+    before = {name: kept.clone() for name, kept in state.server.items()} | {"w": state.w.clone()}
+    adam.step(state, torch.full((4,), 3.0))
+    for name, kept in before.items():
+        assert torch.equal(kept, state.w if name == "w" else state.server[name])
+
+
+# --- FedAdam --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("server_weight_decay", [0.0, 0.1])
+def test_a_round_of_fedadam_is_adam_on_the_mean_difference(engine, server_weight_decay):
+    """Three rounds; p = (6/16, 10/16), and the server's optimizer is torch's."""
+    method = FedAdam(
+        lr=0.01,
+        client_lr=0.1,
+        epochs=2,
+        batch=4,
+        weight_decay=0.02,
+        server_weight_decay=server_weight_decay,
+    )
+    cohort, state = Cohort((0, 1), (6, 10)), method.begin(engine.model.initial(1))
+    theirs = nn.Parameter(state.w.clone())
+    optimizer = torch.optim.Adam([theirs], lr=0.01, weight_decay=server_weight_decay)
+    for t in (1, 2, 3):
+        orders = visits(t, cohort, 2, SEEDS)
+        w = theirs.detach().clone()
+        one, other = engine.train(w, (0, 1), orders, SGD(batch=4, lr=0.1, weight_decay=0.02))
+        theirs.grad = 6 / 16 * (w - one) + 10 / 16 * (w - other)
+        optimizer.step()
+        state, report = method.round(state, t, cohort, engine, SEEDS)
+        torch.testing.assert_close(state.w, theirs.detach(), rtol=1e-5, atol=1e-5)
+    assert (report.forward, report.backward) == (2 * 16, 2 * 16)
+    assert report.bytes_up == report.bytes_down == [4 * engine.d] * 2
+    assert report.record is None
+
+
+def test_the_rates_of_server_and_clients_are_not_confused(engine):
+    """A client's rate of next to nothing leaves Adam's first step of length lr: it is scale-free.
+
+    The differences are those of float32, so the clients' rate must stay visible beside w.
+    """
+    cohort, w = Cohort((0, 1), (6, 10)), engine.model.initial(1)
+    for client_lr in (0.1, 0.01):
+        method = FedAdam(lr=0.25, client_lr=client_lr, epochs=1, batch=16, epsilon=1e-12)
+        new, _ = method.round(method.begin(w), 1, cohort, engine, SEEDS)
+        moved = (new.w - w).abs()
+        assert moved[moved > 0].median().item() == pytest.approx(0.25, rel=1e-4)
+        assert moved.max().item() <= 0.25 * (1 + 1e-4)
+
+
+# --- zeroth-order rounds through Adam -------------------------------------------------------
+
+SETTINGS = {"lr": 0.01, "S": 2, "eps": 1e-3, "tau": 0.75}
+
+
+@pytest.mark.parametrize("bias_correction", [True, False])
+def test_replay_of_zo_adam_gives_the_bits_of_every_round(engine, bias_correction):
+    method = ZOAdam(**SETTINGS, bias_correction=bias_correction, server_weight_decay=1e-3)
+    cohort = Cohort((0, 1), (6, 10))
+    state = replica = method.begin(engine.model.initial(1))
+    for t in range(1, 9):
+        state, report = method.round(state, t, cohort, engine, SEEDS)
+        replica = method.apply(replica, report.record, SEEDS)
+        assert torch.equal(replica.w, state.w)
+        assert all(torch.equal(replica.server[name], state.server[name]) for name in state.server)
+        assert method.report(cohort, report.record) == report
+    assert not torch.equal(state.w, method.begin(engine.model.initial(1)).w)
+
+
+@pytest.mark.parametrize("scaling", ["paper", "unbiased"])
+def test_zo_adam_is_adam_on_the_step_of_zo(engine, scaling):
+    """The step of ZO with lr 1 from 0 is the estimate; the rest is torch.optim.
+
+    Adam's epsilon is large here, or it would not notice by which factor the estimate is scaled.
+    """
+    own = SETTINGS | {"scaling": scaling}
+    method, plain = ZOAdam(**own, epsilon=1.0, server_weight_decay=0.1), ZO(**own)
+    cohort, state = Cohort((0, 1), (6, 10)), method.begin(engine.model.initial(1))
+    theirs = nn.Parameter(state.w.clone())
+    optimizer = torch.optim.Adam([theirs], lr=0.01, eps=1.0, weight_decay=0.1)
+    for t in range(1, 6):
+        state, report = method.round(state, t, cohort, engine, SEEDS)
+        zeros = State(torch.zeros(engine.d))
+        theirs.grad = -plain.apply(zeros, report.record | {"lr": 1.0}, SEEDS).w
+        optimizer.step()
+        torch.testing.assert_close(state.w, theirs.detach(), rtol=1e-6, atol=1e-6)
+    assert (state.w - engine.model.initial(1)).abs().median() > 1e-3
+
+
+def test_the_rate_of_a_record_is_adam_s(engine):
+    """A record says with which rate the step was made: with 0 nothing moves."""
+    method, cohort = ZOAdam(**SETTINGS), Cohort((0, 1), (6, 10))
+    state = method.begin(engine.model.initial(1))
+    record = method.round(state, 1, cohort, engine, SEEDS)[1].record
+    still = method.apply(state, record | {"lr": 0.0}, SEEDS)
+    assert torch.equal(still.w, state.w)
+    half = method.apply(state, record | {"lr": 0.005}, SEEDS)
+    whole = method.apply(state, record, SEEDS)
+    torch.testing.assert_close(2 * (half.w - state.w), whole.w - state.w, rtol=1e-4, atol=1e-7)
+    assert whole.server["steps"].item() == 1

@@ -1,0 +1,43 @@
+"""Small federations that several test files compute on beside the algorithms."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zowarmup.algorithms.rounds import Cohort
+from zowarmup.data.draws import generator
+from zowarmup.models.flat import FlatModel
+from zowarmup.simulation.engines.batched import Batched
+from zowarmup.simulation.engines.plain import Plain
+
+CLASSES = 4
+
+
+def random(*shape: int, name: str = "x") -> Tensor:
+    """Numbers that only their name decides, float32."""
+    draws = generator("test", name, math.prod(shape)).standard_normal(shape)
+    return torch.from_numpy(draws).float()
+
+
+def clients(*sizes: int, shape: tuple[int, int, int] = (1, 3, 3)) -> list[tuple[Tensor, Tensor]]:
+    """Images and labels of clients with so many images each; labels go round."""
+    return [
+        (random(n, *shape, name=f"{i}"), torch.arange(i, i + n) % CLASSES)
+        for i, n in enumerate(sizes)
+    ]
+
+
+def linear(*sizes: int, kind: type[Plain] | type[Batched] = Plain) -> Any:
+    """An engine whose clients train a linear classifier, 40 parameters."""
+    with torch.device("meta"):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(9, CLASSES))
+    return kind(FlatModel(network), clients(*sizes), micro_batch=64)
+
+
+def cohort(engine: Plain, members: Sequence[int], low: Sequence[int] = ()) -> Cohort:
+    """The clients of one round with their true sizes."""
+    sizes = tuple(len(engine.data[i][1]) for i in members)
+    return Cohort(tuple(members), sizes, frozenset(low))

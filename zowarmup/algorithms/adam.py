@@ -1,0 +1,55 @@
+"""Adam as the server's optimizer, on the pseudo-gradient of a round.
+
+    g       pseudo-gradient, (d,)
+    m, v    moving averages of g and of its square
+    t       number of steps taken
+
+    m <- beta1 m + (1 - beta1) g;    v <- beta2 v + (1 - beta2) g^2
+    w <- w - lr m / (sqrt(v) + epsilon), with m and v divided by 1 - beta^t if bias-corrected
+
+Reference: Reddi et al. 2020, arXiv:2003.00295 (no bias correction, epsilon called tau); Kingma and
+Ba 2014, arXiv:1412.6980, as in torch.optim.Adam (bias-corrected).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import State
+
+
+@dataclass(frozen=True)
+class Adam:
+    """The settings of the optimizer, named as above.
+
+    Attributes:
+        weight_decay: coupled, as in torch.optim.Adam: weight_decay * w is added to g.
+    """
+
+    lr: float
+    beta1: float
+    beta2: float
+    epsilon: float
+    bias_correction: bool
+    weight_decay: float = 0.0
+
+    def begin(self, w: Tensor) -> State:
+        """No step taken; both moments are zero."""
+        zeros = {"m": torch.zeros_like(w), "v": torch.zeros_like(w)}
+        return State(w, {**zeros, "steps": torch.zeros((), dtype=torch.int64)})
+
+    def step(self, state: State, g: Tensor) -> State:
+        """The state after one step along g."""
+        w, steps = state.w, state.server["steps"] + 1
+        g = g + self.weight_decay * w if self.weight_decay else g
+        m = self.beta1 * state.server["m"] + (1 - self.beta1) * g
+        v = self.beta2 * state.server["v"] + (1 - self.beta2) * g.square()
+        of_m, of_v = self._corrections(int(steps.item()))
+        w = w - self.lr * (m / of_m) / ((v / of_v).sqrt() + self.epsilon)
+        return State(w, {"m": m, "v": v, "steps": steps})
+
+    def _corrections(self, t: int) -> tuple[float, float]:
+        if not self.bias_correction:
+            return 1.0, 1.0
+        return 1 - self.beta1**t, 1 - self.beta2**t

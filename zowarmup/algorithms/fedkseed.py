@@ -1,0 +1,161 @@
+"""FedKSeed: all steps ever taken lie in the span of K candidate directions.
+
+    K       candidate seeds, drawn once;  z_k = tau u_k
+    A_k     accumulated scalar of candidate k
+    T       local steps of a client in a round, over mini-batches
+    c       [L(w + eps z_k) - L(w - eps z_k)] / (2 eps) on one mini-batch
+
+Each client walks T steps w <- w - lr c z_k with candidates of its own choice and sends the (k, c)
+it met. The server adds p_i c to A_k, and everybody rebuilds w = w_0 - lr * sum_k A_k z_k from the
+model at the start of the phase. A client that comes back needs the K scalars and nothing else,
+whatever it missed. It takes a constant learning rate and no weight decay, else the sum is another.
+
+With sampling "pro" candidates of larger scalars are chosen more often: with probabilities
+softmax(m), m being the mean |c| of each candidate so far, clipped to CLIP, scaled to 0..1.
+
+Reference: Qin et al. 2023, arXiv:2312.06353.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.drift import Drift
+from zowarmup.algorithms.fedavg import visits
+from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
+from zowarmup.algorithms.zo import combine
+from zowarmup.models.directions import Directions, child, uniform
+from zowarmup.settings.phases import Count, Positive, Rate
+from zowarmup.settings.seeds import Seeds, key, signed
+
+CLIP = 1000.0  # of |c| in FedKSeed-Pro, its authors' code
+
+
+@dataclass(frozen=True)
+class FedKSeed:
+    """A phase of FedKSeed.
+
+    Attributes:
+        lr: learning rate of a local step.
+        K: number of candidate seeds.
+        epochs: E, passes over the local data per round; T = E * ceil(n_i / batch).
+        batch: B, images per local step.
+        eps: radius of the finite difference in units of z.
+        tau: scale of a direction; FedKSeed itself has 1.
+        distribution: "rademacher" or "gaussian".
+        sampling: "uniform" or "pro".
+    """
+
+    lr: Rate
+    K: Count = 4096  # its authors' code
+    epochs: Count = 1  # one pass: the samples of one full-batch step of one direction
+    batch: Count = 64  # as FedAvg
+    eps: Positive = 5e-4  # its authors' code
+    tau: Positive = 1.0
+    distribution: Literal["rademacher", "gaussian"] = "gaussian"  # its authors' code
+    sampling: Literal["uniform", "pro"] = "uniform"
+
+    def begin(self, w: Tensor) -> State:
+        """Nothing accumulated; w is what everybody rebuilds from."""
+        zeros = {name: torch.zeros(self.K) for name in ("A", "met", "size")}
+        return State(w, {"w_0": w, **zeros})
+
+    def round(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Everybody walks; the new model is rebuilt from the accumulators."""
+        w, T = state.w, self.steps(max(cohort.sizes))
+        chosen = self.choose(state, t, cohort.clients, T, seeds)
+        walks = engine.descend(
+            w,
+            cohort.clients,
+            self.candidates(w, seeds).take(chosen.flatten().to(w.device)),
+            visits(t, cohort, self.epochs, seeds),
+            S=1,
+            batch=self.batch,
+            eps=self.eps,
+            tau=self.tau,
+            lr=self.lr,
+        )
+        scalars, drift = [], Drift(w)
+        for (w_i, met), p_i in zip(walks, cohort.weights, strict=True):
+            scalars.append(met.flatten().tolist())
+            drift.see(w_i, p_i)
+        record = {
+            "round": t,
+            "clients": list(cohort.clients),
+            "weights": list(cohort.weights),
+            "chosen": [ks[: len(cs)] for ks, cs in zip(chosen.tolist(), scalars, strict=True)],
+            "scalars": scalars,
+            "lr": self.lr,
+        }
+        new = self.apply(state, record, seeds)
+        record["drift"] = drift.around(new.w)
+        return new, self.report(cohort, record)
+
+    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
+        """The accumulators after a recorded round, and w rebuilt from them."""
+        A, met, size = (state.server[name].tolist() for name in ("A", "met", "size"))
+        for p, ks, cs in zip(record["weights"], record["chosen"], record["scalars"], strict=True):
+            for k, c in zip(ks, cs, strict=True):
+                A[k] += p * c
+                met[k] += 1
+                size[k] += min(abs(c), CLIP)
+        kept = {"A": torch.tensor(A), "met": torch.tensor(met), "size": torch.tensor(size)}
+        w = self.rebuild(state.server["w_0"], kept["A"], record["lr"], seeds)
+        return State(w, {"w_0": state.server["w_0"], **kept})
+
+    def rebuild(self, w_0: Tensor, A: Tensor, lr: float, seeds: Seeds) -> Tensor:
+        """w_0 - lr * sum_k A_k z_k."""
+        step = combine(A.tolist(), self.candidates(w_0, seeds), w_0, scale=self.tau)
+        return w_0 - lr * step
+
+    def candidates(self, w: Tensor, seeds: Seeds) -> Directions:
+        """The K directions of a run, unscaled."""
+        return drawn(seeds.directions, self.K, len(w), self.distribution, w.device)
+
+    def choose(self, state: State, t: int, clients: Sequence[int], T: int, seeds: Seeds) -> Tensor:
+        """Which candidate each client takes in each step, (A, T) int64."""
+        base = key("fedkseed", seeds.directions)
+        u = uniform(base, (t,), clients, T)
+        edges = self.probabilities(state).cumsum(0)
+        return torch.searchsorted(edges, u * edges[-1], right=True).clamp_(max=self.K - 1)
+
+    def probabilities(self, state: State) -> Tensor:
+        """Of every candidate, (K,) float64."""
+        if self.sampling == "uniform":
+            return torch.full((self.K,), 1 / self.K, dtype=torch.float64)
+        mean = state.server["size"].double() / state.server["met"].double().clamp(min=1)
+        span = (mean.max() - mean.min()).clamp(min=1e-30)
+        return ((mean - mean.min()) / span).softmax(0)
+
+    def steps(self, n: int) -> int:
+        """T of a client with n images."""
+        return self.epochs * -(-n // self.batch)
+
+    def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
+        """What a recorded round cost.
+
+        A client sends its accumulated scalars, or pairs of 2-byte index and scalar where that is
+        shorter, and receives the K accumulators; with "pro" the K probabilities too.
+        """
+        down = 4 * self.K * (2 if self.sampling == "pro" else 1)
+        return Report(
+            bytes_up=[min(4 * self.K, 6 * self.steps(n)) for n in cohort.sizes],
+            bytes_down=[down] * len(cohort.clients),
+            forward=2 * self.epochs * sum(cohort.sizes),
+            backward=0,
+            record=record,
+            drift=record["drift"],
+        )
+
+
+@lru_cache(maxsize=1)  # every round asks for the same
+def drawn(seed: int, K: int, d: int, distribution: str, device: torch.device) -> Directions:
+    """The candidates that a direction seed stands for."""
+    base = torch.tensor([signed(key("candidates", seed))], device=device)
+    return Directions(child(base, torch.arange(K, device=device)), d, distribution)

@@ -1,0 +1,118 @@
+"""HeteroFL in two levels: low-resource clients train a narrower network, a part of the wide one.
+
+    r       width of the narrow network relative to the wide one
+    m_i     which elements of w client i trains, (d,) of 0 and 1
+    p_i     share of client i in the mean over all clients that hold an element
+
+The narrow network is the first ceil(r C) channels of every layer. Each element of w becomes the
+mean over the clients that hold it; nobody's elements stay. Two corrections belong to the method:
+the narrow network's activations are divided by r before each norm (the scaler), and classes that a
+client has no images of do not count in its loss (their logits are set to 0), nor do its rows of the
+classifier in the mean.
+
+Reference: Diao et al. 2021, arXiv:2010.01264.
+"""
+
+import bisect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.average import average
+from zowarmup.algorithms.fedavg import visits
+from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
+from zowarmup.models.width import Slice, class_rows, narrow
+from zowarmup.settings.phases import Count, NonNegative, Positive, Rate, Rounds, Share
+from zowarmup.settings.seeds import Seeds
+
+
+@dataclass(frozen=True)
+class HeteroFL:
+    """A phase of HeteroFL; the defaults are those of the group's fork of its code.
+
+    Attributes:
+        lr: the clients' learning rate.
+        rate: r.
+        epochs, batch: as in FedAvg.
+        weight_decay, momentum, clip: of the clients' SGD, see algorithms.rounds.
+        milestones, gamma: after each of these rounds lr is multiplied by gamma.
+        scaler: divide the narrow network's activations by r.
+        mask: leave a client's absent classes out of its loss and out of the mean.
+        weighted: p_i by numbers of images, as FedAvg; else all holders count the same.
+    """
+
+    lr: Rate
+    rate: Share = 0.5
+    epochs: Count = 3
+    batch: Count = 64
+    weight_decay: NonNegative = 5e-4
+    momentum: NonNegative = 0.9
+    clip: NonNegative = 1.0
+    milestones: Rounds = ()
+    gamma: Positive = 0.1
+    scaler: bool = True
+    mask: bool = True
+    weighted: bool = False
+    tiered: ClassVar[bool] = True  # what a client does depends on its tier
+
+    def begin(self, w: Tensor) -> State:
+        """Nothing but the model."""
+        return State(w)
+
+    def round(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Each tier trains its network, from its part of w."""
+        w = state.w
+        part = narrow(engine.model, self.rate, self.rate if self.scaler else 1.0).to(w.device)
+        local = self._train(w, t, cohort, engine, part, seeds)
+        new = average(w, local, self._shares(cohort, engine, part))
+        return State(new), self._report(cohort, engine.d, part.model.d)
+
+    def _train(
+        self, w: Tensor, t: int, cohort: Cohort, engine: Engine, part: Slice, seeds: Seeds
+    ) -> Iterator[Tensor]:
+        """The clients' models in the order of the cohort, each as a whole w."""
+        orders, sgd = visits(t, cohort, self.epochs, seeds), self.sgd(t)
+        low = torch.tensor([client in cohort.low for client in cohort.clients])
+        wide = [client for client in cohort.clients if client not in cohort.low]
+        small = [client for client in cohort.clients if client in cohort.low]
+        of_wide = iter(engine.train(w, wide, orders[~low], sgd, masked=self.mask))
+        of_small = iter(
+            engine.of(part.model).train(w[part.index], small, orders[low], sgd, masked=self.mask)
+        )
+        for is_low in low.tolist():
+            yield w.index_copy(0, part.index, next(of_small)) if is_low else next(of_wide)
+
+    def sgd(self, t: int) -> SGD:
+        """The clients' optimizer in round t."""
+        lr = self.lr * self.gamma ** bisect.bisect_left(self.milestones, t)
+        return SGD(self.batch, lr, self.weight_decay, self.momentum, self.clip)
+
+    def _held(self, cohort: Cohort, engine: Engine, part: Slice) -> Iterator[Tensor]:
+        """m_i of every client, one at a time: all together may be much larger than w."""
+        inside = torch.zeros(engine.d, dtype=torch.bool, device=part.index.device)
+        inside[part.index] = True
+        labels = engine.labels(cohort.clients).to(inside.device)
+        rows = class_rows(engine.model, labels.shape[1]).to(inside.device)
+        for client, own in zip(cohort.clients, labels, strict=True):
+            m_i = inside if client in cohort.low else torch.ones_like(inside)
+            yield m_i & ((rows < 0) | own[rows.clamp(min=0)]) if self.mask else m_i
+
+    def _shares(self, cohort: Cohort, engine: Engine, part: Slice) -> Iterator[Tensor]:
+        """p_i for every element, 0 where a client does not hold it; (d,) float32 each."""
+        sizes = cohort.sizes if self.weighted else [1] * len(cohort.sizes)
+        total = torch.zeros(engine.d, dtype=torch.float64, device=part.index.device)
+        for m_i, n_i in zip(self._held(cohort, engine, part), sizes, strict=True):
+            total.add_(m_i, alpha=n_i)
+        for m_i, n_i in zip(self._held(cohort, engine, part), sizes, strict=True):
+            yield (n_i * m_i / total.clamp(min=1)).float()
+
+    def _report(self, cohort: Cohort, d: int, d_narrow: int) -> Report:
+        """Each client gets and returns its own network; passes of a narrow one count as one."""
+        sent = [4 * (d_narrow if client in cohort.low else d) for client in cohort.clients]
+        passes = self.epochs * sum(cohort.sizes)
+        return Report(bytes_up=sent, bytes_down=sent, forward=passes, backward=passes)

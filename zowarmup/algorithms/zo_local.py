@@ -1,0 +1,119 @@
+"""Zeroth-order rounds with several local steps: what the paper's single step is compared with.
+
+    T       local steps of a client in a round
+    c       scalar of one direction, as in algorithms.zo, but at the client's own model
+
+Each client walks T steps from w over mini-batches of its data and sends its T S scalars. The mean
+of the clients' models is w - lr * sum_i p_i / S * sum_j c_ij z_ij, so everybody can rebuild it from
+seeds and scalars as before, but the later scalars belong to models that have drifted apart.
+
+Reference: Fang et al. 2022, arXiv:2201.09531 (FedZO, local zeroth-order steps).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.drift import Drift
+from zowarmup.algorithms.fedavg import visits
+from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
+from zowarmup.algorithms.zo import combine, make_record
+from zowarmup.models.directions import Directions, draw
+from zowarmup.settings.phases import Count, Positive, Rate
+from zowarmup.settings.seeds import Seeds
+
+
+@dataclass(frozen=True)
+class ZOLocal:
+    """A phase of local zeroth-order steps.
+
+    Attributes:
+        lr: learning rate of a local step.
+        epochs: E, passes over the local data per round; T = E * ceil(n_i / batch).
+        batch: B, images per local step.
+        S: directions per local step; S * E of this phase against S of one full-batch step makes
+            the same number of forward passes.
+        eps, tau, distribution, catch_up_limit: as in algorithms.zo.
+    """
+
+    lr: Rate
+    epochs: Count = 3
+    batch: Count = 64
+    S: Count = 1
+    eps: Positive = 1e-4  # the paper
+    tau: Positive = 0.75  # the paper
+    distribution: Literal["rademacher", "gaussian"] = "rademacher"  # the paper
+    catch_up_limit: Count = 20_000
+
+    def begin(self, w: Tensor) -> State:
+        """Nothing but the model."""
+        return State(w)
+
+    def round(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Everybody walks; the new model is rebuilt from the scalars alone."""
+        w, T = state.w, self.steps(max(cohort.sizes))
+        directions = self.directions(t, cohort.clients, T, len(w), seeds, w.device)
+        walks = engine.descend(
+            w,
+            cohort.clients,
+            directions,
+            visits(t, cohort, self.epochs, seeds),
+            S=self.S,
+            batch=self.batch,
+            eps=self.eps,
+            tau=self.tau,
+            lr=self.lr,
+        )
+        scalars, drift = torch.zeros(len(cohort.clients), T * self.S), Drift(w)
+        for i, ((w_i, met), p_i) in enumerate(zip(walks, cohort.weights, strict=True)):
+            scalars[i, : met.numel()] = met.flatten()
+            drift.see(w_i, p_i)
+        record = make_record(t, cohort, scalars, self.lr)
+        new = self._step(w, record, directions)
+        record["drift"] = drift.around(new)
+        return State(new), self.report(cohort, record)
+
+    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
+        """The step of a recorded round."""
+        w, T = state.w, len(record["scalars"][0]) // self.S
+        t, clients = record["round"], record["clients"]
+        return State(self._step(w, record, self.directions(t, clients, T, len(w), seeds, w.device)))
+
+    def _step(self, w: Tensor, record: dict[str, Any], directions: Directions) -> Tensor:
+        rows = zip(record["weights"], record["scalars"], strict=True)
+        a = [p * c / self.S for p, cs in rows for c in cs]
+        return w - record["lr"] * combine(a, directions, w, scale=self.tau)
+
+    def steps(self, n: int) -> int:
+        """T of a client with n images."""
+        return self.epochs * -(-n // self.batch)
+
+    def directions(
+        self,
+        t: int,
+        clients: Sequence[int],
+        T: int,
+        d: int,
+        seeds: Seeds,
+        device: torch.device,
+    ) -> Directions:
+        """T S directions for each client, the rows in order (client, step, s)."""
+        law = self.distribution
+        return draw(seeds.directions, t, clients, T * self.S, d, distribution=law, device=device)
+
+    def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
+        """What a recorded round cost."""
+        sent = [4 * self.S * self.steps(n) for n in cohort.sizes]
+        return Report(
+            bytes_up=sent,
+            bytes_down=[sum(sent)] * len(sent),  # each of the cohort receives everybody's scalars
+            forward=2 * self.S * self.epochs * sum(cohort.sizes),
+            backward=0,
+            record=record,
+            drift=record["drift"],
+        )

@@ -1,0 +1,98 @@
+"""HeteroFL's static batch norm: no running statistics while clients train.
+
+In training each batch is normalised with its own mean and variance. For an evaluation the server
+has statistics of the training set: one pass over it with the model as it is, each layer's input
+averaged over the batches, every batch counting the same whatever its size. That reads all clients'
+images on the server, which a real federation could not do as it stands. Zeroth-order probes see
+batch statistics too, so they depend on the size of a micro-batch.
+
+    statistics = static_norm.collect(model, w, batches)
+    with static_norm.using(model, statistics):
+        model.logits(w, x)
+
+Reference: Diao et al. 2021, arXiv:2010.01264, section 3; BatchNorm: Ioffe and Szegedy 2015,
+arXiv:1502.03167.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import batch_norm
+
+from zowarmup.models.flat import FlatModel
+
+# Mean and variance, (channels,) each, of each static norm's input; by the name of the layer.
+Statistics = Mapping[str, tuple[Tensor, Tensor]]
+
+
+class StaticNorm(nn.Module):
+    """nn.BatchNorm2d that always uses the batch's statistics and keeps none."""
+
+    eps = 1e-5  # of nn.BatchNorm2d
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
+def has(model: FlatModel) -> bool:
+    """Whether an evaluation of the model needs statistics."""
+    return bool(_layers(model))
+
+
+@torch.no_grad()
+def collect(model: FlatModel, w: Tensor, batches: Iterable[Tensor]) -> Statistics:
+    """The statistics of the training set under the weights w, as momentum=None gives them.
+
+    Args:
+        batches: (n, C, H, W) each, on the device of w. At least one.
+    """
+    layers = _layers(model)
+    mean_var = {
+        name: (w.new_zeros(layer.channels), w.new_ones(layer.channels))
+        for name, layer in layers.items()
+    }
+    for k, x in enumerate(batches, 1):
+        with ExitStack() as hooks:
+            for name, layer in layers.items():
+                see = partial(_see, mean_var[name], 1 / k)
+                hooks.callback(layer.register_forward_pre_hook(see).remove)
+            model.logits(w, x)
+    return mean_var
+
+
+@contextmanager
+def using(model: FlatModel, statistics: Statistics) -> Iterator[None]:
+    """Within, the model normalises with the statistics instead of those of its batch."""
+    with ExitStack() as hooks:
+        for name, layer in _layers(model).items():
+            normalise = partial(_normalise, statistics[name])
+            hooks.callback(layer.register_forward_hook(normalise).remove)
+        yield
+
+
+def _layers(model: FlatModel) -> dict[str, StaticNorm]:
+    named = model.shell.named_modules()
+    return {name: layer for name, layer in named if isinstance(layer, StaticNorm)}
+
+
+def _see(
+    mean_var: tuple[Tensor, Tensor], share: float, layer: nn.Module, inputs: tuple[Tensor]
+) -> None:
+    """Move the statistics towards those of a batch, in place."""
+    batch_norm(*inputs, *mean_var, training=True, momentum=share)
+
+
+def _normalise(
+    mean_var: tuple[Tensor, Tensor], layer: StaticNorm, inputs: tuple[Tensor], output: Tensor
+) -> Tensor:
+    """What is put in the place of the layer's output."""
+    return batch_norm(*inputs, *mean_var, layer.weight, layer.bias, eps=layer.eps)

@@ -1,0 +1,164 @@
+"""Vision Transformers, as the group's code has them.
+
+    n, T, h     images; tokens, the first of them the class token; hidden features
+
+Norms come before attention and MLP, and none after the last block. Positions are learned, the GELU
+is the one with tanh, nothing is dropped out. Queries, keys and values have a bias: with it, patch 4
+and 512 features give the 18,978,314 parameters of the group's network, without it 9,216 less. At
+another width there are more or fewer heads of the same size, so that the first channels of every
+layer are the first heads.
+
+Reference: Dosovitskiy et al. 2021, arXiv:2010.11929.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from zowarmup.models.directions import gaussian
+from zowarmup.models.scaler import scaled, times
+from zowarmup.settings import seeds
+from zowarmup.settings.errors import UserError
+
+STD = 0.02  # of all initial weights, in the group's code
+
+
+def vit_small_p4(
+    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
+) -> nn.Module:
+    """The group's default since 2024: 18,978,314 parameters for CIFAR-10."""
+    sizes = {"patch": 4, "layers": 6, "head": 64, "heads": 8, "mlp": 2048}
+    return ViT(shape, classes, **sizes, width=width, scale=scale)
+
+
+def vit_b16(
+    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
+) -> nn.Module:
+    """ViT-B/16: 85,657,354 parameters for CIFAR-10, whose images are no more than 4 patches."""
+    sizes = {"patch": 16, "layers": 12, "head": 64, "heads": 12, "mlp": 3072}
+    return ViT(shape, classes, **sizes, width=width, scale=scale)
+
+
+def vit_tiny(
+    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
+) -> nn.Module:
+    """16 features; on digits 4,986 parameters, nearly as many as resnet_tiny has.
+
+    Its initial weights are larger by sqrt(512 / 16), so that a layer's outputs start as large as
+    those of vit_small_p4; with 0.02 so small a network does not leave its first plateau.
+    """
+    sizes = {"patch": 2, "layers": 2, "head": 8, "heads": 2, "mlp": 32}
+    return ViT(shape, classes, **sizes, width=width, scale=scale, std=STD * (512 / 16) ** 0.5)
+
+
+class ViT(nn.Module):
+    """Embedding, blocks, and a linear layer that reads the class token.
+
+    Args:
+        shape: (C, H, W) of an image; H and W multiples of the patch.
+        patch: edge of a patch in pixels.
+        layers: number of blocks.
+        head: features of a head.
+        heads, mlp: number of heads, and units of the MLP, at width 1.
+        std: standard deviation of the initial weights, at any width.
+
+    Raises:
+        UserError: the patches do not fit the image.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        classes: int,
+        *,
+        patch: int,
+        layers: int,
+        head: int,
+        heads: int,
+        mlp: int,
+        width: float,
+        scale: float,
+        std: float = STD,
+    ) -> None:
+        super().__init__()
+        self.std = std
+        heads, mlp = times(width, heads), times(width, mlp)
+        hidden = head * heads
+        self.embedding = Embedding(shape, patch, hidden)
+        self.blocks = nn.Sequential(*(Block(hidden, heads, mlp, scale) for _ in range(layers)))
+        self.linear = nn.Linear(hidden, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.blocks(self.embedding(x))[:, 0])
+
+    def law(self, layer: nn.Module, name: str, key: int) -> Tensor:
+        """N(0, std^2); biases at zero, norms at one and zero.
+
+        Tokens and positions too: the group's code truncates their normal at 2, which is a hundred
+        standard deviations off.
+        """
+        size = layer.get_parameter(name).numel()
+        if name == "bias":
+            return torch.zeros(size)
+        if isinstance(layer, nn.LayerNorm):
+            return torch.ones(size)
+        return self.std * gaussian(torch.tensor([seeds.signed(key)]), 0, size)[0]
+
+
+class Embedding(nn.Module):
+    """Patches, each mapped linearly, behind a class token, plus positions: (n, T, h)."""
+
+    def __init__(self, shape: tuple[int, int, int], patch: int, hidden: int) -> None:
+        super().__init__()
+        channels, height, width = shape
+        if height % patch or width % patch:
+            raise UserError(
+                f"images of {height}x{width} pixels cannot be cut into patches of {patch}x{patch}; "
+                "use a model whose patches fit, or none that has patches"
+            )
+        tokens = 1 + (height // patch) * (width // patch)
+        self.patches = nn.Conv2d(channels, hidden, patch, stride=patch)
+        self.token = nn.Parameter(torch.zeros(1, 1, hidden))
+        self.positions = nn.Parameter(torch.zeros(1, tokens, hidden))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).mT
+        return torch.cat((self.token.expand(len(x), -1, -1), x), dim=1) + self.positions
+
+
+class Block(nn.Module):
+    """Attention, then the MLP, each behind its norm and beside the identity."""
+
+    def __init__(self, hidden: int, heads: int, mlp: int, scale: float) -> None:
+        super().__init__()
+        self.norm1 = scaled(nn.LayerNorm(hidden), scale)
+        self.attention = Attention(hidden, heads)
+        self.norm2 = scaled(nn.LayerNorm(hidden), scale)
+        self.dense1 = nn.Linear(hidden, mlp)
+        self.dense2 = nn.Linear(mlp, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attention(self.norm1(x))
+        return x + self.dense2(gelu(self.dense1(self.norm2(x)), approximate="tanh"))
+
+
+class Attention(nn.Module):
+    """Every token looks at all, in several heads."""
+
+    def __init__(self, hidden: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(hidden, hidden)
+        self.key = nn.Linear(hidden, hidden)
+        self.value = nn.Linear(hidden, hidden)
+        self.output = nn.Linear(hidden, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (self.split(layer(x)) for layer in (self.query, self.key, self.value))
+        # Written out: the fused kernels differ between devices, and so do the bits they leave.
+        weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)  # (n, heads, T, T)
+        return self.output((weights @ v).transpose(1, 2).flatten(2))
+
+    def split(self, x: Tensor) -> Tensor:
+        """(n, T, h) -> (n, heads, T, features of a head)."""
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)

@@ -1,0 +1,196 @@
+"""What the fast engines share: clients of equal size side by side, each with its own models.
+
+    B       clients of equal size worked on together, at most `block`
+    G       models side by side, B x S x 2 in a probe, B in training
+    S, d    directions per client and step; parameters
+    n, b    images of a client, of a batch
+
+A subclass says how many models are run at once.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from zowarmup.algorithms.rounds import SGD
+from zowarmup.models.directions import Directions
+from zowarmup.models.flat import FlatModel
+from zowarmup.simulation.engines import local
+from zowarmup.simulation.engines.shelves import both_ways, in_order, shelf, some, take, tight
+
+# Blocks ask for the same memory again and again, but glibc gives freed memory back to the system,
+# and gets it page by page, unless as large a piece was freed before. 32 MiB go back in any case.
+KEEP = 31 << 20
+
+
+class Blocks(ABC):
+    """Clients of equal size side by side.
+
+    Args:
+        model: the network as a function of w.
+        data: each client's (images, labels), training part; copied.
+        micro_batch: images per forward pass.
+        block: clients worked on together; more are faster while their activations fit the cache.
+    """
+
+    images: ClassVar[int]  # the dimension of images that counts them
+
+    def __init__(
+        self,
+        model: FlatModel,
+        data: Sequence[tuple[Tensor, Tensor]],
+        micro_batch: int,
+        block: int = 10,
+    ) -> None:
+        self.micro_batch, self.block = micro_batch, block
+        self.take_up(model)
+        sizes = sorted({len(y) for _, y in data})
+        self.shelves = [shelf(data, n, self.images) for n in sizes]
+        torch.empty(KEEP, dtype=torch.uint8)
+
+    def take_up(self, model: FlatModel) -> None:
+        """All that depends on the network."""
+        self.model, self.d = model, model.d
+
+    @abstractmethod
+    def logits(self, W: Tensor, x: Tensor) -> Tensor:
+        """The outputs of all models: W (G, d), x the images of B clients -> (G, classes, n)."""
+
+    def of(self, model: FlatModel) -> Self:
+        """See algorithms.rounds.Engine."""
+        other = copy.copy(self)
+        other.take_up(model)
+        return other
+
+    def labels(self, clients: Sequence[int]) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        classes = local.classes(self.model)
+        found = ((rows, local.present(y, classes)) for rows, _, y in self.blocks(clients))
+        return torch.stack(list(in_order(found)))
+
+    def train(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        orders: Tensor,
+        sgd: SGD,
+        *,
+        masked: bool = False,
+    ) -> Iterator[Tensor]:
+        """See algorithms.rounds.Engine."""
+        return in_order(
+            (rows, self.trained(w, x, y, orders[tight(rows)].to(y.device), sgd, masked))
+            for rows, x, y in self.blocks(clients)
+        )
+
+    def trained(
+        self, w: Tensor, x: Tensor, y: Tensor, orders: Tensor, sgd: SGD, masked: bool
+    ) -> Tensor:
+        """A block's models after SGD from w, (B, d)."""
+        W = w.repeat(len(y), 1)
+        buffer = torch.zeros_like(W)
+        absent = ~local.present(y, local.classes(self.model)) if masked else None
+        for rows in local.batches(orders, y.shape[1], sgd.batch):
+            self.sgd_step(W, buffer, take(x, rows, self.images), y.gather(1, rows), absent, sgd)
+        return W
+
+    def sgd_step(
+        self, W: Tensor, buffer: Tensor, x: Tensor, y: Tensor, absent: Tensor | None, sgd: SGD
+    ) -> None:
+        """One step of each client's own row of W and of the buffer, (B, d), in place."""
+        local.sgd_step(W, self.gradients(W, x, y, absent) / y.shape[1], buffer, sgd)
+
+    def descend(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        orders: Tensor,
+        *,
+        S: int,
+        batch: int,
+        eps: float,
+        tau: float,
+        lr: float,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """See algorithms.rounds.Engine."""
+        layout = (len(clients), len(directions.keys) // (len(clients) * S), S)
+
+        def walk(rows: list[int], x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+            W, met = w.expand(len(rows), -1), []
+            for t, b in enumerate(local.batches(orders[rows].to(y.device), y.shape[1], batch)):
+                u = some(directions, layout, (tight(rows), t))
+                losses = self.pairs(
+                    W[:, None], u, eps * tau, take(x, b, self.images), y.gather(1, b)
+                )
+                met.append(local.scalars(losses, eps))
+                W = local.zo_step(W, met[-1], u.unbind(1), tau=tau, lr=lr)
+            return zip(W, torch.stack(met, dim=1).cpu(), strict=True)
+
+        return in_order((rows, walk(rows, x, y)) for rows, x, y in self.blocks(clients))
+
+    @torch.inference_mode()
+    def probe(
+        self, w: Tensor, clients: Sequence[int], directions: Directions, *, radius: float
+    ) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        S = len(directions.keys) // len(clients)
+        losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
+        for rows, x, y in self.blocks(clients):
+            u = some(directions, (len(clients), S), tight(rows))
+            losses[tight(rows)] = self.pairs(w, u, radius, x, y).cpu()
+        return losses
+
+    @torch.inference_mode()
+    def pairs(self, w: Tensor, u: Tensor, radius: float, x: Tensor, y: Tensor) -> Tensor:
+        """Mean losses on both sides of w along each client's u: (B, S, d) -> (B, S, 2) float64."""
+        W = both_ways(w, u, radius)
+        parts = [self.losses(W, *xy).double().sum(1) for xy in self.micro_batches(x, y)]
+        return torch.stack(parts).sum(0).view(*u.shape[:2], 2) / y.shape[1]
+
+    def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        S = len(directions.keys) // len(clients)
+        slopes = torch.empty(len(clients), S, dtype=torch.float64)
+        for rows, x, y in self.blocks(clients):
+            W = w.repeat(len(y), 1)
+            parts = [self.gradients(W, *xy) for xy in self.micro_batches(x, y)]
+            g = torch.stack(parts).sum(0).div(y.shape[1]).double()
+            u = some(directions, (len(clients), S), tight(rows)).double()
+            slopes[tight(rows)] = (u @ g[..., None])[..., 0].cpu()
+        return slopes
+
+    def losses(self, W: Tensor, x: Tensor, y: Tensor, absent: Tensor | None = None) -> Tensor:
+        """Cross-entropy of each image under each model: W (G, d), y (B, n) -> (G, n).
+
+        absent: (G, classes), logits to count as 0.
+        """
+        out = self.logits(W, x)
+        if absent is not None:
+            out = out.masked_fill(absent[..., None], 0.0)
+        labels = y.repeat_interleave(len(out) // len(y), dim=0)
+        return cross_entropy(out, labels, reduction="none")
+
+    def gradients(self, W: Tensor, x: Tensor, y: Tensor, absent: Tensor | None = None) -> Tensor:
+        """Of the sum of each client's losses at its own row of W, (B, d)."""
+        W = W.detach().requires_grad_()
+        return torch.autograd.grad(self.losses(W, x, y, absent).sum(), W)[0]
+
+    def blocks(self, clients: Sequence[int]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """(rows, x, y): where in the cohort the block's clients stand, their images, y (B, n)."""
+        for places, x, y in self.shelves:
+            here = [row for row, client in enumerate(clients) if client in places]
+            for start in range(0, len(here), self.block):
+                rows = here[start : start + self.block]
+                at = tight([places[clients[row]] for row in rows])
+                yield rows, x[at], y[at]
+
+    def micro_batches(self, x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """A block's images in pieces of `micro_batch`."""
+        m = self.micro_batch
+        return zip(x.split(m, dim=self.images), y.split(m, dim=1), strict=True)

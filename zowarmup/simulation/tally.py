@@ -1,0 +1,47 @@
+"""What a run has cost so far, counted where messages exist."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from zowarmup.algorithms.rounds import Cohort, Report
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Bytes and passes of all rounds so far, all clients together; a pass is one image's.
+
+    Attributes:
+        bytes_up_low, bytes_down_low: the part of the low-resource clients.
+    """
+
+    bytes_up: int = 0
+    bytes_down: int = 0
+    bytes_up_low: int = 0
+    bytes_down_low: int = 0
+    forward_passes: int = 0
+    backward_passes: int = 0
+
+    def add(self, report: Report, cohort: Cohort) -> "Tally":
+        """The tally after one more round."""
+        return Tally(
+            self.bytes_up + sum(report.bytes_up),
+            self.bytes_down + sum(report.bytes_down),
+            self.bytes_up_low + _of_low(report.bytes_up, cohort),
+            self.bytes_down_low + _of_low(report.bytes_down, cohort),
+            self.forward_passes + report.forward,
+            self.backward_passes + report.backward,
+        )
+
+    def sent(self, sizes: Mapping[int, int], low: Collection[int]) -> "Tally":
+        """The tally after clients downloaded so many bytes outside of a round's own messages."""
+        of_low = sum(size for client, size in sizes.items() if client in low)
+        return replace(
+            self,
+            bytes_down=self.bytes_down + sum(sizes.values()),
+            bytes_down_low=self.bytes_down_low + of_low,
+        )
+
+
+def _of_low(sizes: Sequence[int], cohort: Cohort) -> int:
+    pairs = zip(cohort.clients, sizes, strict=True)
+    return sum(size for client, size in pairs if client in cohort.low)
