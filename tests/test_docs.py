@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from zowarmup.settings.algorithms import PHASES
+from zowarmup.settings.phases import Phase
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
@@ -30,3 +33,15 @@ def test_paths_in_backticks_exist(page):
         r"`((?:zowarmup|config|rules|profiles|tests|docs)/[\w./-]+)`", page.read_text()
     ):
         assert (ROOT / path).exists(), path
+
+
+def test_every_setting_of_every_algorithm_is_explained():
+    """docs/config.md has a row for each, with the names of its own settings."""
+    page = (ROOT / "docs/config.md").read_text()
+    for name, schema in PHASES.items():
+        row = re.search(rf"^\| `{name}` \| (.*) \|$", page, re.MULTILINE)
+        assert row, name
+        own = set(schema.model_fields) - set(Phase.model_fields)
+        others = [PHASES[other] for other in re.findall(r"as `(\w+)`", row[1])]
+        told = {field for other in others for field in other.model_fields}
+        assert all(f"`{field}`" in row[1] or field in told for field in own), name

@@ -1,0 +1,75 @@
+"""docs/adding-a-method.md, followed to the letter in a copy of the project."""
+
+import csv
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+import workbench
+
+PAGE = (workbench.PROJECT / "docs/adding-a-method.md").read_text()
+BLOCKS = [textwrap.dedent(text) for text in re.findall(r"```(?:python|yaml)\n(.*?)```", PAGE, re.S)]
+
+
+def file_and_text(block: str) -> tuple[str, str]:
+    """A block of the page that begins with the name of the file it is."""
+    first, _, text = block.partition("\n")
+    return first.removeprefix("# "), text
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with the method of the page."""
+    folder = workbench.copy_project(tmp_path_factory.mktemp("added") / "project")
+    algorithm, entry, config = BLOCKS
+    for block in (algorithm, config):
+        name, text = file_and_text(block)
+        (folder / name).write_text(text)
+    registry = folder / "zowarmup/settings/registry.py"
+    head, start, rest = registry.read_text().partition("ALGORITHMS = {\n")
+    registry.write_text(head + start + "    " + entry.strip() + "\n" + rest)
+    return folder
+
+
+def test_the_page_adds_a_method_to_the_workflow(project: Path) -> None:
+    """Its own commands run, and the method stands in the table with an accuracy above chance."""
+    answer = workbench.snakemake(project, "--cores", "2", "--configfile", "config/fedavgm.yaml")
+    assert answer.code == 0, answer.text
+    with (project / "results/fedavgm/tables/main.csv").open() as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {"high_res_only", "zowarmup", "zowarmup_momentum"}
+    assert float(rows["zowarmup_momentum"]["accuracy_mean"]) > 0.1
+    snapshots = project / "results/fedavgm/warmups/fedavgm-high-10-90/0/snapshots"
+    assert (snapshots / "round-000008.safetensors").is_file()
+
+
+def test_the_method_of_the_page_without_momentum_is_fedavg(project: Path) -> None:
+    """What the page tells its reader to test, with the class as it stands there."""
+    from zowarmup.algorithms.fedavg import FedAvg
+    from zowarmup.algorithms.rounds import Cohort
+    from zowarmup.models.flat import FlatModel
+    from zowarmup.models.mlp import mlp
+    from zowarmup.settings.seeds import Seeds
+    from zowarmup.simulation.engines.plain import Plain
+
+    names: dict[str, object] = {}
+    exec(compile(file_and_text(BLOCKS[0])[1], "fedavgm.py", "exec"), names)
+    with torch.device("meta"):
+        model = FlatModel(mlp((1, 4, 4), 3))
+    data = [(torch.linspace(-1, 1, 16 * n).view(n, 1, 4, 4), torch.arange(n) % 3) for n in (5, 7)]
+    engine, w = Plain(model, data, micro_batch=8), model.initial(0)
+    cohort, seeds = Cohort((0, 1), (5, 7)), Seeds(0, 0, 0)
+
+    def after(method: object) -> torch.Tensor:
+        state = method.begin(w)
+        for t in (1, 2):
+            state, _ = method.round(state, t, cohort, engine, seeds)
+        return state.w
+
+    plain = after(FedAvg(lr=0.1, epochs=1, batch=4))
+    still = after(names["FedAvgM"](lr=0.1, epochs=1, batch=4, momentum=0.0))
+    moved = after(names["FedAvgM"](lr=0.1, epochs=1, batch=4, momentum=0.9))
+    assert torch.equal(plain, still)
+    assert not torch.equal(plain, moved)
