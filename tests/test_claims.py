@@ -1,16 +1,20 @@
 """Verdicts on made-up metrics whose intervals are computed by hand."""
 
+import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
-from math import isnan, sqrt
+from math import isnan, log, sqrt
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from zowarmup.analysis import claims, claims_write
+from zowarmup.analysis import claims, claims_html, claims_write
 from zowarmup.analysis.claims_file import Claim
+from zowarmup.analysis.claims_measure import values
+from zowarmup.analysis.claims_sample import samples
+from zowarmup.analysis.claims_text import counts
 from zowarmup.settings.yaml_file import ConfigError
 
 T2 = 4.302653  # Student's t, two degrees of freedom, 95 %
@@ -118,7 +122,12 @@ def test_absent_runs_are_not_run_and_named() -> None:
     assert (row.verdict, row.n) == ("not run", 0)
     assert isnan(row.effect)
     assert row.note == "study main has no runs with method theirs"
-    assert one([THEIRS], study="pivot").verdict == "not run"
+    other = one([THEIRS], study="pivot")
+    assert (other.verdict, other.note, other.scale) == (
+        "not run",
+        "no runs of the study pivot",
+        "",
+    )
 
 
 def test_one_seed_decides_nothing() -> None:
@@ -138,9 +147,9 @@ def test_identical_differences_decide_nothing() -> None:
 def test_only_common_seeds_are_paired() -> None:
     row = one([run("ours", [49, 50, 51, 90, 90]), THEIRS])
     assert (row.n, row.effect) == (3, pytest.approx(10))
-    assert row.note == "left out, not on both sides: seed 3, 4"
+    assert row.note == "left out, no number on both sides: seed 3, 4"
     lone = run("theirs", [40, 40]).assign(seed=lambda rows: rows["seed"] + 7)
-    assert one([run("ours", [49, 50]), lone]).note == "the two sides have no seed in common"
+    assert one([run("ours", [49, 50]), lone]).note == "no seed has a number on both sides"
 
 
 def test_a_diverged_run_counts_and_is_named() -> None:
@@ -149,6 +158,12 @@ def test_a_diverged_run_counts_and_is_named() -> None:
     row = one([ours, THEIRS])
     assert (row.n, row.effect) == (3, pytest.approx(10))
     assert row.note == "diverged: ours seed 1 in round 7, counted as it is"
+
+
+def test_of_many_diverged_runs_three_are_named() -> None:
+    row = one([run("ours", [10, 11, 12, 13, 14], diverged=True), run("theirs", [40] * 5)])
+    assert row.note.startswith("diverged: ours seed 0 in round 10, ")
+    assert row.note.endswith("ours seed 2 in round 10, 2 more, counted as it is")
 
 
 def test_the_same_numbers_twice_are_said_to_be_so() -> None:
@@ -213,6 +228,129 @@ def test_the_papers_number_stands_beside_ours() -> None:
     assert (row.paper, row.paper_effect) == ("ratio 1.50 (7.5 against 5)", 1.5)
 
 
+def test_losses_are_compared_as_they_are() -> None:
+    """The larger loss stands first; 0.5, 0.6, 0.7 above 0.4 are 0.1, 0.2, 0.3 more."""
+    theirs = run("theirs", [40, 40, 40])
+    theirs.loc[theirs["round"] == 10, "test_loss"] = [0.5, 0.6, 0.7]
+    row = one(
+        [theirs, run("ours", [50, 50, 50], test_loss=0.4)],
+        measure="test_loss",
+        first={"method": "theirs"},
+        second={"method": "ours"},
+    )
+    assert (row.effect, row.unit) == (pytest.approx(0.2), "nats")
+    assert row.low == pytest.approx(0.2 - T2 * 0.1 / sqrt(3), rel=1e-6)
+    assert row.measure == "test loss at the end"
+
+
+def test_a_diverged_loss_counts_as_ten_times_guessing() -> None:
+    """Two classes: 10 ln 2, whether the loss is no number or a huge one."""
+    ours = run("ours", [50, 50, 50], test_loss=1.0)
+    ours.loc[ours["round"] == 10, "test_loss"] = [1.0, float("nan"), 1e30]
+    sample = next(
+        samples(
+            pd.concat([ours, run("theirs", [40] * 3, test_loss=1.0)], ignore_index=True),
+            claim(measure="test_loss"),
+            "",
+        )
+    )
+    assert sample.first.tolist() == pytest.approx([1, 10 * log(2), 10 * log(2)])
+
+
+def phases(name: str, losses: Sequence[float], **columns: Any) -> pd.DataFrame:
+    """One seed; phase 1 to round 4 with a loss of 9, then rounds 5, 7 and 10 with these losses."""
+    rounds = (0, 4, 5, 7, 10)[: 2 + len(losses)]
+    rows = [run(name, [50], round=at, **columns).tail(1) for at in rounds]
+    numbers = {"train_loss": [9.0, 9.0, *losses], "phase": [1, 1, *[2] * len(losses)]}
+    return pd.concat(rows, ignore_index=True).assign(pivot=4.0, **numbers)
+
+
+def test_the_mean_over_a_phase_weighs_rows_by_their_rounds() -> None:
+    """One round of 3, two of 6, three of 4: (3 + 12 + 12) / 6; phase 1 does not count."""
+    table = values(phases("ours", [3, 6, 4]), "train_loss", "phase_2")
+    assert table["value"].tolist() == pytest.approx([27 / 6])
+
+
+def test_a_diverged_run_keeps_its_last_number_for_the_rest_of_the_phase() -> None:
+    """One round of 3, two of 6, and the three that it did not train: (3 + 12 + 18) / 6."""
+    table = values(phases("ours", [3, 6], diverged=True), "train_loss", "phase_2")
+    assert table["value"].tolist() == pytest.approx([33 / 6])
+
+
+def test_a_run_of_one_phase_has_no_number_for_the_second() -> None:
+    metrics = pd.concat([phases("ours", [3, 6, 4]), phases("theirs", [])], ignore_index=True)
+    row = one([metrics], measure="train_loss", period="phase_2")
+    assert (row.verdict, row.note) == ("not run", "no seed has a number on both sides")
+
+
+def test_chance_is_one_over_the_number_of_classes() -> None:
+    """Two classes: 50 %; accuracies 44, 45, 46 are 4 to 6 points below."""
+    row = one([run("ours", [44, 45, 46])], first={"chance": True}, second={"method": "ours"})
+    assert (row.verdict, row.effect, row.n) == ("supported", pytest.approx(5), 3)
+    assert row.low == pytest.approx(5 - T2 / sqrt(3), rel=1e-6)
+    row = one([run("ours", [44, 45, 46])], second={"chance": True}, threshold=-10)
+    assert (row.verdict, row.effect) == ("supported", pytest.approx(-5))
+
+
+def test_a_claim_that_names_networks_compares_them() -> None:
+    metrics = [
+        run("ours", [49, 50, 51], model="resnet", d=3000),
+        run("ours", [40, 40, 40], model="vit", d=5000),
+    ]
+    table = judged(
+        metrics,
+        it=claim(
+            first={"method": "ours", "model": "resnet"}, second={"method": "ours", "model": "vit"}
+        ),
+    )
+    assert len(table) == 1
+    row = table.loc["it"]
+    assert (row.verdict, row.effect) == ("supported", pytest.approx(10))
+    assert row.scale == "made-up, resnet and vit, d = 3,000 to 5,000"
+
+
+def test_a_scale_is_that_of_the_runs_that_went_in() -> None:
+    """A wider network of the same study does not make the verdict one about it."""
+    wide = run("ours", [49, 50, 51], width=64, d=99999, run="wide")
+    row = one([run("ours", [49, 50, 51], width=1), run("theirs", [40] * 3, width=1), wide],
+        first={"method": "ours", "width": 1})  # fmt: skip
+    assert row.scale == "made-up, mlp, d = 1,200"
+
+
+def test_runs_of_several_studies_can_be_compared() -> None:
+    metrics = [run("ours", [49, 50, 51]), run("theirs", [40, 40, 40], study="other")]
+    assert one(metrics).verdict == "not run"
+    row = one(metrics, study=["main", "other"])
+    assert (row.verdict, row.effect) == ("supported", pytest.approx(10))
+
+
+def test_no_skew_and_truth_values_are_found_as_the_file_has_them() -> None:
+    metrics = [
+        run("a", [49, 50, 51], alpha=float("inf"), shared_directions="True"),
+        run("b", [40, 40, 40], alpha=0.1, shared_directions="False"),
+    ]
+    for first, second in (
+        ({"alpha": "infinite"}, {"alpha": 0.1}),
+        ({"shared_directions": True}, {"shared_directions": False}),
+    ):
+        assert one(metrics, first=first, second=second).effect == pytest.approx(10)
+
+
+def test_bytes_are_counted_and_cost_no_level() -> None:
+    """600 and 1000 bytes against 100: ratios 6 and 10, of the means 8."""
+    more = run("theirs", [40, 40], bytes_up_low=500.0, bytes_down_low=100.0)
+    more.loc[(more["seed"] == 1) & (more["round"] == 10), "bytes_up_low"] = 900.0
+    less = run("ours", [50, 50], bytes_up_low=60.0, bytes_down_low=40.0)
+    sides = {"first": {"method": "theirs"}, "second": {"method": "ours"}}
+    bytes_ = claim(**sides, measure="bytes_low", statistic="count", threshold=1)
+    row = judged([more, less], it=bytes_).loc["it"]
+    assert (row.verdict, row.effect, row.low, row.high) == ("supported", 8, 6, 10)
+    assert (row.unit, row.n_claims) == ("ratio", 0)
+    nothing = run("ours", [50, 50], bytes_up_low=0.0, bytes_down_low=0.0)
+    row = judged([more, nothing], it=bytes_).loc["it"]
+    assert (row.verdict, row.note) == ("inconclusive", "no ratio: the second side counts nothing")
+
+
 def test_ambiguous_columns_are_an_error() -> None:
     metrics = [run("ours", [50, 51]), run("ours", [50, 51], split="30/70"), THEIRS]
     with pytest.raises(ConfigError, match=r"claims.yaml: it: seed 0 occurs more than once.*naming"):
@@ -232,10 +370,10 @@ def verdicts() -> pd.DataFrame:
     metrics = [run("ours", [49, 50, 51]), THEIRS]
     return judged(
         metrics,
-        good=claim(text="a < b & c | d"),
-        bad=claim(threshold=20),
-        open=claim(threshold=10),
-        absent=claim(study="pivot"),
+        good=claim(text="a < b & c | d", about="First"),
+        bad=claim(threshold=20, about="Second"),
+        open=claim(threshold=10, about="Second"),
+        absent=claim(study="pivot", about="Second"),
     ).reset_index()
 
 
@@ -248,15 +386,37 @@ def test_csv_gives_the_same_numbers_back(tmp_path: Path, verdicts: pd.DataFrame)
 
 def test_markdown_escapes_pipes(tmp_path: Path, verdicts: pd.DataFrame) -> None:
     text = claims_write.markdown(verdicts)
-    assert "a < b & c \\| d (good)" in text
+    assert "| a < b & c \\| d (`good` · made-up, mlp, d = 1,200) | supported |" in spaced_once(text)
     assert "+10.0 points [" in text
-    assert (
-        len({line.replace("\\|", "").count("|") for line in text.splitlines() if "|" in line}) == 1
-    )
+    for table in text.split("\n\n"):
+        pipes = {line.replace("\\|", "").count("|") for line in table.splitlines() if "|" in line}
+        assert len(pipes) <= 1
+
+
+def spaced_once(text: str) -> str:
+    return re.sub(" +", " ", text)
+
+
+def test_verdicts_are_counted_by_heading(verdicts: pd.DataFrame) -> None:
+    assert counts(verdicts) == {
+        "First": [1, 0, 0, 0],
+        "Second": [0, 1, 1, 1],
+        "all": [1, 1, 1, 1],
+    }
+    text = spaced_once(claims_write.markdown(verdicts))
+    assert "| Second | 0 | 1 | 1 | 1 |" in text
+    assert text.index("## First") < text.index("## Second") < text.index("## Not run")
+    assert "| ours is better (`absent`) | no runs of the study pivot |" in text
+
+
+def test_a_threshold_is_said_where_it_is_not_the_usual_one(verdicts: pd.DataFrame) -> None:
+    text = claims_write.markdown(verdicts)
+    assert text.count("threshold 20") == text.count("threshold 10") == 1
+    assert "threshold 0" not in text
 
 
 def test_html_tells_verdicts_by_word_and_needs_no_other_file(verdicts: pd.DataFrame) -> None:
-    page = claims_write.html(verdicts)
+    page = claims_html.html(verdicts)
     for word in claims.VERDICTS:
         assert f'<span class="verdict {word.replace(" ", "-")}">{word}</span>' in page
         assert f".{word.replace(' ', '-')} {{ color:" in page

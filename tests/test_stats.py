@@ -135,3 +135,23 @@ def test_no_interval_for_a_minimum_of_too_few(n: int) -> None:
     assert ours.n == n
     assert isnan(ours.effect) == (n < 3)
     assert isnan(ours.low)
+
+
+def test_count_ratio_by_hand() -> None:
+    """600 / 100 and 1000 / 100, of the means 800 / 100; no p, since nothing is estimated."""
+    ours = stats.count_ratio([600, 1000], [100, 100])
+    assert (ours.effect, ours.low, ours.high, ours.n) == (8, 6, 10, 2)
+    assert isnan(ours.p)
+
+
+def test_one_count_is_enough() -> None:
+    ours = stats.count_ratio([30], [20])
+    assert (ours.effect, ours.low, ours.high) == (1.5, 1.5, 1.5)
+
+
+@pytest.mark.parametrize(("first", "second"), [([], []), ([1], [0]), ([1, 1], [0, 2])])
+def test_no_ratio_to_nothing(first: list[float], second: list[float]) -> None:
+    ours = stats.count_ratio(first, second)
+    assert ours.n == len(first)
+    assert isnan(ours.effect)
+    assert isnan(ours.low)

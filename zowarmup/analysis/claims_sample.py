@@ -1,6 +1,6 @@
-"""The accuracies that a claim compares, paired by seed."""
+"""The numbers that a claim compares, paired by seed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.claims_file import Claim, Runs
+from zowarmup.analysis.claims_measure import values
 from zowarmup.settings.yaml_file import ConfigError
 
 Cell = Mapping[str, Any]  # column -> value
@@ -15,50 +16,81 @@ Cell = Mapping[str, Any]  # column -> value
 
 @dataclass(frozen=True)
 class Sample:
-    """Both sides of a claim: accuracies or gains (fractions) of the seeds that all cells have."""
+    """Both sides of a claim: numbers or gains of the seeds that all cells have.
+
+    A small network makes zeroth-order steps easier, so the scale says how small it is.
+    """
 
     first: pd.Series
     second: pd.Series
     rows: pd.DataFrame  # the last rows of all runs that went in
+    scale: str
     notes: list[str]
 
 
-def sample_of(final: pd.DataFrame, claim: Claim, where: str) -> Sample:
-    """The two sides of a claim; both are empty, with a note, where runs are absent.
+def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]:
+    """What a claim compares at every scale that its studies have runs at; at none, an empty one.
+
+    A scale is a data set and a network; for a claim that compares networks a data set.
 
     Args:
-        final: the last rows of the runs of one scale.
         where: how the user finds the claim, for errors.
 
     Raises:
         ConfigError: the columns choose two runs of one seed where they should choose one.
     """
-    study = final[final["study"] == claim.study]
-    sides = [_terms(runs, claim.over) for runs in (claim.first, claim.second)]
+    rows = metrics[metrics["study"].isin(claim.studies)]
+    if rows.empty:
+        yield _nothing(rows, f"no runs of the study {' or '.join(claim.studies)}")
+    for _, here in rows.groupby(["dataset"] if claim.across_models else m.SCALE):
+        yield sample_of(here, claim, where)
+
+
+def sample_of(rows: pd.DataFrame, claim: Claim, where: str) -> Sample:
+    """The two sides of a claim; both are empty, with a note, where runs are absent.
+
+    Args:
+        rows: of the claim's studies, at one scale.
+    """
+    final = values(rows, claim.measure, claim.period)
+    sides = [_terms(runs, claim.over) for runs in (claim.first, claim.second) if not runs.chance]
     cells = [cell for terms in sides for term in terms for cell in term]
-    absent = [cell for cell in cells if _choose(study, cell).empty]
+    absent = [cell for cell in cells if _choose(final, cell).empty]
     if absent:
-        return _nothing(study, f"study {claim.study} has no runs with {_words(absent[0])}")
+        studies = " or ".join(claim.studies)
+        return _nothing(final, f"study {studies} has no runs with {_words(absent[0])}")
     try:
-        pair = [_side(study, terms) for terms in sides]
+        pair = [_side(final, terms) for terms in sides]
+        if len(pair) == 1:  # the other is guessing
+            pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
     except ValueError as error:
         raise ConfigError(
             f"{where}: {error}; choose one run per seed by naming more columns"
         ) from None
-    rows = pd.concat([_choose(study, cell) for cell in cells])
+    return _paired(pair, pd.concat([_choose(final, cell) for cell in cells]))
+
+
+def _paired(pair: list[pd.Series], rows: pd.DataFrame) -> Sample:
+    """What the seeds have that are on both sides, with a number."""
     rows = rows[~rows.index.duplicated()]
     common = pd.concat(pair, axis=1, join="inner").dropna()
     if common.empty:
-        return _nothing(study, "the two sides have no seed in common")
+        return _nothing(rows, "no seed has a number on both sides")
     lone = sorted(set(rows["seed"]) - set(common.index))
-    notes = [f"left out, not on both sides: seed {', '.join(map(str, lone))}"] if lone else []
+    notes = [f"left out, no number on both sides: seed {', '.join(map(str, lone))}"] if lone else []
     rows = rows[rows["seed"].isin(common.index)]
-    return Sample(common.iloc[:, 0], common.iloc[:, 1], rows, notes)
+    sizes = [f"{int(d):,}" for d in (rows["d"].min(), rows["d"].max())]
+    scale = f"{_names(rows)}, d = {' to '.join(dict.fromkeys(sizes))}"
+    return Sample(common.iloc[:, 0], common.iloc[:, 1], rows, scale, notes)
 
 
-def _nothing(study: pd.DataFrame, why: str) -> Sample:
+def _nothing(rows: pd.DataFrame, why: str) -> Sample:
     none = pd.Series(dtype=float)
-    return Sample(none, none, study.iloc[:0], [why])
+    return Sample(none, none, rows.iloc[:0], _names(rows), [why])
+
+
+def _names(rows: pd.DataFrame) -> str:
+    return ", ".join(" and ".join(rows[column].unique()) for column in m.SCALE if len(rows))
 
 
 def _terms(runs: Runs, over: Runs) -> list[tuple[Cell, ...]]:
@@ -68,18 +100,18 @@ def _terms(runs: Runs, over: Runs) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _side(study: pd.DataFrame, terms: list[tuple[Cell, ...]]) -> pd.Series:
+def _side(final: pd.DataFrame, terms: list[tuple[Cell, ...]], column: str = "value") -> pd.Series:
     """One number per seed: the mean over the terms, of the seeds that all of them have."""
-    values = [[m.by_seed(_choose(study, cell)) for cell in term] for term in terms]
-    gains = [value[0] - value[1] if len(value) > 1 else value[0] for value in values]
+    numbers = [[m.by_seed(_choose(final, cell), column) for cell in term] for term in terms]
+    gains = [one[0] - one[1] if len(one) > 1 else one[0] for one in numbers]
     return pd.concat(gains, axis=1).mean(axis=1, skipna=False)
 
 
-def _choose(study: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    chosen = pd.Series(True, index=study.index)
+def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    chosen = pd.Series(True, index=rows.index)
     for column, value in cell.items():
-        chosen &= study[column] == value
-    return study[chosen]
+        chosen &= rows[column] == value
+    return rows[chosen]
 
 
 def _words(cell: Cell) -> str:

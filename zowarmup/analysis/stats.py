@@ -122,3 +122,16 @@ def minimum_difference(
     ]
     # Pseudo-values average to the estimate itself: this statistic is a U-statistic.
     return mean_interval(n * effect - (n - 1) * np.array(without), level, null)
+
+
+def count_ratio(first: ArrayLike, second: ArrayLike) -> Estimate:
+    """Mean of `first` over mean of `second`, and the smallest and largest ratio over the pairs.
+
+    For what is counted, not estimated: bytes follow from the settings, so where they vary at all
+    their range is the answer, and there is no chance to correct for and no p. NaN for counts of 0.
+    """
+    x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if not y.size or not (y > 0).all():
+        return Estimate(nan, nan, nan, y.size, nan)
+    ratios = x / y
+    return Estimate(x.mean() / y.mean(), float(ratios.min()), float(ratios.max()), y.size, nan)
