@@ -14,6 +14,7 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/warmup.smk"
 include: "rules/train.smk"
+include: "rules/memory.smk"
 include: "rules/analysis.smk"
 include: "rules/studies.smk"
 

@@ -23,6 +23,7 @@ rule collect:
 
 rule table:
     input:
+        unpack(table_inputs),
         metrics="results/{name}/{scope}metrics.csv",
     output:
         csv="results/{name}/{scope}tables/{table}.csv",

@@ -5,7 +5,7 @@ import sys
 
 from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
-from zowarmup.settings.paths import Paths
+from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
 from zowarmup.settings.provenance import code_digest
 
@@ -27,6 +27,8 @@ wildcard_constraints:
     run="|".join(PLAN.runs),
     selection="|".join(PLAN.selections) or "-",
     study="|".join(CONFIG.studies),
+    model="|".join(CONFIG.memory.models) or "-",
+    role="|".join(MEMORY_ROLES),
     table="|".join(registry.TABLES),
     figure="|".join(registry.FIGURES),
     seed=r"\d+",
@@ -93,6 +95,14 @@ def selection_inputs(wildcards):
     return PATHS.selection_inputs(wildcards.selection)
 
 
+def measure_settings(wildcards):
+    return PATHS.memory_settings()
+
+
+def measure_code(wildcards):
+    return code("measure", registry.module_of(registry.NETWORKS, wildcards.model))
+
+
 def scope_cells(wildcards):
     return PATHS.cells(wildcards.scope)
 
@@ -103,6 +113,10 @@ def scope_inputs(wildcards):
 
 def table_code(wildcards):
     return code("table", registry.module_of(registry.TABLES, wildcards.table))
+
+
+def table_inputs(wildcards):
+    return PATHS.table_inputs(wildcards.table)
 
 
 def figure_code(wildcards):

@@ -16,7 +16,9 @@ from zowarmup.data import datasets, federation
 from zowarmup.data.federation import FederationError
 from zowarmup.settings import studies
 from zowarmup.settings.config import load
+from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import Plan, plan
+from zowarmup.settings.registry import ALGORITHMS
 from zowarmup.settings.yaml_file import ConfigError
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
@@ -66,8 +68,8 @@ BAD = {
     "unknown pin": ("pin: {direction: 3}", "pin.direction", "'directions'"),
     "a key that is required": ("selection: null", "selection", "add it"),
     "a rate that is required": (
-        "algorithms: {zo: {lr: null}}",
-        "methods.zowarmup.phases.1.lr",
+        "methods: {zowarmup: {phases: [{algorithm: fedadam, clients: high, rounds: 60}]}}",
+        "methods.zowarmup.phases.0.client_lr",
         "add it",
     ),
     "text for a number": ("snapshot_every: ten", "snapshot_every", "a valid integer, not 'ten'"),
@@ -131,6 +133,17 @@ BAD = {
     ),
     "a study twice": ("studies:\n  a: {}\n  a: {}", "line 4: a", "given twice; rename one"),
     "a table twice": ("tables: [main, main]", "tables", "given twice; remove one"),
+    "budgets of some clients": (
+        "federations: {default: {memory: [{share: 0.5, megabytes: 1}]}}",
+        "federations.default.memory",
+        "must add up to 1, here to 0.5",
+    ),
+    "unknown network to measure": (
+        "memory: {models: [other]}",
+        "memory.models",
+        "there is no other",
+    ),
+    "a table of no measurements": ("tables: [memory]", "memory.models", "name a network"),
     "a figure twice": ("figures: [federation, federation]", "figures", "given twice; remove one"),
     "a seed twice": ("seeds: [1, 2, 1]", "seeds", "give each seed once"),
     "a study without seeds": ("studies: {main: {seeds: []}}", "studies.main.seeds", "at least one"),
@@ -192,6 +205,25 @@ BAD = {
         "engine.name",
         "there is no fast; use one of plain,",
     ),
+    "unknown engine in a grid": (
+        GRID.format("engine: [fast]"),
+        "engine",
+        "there is no fast; use one of plain,",
+    ),
+    "a width of 0": ("width: 0", "width", "greater than 0, not 0"),
+    "a width of 0 in a grid": (GRID.format("width: [0]"), "width", "use a number above 0"),
+    "text for a width": (GRID.format("width: [wide]"), "width", "wide is no width"),
+    "a setting of another algorithm": (
+        GRID.format("fedkseed.S: [1]"),
+        "fedkseed.S",
+        "nothing has this setting; did you mean",
+    ),
+    "a rate of HeteroFL above 1": (
+        "algorithms: {heterofl: {rate: 2}}\n"
+        "methods: {zowarmup: {phases: [{algorithm: heterofl, clients: all, rounds: 60}]}}",
+        "algorithms.heterofl.rate",
+        "less than or equal to 1, not 2",
+    ),
     "unknown device": ("engine: {device: tpu}", "engine.device", "'cpu' or 'cuda', not 'tpu'"),
     "unknown table": ("tables: [mian]", "tables", "there is no mian; use one of main,"),
     "unknown figure": ("figures: [curves]", "figures", "there is no curves; use one of"),
@@ -209,7 +241,7 @@ BAD = {
     "unknown algorithm of a phase": (
         PHASES.format("batch: 1").replace("algorithm: zo", "algorithm: fedzo"),
         "methods.zowarmup.phases.1.algorithm",
-        "there is no fedzo; use fedavg, zo",
+        f"there is no fedzo; use {', '.join(ALGORITHMS)}",
     ),
     "unknown algorithm": ("algorithms: {fedzo: {lr: 1}}", "algorithms", "there is no fedzo"),
     "unknown algorithm to select for": (
@@ -358,6 +390,7 @@ def test_extends_merges_mappings_and_replaces_the_rest(tmp_path: Path) -> None:
         "clients": 20,
         "alpha": 0.5,
         "holdout": 0.1,
+        "memory": None,
     }
     assert config.seeds == [3, 4]
 
@@ -450,7 +483,11 @@ def test_a_learning_rate_is_selected_from_each_pivot(tmp_path: Path) -> None:
     """And only once for the first phase, which does not know the pivot."""
     made = made_of(tmp_path, "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 20]}}}")
     starts = {name: spec["start"] for name, spec in made.selections.items()}
-    assert starts == {"fedavg-high": 0, "zo-all": 20, "zo-all-pivot10": 10}
+    assert starts == {
+        "fedavg-high": 0,
+        "zo-all-after-fedavg": 20,
+        "zo-all-after-fedavg-pivot10": 10,
+    }
 
 
 def test_another_method_s_rate_is_that_method_s_selection(tmp_path: Path) -> None:
@@ -470,11 +507,128 @@ studies:
 """,
     )
     rates = {name: run["phases"][-1]["lr"]["selection"] for name, run in made.runs.items()}
-    assert rates["borrowed-50-50"] == rates["zowarmup-50-50"] == "zo-all-50-50"
+    assert rates["borrowed-50-50"] == rates["zowarmup-50-50"] == "zo-all-after-fedavg-50-50"
     assert rates["own-50-50"] not in (rates["borrowed-50-50"], rates["zowarmup-30-70"])
     gaussian = made.selections[rates["own-50-50"]]
     assert gaussian["phase"]["distribution"] == "gaussian"
-    assert made.selections["zo-all-50-50"]["phase"]["distribution"] == "rademacher"
+    assert made.selections["zo-all-after-fedavg-50-50"]["phase"]["distribution"] == "rademacher"
+
+
+FEDADAM = """
+selection: {{grid: {{fedadam: [0.001, 0.01]}}}}
+methods:
+  adam:
+    label: FedAdam
+    phases:
+      - {{algorithm: fedadam, clients: high, rounds: 20, {}}}
+      - {{algorithm: zo, clients: all, rounds: 40}}
+studies: {{server: {{methods: [adam]}}}}
+"""
+
+
+def test_a_client_s_rate_is_the_selection_of_another_method(tmp_path: Path) -> None:
+    """FedAdam's clients train with the rate chosen for FedAvg; the server's is its own.
+
+    So its selection waits for that of FedAvg, and what it is for waits for both, in the order in
+    which a job takes them: phase after phase, lr before client_lr.
+    """
+    made = made_of(tmp_path, FEDADAM.format("client_lr: {same_as: high_res_only}"))
+    own, other = {"selection": "fedadam-high"}, {"selection": "fedavg-high"}
+    first, second = made.runs["adam"]["phases"]
+    assert (first["lr"], first["client_lr"]) == (own, other)
+    assert second["lr"] == {"selection": "zo-all-after-fedadam"}
+    assert made.selections["fedadam-high"]["phase"]["client_lr"] == other
+    assert "lr" not in made.selections["fedadam-high"]["phase"]
+    warmup = made.warmups[made.runs["adam"]["warmup"]]["phase"]
+    assert (warmup["lr"], warmup["client_lr"]) == (own, other)
+    assert made.selections["zo-all-after-fedadam"]["warmup"] == made.runs["adam"]["warmup"]
+    paths, names = Paths(made), ["fedadam-high", "fedavg-high", "zo-all-after-fedadam"]
+    files = [paths.selection(name) for name in names]
+    assert paths.selection_inputs("fedadam-high")["selections"] == files[1:2]
+    assert paths.warmup_inputs(made.runs["adam"]["warmup"], 0)["selections"] == files[:2]
+    assert paths.run_inputs("adam", 0)["selections"] == files
+    assert paths.selection_inputs("fedavg-high")["selections"] == []
+
+
+def test_a_client_s_rate_as_a_number_needs_no_other_selection(tmp_path: Path) -> None:
+    made = made_of(tmp_path, FEDADAM.format("client_lr: 1"))
+    assert made.runs["adam"]["phases"][0]["client_lr"] == 1.0
+    assert made.selections["fedadam-high"]["phase"]["client_lr"] == 1.0
+    assert Paths(made).selection_inputs("fedadam-high")["selections"] == []
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [
+        ("client_lr: {same_as: nobody}", "there is no method nobody"),
+        ("client_lr: {same_as: high_res_only}, lr: {same_as: high_res_only}", "of fedadam that"),
+        ("client_lr: {same_as: zowarmup}, lr: {same_as: adam}", "set its lr to select"),
+        ("client_lr: {same_as: adam}", "give one as a number"),
+    ],
+)
+def test_rates_that_lead_nowhere(tmp_path: Path, rate: str, expected: str) -> None:
+    sentence = refusal(overlay(tmp_path, FEDADAM.format(rate)))
+    assert expected in sentence
+    assert "methods." in sentence
+
+
+def test_a_phase_selects_its_rate_unless_one_is_given(tmp_path: Path) -> None:
+    taken_out = made_of(tmp_path, "algorithms: {zo: {lr: null}, fedavg: {lr: null}}")
+    assert taken_out.runs == plan([str(TINY)]).runs
+
+
+def test_width_and_engine_are_settings_of_a_run(tmp_path: Path) -> None:
+    """With a warm-up and a selection of its own; another engine has none of these options."""
+    made = made_of(
+        tmp_path,
+        "engine: {name: batched, options: {block: 2}}\n"
+        "studies: {other: {methods: [zowarmup], grid: {width: [1, 2], engine: [batched, plain]}}}",
+    )
+    runs = [run for _, _, run in cells_of(made, "other")]
+    assert len(set(runs)) == 4
+    assert runs[0] == "zowarmup"
+    found = [(made.runs[run]["width"], made.runs[run]["engine"]) for run in runs]
+    assert [width for width, _ in found] == [1.0, 1.0, 2.0, 2.0]
+    assert {type(width) for width, _ in found} == {float}
+    for (_, engine), (name, options) in zip(
+        found, [("batched", {"block": 2}), ("plain", {})] * 2, strict=True
+    ):
+        assert (engine["name"], engine["options"]) == (name, options)
+    assert len({made.runs[run]["warmup"] for run in runs}) == 4
+    rates = {made.runs[run]["phases"][1]["lr"]["selection"] for run in runs}
+    assert len(rates) == 4
+    widths = {
+        (made.selections[rate]["width"], made.selections[rate]["engine"]["name"]) for rate in rates
+    }
+    assert widths == {(w, e) for w in (1.0, 2.0) for e in ("batched", "plain")}
+
+
+def test_the_width_of_the_config_is_that_of_its_runs(tmp_path: Path) -> None:
+    made = made_of(tmp_path, "width: 2")
+    assert {spec["width"] for spec in (*made.runs.values(), *made.warmups.values())} == {2.0}
+    assert {spec["width"] for spec in plan([str(TINY)]).runs.values()} == {1.0}
+
+
+def test_heterofl_knows_the_split_though_all_take_part(tmp_path: Path) -> None:
+    """Who is low-resource trains the narrow network: run, warm-up and rate are those of a split."""
+    made = made_of(
+        tmp_path,
+        """
+selection: {grid: {heterofl: [0.1]}}
+methods:
+  heterofl: {label: HeteroFL, phases: [{algorithm: heterofl, clients: all, rounds: 60}]}
+  bound: {label: Bound, phases: [{algorithm: fedavg, clients: all, rounds: 60}]}
+studies: {main: {methods: [heterofl, bound], grid: {split: [30/70, 50/50]}}}
+""",
+    )
+    cells = cells_of(made, "main")
+    assert [run for _, _, run in cells] == ["heterofl-30-70", "heterofl-50-50", "bound", "bound"]
+    for split, name in (("30/70", "heterofl-30-70"), ("50/50", "heterofl-50-50")):
+        run = made.runs[name]
+        assert run["split"] == split
+        assert made.warmups[run["warmup"]]["split"] == split
+        assert made.selections[run["phases"][0]["lr"]["selection"]]["split"] == split
+    assert made.runs["bound"]["split"] is None
 
 
 def test_every_method_is_tuned_on_the_same_budget(tmp_path: Path) -> None:
@@ -517,3 +671,38 @@ def test_pins_set_a_seed_apart(tmp_path: Path) -> None:
 
 def test_overrides_of_the_command_line_win(tmp_path: Path) -> None:
     assert plan([str(TINY)], {"seeds": 4, "name": "other"}).name == "other"
+
+
+BUDGETS = """
+federations: {default: {memory: [{share: 0.4, megabytes: 1}, {share: 0.6, megabytes: 0.01}]}}
+studies: {main: {methods: [%s], set: {split: memory}}}
+"""
+
+
+def test_a_split_by_memory_says_in_every_part_of_a_run_what_must_be_held(tmp_path: Path) -> None:
+    """So that the warm-up, the selections and the run have the same tiers."""
+    made = made_of(tmp_path, BUDGETS % "high_res_only, zowarmup")
+    parts = [*made.runs.values(), *made.warmups.values(), *made.selections.values()]
+    assert len(parts) > 4
+    assert all(part["backprop"] == {"batch": 8, "momentum": False} for part in parts)
+    assert all(part["split"] == "memory" for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("studies: {main: {set: {split: memory}}}", "add federations.default.memory"),
+        (
+            BUDGETS % "alike"
+            + "methods: {alike: {label: A, phases: [{algorithm: zo, clients: all, rounds: 20}]}}",
+            "methods.alike treats all clients alike",
+        ),
+        (
+            BUDGETS % "low"
+            + "methods: {low: {label: A, phases: [{algorithm: zo, clients: low, rounds: 20}]}}",
+            "methods.low begins with no backpropagation",
+        ),
+    ],
+)
+def test_a_split_by_memory_that_means_nothing(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in refusal(overlay(tmp_path, text))

@@ -17,7 +17,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from zowarmup.analysis.figures import distribution, pivot, style, training_curves, write
+from zowarmup.analysis import metrics as m
+from zowarmup.analysis.figures import (
+    costs,
+    curves,
+    distribution,
+    gradient_quality,
+    pivot,
+    recall,
+    style,
+    ticks,
+    training_curves,
+    write,
+)
 from zowarmup.analysis.figures import federation as who_holds_what
 from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
@@ -70,8 +82,9 @@ def shown(figure: Figure) -> list[Text]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_all_formats_have_equal_bytes_twice(name: str) -> None:
-    assert digest(name) == first_digest(name)
+def test_two_drawings_have_equal_bytes(name: str) -> None:
+    first, second = (write.render(draw(name, ONE_SPLIT), ".svg") for _ in range(2))
+    assert first == second
 
 
 def test_another_process_draws_the_same_bytes() -> None:
@@ -120,17 +133,19 @@ def test_no_text_overlaps_another_or_leaves_the_page(name: str, metrics: pd.Data
             assert not box.overlaps(boxes[j]), (texts[i].get_text(), texts[j].get_text())
 
 
-@pytest.mark.parametrize("study", ["main", "pivot", "distribution"])
-def test_a_study_that_is_missing_is_named(study: str) -> None:
-    name = "training_curves" if study == "main" else study
-    metrics = METRICS[METRICS["study"] != study]
-    with pytest.raises(ValueError, match=rf"hold no rows of study '{study}' \(they hold: "):
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_that_is_missing_is_named(name: str) -> None:
+    metrics = METRICS[~METRICS["study"].isin(registry.SHOWS[name])]
+    wanted = " or ".join(map(repr, registry.SHOWS[name]))
+    with pytest.raises(m.MetricsError, match=rf"hold no rows of study {wanted} \(they hold: "):
         draw(name, metrics)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_rows_of_the_studies_that_it_shows_are_enough(name: str) -> None:
-    draw(name, METRICS[METRICS["study"].isin(registry.SHOWS[name])]).draw_without_rendering()
+@pytest.mark.parametrize(
+    ("name", "study"), [(name, study) for name in NAMES for study in registry.SHOWS[name]]
+)
+def test_the_rows_of_one_study_that_it_shows_are_enough(name: str, study: str) -> None:
+    draw(name, METRICS[METRICS["study"] == study]).draw_without_rendering()
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -141,7 +156,13 @@ def test_few_seeds_are_enough(name: str, seeds: int) -> None:
 
 def test_a_second_data_set_gets_rows_of_its_own() -> None:
     both = pd.concat([METRICS, METRICS.assign(dataset="cifar10")], ignore_index=True)
-    for name, panels in (("training_curves", 8), ("pivot", 4), ("distribution", 2)):
+    for name, panels in (
+        ("training_curves", 10),
+        ("pivot", 4),
+        ("distribution", 2),
+        ("S", 2),
+        ("costs", 4),
+    ):
         figure = draw(name, both)
         assert len(figure.axes) == panels
         assert "cifar10, mlp" in words(figure)
@@ -152,7 +173,15 @@ class TestTrainingCurves:
         """ZOWarmUp is not High Res Only before its pivot here, so it is drawn from round 0."""
         above = draw("training_curves").axes[0]
         starts = {line.get_color(): line.get_xdata()[0] for line in above.lines if whole(line)}
-        assert starts == {look.color: 0 for look in style.KNOWN.values()}
+        assert starts == {style.KNOWN[method].color: 0 for method in training_curves.CORE}
+
+    def test_other_methods_have_a_row_of_their_own(self) -> None:
+        """On 10/90, over a faint ZOWarmUp; on 50/50 there are none."""
+        (left,) = draw("training_curves").axes[4:]
+        drawn = {line.get_color() for line in left.lines if whole(line)}
+        others = {style.KNOWN[name].color for name in frames.LABELS if name != "zowarmup_adam"}
+        core = {style.KNOWN[method].color for method in training_curves.CORE}
+        assert drawn == others - core | {style.VERMILION}
 
     def test_a_shared_warm_up_is_drawn_once(self) -> None:
         metrics = METRICS[METRICS["study"] == "main"].copy()
@@ -182,7 +211,7 @@ class TestTrainingCurves:
         ("size", "text"), [(1e3, "1 kB"), (1e6, "1 MB"), (1e7, "10 MB"), (1e11, "100 GB")]
     )
     def test_ticks_of_bytes(self, size: float, text: str) -> None:
-        assert training_curves.size_tick(size, 0) == text
+        assert ticks.of_bytes(size) == text
 
 
 def whole(line: Any) -> bool:
@@ -203,7 +232,7 @@ class TestPivot:
         assert "High Res Only 41.0" in words(draw("pivot"))
 
     def test_high_res_only_can_belong_to_the_study_itself(self) -> None:
-        main = METRICS["method"] == "high_res_only"
+        main = (METRICS["method"] == "high_res_only") & (METRICS["study"] == "main")
         moved = METRICS[main].assign(study="pivot")
         metrics = pd.concat([METRICS[METRICS["study"] == "pivot"], moved], ignore_index=True)
         assert "High Res Only 41.0" in words(draw("pivot", metrics))
@@ -271,6 +300,177 @@ class TestDistribution:
         axes = distribution.figure(lost).axes[0]
         assert points(axes, "x")[:, 1] == pytest.approx([50])
         assert np.isfinite(points(axes)[:, 1]).sum() == 16 - 2
+
+
+class TestSweep:
+    def test_each_seed_and_each_mean_stand_at_their_setting(self) -> None:
+        """tau 0.1, 0.75, 1 and 3: means 51, 53, 55 and 57 %, seeds 1 % around them."""
+        left = draw("sensitivity").axes[0]
+        assert sorted(points(left)[:, 1]) == pytest.approx(
+            sorted(mean + s for mean in (50, 52, 54, 56) for s in (0, 1, 2))
+        )
+        (means,) = [
+            line
+            for line in left.lines
+            if line.get_color() == style.VERMILION
+            and line.get_linestyle() == "-"
+            and len(line.get_xdata()) == 4
+        ]
+        assert means.get_ydata() == pytest.approx([51, 53, 55, 57])
+        assert means.get_xdata() == pytest.approx(np.log10([0.1, 0.75, 1, 3]))
+
+    def test_the_interval_is_students(self) -> None:
+        """Three seeds 1 % apart: s = 1, half of the interval 4.302653 / sqrt 3 = 2.4841 %."""
+        axes = draw("S").axes[0]
+        (bars,) = axes.collections[-1:]
+        low, high = bars.get_segments()[0][:, 1]
+        assert (low, high) == pytest.approx((51 - 2.48414, 51 + 2.48414), abs=1e-4)
+
+    def test_only_the_studies_that_are_there_have_a_panel(self) -> None:
+        without = METRICS[METRICS["study"] != "eps"]
+        labels = [axes.get_xlabel() for axes in draw("sensitivity", without).axes]
+        assert labels == ["τ: scale of a direction", "learning rate of phase 2"]
+
+    def test_high_res_only_of_the_main_study_stands_behind(self) -> None:
+        assert "High Res Only 41.0" in words(draw("S"))
+        alone = METRICS[METRICS["study"] == "S"]
+        assert "High Res Only" not in words(draw("S", alone))
+        assert "High Res Only 41.0" not in words(draw("alpha"))  # it has its own
+
+    def test_a_diverged_run_is_a_cross_at_chance(self) -> None:
+        lost = frames.diverge(METRICS, 1, 30, study="lr", lr_2=1.0)
+        axes = draw("sensitivity", lost).axes[2]
+        assert points(axes, "x")[:, 1] == pytest.approx([50])
+        assert len(points(axes)) == 8
+
+    def test_infinity_has_a_place(self) -> None:
+        labels = [label.get_text() for label in draw("alpha").axes[0].get_xticklabels()]
+        assert labels == ["0.01", "0.1", "1", "∞"]
+
+    def test_a_study_without_the_setting_is_refused_in_a_sentence(self) -> None:
+        rows = frames.frame(frames.run("high_res_only", {0: 0.5}, study="tau"))
+        with pytest.raises(UserError, match="no run of study 'tau' has a tau"):
+            draw("sensitivity", rows)
+
+    def test_labels_that_would_touch_are_left_out_the_papers_value_never(self) -> None:
+        """Letters are 1 wide: "0.75" reaches from 2.7 to 7.3 and covers "0.5" at 3 and "1" at 7."""
+        texts, x = ["0.1", "0.5", "0.75", "1", "3"], [-2.0, 3.0, 5.0, 7.0, 9.0]
+        assert ticks.thinned(texts, x, 1 / ticks.CHARACTER, [2]) == ["0.1", "", "0.75", "", "3"]
+        assert ticks.thinned(texts, x, 0.1 / ticks.CHARACTER, []) == texts
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.75, "0.75"),
+            (1e-4, "$10^{-4}$"),
+            (0.01, "0.01"),
+            (153_610, "153,610"),
+            (float("inf"), "∞"),
+            ("cnn", "cnn"),
+        ],
+    )
+    def test_values_on_an_axis(self, value: Any, text: str) -> None:
+        assert ticks.number(value) == text
+
+
+class TestSteps:
+    def test_forward_passes_count_from_the_pivot(self) -> None:
+        """240 a round for 20 rounds: 4,800 passes; the mean accuracies end at 61, 56 and 51 %."""
+        axes = draw("steps").axes[0]
+        ends = [line.get_xydata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
+        assert sorted(y for _, y in ends) == pytest.approx([51, 56, 61])
+        assert [x for x, _ in ends] == pytest.approx([0.0048] * 3)
+
+    def test_a_loss_that_explodes_makes_its_axis_logarithmic(self) -> None:
+        metrics = METRICS.copy()
+        metrics.loc[metrics["variant"] == "fedkseed_warm", "train_loss"] = 500.0
+        scales = [axes.get_yscale() for axes in draw("steps", metrics).axes]
+        assert scales == ["linear", "log", "linear"]
+
+
+class TestWidth:
+    def test_p_over_d_stands_above_each_d(self) -> None:
+        """P = 15 and d = 602, 2410, 9640."""
+        (above,) = draw("width").axes[0].child_axes
+        labels = [label.get_text() for label in above.get_xticklabels()]
+        assert labels == ["0.025", "0.0062", "0.0016"]
+
+
+class TestCosts:
+    def test_methods_stand_at_the_bytes_of_one_low_resource_client(self) -> None:
+        """FedAvg on all: 40 rounds of 2400 bytes for four clients, so 24 kB for one."""
+        metrics = m.final_rows(m.of_study(METRICS, "main"))
+        places = costs._places(pd.Series([0.0, 24_000.0, 100.0]))
+        assert places == pytest.approx({0.0: 2 - costs.NONE, 24_000.0: np.log10(24_000), 100.0: 2})
+        axes = draw("costs").axes[0]
+        bound = style.KNOWN["fedavg_all"].color
+        (x,) = {
+            round(line.get_xdata()[0], 6)
+            for line in axes.lines
+            if line.get_color() == bound and line.get_marker() == "D"
+        }
+        assert x == pytest.approx(np.log10(24_000), abs=1e-6)
+        assert len(points(axes)) == 3 * metrics[metrics["split"] == "10/90"]["method"].nunique()
+
+
+class TestRecall:
+    def test_the_second_phase_goes_from_open_to_filled(self) -> None:
+        """A quarter up to the pivot, three quarters at the end."""
+        metrics = METRICS.copy()
+        metrics.loc[metrics["round"] > frames.PIVOT, "missing_recall"] = 0.75
+        axes = draw("recall", metrics).axes[0]
+        opened = [line.get_xdata()[0] for line in axes.lines if line.get_mfc() == "white"]
+        assert opened == [25] * 9
+        assert set(points(axes)[:, 0]) == {75}
+
+    def test_splits_where_nothing_is_lacked_have_no_panel(self) -> None:
+        metrics = METRICS.copy()
+        metrics.loc[metrics["split"] == "50/50", "missing_recall"] = frames.NAN
+        assert len(draw("recall", metrics).axes) == 1
+        with pytest.raises(m.MetricsError, match="lack no class"):
+            draw("recall", metrics.assign(missing_recall=frames.NAN))
+
+    def test_a_run_that_ended_before_the_round_gives_its_last_row(self) -> None:
+        lost = frames.diverge(METRICS, 1, 10, study="main", method="zowarmup", split="10/90")
+        rows = lost[(lost["study"] == "main") & (lost["method"] == "zowarmup")]
+        found = recall.at(rows[rows["split"] == "10/90"], 20)
+        assert dict(zip(found["seed"], found["round"], strict=True)) == {0: 20, 1: 10, 2: 20}
+
+
+class TestGradientQuality:
+    def test_theory_is_the_root_of_p_over_p_plus_d(self) -> None:
+        """15 / (15 + 2410): 0.0786."""
+        lines = draw("gradient_quality").axes[0].lines
+        flat = [
+            line.get_ydata()[0]
+            for line in lines
+            if whole(line) is False
+            and line.get_linestyle() != "-"
+            and line.get_color() == style.BLACK
+        ]
+        assert flat == pytest.approx([0.0786485], abs=1e-6)
+
+    def test_without_a_cosine_it_says_what_it_needs(self) -> None:
+        with pytest.raises(m.MetricsError, match="has a gradient_cosine"):
+            gradient_quality.figure(METRICS.assign(gradient_cosine=frames.NAN))
+
+
+def test_a_moving_mean_is_over_the_rows_around() -> None:
+    """10, 20, 30, 40 and 50 % by three: (10+20)/2, 20, 30, 40, (40+50)/2."""
+    rows = frames.frame(frames.run("zowarmup", {0: 0.5}))
+    curve = curves.mean_curve(rows, smooth=3)
+    assert (100 * curve["mean"]).tolist() == pytest.approx([15, 20, 30, 40, 45])
+
+
+def test_legends_have_as_many_columns_as_fit() -> None:
+    """Two texts of 60 letters are 2 * (0.6 + 60 * 0.0545) = 7.74 inches; of 40 they are 5.56."""
+    assert style._legend_width(["x" * 60, "x" * 60], 2) == pytest.approx(7.74)
+    assert style._legend_width(["x" * 40, "x" * 40], 2) == pytest.approx(5.56)
+
+
+def test_looks_that_methods_share_a_figure_with_are_not_given_twice() -> None:
+    looks = style.lines(["zowarmup", "heterofl", "a", "b"])
+    assert len({look.color for look in looks.values()}) == 4
 
 
 class TestFederation:

@@ -12,10 +12,26 @@ import frames
 import pandas as pd
 import pytest
 
-from zowarmup.analysis.tables import display, distribution, main, pivot, write
+from zowarmup.analysis import costs, metrics
+from zowarmup.analysis.tables import (
+    architecture,
+    display,
+    distribution,
+    gradient_quality,
+    main,
+    participation,
+    pivot,
+    server,
+    server_sweep,
+    steps,
+    sweeps,
+    write,
+)
+from zowarmup.analysis.tables import costs as costs_table
 from zowarmup.settings import registry
 
 approx = pytest.approx
+OF_ROWS = [name for name in registry.TABLES if name not in registry.NEED_MEMORY]
 T2 = 4.302653  # Student's t, two degrees of freedom, 95 %
 REFERENCE = frames.run("high_res_only", {0: 0.40, 1: 0.42, 2: 0.44})
 
@@ -93,6 +109,7 @@ class TestMain:
         assert row["difference [95 %], points"] == "+10.0 [+7.5, +12.5]"
         assert row["recall on them, %"] == "75.0"
         assert row["bytes up"] == "20.0 kB"
+        assert row["bytes of a low-resource client"] == "4 B"
 
 
 class TestPivot:
@@ -153,11 +170,250 @@ class TestDistribution:
         assert isnan(row["std_ratio"])
 
 
-@pytest.mark.parametrize("name", registry.TABLES)
+class TestServer:
+    TABLE = server.table(frames.frame(*frames.server()))
+
+    def test_plain_is_first_and_the_reference(self) -> None:
+        """Adam in phase 1 is 5 points below on every seed: no spread, so no interval."""
+        assert self.TABLE["variant"].tolist() == ["sgd", "adam_phase1", "adam_phase2", "reddi_both"]
+        assert isnan(self.TABLE["difference"][0])
+        assert self.TABLE["difference"][1:].tolist() == approx([-0.05, -0.10, -0.15])
+        assert self.TABLE["p_over_d"].tolist() == approx([15 / 2410] * 4)
+
+    def test_a_setting_that_a_variant_does_not_have_is_empty(self) -> None:
+        assert self.TABLE["beta2"].tolist() == [""] * 4
+
+
+class TestServerSweep:
+    def test_each_setting_against_zowarmup_of_the_main_study(self) -> None:
+        """50 to 52 % everywhere; ZOWarmUp has 45, 47, 49: the difference is 5, 4, 3."""
+        own = frames.run("zowarmup", {0: 0.45, 1: 0.47, 2: 0.49})
+        table = server_sweep.table(frames.frame(*frames.server(), own))
+        assert table["beta2"].tolist() == ["0.9"] * 4 + ["0.999"] * 4
+        assert table["epsilon"][:4].tolist() == ["1e-08", "1e-05", "0.001", "0.1"]
+        assert table["difference"].tolist() == approx([0.04] * 8)
+        assert server_sweep.table(frames.frame(*frames.server()))["difference"].isna().all()
+
+
+class TestArchitecture:
+    TABLE = architecture.table(frames.frame(*frames.networks()))
+
+    def test_the_two_differences(self) -> None:
+        """Residual network 50 and 60 %, transformer 40 and 50 %, the same over seeds."""
+        assert self.TABLE["model"].tolist() == ["resnet_tiny"] * 2 + ["vit_tiny"] * 2
+        own, between = self.TABLE["difference"], self.TABLE["model_difference"]
+        assert own[[1, 3]].tolist() == approx([0.1, 0.1])
+        assert own[[0, 2]].isna().all()
+        assert between[:2].isna().all()
+        assert between[2:].tolist() == approx([-0.1, -0.1])
+
+    def test_p_over_d_is_that_of_each_network(self) -> None:
+        assert self.TABLE["d"].tolist() == [4000, 4000, 12_000, 12_000]
+        assert self.TABLE["p_over_d"][[1, 3]].tolist() == approx([15 / 4000, 15 / 12_000])
+        assert self.TABLE["p_over_d"][[0, 2]].isna().all()
+
+
+class TestSteps:
+    TABLE = steps.table(frames.frame(*frames.steps()))
+
+    def test_rows_say_what_a_client_does(self) -> None:
+        """Eight images: two epochs of two batches of 4, one of one batch of 8."""
+        assert self.TABLE["label"].tolist() == [
+            "1 step on all images",
+            "4 steps on 4 images",
+            "FedKSeed, 1 step on all images",
+        ]
+
+    def test_drift_is_the_mean_over_the_second_phase(self) -> None:
+        """0.1 ten rounds after the pivot and 0.2 at the end."""
+        assert isnan(self.TABLE["drift"][0])
+        assert self.TABLE["drift"][1:].tolist() == approx([0.15, 0.15])
+
+    def test_the_difference_is_to_one_step(self) -> None:
+        assert isnan(self.TABLE["difference"][0])
+        assert self.TABLE["difference"][1:].tolist() == approx([-0.05, -0.10])
+
+
+class TestSweeps:
+    TABLE = sweeps.table(frames.everything())
+
+    def test_every_cell_of_every_study_has_a_row(self) -> None:
+        rows = self.TABLE.groupby("study", sort=False).size().to_dict()
+        assert rows == {
+            "S": 3, "tau": 4, "eps": 3, "lr": 3, "seeds_shared": 2, "alpha": 8, "clients": 6,
+            "extreme": 2, "width": 6, "heterofl": 4, "fedkseed": 2, "memory": 2,
+        }  # fmt: skip
+
+    def test_the_setting_is_named(self) -> None:
+        said = dict(zip(self.TABLE["study"], self.TABLE["setting"], strict=True))
+        assert said["tau"] == "tau 3"
+        assert said["seeds_shared"] == "directions shared: yes"
+        assert said["clients"] == "clients 200, images a client 2"
+        assert said["alpha"] == "alpha inf"
+        assert said["fedkseed"] == "pro"
+        assert said["heterofl"] == ""
+
+    def test_the_reference_has_the_same_clients_and_network(self) -> None:
+        """ZOWarmUp is 10 points above High Res Only of its own point, whatever the others are."""
+        own = self.TABLE[(self.TABLE["method"] == "zowarmup") & (self.TABLE["study"] != "S")]
+        paired = own[own["study"].isin(["alpha", "clients", "extreme", "width", "memory"])]
+        assert paired["difference"].tolist() == approx([0.1] * 12)
+        narrow = self.TABLE[self.TABLE["method"] == "heterofl"]
+        assert narrow["difference"].tolist() == approx([0.1] * 2)
+        assert own[own["study"] == "tau"]["difference"].isna().all()
+        reference = self.TABLE[self.TABLE["method"] == "high_res_only"]
+        assert reference["difference"].isna().all()
+
+
+class TestParticipation:
+    def test_the_difference_is_to_full_participation(self) -> None:
+        """50, 52, 54, 56 % for (0.5, 0.5), (0.5, 1), (1, 0.5), (1, 1)."""
+        table = participation.table(frames.everything())
+        parts = list(zip(table["participation_1"], table["participation_2"], strict=True))
+        assert parts == [(1, 1), (1, 0.5), (0.5, 1), (0.5, 0.5)]
+        assert isnan(table["difference"][0])
+        assert table["difference"][1:].tolist() == approx([-0.02, -0.04, -0.06])
+
+
+class TestGradientQuality:
+    def test_mean_over_rounds_then_seeds_beside_theory(self) -> None:
+        """Cosines are theory times 0.8 + accuracy / 10; accuracies 0.5 and 0.6."""
+        table = gradient_quality.table(frames.frame(frames.run("zowarmup", {0: 0.5, 1: 0.6})))
+        (row,) = table.to_dict("records")
+        theory = sqrt(15 / 2425)
+        assert row["cosine_expected"] == approx(theory)
+        assert row["cosine_mean"] == approx(0.855 * theory)
+        assert row["cosine_std"] == approx(0.01 / sqrt(2) * theory)
+        assert row["cosine_ratio"] == approx(0.855)
+
+    def test_each_width_has_a_row(self) -> None:
+        table = gradient_quality.table(frames.frame(*frames.pairs()))
+        assert table["d"].tolist() == [602, 2410, 9640]
+        assert table["study"].tolist() == ["width"] * 3
+
+    def test_without_a_cosine_it_says_what_it_needs(self) -> None:
+        with pytest.raises(metrics.MetricsError, match="has a gradient_cosine"):
+            gradient_quality.table(frames.frame(REFERENCE))
+
+
+class TestCosts:
+    """Five clients of 8 images, one of them high-resource; d = 2,410; 20 + 20 rounds."""
+
+    ROW = {"round": 40, "pivot": 20, "d": 2410, "d_low": 610, "S": 3, "images": 8.0} | {
+        "clients": 5, "high_clients": 1, "estimator": "two_point", "candidates": 64,
+        "sampling": "uniform",
+    }  # fmt: skip
+
+    def total(self, method: str, tier: str, **changed: Any) -> tuple[float, ...]:
+        return tuple(
+            costs.total({"algorithm_2": ""} | frames.phases(method) | self.ROW | changed, tier)
+        )
+
+    def test_models_travel(self) -> None:
+        """FedAvg on all: 40 rounds of 4 d each way, three passes over 8 images, four clients."""
+        assert self.total("fedavg_all", "low", pivot=frames.NAN) == (
+            4 * 40 * 9640, 4 * 40 * 9640, 4 * 40 * 24, 4 * 40 * 24,
+        )  # fmt: skip
+        assert self.total("high_res_only", "low", pivot=frames.NAN) == (0, 0, 0, 0)
+
+    def test_a_narrow_model_for_the_low_tier(self) -> None:
+        assert self.total("heterofl", "low")[:2] == (4 * 40 * 2440, 4 * 40 * 2440)
+        assert self.total("heterofl", "high")[:2] == (40 * 9640, 40 * 9640)
+
+    def test_scalars_travel_after_one_model(self) -> None:
+        """4 S = 12 bytes up, 4 S A = 60 down, 4 d once; 2 S n = 48 passes."""
+        assert self.total("zowarmup", "low") == (
+            4 * 20 * 12, 4 * (20 * 60 + 9640), 4 * 20 * 48, 0,
+        )  # fmt: skip
+        assert self.total("zowarmup", "high") == (
+            20 * 9640 + 20 * 12, 20 * 9640 + 20 * 60 + 9640, 20 * 24 + 20 * 48, 20 * 24,
+        )  # fmt: skip
+        assert self.total("zowarmup_high_only", "high")[1] == 20 * 9640 + 20 * 12 + 9640
+        assert self.total("zo_init", "low")[:2] == (4 * 40 * 12, 4 * (40 * 60 + 9640))
+
+    def test_a_backward_pass_in_place_of_two_forward_ones(self) -> None:
+        assert self.total("zo_init", "low", estimator="directional")[2:] == (1280, 1280)
+
+    def test_local_steps_send_a_scalar_each(self) -> None:
+        """T = 3 * 2: 72 bytes up, five times that down; 2 S E n = 144 passes."""
+        assert self.total("zowarmup_local", "low") == (
+            4 * 20 * 72, 4 * (20 * 360 + 9640), 4 * 20 * 144, 0,
+        )  # fmt: skip
+
+    def test_fedkseed_sends_what_is_shorter(self) -> None:
+        """Six pairs of 6 bytes, or 4 K; 4 K down, twice that with probabilities; 2 E n passes."""
+        assert self.total("fedkseed_warm", "low") == (
+            4 * 20 * 36, 4 * (20 * 256 + 9640), 4 * 20 * 48, 0,
+        )  # fmt: skip
+        assert self.total("fedkseed_warm", "low", candidates=8)[0] == 4 * 20 * 32
+        pro = self.total("fedkseed_warm", "low", sampling="pro")
+        assert pro[1] == 4 * (20 * 512 + 9640)
+
+    def test_a_run_that_diverged_is_counted_up_to_there(self) -> None:
+        assert self.total("zowarmup", "low", round=30)[0] == 4 * 10 * 12
+        assert self.total("zowarmup", "low", round=20) == (0, 0, 0, 0)
+
+    def counted(self, **changed: Any) -> pd.DataFrame:
+        """A run of FedAvg on all whose counts are those of the formulas, but for the changes."""
+        sent = 40 * 9640
+        exact = {"bytes_up": 5 * sent, "bytes_down": 5 * sent, "bytes_up_low": 4 * sent}
+        exact |= {"bytes_down_low": 4 * sent, "forward_passes": 4800, "backward_passes": 4800}
+        rows = frames.frame(frames.run("fedavg_all", {0: 0.5, 1: 0.6}))
+        return costs_table.table(rows.assign(**exact | changed))
+
+    def test_equal_means_to_the_byte(self) -> None:
+        table = self.counted()
+        names = ["a high-resource client", "a low-resource client", "all clients"]
+        assert table["tier"].tolist() == names
+        assert table["clients"].tolist() == [1, 4, 5]
+        assert table["bytes_up"].tolist() == [385_600, 385_600, 1_928_000]
+        assert table["formula_up"].tolist() == table["bytes_up"].tolist()
+        assert table["up_1"][:2].tolist() == [9640, 9640]
+        assert table["equal"].tolist() == ["yes"] * 3
+        assert self.counted(bytes_up_low=1_542_401)["equal"].tolist() == ["no", "no", "yes"]
+        assert self.counted(forward_passes=4801)["equal"].tolist() == ["yes", "yes", "no"]
+
+    def test_a_tier_without_clients_has_no_row(self) -> None:
+        table = self.counted(high_clients=5, bytes_up_low=0, bytes_down_low=0)
+        assert table["tier"].tolist() == ["a high-resource client", "all clients"]
+
+
+class TestReading:
+    def test_a_new_column_is_needed_and_checked(self, tmp_path: Path) -> None:
+        path = tmp_path / "metrics.csv"
+        rows = frames.frame(frames.run("zowarmup", {0: 0.5}))
+        rows.to_csv(path, index=False)
+        read = metrics.read(path)
+        assert read["algorithm_2"].tolist() == ["zo"] * 5
+        assert read["width"].tolist() == [1] * 5
+        rows.assign(gradient_cosine=1.5).to_csv(path, index=False)
+        with pytest.raises(metrics.MetricsError, match=r"'gradient_cosine' must lie in -1\.\.1:"):
+            metrics.read(path)
+        rows.drop(columns="d_low").to_csv(path, index=False)
+        with pytest.raises(metrics.MetricsError, match="column 'd_low' is missing"):
+            metrics.read(path)
+
+    def test_a_split_without_shares_comes_last(self) -> None:
+        rows = pd.DataFrame({"split": ["memory", "50/50", "2/98", "10/90"]})
+        assert metrics.splits(rows) == ["2/98", "10/90", "50/50", "memory"]
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
 def test_a_study_that_is_missing_is_named(name: str) -> None:
-    metrics = frames.frame(frames.run("zowarmup", {0: 0.5}, study="other"))
-    with pytest.raises(ValueError, match=rf"no rows of study '{name}' \(they hold: other\)"):
-        registry.load(registry.TABLES, name)(metrics)
+    other = frames.frame(frames.run("zowarmup", {0: 0.5}, study="other"))
+    wanted = " or ".join(map(repr, registry.SHOWS[name]))
+    with pytest.raises(ValueError, match=rf"no rows of study {wanted} \(they hold: other\)"):
+        registry.load(registry.TABLES, name)(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "study"), [(name, s) for name in OF_ROWS for s in registry.SHOWS[name]]
+)
+def test_the_rows_of_one_study_that_it_shows_are_enough(name: str, study: str) -> None:
+    rows = frames.everything()
+    rows = rows[rows["study"] == study]
+    if len(rows):
+        assert len(registry.load(registry.TABLES, name)(rows))
 
 
 class Page(HTMLParser):
@@ -188,7 +444,7 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data.strip()
 
 
-@pytest.mark.parametrize("name", registry.TABLES)
+@pytest.mark.parametrize("name", OF_ROWS)
 class TestFormats:
     METRICS = frames.everything()
 

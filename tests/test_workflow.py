@@ -46,7 +46,7 @@ def test_nothing_is_left_half_done(finished: Path) -> None:
 
 
 def test_logs_say_how_far_a_job_was(finished: Path) -> None:
-    log = (finished / "results/tiny/logs/select/zo-all.log").read_text()
+    log = (finished / "results/tiny/logs/select/zo-all-after-fedavg.log").read_text()
     assert re.search(r"INFO seed 0: lr 0.03 gives a held-out loss of \d\.\d{4}", log)
 
 
@@ -90,7 +90,7 @@ EDITS = {
     "nothing": (lambda project: None, {}),
     "a docstring": (edit(ZO, '"""The zeroth-order round', '"""The round'), {}),
     "a comment": (append(ZO, "\n# It is so.\n"), {}),
-    "the layout": (edit(ZO, "total = torch.zeros_like(w)", "total = (torch.zeros_like(w))"), {}),
+    "the layout": (edit(ZO, "torch.zeros_like(like)", "(torch.zeros_like(like))"), {}),
     "a touched module": (touch(ZO), {}),
     "a touched script": (touch("workflow/scripts/train.py"), {}),
     "a comment in a script": (append("workflow/scripts/train.py", "\n# So.\n"), {}),
@@ -102,7 +102,7 @@ EDITS = {
         {},
     ),
     "the zeroth-order step": (
-        edit(ZO, "return w - lr * total", "return w - 1.0 * lr * total"),
+        edit(ZO, "return w - lr * combine", "return w - 1.0 * lr * combine"),
         jobs("select", *ROWS, train=2),
     ),
     "federated averaging": (
@@ -128,7 +128,7 @@ EDITS = {
     # What a rerun leaves that was cut off: Snakemake takes the outputs away before a job begins.
     "a run that is gone": (remove(f"{RUN}/0/run.json"), jobs(*ROWS, train=1)),
     "a selection that is gone": (
-        remove("results/tiny/selections/zo-all/selection.json"),
+        remove("results/tiny/selections/zo-all-after-fedavg/selection.json"),
         jobs(*ROWS, select=1, train=2),
     ),
     "rows that are gone": (remove("results/tiny/metrics.csv"), jobs(*ROWS)),
@@ -241,7 +241,7 @@ def dying(method, place, name):
 
 
 journal.Journal.append = dying(journal.Journal.append, 0, "LAST_ROUND_OF_RUN")
-trajectory._State._save = dying(trajectory._State._save, 2, "LAST_ROUND_OF_WARMUP")
+trajectory._Saved._save = dying(trajectory._Saved._save, 2, "LAST_ROUND_OF_WARMUP")
 """
 
 

@@ -2,9 +2,11 @@
 
 from zowarmup.analysis import metrics
 from zowarmup.analysis.tables import write
-from zowarmup.settings import registry
+from zowarmup.settings import files, registry
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
     make = registry.load(registry.TABLES, snakemake.wildcards.table)
-    write.write(make(metrics.read(snakemake.input.metrics)), snakemake.output)
+    measured = snakemake.input.get("measured")  # of those tables that read it
+    more = [] if measured is None else [[files.read_json(path) for path in measured]]
+    write.write(make(metrics.read(snakemake.input.metrics), *more), snakemake.output)

@@ -3,18 +3,13 @@
 Numbers are carried over as the text they were written as, so collecting changes no bit.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from zowarmup.analysis.facts import Cell, Row, facts_of, forget, lacked_classes
 from zowarmup.settings.errors import UserError
-from zowarmup.settings.files import atomic_file, read_json, read_rows
-
-LACKED = 0.01  # a class is lacked by a tier that holds less than this share of its images
-
-Cell = Mapping[str, Any]
-Row = dict[str, Any]
+from zowarmup.settings.files import atomic_file, read_rows
 
 
 def collect(cells: Sequence[Cell], output: Path | str) -> None:
@@ -28,8 +23,8 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
     Raises:
         UserError: one of these files is missing, is cut short or ends too early.
     """
-    for remembered in (_holdings, _read, _record):
-        remembered.cache_clear()  # an earlier call in this process may have read other contents
+    forget()
+    _read.cache_clear()  # an earlier call in this process may have read other contents
     tables = [list(rows_of(cell)) for cell in cells]
     columns = dict.fromkeys(column for rows in tables for row in rows for column in row)
     with atomic_file(output) as file:
@@ -41,12 +36,12 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
 def rows_of(cell: Cell) -> Iterator[Row]:
     """The rows of one cell, with the columns that say what was run."""
     facts = facts_of(cell)
-    lacked = lacked_classes(cell["federation"], cell["split"])
+    lacked = lacked_classes(cell["federation"], facts["high_clients"])
     for part, last in _parts(cell):
         rows = [row for row in _read(f"{part}/metrics.csv") if int(row["round"]) <= last]
         _check_end(part, rows, last)
         for row in rows:
-            yield facts | row | missing(row, lacked)
+            yield facts | row | of_low(row, facts, cell) | missing(row, lacked)
 
 
 def _check_end(part: str, rows: Sequence[Row], last: int) -> None:
@@ -68,62 +63,6 @@ def _parts(cell: Cell) -> Iterator[tuple[str, int]]:
     yield from ((part, end) for part in rest)
 
 
-def facts_of(cell: Cell) -> Row:
-    """What is the same for all rows of a run."""
-    spec, phases = cell["spec"], cell["spec"]["phases"]
-    records = [_record(part) for part in cell["parts"]]
-    zo: Row = next((phase for phase in phases if "S" in phase), {})
-    rates = _rates(records)
-    return {
-        **{name: cell[name] for name in ("study", "run", "method", "label")},
-        "dataset": spec["dataset"],
-        "model": spec["model"],
-        "split": cell["split"],
-        "alpha": "inf" if cell["alpha"] == "infinite" else cell["alpha"],
-        "clients": cell["clients"],
-        "seed": cell["seed"],
-        "variant": cell["variant"],
-        "pivot": phases[0]["rounds"] if len(phases) > 1 else "",
-        "rounds": sum(phase["rounds"] for phase in phases),
-        **{name: zo.get(name, "") for name in ZO_COLUMNS},
-        "lr_1": rates[0],
-        "lr_2": rates[1] if len(rates) > 1 else "",
-        "d": records[0]["d"],
-        "directions": directions(zo, cell["split"], cell["clients"]) if zo else 0,
-        "engine": spec["engine"]["name"],
-        "loss_change_first_10_rounds": _text(records[-1].get("loss_change_first_10_rounds")),
-    }
-
-
-def directions(phase: Row, split: str, clients: int) -> int:
-    """P, the number of different directions of one round."""
-    if phase["shared_directions"]:
-        return int(phase["S"])
-    high = round(int(split.split("/")[0]) / 100 * clients)
-    tier = {"all": clients, "high": high, "low": clients - high}[phase["clients"]]
-    return max(1, round(phase["participation"] * tier)) * int(phase["S"])
-
-
-ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator")
-
-
-def _rates(records: Sequence[Row]) -> list[float]:
-    """The learning rate of each phase, as trained: the last record knows all of them."""
-    spec = records[-1]["spec"]
-    return [phase["lr"] for phase in spec.get("phases", [spec.get("phase")])]
-
-
-def lacked_classes(federation: str, split: str) -> list[int]:
-    """The classes of which high-resource clients hold under 1 % of the clients' images."""
-    order, counts = _holdings(federation)
-    high = max(1, round(int(split.split("/")[0]) / 100 * len(order)))
-    held = [sum(counts[client][c] for client in order[:high]) for c in range(len(counts[0]))]
-    total = [sum(row[c] for row in counts) for c in range(len(counts[0]))]
-    return [
-        c for c, (part, all_) in enumerate(zip(held, total, strict=True)) if part < LACKED * all_
-    ]
-
-
 def missing(row: Row, lacked: Sequence[int]) -> Row:
     """How many classes the high-resource clients lack, and the mean recall on them."""
     recalls = [float(row[f"recall_{c}"]) for c in lacked if row[f"recall_{c}"]]
@@ -131,25 +70,24 @@ def missing(row: Row, lacked: Sequence[int]) -> Row:
     return {"missing_classes": len(lacked), "missing_recall": mean}
 
 
-@cache
-def _holdings(federation: str) -> tuple[list[int], list[list[int]]]:
-    fields = read_json(federation)
-    return fields["order"], fields["label_counts"]
+def of_low(row: Row, facts: Row, cell: Cell) -> Row:
+    """The low-resource clients' bytes of a run that treats all clients alike: their share of all.
+
+    Such a run does not know the tiers. With partial participation nobody counted who was there.
+    """
+    if cell["spec"]["split"] is not None:
+        return {}
+    whole = all(phase["participation"] == 1 for phase in cell["spec"]["phases"])
+    K, low = facts["clients"], facts["clients"] - facts["high_clients"]
+    return {
+        f"{name}_low": int(row[name]) * low // K if whole else ""
+        for name in ("bytes_up", "bytes_down")
+    }
 
 
 @cache
 def _read(path: str) -> list[Row]:
     return read_rows(path)
-
-
-@cache
-def _record(part: str) -> Row:
-    record: Row = read_json(f"{part}/run.json")
-    return record
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else repr(value)
 
 
 def _line(row: Row, columns: Sequence[str]) -> bytes:

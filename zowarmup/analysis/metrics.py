@@ -14,17 +14,24 @@ from zowarmup.settings.errors import UserError
 
 TEXT = (
     "study", "run", "method", "label", "dataset", "model", "split",
-    "distribution", "scaling", "estimator", "engine", "variant",
+    "distribution", "scaling", "estimator", "engine", "variant", "algorithm_1", "algorithm_2",
+    "clients_1", "clients_2", "shared_directions", "sampling",
 )  # fmt: skip
 NUMBERS = (
     "alpha", "clients", "seed", "phase", "round", "rounds", "test_accuracy", "test_loss",
     "train_loss", "train_loss_high", "train_loss_low", "heldout_loss", "missing_classes",
     "missing_recall", "bytes_up", "bytes_down", "forward_passes", "backward_passes", "pivot",
-    "S", "tau", "eps", "lr_1", "lr_2", "d", "directions",
+    "S", "tau", "eps", "lr_1", "lr_2", "d", "d_low", "directions", "width", "high_clients",
+    "images", "participation_1", "participation_2", "batch_1", "batch_2", "epochs_1", "epochs_2",
+    "beta2", "epsilon", "candidates", "bytes_up_low", "bytes_down_low", "drift", "gradient_cosine",
 )  # fmt: skip
 SCALE = ["dataset", "model"]
 RUN = ["study", *SCALE, "split", "run", "variant", "seed"]
-METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "fedavg_all")
+METHODS = (
+    "high_res_only", "zowarmup", "zowarmup_local", "zowarmup_adam", "zowarmup_high_only",
+    "heterofl", "fedkseed_warm", "fedkseed", "zo_init", "fedavg_all",
+)  # fmt: skip
+RANGES = {"test_accuracy": (0, 1, " (a fraction)"), "gradient_cosine": (-1, 1, "")}
 MEND = "delete the file and let the workflow write it again"
 
 
@@ -78,9 +85,11 @@ def _check_columns(metrics: pd.DataFrame, path: str | Path) -> None:
 
 
 def _check_values(metrics: pd.DataFrame, path: str | Path) -> None:
-    accuracy = metrics["test_accuracy"].dropna()
-    if ((accuracy < 0) | (accuracy > 1)).any():
-        raise MetricsError(f"{path}: column 'test_accuracy' must lie in 0..1 (a fraction): {MEND}")
+    for column, (low, high, meaning) in RANGES.items():
+        values = metrics[column].dropna()
+        if not values.between(low, high).all():
+            where = f"{low}..{high}{meaning}"
+            raise MetricsError(f"{path}: column {column!r} must lie in {where}: {MEND}")
     if metrics.duplicated([*RUN, "round"]).any():
         row = metrics[metrics.duplicated([*RUN, "round"])].iloc[0]
         raise MetricsError(
@@ -115,16 +124,17 @@ def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     return last.assign(test_accuracy=last["test_accuracy"].fillna(chance))
 
 
-def of_study(metrics: pd.DataFrame, study: str) -> pd.DataFrame:
-    """The rows of one study.
+def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
+    """The rows of one study, or of several of which one is enough.
 
     Raises:
         MetricsError: there are none.
     """
-    rows = metrics[metrics["study"] == study]
+    rows = metrics[metrics["study"].isin(studies)]
     if rows.empty:
         known = ", ".join(sorted(metrics["study"].unique())) or "none"
-        raise MetricsError(f"the metrics hold no rows of study {study!r} (they hold: {known})")
+        wanted = " or ".join(map(repr, studies))
+        raise MetricsError(f"the metrics hold no rows of study {wanted} (they hold: {known})")
     return rows
 
 
@@ -153,8 +163,10 @@ def high_share(split: str) -> float:
 
 
 def splits(rows: pd.DataFrame) -> list[str]:
-    """The splits that occur, the fewest high-resource clients first."""
-    return sorted(rows["split"].unique(), key=high_share)
+    """The splits that occur, the fewest high-resource clients first, one without shares last."""
+    present = rows["split"].unique()
+    shares = sorted((split for split in present if "/" in split), key=high_share)
+    return shares + sorted(split for split in present if "/" not in split)
 
 
 def by_split(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str, pd.DataFrame]]:

@@ -24,7 +24,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     """Left every client's images of every class, right what each split's high tier holds of it.
 
     Args:
-        metrics: its splits are those marked.
+        metrics: the splits of the study `main` are those marked.
         federation: a parsed federation.json.
 
     Raises:
@@ -32,7 +32,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     """
     if federation is None:
         raise UserError("the figure 'federation' needs a federation.json: give it as input")
-    counts, splits = ordered_counts(federation), m.splits(metrics)
+    counts, splits = ordered_counts(federation), m.splits(m.of_study(metrics, "main"))
     classes = counts.shape[1]
     drawing = style.new(style.WIDTH, 1.1 + classes * row_height(classes))
     shares = [5.2, max(1.6, 0.36 * len(splits))]

@@ -20,8 +20,13 @@ from matplotlib.lines import Line2D
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, ORANGE = "#CC79A7", "#56B4E9", "#E69F00"
 GREY, FAINT = "#6B6B6B", "#D9D9D9"
+# Two of Paul Tol's (2021), both dark: 25 and 32.
+INDIGO, WINE = "#332288", "#882255"
 
 WIDTH = 7.0  # inches: the text width of a two-column page
+COLUMNS = 3  # of panels in it
+KEY, CHARACTER, ROW = 0.6, 0.0545, 0.16  # inches of a legend: a handle, a letter, a row
+SPLITS = "Panels by split: % of the clients that are high-resource / low-resource"
 
 RC: dict[str, Any] = {
     "figure.constrained_layout.use": True,
@@ -75,19 +80,29 @@ KNOWN = {
     "zowarmup": Line(VERMILION, "-", "o"),
     "zowarmup_high_only": Line(SKY, (0, (1, 1)), "^"),
     "fedavg_all": Line(GREY, (0, (6, 1.5, 1, 1.5)), "D"),
+    "zowarmup_local": Line(WINE, (0, (5, 1, 1, 1)), "v"),
+    "zowarmup_adam": Line(INDIGO, (0, (3, 1)), "X"),
+    "heterofl": Line(BLUE, (0, (8, 2)), "P"),
+    "fedkseed_warm": Line(ORANGE, (0, (2, 1)), ">"),
+    "fedkseed": Line(PURPLE, (0, (1, 2)), "<"),
+    "zo_init": Line(GREEN, (0, (3, 1, 1, 1, 1, 1)), "p"),
 }
 OTHERS = (
     Line(BLUE, (0, (3, 1, 1, 1, 1, 1)), "v"),
     Line(GREEN, (0, (2, 1)), "P"),
     Line(ORANGE, (0, (8, 2)), "X"),
     Line(PURPLE, (0, (1, 2)), "<"),
+    Line(SKY, (0, (5, 1, 1, 1)), ">"),
+    Line(WINE, (0, (3, 1)), "D"),
 )
 
 
 def lines(methods: list[str]) -> dict[str, Line]:
     """A look for each method; those of the main comparison have the same one in every figure."""
+    taken = {KNOWN[m].color for m in methods if m in KNOWN}
+    free = [line for line in OTHERS if line.color not in taken] or OTHERS
     others = [m for m in methods if m not in KNOWN]
-    return {m: KNOWN.get(m) or OTHERS[others.index(m) % len(OTHERS)] for m in methods}
+    return {m: KNOWN.get(m) or free[others.index(m) % len(free)] for m in methods}
 
 
 def styled() -> Any:
@@ -100,8 +115,39 @@ def new(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def panels(
+    n: int, height: float, columns: int = COLUMNS, **shared: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure with n panels in rows of `columns`, each so many inches high."""
+    across, rows = min(n, columns), -(-n // columns)
+    drawing = new(min(WIDTH, 3.8 * across), 0.15 + height * rows)
+    grid = list(drawing.subplots(rows, across, squeeze=False, **shared).flat)
+    for spare in grid[n:]:
+        spare.remove()
+    return drawing, grid[:n]
+
+
+def legend(drawing: Figure, handles: list[Line2D], title: str | None = None) -> None:
+    """Above the panels, in as many columns as fit; the figure becomes higher by its rows."""
+    texts = [str(handle.get_label()) for handle in handles]
+    fitting = [n for n in (4, 3, 2) if _legend_width(texts, n) < drawing.get_figwidth()]
+    columns = max(fitting, default=1)
+    rows = -(-len(texts) // columns) + (title is not None)
+    drawing.set_figheight(drawing.get_figheight() + ROW * rows)
+    made = drawing.legend(handles=handles, loc="outside upper left", ncols=columns, title=title)
+    made.set_alignment("left")
+
+
+def _legend_width(texts: list[str], columns: int) -> float:
+    """Inches, about: matplotlib fills one column after the other, the first ones being longer."""
+    parts = np.array_split(texts, columns)
+    return sum(KEY + CHARACTER * max(map(len, part), default=0) for part in parts)
+
+
 def split_title(split: str) -> str:
     """What "10/90" says, for the title of a panel."""
+    if "/" not in split:
+        return f"tiers by the clients' {split}"
     return f"{split}: {split.split('/')[0]} % of the clients are high-resource"
 
 

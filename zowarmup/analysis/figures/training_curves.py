@@ -11,8 +11,7 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import style
-from zowarmup.analysis.tables.display import size
+from zowarmup.analysis.figures import curves, style, ticks
 
 
 @style.styled()
@@ -20,7 +19,8 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     """Mean over seeds with a band of one standard deviation; the pivot is marked.
 
     The scale of accuracy is logistic, so that 90 and 98 % are as far apart as 50 and 84 %. Methods
-    that share their warm-up with High Res Only are drawn from the pivot on.
+    that share their warm-up with High Res Only are drawn from the pivot on. Methods beyond the core
+    of the comparison have a row of panels of their own, with ZOWarmUp faint behind them.
 
     A run that diverged stays at its last accuracy (and is marked with a cross where it ended), so
     that the mean never is one over survivors only.
@@ -31,17 +31,22 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     """
     rows = m.of_study(metrics, "main")
     scales, splits, looks = m.scales(rows), m.splits(rows), style.lines(m.methods(rows))
-    drawing = style.new(style.WIDTH, 0.6 + 3.6 * len(scales))
-    grid = drawing.subplots(2 * len(scales), len(splits), sharey=True, sharex="row", squeeze=False)
+    lines = 2 if set(looks) <= set(CORE) else 3
+    drawing = style.new(style.WIDTH, 0.1 + 1.8 * lines * len(scales))
+    shape = (lines * len(scales), len(splits))
+    grid = drawing.subplots(*shape, sharey=True, sharex="row", squeeze=False)
     for i, scale in enumerate(scales):
-        for split, (above, below) in zip(splits, grid[2 * i : 2 * i + 2].T, strict=True):
+        block = grid[lines * i : lines * (i + 1)]
+        for split, column in zip(splits, block.T, strict=True):
             here = m.at_scale(rows, scale)
-            curves = _curves(here[here["split"] == split])
-            _by_round(above, curves, looks, split)
-            _by_bytes(below, curves, looks)
-        for axes in grid[2 * i : 2 * i + 2, 0]:
-            style.accuracy_label(axes, scale, scales, "test accuracy, % (logit)")
-            _logistic(axes, 100 * rows["test_accuracy"])
+            _column(column, _curves(here[here["split"] == split]), looks, split)
+        for line in block:
+            first = next((axes for axes in line if axes in drawing.axes), None)
+            if first is None:
+                continue
+            style.accuracy_label(first, scale, scales, "test accuracy, % (logit)")
+            first.yaxis.set_tick_params(labelleft=True)
+            _logistic(first, 100 * rows["test_accuracy"])
     _legend(drawing, rows, looks)
     return drawing
 
@@ -51,23 +56,38 @@ def mean_curve(rows: pd.DataFrame) -> pd.DataFrame:
 
     `pivot` and `diverged` say whether phase 2 starts, or a run ended too early, at this round.
     """
-    m.by_seed(m.last_rows(rows))  # or else a sentence that says which runs do not belong together
-    accuracy = 100 * rows.pivot(index="round", columns="seed", values="test_accuracy").ffill()
+    curve = curves.mean_curve(rows)
+    curve[["mean", "std"]] *= 100
     sent = (rows["bytes_up"] + rows["bytes_down"]).groupby(rows["round"]).mean()
-    curve = pd.DataFrame({"mean": accuracy.mean(axis=1), "bytes": sent})
-    curve["std"] = accuracy.std(axis=1).fillna(0.0)
-    curve["pivot"] = curve.index.isin(rows["pivot"].dropna())
-    curve["diverged"] = rows.groupby("round")["diverged"].any()
-    return curve.reset_index()
+    curve["bytes"] = curve["round"].map(sent)
+    curve["pivot"] = curve["round"].isin(rows["pivot"].dropna())
+    return curve
+
+
+def _column(
+    column: np.ndarray, found: dict[str, pd.DataFrame], looks: dict[str, style.Line], split: str
+) -> None:
+    """The panels of one split: the core by round and by bytes, and the other methods by round."""
+    core = {name: curve for name, curve in found.items() if name in CORE}
+    others = {name: curve for name, curve in found.items() if name not in CORE}
+    _by_round(column[0], core, looks, split)
+    _by_bytes(column[1], core, looks)
+    if len(column) > 2 and not others:
+        column[2].remove()
+    elif len(column) > 2:
+        if "zowarmup" in core:
+            first = core["zowarmup"]
+            column[2].plot(first["round"], first["mean"], color=style.VERMILION, lw=3, alpha=0.3)
+        _by_round(column[2], others, looks, split)
 
 
 def _curves(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """A curve that up to its pivot is the reference's starts at the pivot."""
-    curves = {method: mean_curve(rows[rows["method"] == method]) for method in m.methods(rows)}
-    first = curves.get(REFERENCE)
+    found = {method: mean_curve(rows[rows["method"] == method]) for method in m.methods(rows)}
+    first = found.get(REFERENCE)
     return {
         method: curve if first is None or method == REFERENCE else _own_part(curve, first)
-        for method, curve in curves.items()
+        for method, curve in found.items()
     }
 
 
@@ -101,48 +121,33 @@ def _logit_inverse(logit: ArrayLike) -> np.ndarray:
 
 
 def _by_round(
-    axes: Axes, curves: dict[str, pd.DataFrame], looks: dict[str, style.Line], split: str
+    axes: Axes, found: dict[str, pd.DataFrame], looks: dict[str, style.Line], split: str
 ) -> None:
-    for method, curve in curves.items():
-        _draw(axes, curve, "round", looks[method])
-    pivots = sorted({p for curve in curves.values() for p in curve["round"][curve["pivot"]]})
+    for method, curve in found.items():
+        curves.draw(axes, curve, "round", looks[method])
+    pivots = sorted({p for curve in found.values() for p in curve["round"][curve["pivot"]]})
     for pivot in pivots:
         axes.axvline(pivot, color=style.GREY, lw=0.8, ls=(0, (1, 1.5)), zorder=0.5)
     if len(pivots) == 1:
-        axes.set_xticks([0, *pivots, max(curve["round"].max() for curve in curves.values())])
+        axes.set_xticks([0, *pivots, max(curve["round"].max() for curve in found.values())])
     axes.set_title(split, loc="left")
     axes.set_xlabel("round")
 
 
-def _by_bytes(axes: Axes, curves: dict[str, pd.DataFrame], looks: dict[str, style.Line]) -> None:
+def _by_bytes(axes: Axes, found: dict[str, pd.DataFrame], looks: dict[str, style.Line]) -> None:
     axes.set_xscale("log")
-    for method, curve in curves.items():
+    for method, curve in found.items():
         # Nothing is sent before round 1, and a logarithm has no place for nothing.
         curve = curve[curve["bytes"] > 0]
-        _draw(axes, curve, "bytes", looks[method])
+        curves.draw(axes, curve, "bytes", looks[method])
         start = curve[curve["pivot"]]
         axes.plot(start["bytes"], start["mean"], **PIVOT, zorder=3)
     low, high = axes.get_xlim()
     if high < 20 * low:  # powers of ten alone could be one tick, or none
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(size_tick)
+    axes.xaxis.set_major_formatter(ticks.of_bytes)
     axes.xaxis.set_minor_formatter("")
     axes.set_xlabel("sent by all, up + down")
-
-
-def _draw(axes: Axes, curve: pd.DataFrame, x: str, look: style.Line) -> None:
-    low, high = curve["mean"] - curve["std"], curve["mean"] + curve["std"]
-    axes.fill_between(curve[x], low, high, color=look.color, alpha=0.18, lw=0)
-    axes.plot(curve[x], curve["mean"], color=look.color, ls=look.style)
-    ends = curve.tail(1)
-    axes.plot(ends[x], ends["mean"], color=look.color, marker=look.marker, clip_on=False)
-    lost = curve[curve["diverged"]]
-    axes.plot(lost[x], lost["mean"], color=look.color, **style.DIVERGED)
-
-
-def size_tick(value: float, place: int) -> str:
-    """Bytes as a tick: 1e6 is "1 MB"."""
-    return size(value).replace(".00 ", " ").replace(".0 ", " ")
 
 
 def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -> None:
@@ -154,12 +159,12 @@ def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -
     if rows["pivot"].notna().any():
         handles.append(Line2D([], [], **PIVOT, label="pivot"))
     handles += style.diverged_handle(rows)
-    title = "Panels by split: % of the clients that are high-resource / low-resource"
-    legend = drawing.legend(handles=handles, loc="outside upper left", ncols=3, title=title)
-    legend.set_alignment("left")
+    beyond = "" if set(looks) <= set(CORE) else "; last row: other methods, and ZOWarmUp faint"
+    style.legend(drawing, handles, style.SPLITS + beyond)
 
 
 REFERENCE = "high_res_only"
+CORE = ("high_res_only", "zowarmup", "zowarmup_high_only", "fedavg_all")
 COMPARED = ["round", "mean", "std"]
 TICKS = (1, 5, 10, 20, 40, 60, 80, 90, 95, 98, 99, 99.5)
 PIVOT = {"ls": "", "marker": "o", "mfc": "white", "mec": style.BLACK, "ms": 4.5, "mew": 1.2}

@@ -49,6 +49,16 @@ def size(value: float) -> str:
     return f"{value:.0f} B" if unit == "B" else f"{three_digits(value)} {unit}"
 
 
+def millions(value: float) -> str:
+    """A large count, in millions."""
+    return three_digits(value / 1e6)
+
+
+def short(value: float) -> str:
+    """A setting as it was given."""
+    return minus(f"{value:g}")
+
+
 def whole(value: float) -> str:
     """A count; a mean of counts over seeds keeps one decimal."""
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
@@ -67,8 +77,34 @@ COLUMNS: dict[str, tuple[str, Format]] = {
     "missing_classes": ("missing classes", whole),
     "missing_recall": ("recall on them, %", percent),
     "bytes_up": ("bytes up", size),
+    "formula_bytes": ("by formula", size),
+    "allocator_peak_bytes": ("allocator's peak", size),
+    "peak_over_formula": ("peak / formula", decimals(2)),
+    "share_of_backprop": ("of backpropagation, %", percent),
+    "resident_growth_bytes": ("growth of the process", size),
     "bytes_down": ("bytes down", size),
+    "bytes_low_client": ("bytes of a low-resource client", size),
+    "tier": ("of", str),
+    "up_1": ("round of phase 1, up / down", size),
+    "down_1": ("", size),
+    "up_2": ("round of phase 2, up / down", size),
+    "down_2": ("", size),
+    "once": ("once, down", size),
+    "formula_up": ("by formula, up / down", size),
+    "formula_down": ("", size),
+    "forward_passes": ("forward passes, millions", millions),
+    "backward_passes": ("backward passes, millions", millions),
+    "participation_1": ("part of clients, phase 1", short),
+    "participation_2": ("part of clients, phase 2", short),
+    "lr_1": ("learning rate, phase 1", str),
     "lr_2": ("learning rate", str),
+    "model_difference": ("difference to first network [95 %], points", signed_percent),
+    "model_difference_low": ("", signed_percent),
+    "model_difference_high": ("", signed_percent),
+    "cosine_mean": ("cosine", decimals(4)),
+    "cosine_std": ("", decimals(4)),
+    "cosine_expected": ("sqrt(P/(P+d))", decimals(4)),
+    "cosine_ratio": ("ratio", decimals(2)),
     "std_ratio": ("std ratio [95 %]", decimals(2)),
     "std_ratio_low": ("", decimals(2)),
     "std_ratio_high": ("", decimals(2)),
@@ -86,9 +122,14 @@ TOGETHER = {
     "difference": ("{} [{}, {}]", "difference_low", "difference_high"),
     "std_ratio": ("{} [{}, {}]", "std_ratio_low", "std_ratio_high"),
     "effect": ("{} [{}, {}]", "low", "high"),
+    "model_difference": ("{} [{}, {}]", "model_difference_low", "model_difference_high"),
+    "cosine_mean": ("{} ± {}", "cosine_std"),
+    "up_1": ("{} / {}", "down_1"),
+    "up_2": ("{} / {}", "down_2"),
+    "formula_up": ("{} / {}", "formula_down"),
 }
 # For programs: the reader sees the label, and the caption or the text says the rest.
-HIDDEN = {"method", "variant", "pairs", "claim", "claims_sha256", "paper_effect"}
+HIDDEN = {"method", "role", "variant", "pairs", "claim", "claims_sha256", "paper_effect"}
 HIDDEN |= {part for _, *parts in TOGETHER.values() for part in parts}
 
 

@@ -14,8 +14,9 @@ CAPTION = (
     "clients are few, and ZOWarmUp restricted to the high-resource clients' data should not share "
     "it. Missing classes are those of whose training images the high-resource clients hold under "
     "1 %: how many, and the mean recall on them, both averaged over seeds. Bytes are summed over "
-    "all clients and rounds. A diverged run counts with the accuracy it ended at. FedAvg on all "
-    "clients is a bound: it treats every client as high-resource, so it is the same on every split."
+    "all clients and rounds; those of one low-resource client are up and down together. A diverged "
+    "run counts with the accuracy it ended at. FedAvg on all clients is a bound: it treats every "
+    "client as high-resource, so it is the same on every split."
 )
 
 

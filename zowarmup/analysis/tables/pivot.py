@@ -28,18 +28,11 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     final = m.final_rows(m.of_study(metrics, "pivot"))
     rows = []
     for scale, split, group in m.by_split(final):
-        reference = high_res_only(metrics, scale, split)
+        reference = cells.elsewhere(metrics, scale, split)
         rows += [_row(cell, reference) for _, cell in group.groupby("pivot")]
     result = pd.DataFrame(rows)
     result.attrs["caption"] = CAPTION
     return result
-
-
-def high_res_only(metrics: pd.DataFrame, scale: tuple[str, str], split: str) -> pd.DataFrame:
-    """The final rows of High Res Only on this split of the study `main`; perhaps none."""
-    rows = m.at_scale(metrics, scale)
-    chosen = (rows["study"] == "main") & (rows["method"] == cells.REFERENCE)
-    return m.final_rows(rows[chosen & (rows["split"] == split)])
 
 
 def _row(cell: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Any]:

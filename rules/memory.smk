@@ -1,0 +1,20 @@
+# What one client of a network needs, measured in a process of its own.
+rule measure:
+    output:
+        memory="results/{name}/memory/{model}/{role}.json",
+    log:
+        "results/{name}/logs/measure/{model}/{role}.log",
+    benchmark:
+        "results/{name}/benchmarks/measure/{model}/{role}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: CONFIG.engine.threads
+    resources:
+        mem_mb=4000,
+        runtime=30,
+        gpu=int(CONFIG.engine.device == "cuda"),
+    params:
+        settings=measure_settings,
+        code=measure_code,
+    script:
+        "../workflow/scripts/measure.py"
