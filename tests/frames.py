@@ -105,6 +105,7 @@ def row(last: float, base: Mapping[str, Any], round_: int) -> dict[str, Any]:
         "backward_passes": 24 * first,
         "drift": 0.01 * second if local else NAN,
         "gradient_cosine": angle * (0.8 + 0.1 * last) if zeroth else NAN,
+        "dissimilarity": 4.0 + last if zeroth else NAN,
     }
 
 

@@ -447,6 +447,7 @@ class TestGradientQuality:
             if whole(line) is False
             and line.get_linestyle() != "-"
             and line.get_color() == style.BLACK
+            and list(line.get_xdata()) == [0, 1]  # from edge to edge
         ]
         assert flat == pytest.approx([0.0786485], abs=1e-6)
 

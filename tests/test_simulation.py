@@ -348,6 +348,33 @@ def test_many_directions_give_the_direction_of_the_gradient(
     assert cosine > 0.99
 
 
+def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
+    data: Dataset, dealt: Federation
+) -> None:
+    """The squared error is then B^2 (d - 1) / P |g|^2; B^2 itself by one gradient a client."""
+    narrow = world.assemble(spec_of(width=0.03125), data, dealt)
+    w, d = narrow.model.initial(SEEDS.initialisation), narrow.model.d
+    parts = zip(*(part.split(narrow.sizes) for part in narrow.train), strict=True)
+    each, total = [], sum(narrow.sizes)
+    for x, y in parts:
+        leaf = w.clone().requires_grad_()
+        loss = torch.nn.functional.cross_entropy(narrow.model.logits(leaf, x), y)
+        each.append((len(y) / total, torch.autograd.grad(loss, leaf)[0].double()))
+    g = sum(p * g_i for p, g_i in each)
+    expected = sum(p * (g_i @ g_i) for p, g_i in each) / (g @ g)
+    phase, rows = zo(1, S=300, estimator="directional", lr=0.1), []
+    for seed in range(20):  # one draw of the error is that of some 85 squares: 15 percent off
+        seeds = Seeds(0, 0, seed)
+        state, tally = loop.begin(narrow, phase, w, Tally())
+        [step] = loop.run(narrow, phase, state, seeds, first=1, tally=tally)
+        rows.append(loop.row(narrow, phase, 2, step))
+    assert rows[0]["dissimilarity"] == pytest.approx(expected.item(), rel=1e-4)
+    assert expected > 1.5  # else nothing would be tested
+    errors = [1 / row["gradient_cosine"] ** 2 - 1 for row in rows]
+    theory = expected.item() * (d - 1) / (300 * len(narrow.sizes))
+    assert sum(errors) / len(errors) == pytest.approx(theory, rel=0.1)
+
+
 def test_rounds_in_which_models_travel_have_no_cosine(here: World) -> None:
     w = here.model.initial(SEEDS.initialisation)
     for algorithm in ("fedavg", "fedadam", "heterofl"):

@@ -285,6 +285,9 @@ class TestGradientQuality:
         assert row["cosine_mean"] == approx(0.855 * theory)
         assert row["cosine_std"] == approx(0.01 / sqrt(2) * theory)
         assert row["cosine_ratio"] == approx(0.855)
+        assert row["dissimilarity"] == approx(4.55)  # 4 plus the accuracy
+        expected = (sqrt(15 / (15 + b * 2410)) for b in (4.5, 4.6))
+        assert row["cosine_dissimilar"] == approx(sum(expected) / 2)
 
     def test_each_width_has_a_row(self) -> None:
         table = gradient_quality.table(frames.frame(*frames.pairs()))

@@ -157,6 +157,10 @@ class Engine(Protocol):
         """The limit of `probe` per radius: each client's gradient times its u, (A, S) float64."""
         ...
 
+    def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterable[Tensor]:
+        """Of each client's mean loss at w, (d,) each: for measuring, no algorithm needs it."""
+        ...
+
 
 class Algorithm(Protocol):
     """One kind of phase. Frozen: a round is a function of its arguments alone."""

@@ -24,6 +24,7 @@ NUMBERS = (
     "S", "tau", "eps", "lr_1", "lr_2", "d", "d_low", "directions", "width", "high_clients",
     "images", "participation_1", "participation_2", "batch_1", "batch_2", "epochs_1", "epochs_2",
     "beta2", "epsilon", "candidates", "bytes_up_low", "bytes_down_low", "drift", "gradient_cosine",
+    "dissimilarity",
 )  # fmt: skip
 SCALE = ["dataset", "model"]
 RUN = ["study", *SCALE, "split", "run", "variant", "seed"]

@@ -1,6 +1,5 @@
 """What is measured of a model: on the test set, on each tier's data, on the held-out images."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -67,21 +66,6 @@ def outcomes(model: FlatModel, w: Tensor, images: Images) -> tuple[Tensor, Tenso
         losses.append(cross_entropy(logits, y, reduction="none").double())
         right.append(logits.argmax(dim=1) == y)
     return torch.cat(losses), torch.cat(right)
-
-
-def gradient(world: World, w: Tensor, clients: Sequence[int]) -> Tensor:
-    """Of the mean loss over the training images of some clients, (d,) float64, by backpropagation.
-
-    What no low-resource client could compute: the truth that estimates are compared with.
-    """
-    parts = [part.split(world.sizes) for part in world.train]
-    x, y = (torch.cat([part[i] for i in clients]) for part in parts)
-    total = torch.zeros_like(w, dtype=torch.float64)
-    w = w.detach().requires_grad_()
-    for xb, yb in zip(x.split(BATCH), y.split(BATCH), strict=True):
-        loss = cross_entropy(world.model.logits(w, xb), yb, reduction="sum")
-        total.add_(torch.autograd.grad(loss, w)[0])
-    return total / len(y)
 
 
 def _mean(parts: list[Tensor]) -> float:

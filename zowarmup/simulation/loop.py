@@ -12,7 +12,8 @@ from zowarmup.models.directions import permutations
 from zowarmup.settings import registry
 from zowarmup.settings.seeds import Seeds, key
 from zowarmup.simulation.catch_up import Absences
-from zowarmup.simulation.evaluate import evaluate, gradient
+from zowarmup.simulation.evaluate import evaluate
+from zowarmup.simulation.quality import NOTHING, quality
 from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.world import World
 
@@ -143,18 +144,16 @@ def row(world: World, phase: Phase, number: int, step: Step) -> dict[str, Any]:
         **measured,
         **asdict(step.tally),
         "drift": step.drift,
-        "gradient_cosine": _cosine(world, phase, step),
+        **_quality(world, phase, step),
         "diverged": diverged(world, phase, measured),
     }
 
 
-def _cosine(world: World, phase: Phase, step: Step) -> float:
-    """Between a zeroth-order round's step and the true gradient where it was taken, else NaN."""
+def _quality(world: World, phase: Phase, step: Step) -> dict[str, float]:
+    """Of a zeroth-order round; nothing to say of others."""
     if step.before is None or not has_records(phase):
-        return float("nan")
-    g = gradient(world, step.before, world.tiers[phase["clients"]])
-    taken = (step.before - step.w).double()
-    return (g @ taken / (g.norm() * taken.norm())).item()
+        return NOTHING
+    return quality(world, world.tiers[phase["clients"]], step.before, step.w)
 
 
 def diverged(world: World, phase: Phase, measured: Mapping[str, float]) -> bool:

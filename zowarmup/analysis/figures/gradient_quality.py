@@ -1,4 +1,8 @@
-"""How well zeroth-order steps point along the true gradient, beside sqrt(P/(P+d))."""
+"""How well zeroth-order steps point along the true gradient, beside what theory expects.
+
+sqrt(P/(P+d)) is the cosine of P directions that all clients try on all images; with directions of
+their own it is sqrt(P/(P + B^2 d)), B^2 being how much the clients' gradients differ.
+"""
 
 from typing import Any
 
@@ -11,10 +15,17 @@ from matplotlib.ticker import LogLocator
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.figures import curves, style, ticks
-from zowarmup.analysis.tables.gradient_quality import STUDIES, by_seed, expected, measured
+from zowarmup.analysis.tables.gradient_quality import (
+    STUDIES,
+    by_seed,
+    expected,
+    expected_of,
+    measured,
+)
 
 SMOOTH = 5  # evaluated rounds; one round's cosine is noisy
 THEORY = {"color": style.BLACK, "lw": 0.8, "ls": (0, (1, 1.5))}
+DISSIMILAR = {"color": style.BLACK, "lw": 0.8, "ls": (0, (4, 2))}
 
 
 @style.styled()
@@ -53,6 +64,9 @@ def _training(axes: Axes, rows: pd.DataFrame, looks: dict[str, style.Line]) -> N
         curves.draw(
             axes, curves.mean_curve(here, "gradient_cosine", SMOOTH), "round", looks[method]
         )
+    first = rows[rows["method"] == m.methods(rows)[0]]
+    curve = curves.mean_curve(first.assign(of=expected_of(first)), "of", SMOOTH)
+    axes.plot(curve["round"], curve["mean"], **DISSIMILAR, zorder=3)
     for P, value in sorted({(row["directions"], expected(row)) for _, row in rows.iterrows()}):
         axes.axhline(value, **THEORY, zorder=0.5)
         note = {"xytext": (0, 2), "textcoords": "offset points", "ha": "right", "va": "bottom"}
@@ -73,6 +87,9 @@ def _width(axes: Axes, rows: pd.DataFrame, looks: dict[str, style.Line]) -> None
     P = rows["directions"].max()
     d = np.geomspace(rows["d"].min(), rows["d"].max(), 50)
     axes.plot(d, np.sqrt(P / (P + d)), **THEORY)
+    first = rows[rows["method"] == m.methods(rows)[0]]
+    means = first.assign(of=expected_of(first)).groupby("d")["of"].mean()
+    axes.plot(means.index, means, **DISSIMILAR, zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -86,4 +103,6 @@ def _handles(rows: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
     named = [Line2D([], [], **k.kwargs(), label=labels[name]) for name, k in looks.items()]
     named[0].set_label(f"{named[0].get_label()} (mean ± std)")
     theory = Line2D([], [], **THEORY, label="expected: sqrt(P / (P + d))")
-    return [*named, theory, *style.diverged_handle(rows)]
+    text = f"with clients' gradients as they differ ({labels[next(iter(looks))]})"
+    dissimilar = Line2D([], [], **DISSIMILAR, label=text)
+    return [*named, theory, dissimilar, *style.diverged_handle(rows)]

@@ -105,6 +105,8 @@ COLUMNS: dict[str, tuple[str, Format]] = {
     "cosine_std": ("", decimals(4)),
     "cosine_expected": ("sqrt(P/(P+d))", decimals(4)),
     "cosine_ratio": ("ratio", decimals(2)),
+    "dissimilarity": ("B^2", decimals(1)),
+    "cosine_dissimilar": ("sqrt(P/(P+B^2 d))", decimals(4)),
     "std_ratio": ("std ratio [95 %]", decimals(2)),
     "std_ratio_low": ("", decimals(2)),
     "std_ratio_high": ("", decimals(2)),

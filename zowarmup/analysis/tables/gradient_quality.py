@@ -13,9 +13,11 @@ CAPTION = (
     "Gradient quality: cosine between the step of a zeroth-order round and the true gradient of "
     "the mean training loss of the clients that took it, mean over the evaluated rounds of the "
     "phase, then mean and standard deviation over n seeds. P random directions among d parameters "
-    "find sqrt(P/(P+d)) of a gradient that all clients share; ratio is the cosine over that. What "
-    "to see: the cosine falls with P/d. Each client tries its directions on its own images, so the "
-    "more the clients' gradients differ, the further the ratio is below one."
+    "find sqrt(P/(P+d)) of a gradient that all clients share; ratio is the cosine over that. Each "
+    "client tries its directions on its own images, so where gradients differ between clients less "
+    "is found: sqrt(P/(P+B^2 d)), B^2 being the mean squared length of the clients' gradients over "
+    "that of their mean. What to see: the cosine falls with P/d, and B^2 explains how far it stays "
+    "below the first formula. Adam and several local steps go along other ways than one estimate."
 )
 
 
@@ -59,6 +61,12 @@ def expected(row: Any) -> float:
     return sqrt(row["directions"] / (row["directions"] + row["d"]))
 
 
+def expected_of(rows: pd.DataFrame) -> pd.Series:
+    """sqrt(P/(P + B^2 d)) of each row: with each client's directions tried on its own images."""
+    P = rows["directions"]
+    return (P / (P + rows["dissimilarity"] * rows["d"])).pow(0.5)
+
+
 def by_seed(cell: pd.DataFrame) -> pd.Series:
     """The mean cosine over the rounds of each seed."""
     m.by_seed(m.last_rows(cell))  # or else a sentence that says which runs do not belong together
@@ -75,5 +83,7 @@ def _row(cell: pd.DataFrame) -> dict[str, Any]:
         "n": len(values),
         "cosine_expected": expected(first),
         "cosine_ratio": values.mean() / expected(first),
+        "dissimilarity": cell["dissimilarity"].mean(),
+        "cosine_dissimilar": expected_of(cell).mean(),
         "estimator": cells.only(cell, "estimator"),
     }

@@ -158,12 +158,20 @@ class Blocks(ABC):
         S = len(directions.keys) // len(clients)
         slopes = torch.empty(len(clients), S, dtype=torch.float64)
         for rows, x, y in self.blocks(clients):
-            W = w.repeat(len(y), 1)
-            parts = [self.gradients(W, *xy) for xy in self.micro_batches(x, y)]
-            g = torch.stack(parts).sum(0).div(y.shape[1]).double()
+            g = self.mean_gradients(w, x, y).double()
             u = some(directions, (len(clients), S), tight(rows)).double()
             slopes[tight(rows)] = (u @ g[..., None])[..., 0].cpu()
         return slopes
+
+    def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
+        """See algorithms.rounds.Engine."""
+        return in_order((rows, self.mean_gradients(w, x, y)) for rows, x, y in self.blocks(clients))
+
+    def mean_gradients(self, w: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Of the mean loss of each client of a block at w, (B, d)."""
+        W = w.repeat(len(y), 1)
+        parts = [self.gradients(W, *xy) for xy in self.micro_batches(x, y)]
+        return torch.stack(parts).sum(0).div(y.shape[1])
 
     def losses(self, W: Tensor, x: Tensor, y: Tensor, absent: Tensor | None = None) -> Tensor:
         """Cross-entropy of each image under each model: W (G, d), y (B, n) -> (G, n).

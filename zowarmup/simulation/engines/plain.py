@@ -132,6 +132,10 @@ class Plain:
             dtype=torch.float64,
         )
 
+    def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
+        """See algorithms.rounds.Engine."""
+        return (self.gradient(w, client) for client in clients)
+
     def gradient(self, w: Tensor, client: int) -> Tensor:
         """The gradient of the mean loss, (d,) float32, by backpropagation."""
         x, y = self.data[client]
