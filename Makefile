@@ -2,10 +2,11 @@
 # (further words for snakemake or pytest, such as ARGS="--configfile config/full.yaml").
 PYTHON ?= python3
 CORES ?= all
+CONFIG ?= config/config.yaml
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help install reproduce test lint bench evidence lock envs clean
+.PHONY: help install reproduce report test lint bench evidence lock envs clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -16,6 +17,11 @@ install: $(READY) ## create .venv from requirements.lock, if it is not up to dat
 reproduce: $(READY) ## make every table and figure of the default config under results/
 	@if [ -t 1 ]; then show="--logger rich"; else show="--quiet host rules"; fi; \
 	set -x; $(BIN)/snakemake --cores $(CORES) $$show $(ARGS)
+
+# The report is of results that are there, it starts no job; CONFIG names those of another config.
+report: $(READY) ## put all results into one page, results/<name>/report.html
+	name=$$(sed -n 's/^name: *\([^ #]*\).*/\1/p' $(CONFIG)) && \
+	$(BIN)/snakemake --configfile $(CONFIG) --report results/$$name/report.html $(ARGS)
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -4,6 +4,10 @@ from snakemake.utils import min_version
 
 min_version("9.20")
 
+
+report: "workflow/report/workflow.rst"
+
+
 # A config given on the command line replaces the default one, it is not laid over it.
 if not workflow.configfiles:
 
@@ -28,5 +32,9 @@ rule all:
     input:
         tables=collect("results/{name}/tables/{table}.csv", name=NAME, table=CONFIG.tables),
         figures=collect("results/{name}/figures/{figure}.svg", name=NAME, figure=CONFIG.figures),
-        claims=collect("results/{name}/claims.csv", name=NAME),
+        verdicts=collect(
+            "results/{name}/{page}",
+            name=NAME,
+            page=["claims.csv", "signatures.csv", "front_page.html"],
+        ),
         work=PATHS.work(""),

@@ -29,7 +29,12 @@ rule table:
         csv="results/{name}/{scope}tables/{table}.csv",
         markdown="results/{name}/{scope}tables/{table}.md",
         latex="results/{name}/{scope}tables/{table}.tex",
-        html="results/{name}/{scope}tables/{table}.html",
+        html=report(
+            "results/{name}/{scope}tables/{table}.html",
+            caption="../workflow/report/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
     log:
         "results/{name}/logs/{scope}table/{table}.log",
     benchmark:
@@ -51,7 +56,12 @@ rule figure:
         unpack(figure_inputs),
         metrics="results/{name}/{scope}metrics.csv",
     output:
-        svg="results/{name}/{scope}figures/{figure}.svg",
+        svg=report(
+            "results/{name}/{scope}figures/{figure}.svg",
+            caption="../workflow/report/figure.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
         png="results/{name}/{scope}figures/{figure}.png",
         pdf="results/{name}/{scope}figures/{figure}.pdf",
     log:
@@ -77,7 +87,12 @@ rule claims:
     output:
         csv="results/{name}/claims.csv",
         markdown="results/{name}/claims.md",
-        html="results/{name}/claims.html",
+        html=report(
+            "results/{name}/claims.html",
+            caption="../workflow/report/claims.rst",
+            category="Verdicts",
+            labels={"page": "claims of the paper"},
+        ),
     log:
         "results/{name}/logs/claims.log",
     benchmark:
@@ -92,3 +107,56 @@ rule claims:
         code=code("claims"),
     script:
         "../workflow/scripts/claims.py"
+
+
+# What looks wrong in the runs, with its likely cause; also as warnings in the log.
+rule signatures:
+    input:
+        metrics="results/{name}/metrics.csv",
+    output:
+        csv="results/{name}/signatures.csv",
+        markdown="results/{name}/signatures.md",
+        html=report(
+            "results/{name}/signatures.html",
+            caption="../workflow/report/signatures.rst",
+            category="Verdicts",
+            labels={"page": "failure signatures"},
+        ),
+    log:
+        "results/{name}/logs/signatures.log",
+    benchmark:
+        "results/{name}/benchmarks/signatures.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("signatures"),
+    script:
+        "../workflow/scripts/signatures.py"
+
+
+# The first screen of `make report`.
+rule front_page:
+    input:
+        metrics="results/{name}/metrics.csv",
+        claims="results/{name}/claims.csv",
+        work=PATHS.work(""),
+    output:
+        page="results/{name}/front_page.html",
+    log:
+        "results/{name}/logs/front_page.log",
+    benchmark:
+        "results/{name}/benchmarks/front_page.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("front_page"),
+    script:
+        "../workflow/scripts/front_page.py"

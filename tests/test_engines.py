@@ -51,7 +51,7 @@ def test_probe_equals_plain(engine, network, micro_batch):
     A scalar divides them by 2 eps, which leaves it an error of 1e-3 at eps = 1e-4, whatever the
     engine; the scalars of a round themselves spread by about 1.
     """
-    plain, fast = pair(engine, network, micro_batch, block=2)
+    plain, fast = pair(engine, network, micro_batch, block=13)
     w, u = plain.model.initial(0), directions_of(CLIENTS, plain.d)
     expected = plain.probe(w, CLIENTS, u, radius=EPS * TAU)
     found = fast.probe(w, CLIENTS, u, radius=EPS * TAU)
@@ -81,7 +81,7 @@ def test_probe_is_as_exact_as_plain(engine, network):
 @every_fast_engine
 @every_batch
 def test_slopes_equal_plain(engine, network, micro_batch):
-    plain, fast = pair(engine, network, micro_batch, block=2)
+    plain, fast = pair(engine, network, micro_batch, block=13)
     w, u = plain.model.initial(0), directions_of(CLIENTS, plain.d, distribution="gaussian")
     found, expected = fast.slopes(w, CLIENTS, u), plain.slopes(w, CLIENTS, u)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-5)
@@ -92,7 +92,7 @@ def test_slopes_equal_plain(engine, network, micro_batch):
 @pytest.mark.parametrize("full", [False, True], ids=["plain", "full"])
 def test_training_equals_plain(engine, network, batch, full):
     """Two epochs with weight decay; the last batch has as few as one image."""
-    plain, fast = pair(engine, network, block=2)
+    plain, fast = pair(engine, network, block=13)
     w = plain.model.initial(0)
     sgd = replace(FULL, batch=batch) if full else SGD(batch, 0.1, 1e-2)
     found, expected = (trained(e, w, sgd=sgd, masked=full) for e in (fast, plain))
@@ -106,7 +106,7 @@ def test_walks_equal_plain(engine, network):
 
     Scalars spread by 1 to 8; clients of fewer images make fewer of them.
     """
-    plain, fast = pair(engine, network, block=2)
+    plain, fast = pair(engine, network, block=13)
     w = plain.model.initial(0)
     for found, expected in zip(descended(fast, w), descended(plain, w), strict=True):
         assert found[1].shape == expected[1].shape
@@ -139,7 +139,7 @@ def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
     whole = engine(model, data, micro_batch)
     losses = whole.probe(w, CLIENTS, u, radius=1e-4)
     local, walks = trained(whole, w, sgd=sgd), descended(whole, w)
-    for block in (1, 2):
+    for block in (1, 2, 13):
         other = engine(model, data, micro_batch, block=block)
         assert torch.equal(other.probe(w, CLIENTS, u, radius=1e-4), losses)
         assert torch.equal(trained(other, w, sgd=sgd), local)
@@ -156,7 +156,7 @@ def same(walk, other):
 
 
 def test_directions_too_many_to_keep_give_the_same(monkeypatch):
-    _, batched = pair(Batched, "mlp", block=2)
+    _, batched = pair(Batched, "mlp", block=13)
     w, u = batched.model.initial(0), directions_of(CLIENTS, batched.d)
     expected = batched.probe(w, CLIENTS, u, radius=1e-4), descended(batched, w)
     monkeypatch.setattr("zowarmup.simulation.engines.shelves.DENSE", 0)

@@ -20,7 +20,7 @@ from zowarmup.settings.yaml_file import ConfigError
 # `snakemake <study>` makes a study, so a study cannot be named like one of the rules.
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect", "table", "figure",
-    "claims", "measure",
+    "claims", "measure", "signatures", "front_page",
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What the fast engines share: clients of equal size side by side, each with its own models.
 
-    B       clients of equal size worked on together, at most `block`
+    B       clients of equal size worked on together, so many that at most `block` models are
     G       models side by side, B x S x 2 in a probe, B in training
     S, d    directions per client and step; parameters
     n, b    images of a client, of a batch
@@ -35,7 +35,7 @@ class Blocks(ABC):
         model: the network as a function of w.
         data: each client's (images, labels), training part; copied.
         micro_batch: images per forward pass.
-        block: clients worked on together; more are faster while their activations fit the cache.
+        block: models worked on together; more are faster while their activations fit the cache.
     """
 
     images: ClassVar[int]  # the dimension of images that counts them
@@ -45,7 +45,7 @@ class Blocks(ABC):
         model: FlatModel,
         data: Sequence[tuple[Tensor, Tensor]],
         micro_batch: int,
-        block: int = 10,
+        block: int = 60,
     ) -> None:
         self.micro_batch, self.block = micro_batch, block
         self.take_up(model)
@@ -132,7 +132,7 @@ class Blocks(ABC):
                 W = local.zo_step(W, met[-1], u.unbind(1), tau=tau, lr=lr)
             return zip(W, torch.stack(met, dim=1).cpu(), strict=True)
 
-        return in_order((rows, walk(rows, x, y)) for rows, x, y in self.blocks(clients))
+        return in_order((rows, walk(rows, x, y)) for rows, x, y in self.blocks(clients, 2 * S))
 
     @torch.inference_mode()
     def probe(
@@ -141,7 +141,7 @@ class Blocks(ABC):
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
-        for rows, x, y in self.blocks(clients):
+        for rows, x, y in self.blocks(clients, 2 * S):
             u = some(directions, (len(clients), S), tight(rows))
             losses[tight(rows)] = self.pairs(w, u, radius, x, y).cpu()
         return losses
@@ -189,12 +189,18 @@ class Blocks(ABC):
         W = W.detach().requires_grad_()
         return torch.autograd.grad(self.losses(W, x, y, absent).sum(), W)[0]
 
-    def blocks(self, clients: Sequence[int]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        """(rows, x, y): where in the cohort the block's clients stand, their images, y (B, n)."""
+    def blocks(
+        self, clients: Sequence[int], models: int = 1
+    ) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """(rows, x, y): where in the cohort the block's clients stand, their images, y (B, n).
+
+        models: that each client needs at once.
+        """
+        B = max(1, self.block // models)
         for places, x, y in self.shelves:
             here = [row for row, client in enumerate(clients) if client in places]
-            for start in range(0, len(here), self.block):
-                rows = here[start : start + self.block]
+            for start in range(0, len(here), B):
+                rows = here[start : start + B]
                 at = tight([places[clients[row]] for row in rows])
                 yield rows, x[at], y[at]
 
