@@ -1,7 +1,7 @@
 """The front page of the report: what was run, the comparison that counts, and every verdict.
 
-An HTML fragment: workflow/report/workflow.rst places it, workflow/report/report.css gives it its
-look. It shows what metrics.csv, claims.csv and the records of the jobs hold, and nothing else.
+An HTML fragment that workflow/report/workflow.rst places. It shows what metrics.csv, claims.csv and
+the records of the jobs hold, and nothing else.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,8 +20,38 @@ QUESTION = (
     "model up with first-order steps; then all clients train it by forward passes alone. Does that "
     "beat High Res Only, first-order training on the high-resource clients alone?"
 )
+NOTE = (
+    "A verdict holds for this data set and these networks alone. Verdicts in the menu has every "
+    "claim with its effect, interval and note, and what looks wrong in the runs."
+)
 LISTED = 4  # of more values than these only the first and the last are named
 MINUS = "−"
+STYLE = """
+.h-screen:has(.front) { align-items: flex-start; }
+.max-w-lg:has(.front) { max-width: none; }
+#rulegraph:is(.items-start:has(.front) *) { display: none; }
+.front { max-width: 74rem; font-size: 13px; line-height: 1.35; }
+.front > p { margin: .2rem 0; }
+.front .columns { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
+.front h1 { font-size: 22px; margin: 0 0 .3rem; font-weight: 700; }
+.front h2 { font-size: 15px; margin: .6rem 0 .2rem; font-weight: 700; }
+.front .counts { font-weight: 400; }
+.front dl { display: flex; flex-wrap: wrap; gap: .2rem 1.6rem; margin: .5rem 0; }
+.front dt { color: #666; font-size: 12px; }
+.front dd { margin: 0; }
+.front .headline { font-size: 15px; margin: .6rem 0 .3rem; }
+.front .headline b { font-weight: 700; }
+.front table { border-collapse: collapse; margin: 0; font-variant-numeric: tabular-nums; }
+.front th, .front td { text-align: left; padding: .05rem 1.2rem .05rem 0; font-size: 12.5px; }
+.front th { border-bottom: 1px solid #333; font-weight: 600; }
+.front .note { color: #666; font-size: 12px; margin: .3rem 0; }
+.front .decided { display: flex; gap: .8rem; margin-top: .4rem; }
+.front ul { margin: 0; padding-left: 1rem; list-style: disc; }
+.front li { margin: 0; }
+.front .verdict { flex: 0 0 6rem; font-weight: 600; }
+.front .supported { color: #1b6b3a; }
+.front .contradicted { color: #a32020; }
+"""
 
 
 def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping[str, str]) -> str:
@@ -37,9 +67,12 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
     rows = main_rows(final)
     facts = {"config": name, **setting(rows), **amount(final), **jobs}
     return (
-        '<meta charset="utf-8">\n<section class="front">\n'
+        f'<meta charset="utf-8">\n<section class="front">\n<style>{STYLE}</style>\n'
         f"<h1>ZOWarmUp on {escape(several(rows['dataset']))}</h1>\n<p>{escape(QUESTION)}</p>\n"
-        f"{_facts(facts)}\n{comparison(rows)}\n{verdict_list(verdicts)}\n</section>\n"
+        f'{_facts(facts)}\n<div class="columns">\n<div>{comparison(rows)}</div>\n'
+        f"<div>{verdict_counts(verdicts)}</div>\n</div>\n"
+        f"{decided(verdicts, 'contradicted')}{decided(verdicts, 'supported')}"
+        f'<p class="note">{NOTE}</p>\n</section>\n'
     )
 
 
@@ -55,7 +88,7 @@ def main_rows(final: pd.DataFrame) -> pd.DataFrame:
 def setting(rows: pd.DataFrame) -> dict[str, str]:
     """Where the main comparison was made."""
     skew = rows["alpha"].map(lambda a: "IID" if a == float("inf") else f"Dirichlet {a:g}")
-    steps = rows[rows["directions"] > 0]
+    steps = rows[(rows["method"] == METHOD) & (rows["directions"] > 0)]
     shares = (steps["directions"] / steps["d"]).sort_values().map(lambda share: f"{share:.2g}")
     return {
         "model": f"{several(rows['model'])}, d = {several(rows['d'].map('{:,.0f}'.format))}",
@@ -92,12 +125,12 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 def comparison(rows: pd.DataFrame) -> str:
     """ZOWarmUp against High Res Only on every split; the hardest split also in words."""
-    found = [(split, *_both(rows[rows["split"] == split])) for split in m.splits(rows)]
-    found = [(split, first, second) for split, first, second in found if len(first) and len(second)]
-    if not found:
+    pairs = {split: _both(rows[rows["split"] == split]) for split in m.splits(rows)}
+    pairs = {split: pair for split, pair in pairs.items() if len(pair[0]) and len(pair[1])}
+    if not pairs:
         return ""
-    lines = [_compared(*each) for each in found]
-    labels = [escape(found[0][i].iloc[0]["label"]) for i in (1, 2)]
+    lines = [_compared(split, *pair) for split, pair in pairs.items()]
+    labels = [escape(side.iloc[0]["label"]) for side in next(iter(pairs.values()))]
     head = ("high/low, %", *labels, "difference, points [95 %]", "n")
     split, ours, theirs, difference, _ = lines[0]
     return (
@@ -105,7 +138,7 @@ def comparison(rows: pd.DataFrame) -> str:
         f"<b>{theirs} %</b>: <b>{difference}</b> points.</p>\n"
         f"{_table(head, lines)}\n"
         '<p class="note">Final test accuracy in %, mean ± standard deviation over n seeds; '
-        "difference paired by seed with its t interval.</p>"
+        "difference paired by seed with its t interval, not corrected.</p>"
     )
 
 
@@ -138,32 +171,34 @@ def _table(head: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
 # --- the verdicts ---------------------------------------------------------------------------
 
 
-def verdict_list(verdicts: pd.DataFrame) -> str:
-    """How many claims came out how, and one line for each that was tested."""
-    counts = verdicts["verdict"].value_counts()
-    summary = ", ".join(f"{counts.get(word, 0)} {word}" for word in VERDICTS)
-    tested = verdicts[verdicts["verdict"] != "not run"]
-    ordered = tested.sort_values("verdict", key=lambda v: v.map(VERDICTS.index), kind="stable")
-    scales = tested["scale"].nunique() > 1
-    lines = "".join(_line(row, scales) for row in ordered.itertuples())
+def verdict_counts(verdicts: pd.DataFrame) -> str:
+    """How many claims under each heading came out how."""
+    total = verdicts["verdict"].value_counts()
+    summary = ", ".join(f"{total.get(word, 0)} {word}" for word in VERDICTS)
+    counts = pd.crosstab(verdicts["about"], verdicts["verdict"]).reindex(columns=[*VERDICTS])
+    counts = counts.reindex(verdicts["about"].unique()).fillna(0).astype(int)
+    lines = [
+        (about, *map(str, row)) for about, row in zip(counts.index, counts.values, strict=True)
+    ]
     return (
         f'<h2>{len(verdicts)} claims of the paper: <span class="counts">{summary}</span></h2>\n'
-        f'<table class="verdicts"><tbody>{lines}</tbody></table>\n'
-        '<p class="note">Effect with an interval; those of all claims together hold with 95 %. '
-        "A verdict holds for this model and data set alone.</p>"
+        f"{_table(('statements about', *VERDICTS), lines)}\n"
     )
 
 
-def _line(row: Any, scales: bool) -> str:
-    where = f" ({row.scale})" if scales else ""
-    badge = f'<span class="verdict {escape(row.verdict)}">{escape(row.verdict)}</span>'
-    cell = f"<td>{escape(row.text + where)}</td><td>{escape(effect(row))}</td>"
-    return f"<tr><td>{badge}</td>{cell}<td>n = {row.n}</td></tr>"
+def decided(verdicts: pd.DataFrame, word: str) -> str:
+    """The claims with one verdict, as a list."""
+    rows = verdicts[verdicts["verdict"] == word]
+    items = "".join(
+        f"<li>{escape(row.text)} {escape(effect(row))}</li>" for row in rows.itertuples()
+    )
+    badge = f'<span class="verdict {word}">{word}</span>'
+    return f'<div class="decided">{badge}<ul>{items}</ul></div>\n' if len(rows) else ""
 
 
 def effect(row: Any) -> str:
     """An effect and its interval with their unit; differences always have a sign."""
-    form = ".2f" if row.unit == "ratio" else "+.1f"
+    form = ".3g" if row.unit == "ratio" else "+.1f" if row.unit == "points" else "+.3g"
     middle, low, high = (f"{x:{form}}".replace("-", MINUS) for x in (row.effect, row.low, row.high))
     interval = "" if pd.isna(row.low) else f" [{low}, {high}]"
-    return f"ratio {middle}{interval}" if row.unit == "ratio" else f"{middle} points{interval}"
+    return f"({middle}{interval} {row.unit}, n = {row.n})"

@@ -1,0 +1,113 @@
+"""The report: one page that opens in a browser, the story first, a caption to everything."""
+
+import csv
+import html
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import workbench
+
+from zowarmup.analysis import front_page, job_facts
+from zowarmup.settings import registry
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def report(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the finished copy."""
+    page = tmp_path_factory.mktemp("report") / "report.html"
+    answer = workbench.snakemake(finished, "--report", str(page), "--configfile", "tiny.yaml")
+    assert answer.code == 0, answer.text
+    return page
+
+
+@pytest.fixture(scope="module")
+def rendered(report: Path) -> str:
+    """The text of the page once a real browser has run its scripts."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip(f"NO BROWSER: install one of {', '.join(BROWSERS)} to see the report open")
+    profile = f"--user-data-dir={report.parent / 'profile'}"
+    command = [browser, *QUIET, profile, "--virtual-time-budget=8000", "--dump-dom"]
+    done = subprocess.run(
+        [*command, report.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    return html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", done.stdout, flags=re.S))
+
+
+def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None:
+    """With the numbers of the table, which nobody typed."""
+    text = " ".join(rendered.split())
+    assert "ZOWarmUp on digits" in text
+    with (finished / "results/tiny/tables/main.csv").open() as file:
+        rows = {row["method"]: row for row in csv.DictReader(file)}
+    for method in ("zowarmup", "high_res_only"):
+        assert f"{100 * float(rows[method]['accuracy_mean']):.1f} ±" in text
+    with (finished / "results/tiny/claims.csv").open() as file:
+        verdicts = [row["verdict"] for row in csv.DictReader(file)]
+    assert f"{len(verdicts)} claims of the paper" in text
+    assert f"{verdicts.count('not run')} not run" in text
+
+
+def test_the_browser_shows_the_menu(rendered: str) -> None:
+    for entry in ("Figures", "Tables", "Verdicts", "Statistics", "Workflow"):
+        assert entry in rendered
+
+
+def test_everything_marked_is_in_the_file_with_its_caption(report: Path) -> None:
+    page = report.read_text()
+    for path in ("figures/training_curves.svg", "tables/main.html", "claims.html"):
+        assert f"results/tiny/{path}" in page
+    for caption in (
+        "See the curve of ZOWarmUp leave",
+        "What every method reaches on every split",
+        "Every testable statement of the paper",
+        "Signs that something in a run went wrong",
+    ):
+        assert caption in page
+
+
+def test_the_report_needs_no_network(report: Path) -> None:
+    """All scripts and styles are in the file."""
+    assert not re.findall(r"<(?:script|link)[^>]+(?:src|href)=[\"']https?:", report.read_text())
+
+
+def test_the_report_starts_no_job_and_leaves_nothing_to_do(report: Path, finished: Path) -> None:
+    answer = workbench.snakemake(finished, "-n", "--configfile", "tiny.yaml")
+    assert workbench.planned(answer) == {}
+
+
+@pytest.mark.parametrize(("page", "table"), [("table", "TABLES"), ("figure", "FIGURES")])
+def test_every_table_and_figure_has_a_caption(page: str, table: str) -> None:
+    text = (workbench.PROJECT / f"workflow/report/{page}.rst").read_text()
+    captions = dict(re.findall(r'^  "(\w+)": "(.+)",$', text, re.M))
+    assert set(captions) == set(getattr(registry, table))
+    assert all("See " in caption for caption in captions.values())
+
+
+def test_cpu_time_is_the_sum_of_what_was_measured(tmp_path: Path) -> None:
+    """Two jobs of 60 and 90.5 seconds, one too short to be measured."""
+    head = "s\tcpu_time\n"
+    for name, seconds in (("runs/a/0", "60"), ("warmups/b/1", "90.5"), ("runs/c/0", "NA")):
+        rule = {"runs": "train", "warmups": "warmup"}[name.partition("/")[0]]
+        benchmark = tmp_path / f"benchmarks/{rule}/{name.partition('/')[2]}.tsv"
+        benchmark.parent.mkdir(parents=True, exist_ok=True)
+        benchmark.write_text(f"{head}1\t{seconds}\n")
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "run.json").write_text('{"commit": "0123456789"}')
+    work = [str(path) for path in tmp_path.rglob("run.json")]
+    facts = job_facts.job_facts(tmp_path, work)
+    assert facts == {"CPU time": "3 min (2 measured of 3 jobs)", "commit": "0123456"}
+
+
+def test_many_values_are_named_by_their_ends() -> None:
+    assert front_page.several([3, 3, 4]) == "3, 4"
+    assert front_page.several(range(9)) == "0 to 8"
