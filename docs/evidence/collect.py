@@ -11,41 +11,57 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-RESULTS, HERE = ROOT / "results", Path(__file__).parent / "digits"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "method.md")
-FILES = [
-    *(f"digits/tables/{name}.csv" for name in ("main", "pivot", "distribution")),
-    "digits/claims.csv",
-    "digits/figures/training_curves.png",
-    "bench.json",
-]
+RESULTS, HERE = ROOT / "results", Path(__file__).parent
+PAGES = (ROOT / "README.md", ROOT / "docs" / "method.md", ROOT / "docs" / "results.md")
+TABLES = (
+    *("main", "pivot", "distribution", "server", "server_sweep", "architecture", "steps", "sweeps"),
+    *("participation", "costs", "memory", "gradient_quality"),
+)
+FIGURES = ("steps", "sensitivity", "width", "gradient_quality", "server", "clients")
+FILES = {
+    "digits": (
+        *(f"tables/{name}.csv" for name in ("main", "pivot", "distribution", "costs")),
+        "claims.csv",
+        "figures/training_curves.png",
+    ),
+    "digits-full": (
+        *(f"tables/{name}.{form}" for name in TABLES for form in ("csv", "md")),
+        *("claims.csv", "claims.md", "signatures.md"),
+        *(f"figures/{name}.png" for name in FIGURES),
+    ),
+}
 FACTS = ("commit", "hardware", "versions")
-METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "fedavg_all")
+METHODS = (
+    *("high_res_only", "zowarmup", "zowarmup_high_only", "heterofl", "fedkseed_warm", "fedkseed"),
+    *("zo_init", "fedavg_all"),
+)
 
 
-def copy() -> None:
-    """Take the files over; fails, naming it, if one has not been made."""
-    HERE.mkdir(exist_ok=True)
-    for file in FILES:
-        shutil.copyfile(RESULTS / file, HERE / Path(file).name)
-    record = json.loads((RESULTS / "digits/runs/zowarmup-10-90/0/run.json").read_text())
+def copy(config: str) -> None:
+    """Take a config's files over; fails, naming it, if one has not been made."""
+    (HERE / config).mkdir(exist_ok=True)
+    for file in FILES[config]:
+        shutil.copyfile(RESULTS / config / file, HERE / config / Path(file).name)
+    record = json.loads((RESULTS / config / "runs/zowarmup-10-90/0/run.json").read_text())
     about = {fact: record[fact] for fact in FACTS}
-    (HERE / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+    (HERE / config / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
 
 
-def rows(name: str) -> list[dict[str, str]]:
+def rows(name: str, config: str = "digits") -> list[dict[str, str]]:
     """The lines of one of the files."""
-    with (HERE / name).open(newline="") as file:
+    with (HERE / config / name).open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def results() -> str:
-    """Final accuracy by split and method, mean and standard deviation."""
+    """Final accuracy by method and split, mean and standard deviation."""
     cells = {(row["split"], row["method"]): row for row in rows("main.csv")}
-    labels = [next(r["label"] for r in rows("main.csv") if r["method"] == m) for m in METHODS]
-    lines = [f"| high / low-resource clients, % | {' | '.join(labels)} |", "|---" * 5 + "|"]
-    for split in dict.fromkeys(split for split, _ in cells):
-        lines.append(f"| {split} | {' | '.join(_accuracy(cells[split, m]) for m in METHODS)} |")
+    splits = list(dict.fromkeys(split for split, _ in cells))
+    lines = [f"| high / low-resource clients, % | {' | '.join(splits)} |"]
+    lines.append("|---" * (len(splits) + 1) + "|")
+    for method in METHODS:
+        values = " | ".join(_accuracy(cells[split, method]) for split in splits)
+        lines.append(f"| {cells[splits[0], method]['label']} | {values} |")
     return "\n".join(lines)
 
 
@@ -53,11 +69,12 @@ def _accuracy(row: dict[str, str]) -> str:
     return f"{100 * float(row['accuracy_mean']):.1f} ± {100 * float(row['accuracy_std']):.1f}"
 
 
-def verdicts() -> str:
-    """How the claims came out."""
-    words = [row["verdict"] for row in rows("claims.csv")]
-    counted = {word: words.count(word) for word in ("supported", "contradicted", "inconclusive")}
-    return ", ".join(f"{count} {word}" for word, count in counted.items())
+def verdicts(config: str) -> str:
+    """How the claims came out, of those that the config's runs can test."""
+    words = [row["verdict"] for row in rows("claims.csv", config)]
+    tested = len(words) - words.count("not run")
+    counted = [f"{words.count(w)} {w}" for w in ("supported", "contradicted", "inconclusive")]
+    return f"{tested} tested, {', '.join(counted)}"
 
 
 def skew() -> str:
@@ -67,7 +84,7 @@ def skew() -> str:
     def percent(split: str, method: str, column: str = "accuracy_mean") -> str:
         return f"{100 * float(found[split, method][column]):.1f}"
 
-    few, many = "10/90", "90/10"
+    few, many = "10/90", "50/50"
     lacked = f"{float(found[few, 'zowarmup']['missing_classes']):.1f}"
     recall = [percent(few, method, "missing_recall") for method in METHODS[:3]]
     at_few, at_many = (", ".join(percent(x, m) for m in METHODS[:3]) for x in (few, many))
@@ -83,7 +100,7 @@ takes the same steps on the high-resource clients' data, with {recall[2]} %; the
 
 def bench() -> str:
     """The timings of the engines."""
-    measured = json.loads((HERE / "bench.json").read_text())
+    measured = json.loads((HERE / "digits" / "bench.json").read_text())
     lines = ["| round | plain, ms | batched, ms | ratio | goal |", "|---|---|---|---|---|"]
     for name in ("W1", "W2", "W2b"):
         row = measured[name]
@@ -94,11 +111,22 @@ def bench() -> str:
 
 def render(text: str) -> str:
     """A page with its quoted blocks made from the files."""
-    blocks = {"results": results(), "verdicts": verdicts(), "skew": skew(), "bench": bench()}
+    blocks = {
+        "results": results(),
+        "verdicts": verdicts("digits"),
+        "all-verdicts": verdicts("digits-full"),
+        "skew": skew(),
+        "bench": bench(),
+    }
+    for file in sorted((HERE / "digits-full").glob("*.md")):
+        # one level down, since the page has a heading for each of them
+        lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text())
+        blocks[f"full {file.stem}"] = lowered.strip()
     for name, block in blocks.items():
         body = f"\n{block}\n" if "\n" in block else block
         mark = f"<!-- {name} -->"
-        text = re.sub(f"(?s){mark}.*?{mark}", f"{mark}{body}{mark}", text)
+        pattern = f"(?s){re.escape(mark)}.*?{re.escape(mark)}"
+        text = re.sub(pattern, lambda _, whole=f"{mark}{body}{mark}": whole, text)
     return text
 
 
@@ -106,7 +134,13 @@ def main() -> int:
     """Copy and write, or check."""
     if "--check" in sys.argv:
         return int(any(page.read_text() != render(page.read_text()) for page in PAGES))
-    copy()
+    for config in FILES:
+        if (RESULTS / config).is_dir():
+            copy(config)
+        else:
+            print(f"results/{config}: not made here; what docs/evidence has of it stays")
+    if (RESULTS / "bench.json").is_file():
+        shutil.copyfile(RESULTS / "bench.json", HERE / "digits" / "bench.json")
     for page in PAGES:
         page.write_text(render(page.read_text()))
     return 0
