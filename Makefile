@@ -21,7 +21,8 @@ reproduce: $(READY) ## make every table and figure of the default config under r
 # The report is of results that are there, it starts no job; CONFIG names those of another config.
 report: $(READY) ## put all results into one page, results/<name>/report.html
 	name=$$(sed -n 's/^name: *\([^ #]*\).*/\1/p' $(CONFIG)) && \
-	$(BIN)/snakemake --configfile $(CONFIG) --report results/$$name/report.html $(ARGS)
+	$(BIN)/snakemake --configfile $(CONFIG) --report results/$$name/report.html \
+	  --report-stylesheet workflow/report/report.css $(ARGS)
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

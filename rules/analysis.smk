@@ -33,7 +33,7 @@ rule table:
             "results/{name}/{scope}tables/{table}.html",
             caption="../workflow/report/table.rst",
             category="Tables",
-            labels={"table": "{table}"},
+            labels=menu_labels,
         ),
     log:
         "results/{name}/logs/{scope}table/{table}.log",
@@ -60,7 +60,7 @@ rule figure:
             "results/{name}/{scope}figures/{figure}.svg",
             caption="../workflow/report/figure.rst",
             category="Figures",
-            labels={"figure": "{figure}"},
+            labels=menu_labels,
         ),
         png="results/{name}/{scope}figures/{figure}.png",
         pdf="results/{name}/{scope}figures/{figure}.pdf",

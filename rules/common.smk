@@ -125,3 +125,10 @@ def figure_code(wildcards):
 
 def figure_inputs(wildcards):
     return PATHS.figure_inputs(wildcards.figure)
+
+
+def menu_labels(wildcards):
+    """What the report's menu says of a table or figure: its name, and the studies it shows."""
+    kind = "table" if "table" in wildcards.keys() else "figure"
+    name = wildcards[kind]
+    return {kind: name.replace("_", " "), "study": ", ".join(registry.SHOWS.get(name, ()))}

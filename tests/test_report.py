@@ -7,16 +7,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import frames
 import pytest
 import workbench
 
 from zowarmup.analysis import front_page, job_facts
+from zowarmup.analysis import metrics as m
 from zowarmup.settings import registry
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND",
 )  # fmt: skip
 
 
@@ -24,23 +27,36 @@ QUIET = (
 def report(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the finished copy."""
     page = tmp_path_factory.mktemp("report") / "report.html"
-    answer = workbench.snakemake(finished, "--report", str(page), "--configfile", "tiny.yaml")
+    look = ("--report-stylesheet", "workflow/report/report.css")
+    answer = workbench.snakemake(
+        finished, "--report", str(page), *look, "--configfile", "tiny.yaml"
+    )
     assert answer.code == 0, answer.text
     return page
 
 
-@pytest.fixture(scope="module")
-def rendered(report: Path) -> str:
-    """The text of the page once a real browser has run its scripts."""
+def opened(report: Path, click: str = "") -> str:
+    """What a real browser makes of the page alone, after a call of the page's own script."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip(f"NO BROWSER: install one of {', '.join(BROWSERS)} to see the report open")
+    noted = "window.addEventListener('error', e => { document.title = 'ERROR ' + e.message })"
+    text = report.read_text().replace("<head>", f"<head><script>{noted}</script>", 1)
+    page = report.with_name("opened.html")
+    page.write_text(f"{text}<script>setTimeout(() => {{ {click} }}, 100)</script>")
     profile = f"--user-data-dir={report.parent / 'profile'}"
     command = [browser, *QUIET, profile, "--virtual-time-budget=8000", "--dump-dom"]
     done = subprocess.run(
-        [*command, report.as_uri()], capture_output=True, text=True, timeout=120, check=True
+        [*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )
-    return html.unescape(re.sub(r"<(script|style).*?</\1>|<[^>]*>", " ", done.stdout, flags=re.S))
+    assert "<title>Snakemake Report</title>" in done.stdout, "a script of the page failed"
+    return done.stdout.partition('<div id="app">')[2].partition("<script")[0]
+
+
+@pytest.fixture(scope="module")
+def rendered(report: Path) -> str:
+    """The text of the page as it opens."""
+    return html.unescape(re.sub(r"<style.*?</style>|<[^>]*>", " ", opened(report), flags=re.S))
 
 
 def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None:
@@ -60,6 +76,38 @@ def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None
 def test_the_browser_shows_the_menu(rendered: str) -> None:
     for entry in ("Figures", "Tables", "Verdicts", "Statistics", "Workflow"):
         assert entry in rendered
+
+
+FIGURE = "results/tiny/figures/training_curves.svg"
+
+
+@pytest.mark.parametrize(
+    ("click", "shown"),
+    [
+        ("app.showCategory('Figures')", ">training curves<"),
+        (f"app.showResultInfo('{FIGURE}')", "See the curve of ZOWarmUp leave"),
+        (
+            f"app.setView({{content: 'img', contentPath: results['{FIGURE}'].data_uri}})",
+            '<img src="data:image/svg',
+        ),
+        ("app.setView({content: 'rulegraph'})", 'id="rulegraph"'),
+    ],
+)
+def test_the_browser_follows_a_click(report: Path, click: str, shown: str) -> None:
+    assert shown in opened(report, click)
+
+
+def test_a_study_has_a_report_of_its_own(finished: Path, tmp_path: Path) -> None:
+    """Without the front page, which is of the whole config."""
+    copy = shutil.copytree(finished, tmp_path / "copy")
+    assert workbench.snakemake(copy, "main", "--cores", "2", "--configfile", "tiny.yaml").code == 0
+    call = ("main", "--report", "study.html", "--configfile", "tiny.yaml")
+    answer = workbench.snakemake(copy, *call)
+    assert answer.code == 0, answer.text
+    page = (copy / "study.html").read_text()
+    assert "Results of single studies" in page
+    assert "results/tiny/studies/main/tables/main.html" in page
+    assert '"results/tiny/tables/main.html"' not in page
 
 
 def test_everything_marked_is_in_the_file_with_its_caption(report: Path) -> None:
@@ -111,3 +159,14 @@ def test_cpu_time_is_the_sum_of_what_was_measured(tmp_path: Path) -> None:
 def test_many_values_are_named_by_their_ends() -> None:
     assert front_page.several([3, 3, 4]) == "3, 4"
     assert front_page.several(range(9)) == "0 to 8"
+
+
+def test_the_headline_is_the_paired_difference() -> None:
+    """Differences 20 and 16 points: mean 18, and t(1) = 12.706 times 2.83 / sqrt(2) is 25.4."""
+    metrics = frames.frame(
+        frames.run("high_res_only", {0: 0.40, 1: 0.50}), frames.run("zowarmup", {0: 0.60, 1: 0.66})
+    )
+    text = front_page.comparison(front_page.main_rows(m.final_rows(metrics)))
+    assert "<b>63.0 ± 4.2 %</b>" in text
+    assert "<b>45.0 ± 7.1 %</b>" in text
+    assert "<b>+18.0 [−7.4, +43.4]</b>" in text

@@ -19,7 +19,8 @@ RUN = "results/tiny/runs/zowarmup"
 WARMUP = "results/tiny/warmups/fedavg-high"
 RESULTS = ("metrics.csv", "final.safetensors", "journal.jsonl")
 
-ROWS = ("collect", "table", "figure", "claims", "signatures", "front_page")  # what always follows from new rows of metrics
+# What always follows from new rows of metrics.
+ROWS = ("collect", "table", "figure", "claims", "signatures", "front_page")
 
 
 def jobs(*rules: str, **counts: int) -> dict[str, int]:

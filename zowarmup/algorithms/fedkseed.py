@@ -26,6 +26,7 @@ from torch import Tensor
 
 from zowarmup.algorithms.drift import Drift
 from zowarmup.algorithms.fedavg import visits
+from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
 from zowarmup.algorithms.zo import combine
 from zowarmup.models.directions import Directions, child, uniform
@@ -61,6 +62,7 @@ class FedKSeed:
 
     def begin(self, w: Tensor) -> State:
         """Nothing accumulated; w is what everybody rebuilds from."""
+        check_radius(w, self.eps, self.tau)
         zeros = {name: torch.zeros(self.K) for name in ("A", "met", "size")}
         return State(w, {"w_0": w, **zeros})
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
 from zowarmup.models.directions import Directions, draw
 from zowarmup.settings.phases import Count, Positive, Rate
@@ -53,8 +54,14 @@ class ZO:
     catch_up_limit: Count = 20_000  # ours
 
     def begin(self, w: Tensor) -> State:
-        """Nothing but the model."""
+        """Nothing but the model. An eps that its precision cannot show is refused."""
+        self.check(w)
         return State(w)
+
+    def check(self, w: Tensor) -> None:
+        """See algorithms.precision; slopes take no finite differences."""
+        if self.estimator == "two_point":
+            check_radius(w, self.eps, self.tau)
 
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds

@@ -35,6 +35,7 @@ class ZOAdam(ZO):
 
     def begin(self, w: Tensor) -> State:
         """Both moments are zero."""
+        self.check(w)
         return self._adam(self.lr).begin(w)
 
     def step(self, state: State, record: dict[str, Any], directions: Directions) -> State:

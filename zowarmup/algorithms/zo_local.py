@@ -19,6 +19,7 @@ from torch import Tensor
 
 from zowarmup.algorithms.drift import Drift
 from zowarmup.algorithms.fedavg import visits
+from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
 from zowarmup.algorithms.zo import combine, make_record
 from zowarmup.models.directions import Directions, draw
@@ -49,7 +50,8 @@ class ZOLocal:
     catch_up_limit: Count = 20_000
 
     def begin(self, w: Tensor) -> State:
-        """Nothing but the model."""
+        """Nothing but the model. An eps that its precision cannot show is refused."""
+        check_radius(w, self.eps, self.tau)
         return State(w)
 
     def round(

@@ -27,9 +27,7 @@ NOTE = (
 LISTED = 4  # of more values than these only the first and the last are named
 MINUS = "−"
 STYLE = """
-.h-screen:has(.front) { align-items: flex-start; }
 .max-w-lg:has(.front) { max-width: none; }
-#rulegraph:is(.items-start:has(.front) *) { display: none; }
 .front { max-width: 74rem; font-size: 13px; line-height: 1.35; }
 .front > p { margin: .2rem 0; }
 .front .columns { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
