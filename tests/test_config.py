@@ -212,7 +212,7 @@ BAD = {
     ),
     "a width of 0": ("width: 0", "width", "greater than 0, not 0"),
     "a width of 0 in a grid": (GRID.format("width: [0]"), "width", "use a number above 0"),
-    "text for a width": (GRID.format("width: [wide]"), "width", "wide is no width"),
+    "text for a width": (GRID.format("width: [wide]"), "width", "use a number above 0"),
     "a setting of another algorithm": (
         GRID.format("fedkseed.S: [1]"),
         "fedkseed.S",
@@ -706,3 +706,30 @@ def test_a_split_by_memory_says_in_every_part_of_a_run_what_must_be_held(tmp_pat
 )
 def test_a_split_by_memory_that_means_nothing(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in refusal(overlay(tmp_path, text))
+
+
+BORROWING = """
+algorithms: {fedadam: {client_lr: {same_as: high_res_only}}}
+selection: {grid: {fedadam: [0.01, 0.03]}}
+methods:
+  fa: {label: FA, phases: [{algorithm: fedadam, clients: high, rounds: 20}]}
+studies: {main: {variants: {%s}}}
+"""
+
+
+@pytest.mark.parametrize("order", [("plain", "b4"), ("b4", "plain")])
+def test_runs_that_borrow_different_rates_are_different(
+    tmp_path: Path, order: tuple[str, str]
+) -> None:
+    """Another batch for FedAvg is another selection, from which FedAdam takes its clients' rate.
+
+    Whichever variant stands first.
+    """
+    variants = {"plain": "plain: {method: fa}", "b4": "b4: {method: fa, set: {fedavg.batch: 4}}"}
+    made = made_of(tmp_path, BORROWING % ", ".join(variants[name] for name in order))
+    runs = {cell.variant: made.runs[cell.run] for cell in made.cells if cell.variant}
+    rates = {name: run["phases"][0]["client_lr"]["selection"] for name, run in runs.items()}
+    assert rates == {"plain": "fedavg-high", "b4": "fedavg-high-batch4"}
+    assert runs["plain"]["warmup"] != runs["b4"]["warmup"]
+    own = [made.selections[run["phases"][0]["lr"]["selection"]] for run in runs.values()]
+    assert own[0]["phase"]["client_lr"] != own[1]["phase"]["client_lr"]

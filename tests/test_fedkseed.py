@@ -221,10 +221,23 @@ def test_a_huge_scalar_counts_as_a_thousand_for_the_choice_alone():
 # --- costs ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("sampling", "down"), [("uniform", 4), ("pro", 8)])
-@pytest.mark.parametrize(("K", "up"), [(4096, [6 * 4, 6 * 6]), (8, [6 * 4, 32]), (2, [8, 8])])
-def test_costs_by_hand(sampling, down, K, up):
-    """n = (6, 10), B = 4, E = 2: 4 and 6 steps, as pairs of 6 bytes or as K scalars of 4."""
+@pytest.mark.parametrize(
+    ("sampling", "K", "up", "down"),
+    [
+        ("uniform", 4096, [6 * 4, 6 * 6], 4),
+        ("uniform", 8, [6 * 4, 32], 4),
+        ("uniform", 2, [8, 8], 4),
+        ("uniform", 65536, [6 * 4, 6 * 6], 4),
+        ("uniform", 65537, [8 * 4, 8 * 6], 4),
+        ("pro", 2, [6 * 4, 6 * 6], 8),
+    ],
+)
+def test_costs_by_hand(sampling, K, up, down):
+    """n = (6, 10), B = 4, E = 2: 4 and 6 steps, as pairs or as K sums of 4 bytes.
+
+    An index has two bytes as long as they are enough. "pro" weighs candidates by their single
+    scalars, which sums would hide.
+    """
     method = settings(K=K, sampling=sampling)
     report = method.report(Cohort((0, 1), (6, 10)), {"drift": 0.0})
     assert report.bytes_up == up

@@ -41,10 +41,16 @@ def test_what_the_message_asks_for_is_enough():
 
 @pytest.mark.parametrize("method", [ZO, ZOAdam, ZOLocal, FedKSeed])
 def test_a_phase_does_not_begin_below_it(method):
-    w = torch.full((4,), 10.0)
+    w = torch.full((4,), 1.0)
     method(lr=0.1).begin(w)
-    with pytest.raises(UserError, match="eps: 1e-06"):
-        method(lr=0.1, eps=1e-6).begin(w)
+    with pytest.raises(UserError, match="eps: 5e-07"):
+        method(lr=0.1, eps=5e-7).begin(w)
+
+
+@pytest.mark.parametrize("w", [torch.full((4,), 1e30), torch.tensor([float("nan")] * 4)])
+def test_a_model_that_has_diverged_is_no_error_of_eps(w):
+    """What starts from it starts from it, and is shown as such."""
+    ZO(lr=0.1).begin(w)
 
 
 def test_slopes_take_no_differences():

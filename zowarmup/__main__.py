@@ -5,9 +5,13 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from zowarmup import __version__
 from zowarmup.settings.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,9 +93,16 @@ def _inspect(chosen: argparse.Namespace) -> None:
         about = about | {"round": chosen.round}
     print("  ".join(f"{key} {value}" for key, value in sorted(about.items())))
     for name, tensor in named.items():
-        shape = "x".join(map(str, tensor.shape))
-        print(f"{name:32} {shape:>14}  rms {tensor.square().mean().sqrt().item():.6g}")
+        print(_line(name, tensor))
     print(f"{'all':32} {sum(t.numel() for t in named.values()):>14,}")
+    if chosen.round is None:  # what the server kept beside the model, if anything
+        for name, tensor in saved.server.items():
+            print(_line(checkpoint.SERVER + name, tensor))
+
+
+def _line(name: str, tensor: "Tensor") -> str:
+    shape = "x".join(map(str, tensor.shape))
+    return f"{name:32} {shape:>14}  rms {tensor.double().square().mean().sqrt().item():.6g}"
 
 
 def _export(chosen: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ softmax(m), m being the mean |c| of each candidate so far, clipped to CLIP, scal
 Reference: Qin et al. 2023, arXiv:2312.06353.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,7 @@ from zowarmup.models.directions import Directions, child, uniform
 from zowarmup.settings.phases import Count, Positive, Rate
 from zowarmup.settings.seeds import Seeds, key, signed
 
+SHORT = 1 << 16  # candidates that an index of two bytes can tell apart
 CLIP = 1000.0  # of |c| in FedKSeed-Pro, its authors' code
 
 
@@ -142,12 +144,14 @@ class FedKSeed:
     def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
         """What a recorded round cost.
 
-        A client sends its accumulated scalars, or pairs of 2-byte index and scalar where that is
-        shorter, and receives the K accumulators; with "pro" the K probabilities too.
+        A client sends its accumulated scalars, or pairs of index and scalar where that is shorter,
+        and receives the K accumulators; with "pro" the K probabilities too.
         """
         down = 4 * self.K * (2 if self.sampling == "pro" else 1)
+        pair = 4 + (2 if self.K <= SHORT else 4)
+        sums = 4 * self.K if self.sampling == "uniform" else math.inf  # "pro" needs each scalar
         return Report(
-            bytes_up=[min(4 * self.K, 6 * self.steps(n)) for n in cohort.sizes],
+            bytes_up=[int(min(sums, pair * self.steps(n))) for n in cohort.sizes],
             bytes_down=[down] * len(cohort.clients),
             forward=2 * self.epochs * sum(cohort.sizes),
             backward=0,

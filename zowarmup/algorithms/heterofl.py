@@ -13,7 +13,6 @@ classifier in the mean.
 Reference: Diao et al. 2021, arXiv:2010.01264.
 """
 
-import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -25,7 +24,7 @@ from zowarmup.algorithms.average import average
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
 from zowarmup.models.width import Slice, class_rows, narrow
-from zowarmup.settings.phases import Count, NonNegative, Positive, Rate, Rounds, Share
+from zowarmup.settings.phases import Count, Decay, NonNegative, Rate, Rounds, Share
 from zowarmup.settings.seeds import Seeds
 
 
@@ -49,10 +48,10 @@ class HeteroFL:
     epochs: Count = 3
     batch: Count = 64
     weight_decay: NonNegative = 5e-4
-    momentum: NonNegative = 0.9
+    momentum: Decay = 0.9
     clip: NonNegative = 1.0
     milestones: Rounds = ()
-    gamma: Positive = 0.1
+    gamma: Share = 0.1
     scaler: bool = True
     mask: bool = True
     weighted: bool = False
@@ -89,7 +88,7 @@ class HeteroFL:
 
     def sgd(self, t: int) -> SGD:
         """The clients' optimizer in round t."""
-        lr = self.lr * self.gamma ** bisect.bisect_left(self.milestones, t)
+        lr = self.lr * self.gamma ** sum(milestone < t for milestone in self.milestones)
         return SGD(self.batch, lr, self.weight_decay, self.momentum, self.clip)
 
     def _held(self, cohort: Cohort, engine: Engine, part: Slice) -> Iterator[Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from zowarmup.settings.errors import UserError
 
 UNITS = 8  # in the last place of the root mean square weight
+LARGE = 1.0  # a larger typical weight is that of a training that diverged, which shall be shown
 TF32 = 2.0**-10  # its unit at 1
 
 
@@ -21,7 +22,8 @@ def check_radius(w: Tensor, eps: float, tau: float) -> None:
         UserError: it would drown in rounding; says how large eps must be.
     """
     unit, name = resolution(w)
-    needed = UNITS * unit * w.double().square().mean().sqrt().item()
+    rms = w.double().square().mean().sqrt().item()
+    needed = UNITS * unit * min(rms, LARGE)
     if eps * tau < needed:
         raise UserError(
             f"eps: {eps:g} with tau {tau:g} drowns in the rounding of {name} at these weights; use "

@@ -125,7 +125,7 @@ class ZO:
 def make_record(t: int, cohort: Cohort, scalars: Tensor, lr: float) -> dict[str, Any]:
     """The round as everybody receives it; clients with a non-finite scalar are dropped from it.
 
-    The weights of the rest are renormalised. Without any finite client the step is zero.
+    The weights of the rest are renormalised. Without any finite client the estimate is zero.
     """
     finite = scalars.isfinite().all(dim=1).tolist()
     total = sum(n for n, ok in zip(cohort.sizes, finite, strict=True) if ok)

@@ -11,11 +11,11 @@ who took part are their expectation, and a client that came back may have been s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, nan
 from typing import Any, NamedTuple
 
 FLOAT = 4  # bytes of a float32
-PAIR = 6  # bytes of a 2-byte index and a float32
+SHORT = 1 << 16  # candidates that an index of two bytes can tell apart
 TIERS = ("high", "low")
 
 
@@ -80,7 +80,15 @@ def candidates(phase: Phase, d: float) -> Cost:
     """K accumulators down (and as many probabilities), up these or T pairs if that is shorter."""
     K = phase.row["candidates"]
     down = FLOAT * K * (2 if phase.row["sampling"] == "pro" else 1)
-    return Cost(min(FLOAT * K, PAIR * phase.T), down, 2 * phase.seen, 0)
+    up = (FLOAT + (2 if K <= SHORT else 4)) * phase.T
+    if phase.row["sampling"] == "uniform":  # else the server needs each scalar
+        up = min(FLOAT * K, up)
+    return Cost(up, down, 2 * phase.seen, 0)
+
+
+def unknown(phase: Phase, d: float) -> Cost:
+    """Of an algorithm without a formula below: no numbers."""
+    return Cost(nan, nan, nan, nan)
 
 
 FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
@@ -121,18 +129,23 @@ def _members(row: Mapping[str, Any], clients: str) -> dict[str, int]:
 def per_round(phase: Phase, tier: str) -> Cost:
     """What a round costs a client of a tier."""
     d = phase.row["d_low" if tier == "low" and phase.algorithm == "heterofl" else "d"]
-    return FORMULAS[phase.algorithm](phase, d)
+    return FORMULAS.get(phase.algorithm, unknown)(phase, d)
 
 
 def once(phase: Phase) -> float:
     """Bytes down to each client before a phase in which no models travel: the model."""
-    return 0 if FORMULAS[phase.algorithm] is models else FLOAT * phase.row["d"]
+    formula = FORMULAS.get(phase.algorithm)
+    if formula is None:
+        return nan
+    return 0 if formula is models else FLOAT * phase.row["d"]
 
 
 def total(row: Mapping[str, Any], tier: str) -> Cost:
     """All clients of a tier, up to this row of metrics."""
     sums = Cost(0, 0, 0, 0)
     for phase in phases(row):
+        if not phase.members[tier]:
+            continue
         one, visits = per_round(phase, tier), phase.rounds * phase.participation
         whole = [phase.members[tier] * visits * part for part in one]
         whole[1] += phase.members[tier] * once(phase)

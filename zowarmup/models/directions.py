@@ -125,7 +125,7 @@ class Directions:
     def take(self, rows: Tensor) -> "Directions":
         """Some of them, in the order of `rows`; what is made already is not made again."""
         some = Directions(self.keys[rows], self.d, self.distribution)
-        if len(self.keys) * self.d <= DENSE:
+        if max(len(self.keys), len(rows)) * self.d <= DENSE:
             vars(some)["dense"] = self.dense[rows]
         return some
 

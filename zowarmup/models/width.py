@@ -36,7 +36,7 @@ class Slice:
         return Slice(self.model, self.index.to(device))
 
 
-@lru_cache(maxsize=8)  # rounds ask again, and engines keep images for each model
+@lru_cache(maxsize=8)  # every round asks again
 def narrow(model: FlatModel, width: float, scale: float) -> Slice:
     """The part of a network with the first ceil(width C) of the C channels of each layer.
 

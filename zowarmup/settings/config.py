@@ -57,7 +57,7 @@ class Engine(Settings):
     device: Literal["cpu", "cuda"] = "cpu"
     threads: Count = 1  # CPU threads of one run: part of the bits, so never left to the machine
     micro_batch: Count = 64
-    options: dict[str, int] = {}  # of this engine alone, e.g. how many clients side by side
+    options: dict[str, Count] = {}  # of this engine alone, e.g. how many clients side by side
 
 
 class Memory(Settings):
@@ -110,7 +110,7 @@ class Config(Settings):
     federation: str
     split: str  # percent of high / low-resource clients, e.g. 10/90
     model: str
-    width: Positive = 1.0  # multiple of the model's channels
+    width: Annotated[float, Field(gt=0, le=1024)] = 1.0  # multiple of the model's channels
     engine: Engine
     seeds: Count | list[Seed]
     pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}

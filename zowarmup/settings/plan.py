@@ -9,17 +9,18 @@ Everything is a plain dictionary that can go through a rule's params: a changed 
 it changes, and nothing else.
 """
 
-import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zowarmup.settings.algorithms import TRAJECTORIES, know_tiers
 from zowarmup.settings.config import Config, load
+from zowarmup.settings.names import Names
 from zowarmup.settings.phases import RATES
-from zowarmup.settings.resolve import NAMES, Overrides, check_keys, resolve
+from zowarmup.settings.resolve import Overrides, check_keys, resolve
 from zowarmup.settings.studies import cells, check_references, seed_list
 from zowarmup.settings.yaml_file import ConfigError
 
@@ -74,7 +75,7 @@ class _Planner:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.made = Plan(config.name, config)
-        self.names: dict[tuple[str, str], str] = {}
+        self.names = Names()
         self.open: set[str] = set()  # selections whose own learning rates are being resolved
 
     def plan(self) -> Plan:
@@ -103,12 +104,13 @@ class _Planner:
         spec = resolve(self.config, method, overrides)
         base = variant or method
         shown = {k: v for k, v in overrides.items() if not variant or k == "split"}
-        name = self._name("run", base, spec, lambda o: resolve(self.config, method, o), shown)
-        if name in self.made.runs:
-            return name
         phases = [
             self._rated(method, overrides, k, phase) for k, phase in enumerate(spec["phases"])
         ]
+        of = partial(resolve, self.config, method)
+        name = self.names.name("run", base, spec, of, shown, phases)
+        if name in self.made.runs:
+            return name
         shares = phases[0]["algorithm"] in TRAJECTORIES
         warmup = self._warmup(method, overrides, spec, phases[0]) if shares else None
         self.made.runs[name] = spec | {"phases": phases, "warmup": warmup}
@@ -119,7 +121,8 @@ class _Planner:
             return _start(resolve(self.config, method, o), 0, but=("rounds",))
 
         base = f"{phase['algorithm']}-{phase['clients']}"
-        name = self._name("warmup", base, of(overrides), of, overrides)
+        rates = {key: phase[key] for key in RATES if key in phase}
+        name = self.names.name("warmup", base, of(overrides), of, overrides, [rates])
         known = self.made.warmups.get(name, {"rounds": 0})
         rounds = max(known["rounds"], phase["rounds"])
         fixed = {key: value for key, value in of(overrides).items() if key != "phases"}
@@ -163,15 +166,18 @@ class _Planner:
         base = f"{phase['algorithm']}-{phase['clients']}"
         if k:
             base += f"-after-{spec['phases'][0]['algorithm']}"
-        name = self._name("selection", base, of(overrides), of, overrides)
-        if name in self.open:
+        own = json.dumps([method, overrides, k])
+        if own in self.open:
             raise ConfigError(
                 f"methods.{method}: learning rates wait for each other; give one as a number"
             )
-        if name not in self.made.selections:
-            self.open.add(name)
-            self.made.selections[name] = self._selection_spec(method, overrides, k, spec)
-            self.open.remove(name)
+        self.open.add(own)
+        made = self._selection_spec(method, overrides, k, spec)
+        self.open.remove(own)
+        name = self.names.name(
+            "selection", base, of(overrides), of, overrides, [made["phase"], made["warmup"]]
+        )
+        self.made.selections.setdefault(name, made)
         return name
 
     def _selection_spec(self, method: str, overrides: Overrides, k: int, spec: Spec) -> Spec:
@@ -196,31 +202,6 @@ class _Planner:
             "seeds": seed_list(rule.seeds, "selection.seeds"),
         }
 
-    def _name(self, kind: str, base: str, spec: Spec, of: Any, overrides: Overrides) -> str:
-        """A short name: the base, the split if it matters, and what differs from the default."""
-        identity = json.dumps(spec, sort_keys=True)
-        if (kind, identity) not in self.names:
-            words = [base]
-            for key, value in overrides.items():
-                rest = {k: v for k, v in overrides.items() if k != key}
-                if spec["split"] if key == "split" else _differs(of, rest, spec):
-                    words.append(_slug(key, value, overrides))
-            name = "-".join(words)
-            taken = {n for (k, _), n in self.names.items() if k == kind}
-            numbered = (f"{name}-{i}" for i in itertools.count(2))
-            self.names[kind, identity] = next(
-                n for n in itertools.chain([name], numbered) if n not in taken
-            )
-        return self.names[kind, identity]
-
-
-def _differs(of: Any, overrides: Overrides, spec: Spec) -> bool:
-    """Whether fewer overrides make another thing, or nothing at all."""
-    try:
-        return bool(of(overrides) != spec)
-    except ConfigError:
-        return True
-
 
 def _start(spec: Spec, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Spec:
     """What decides the model at the start of phase k, and the phase itself `but` some settings."""
@@ -233,15 +214,3 @@ def _other(config: Config, name: str, method: str) -> str:
     if name not in config.methods:
         raise ConfigError(f"methods.{method}: lr.same_as: there is no method {name}")
     return name
-
-
-def _slug(key: str, value: Any, overrides: Overrides) -> str:
-    if key in NAMES:
-        return str(value).replace("/", "-")
-    if isinstance(value, dict):
-        return "same-lr"
-    if isinstance(value, str):
-        return value
-    setting = key.rpartition(".")[2]
-    twins = [other for other in overrides if other.rpartition(".")[2] == setting]
-    return f"{key if len(twins) > 1 else setting}{value}"

@@ -72,8 +72,8 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
             raise ConfigError(f"{where}: {key}: nothing has this setting; {mend}")
         if key in NAMES and not isinstance(value, str):
             raise ConfigError(f"{where}: {key}: {value} is no name; use one that the config knows")
-        if key == "width" and not (type(value) in (int, float) and value > 0):
-            raise ConfigError(f"{where}: width: {value} is no width; use a number above 0")
+        if key == "width" and not (type(value) in (int, float) and 0 < value <= 1024):
+            raise ConfigError(f"{where}: width: {value}: use a number above 0, at most 1024")
         if key in PINNED and (type(value) is not int or value < 0):
             raise ConfigError(f"{where}: {key}: {value} is no seed; use an integer from 0 on")
 

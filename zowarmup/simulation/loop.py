@@ -10,6 +10,7 @@ from torch import Tensor
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, State
 from zowarmup.models.directions import permutations
 from zowarmup.settings import registry
+from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds, key
 from zowarmup.simulation.catch_up import Absences
 from zowarmup.simulation.evaluate import evaluate
@@ -60,6 +61,8 @@ def algorithm(phase: Phase) -> Algorithm:
 def cohort(world: World, phase: Phase, t: int, seeds: Seeds) -> Cohort:
     """Who takes part in round t: a share of the phase's tier, a function of (seed, t) alone."""
     tier = world.tiers[phase["clients"]]
+    if not tier:
+        raise UserError(f"split: no client is {phase['clients']}-resource; choose another")
     count = max(1, round(phase["participation"] * len(tier)))
     chosen = tier
     if count < len(tier):
@@ -110,16 +113,24 @@ def run(
         yield Step(t, state, tally, before, new, report.drift)
 
 
-def begin(world: World, phase: Phase, w: Tensor, tally: Tally) -> tuple[State, Tally]:
+def begin(
+    world: World, phase: Phase, w: Tensor, tally: Tally, follows: Phase | None = None
+) -> tuple[State, Tally]:
     """The state at the start of a phase, and the tally once everybody has what it takes.
 
-    Where models travel that is nothing; before a phase of records all its clients get the model.
+    Where models travel that is nothing; before a phase of records all its clients get the model,
+    unless the phase that it follows has left all of them with it.
     """
     state = algorithm(phase).begin(w)
-    if not has_records(phase):
+    if not has_records(phase) or (follows and _in_sync(follows, phase)):
         return state, tally
     model = dict.fromkeys(world.tiers[phase["clients"]], 4 * world.model.d)
     return state, tally.sent(model, low(world))
+
+
+def _in_sync(follows: Phase, phase: Phase) -> bool:
+    """Whether everybody of a phase has caught up at the end of the one before."""
+    return "catch_up_limit" in follows and follows["clients"] in ("all", phase["clients"])
 
 
 def has_records(phase: Phase) -> bool:

@@ -53,6 +53,11 @@ def weights_at(folder: Path | str, t: int) -> Tensor:
     records = iter(journal.read(folder / "journal.jsonl"))
     end = pivot
     for phase in spec["phases"][1 if record["start"] else 0 :]:
+        if end < t and not loop.has_records(phase):
+            raise UserError(
+                f"{folder}: the rounds of {phase['algorithm']} from {end + 1} on leave no records; "
+                "give a round before them"
+            )
         method = cast(Replayable, loop.algorithm(phase))
         wanted = itertools.islice(records, max(0, min(t - end, phase["rounds"])))
         for state in journal.replay(method.begin(w), wanted, method, seeds):

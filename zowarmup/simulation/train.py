@@ -98,8 +98,9 @@ def _steps(
 ) -> Iterator[tuple[int, Mapping[str, Any], Step]]:
     """(number of the phase, the phase, the step) for every round; new records are written down."""
     w, t, known = start.w, start.t, list(journal.records)
+    before = [None, *phases]
     for number, phase in enumerate(phases, start=1):
-        state, tally = loop.begin(world, phase, w, tally)
+        state, tally = loop.begin(world, phase, w, tally, before[number - 1])
         count = phase["rounds"] if loop.has_records(phase) else 0
         mine, known = known[:count], known[count:]
         for step in loop.run(world, phase, state, seeds, first=t + 1, tally=tally, known=mine):

@@ -102,7 +102,7 @@ def _handles(rows: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
     labels = rows.groupby("method")["label"].first()
     named = [Line2D([], [], **k.kwargs(), label=labels[name]) for name, k in looks.items()]
     named[0].set_label(f"{named[0].get_label()} (mean ± std)")
-    theory = Line2D([], [], **THEORY, label="expected: sqrt(P / (P + d))")
-    text = f"with clients' gradients as they differ ({labels[next(iter(looks))]})"
+    theory = Line2D([], [], **THEORY, label="one gradient of all clients: sqrt(P / (P + d))")
+    text = f"gradients as they differ: sqrt(P / (P + B²d)), {labels[next(iter(looks))]}"
     dissimilar = Line2D([], [], **DISSIMILAR, label=text)
     return [*named, theory, dissimilar, *style.diverged_handle(rows)]

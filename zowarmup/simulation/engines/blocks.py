@@ -93,7 +93,7 @@ class Blocks(ABC):
     ) -> Tensor:
         """A block's models after SGD from w, (B, d)."""
         W = w.repeat(len(y), 1)
-        buffer = torch.zeros_like(W)
+        buffer = local.start(W, sgd)
         absent = ~local.present(y, local.classes(self.model)) if masked else None
         for rows in local.batches(orders, y.shape[1], sgd.batch):
             self.sgd_step(W, buffer, take(x, rows, self.images), y.gather(1, rows), absent, sgd)
