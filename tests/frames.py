@@ -68,7 +68,7 @@ def run(method: str, last: Mapping[int, float], **columns: Any) -> list[dict[str
 def phases(method: str) -> dict[str, Any]:
     """What a method's phases are set to."""
     known = PHASES.get(method, [("fedavg", "all")])
-    base: dict[str, Any] = {}
+    base: dict[str, Any] = {"lr_at_edge": "False"}
     for number, (algorithm, clients) in enumerate(known, start=1):
         base |= {f"algorithm_{number}": algorithm, f"clients_{number}": clients}
         base |= {f"participation_{number}": 1.0}

@@ -176,7 +176,7 @@ class TestTrainingCurves:
         assert starts == {style.KNOWN[method].color: 0 for method in training_curves.CORE}
 
     def test_other_methods_have_a_row_of_their_own(self) -> None:
-        """On 10/90, over a faint ZOWarmUp; on 50/50 there are none."""
+        """On 10/90, over a thin ZOWarmUp; on 50/50 there are none."""
         (left,) = draw("training_curves").axes[4:]
         drawn = {line.get_color() for line in left.lines if whole(line)}
         others = {style.KNOWN[name].color for name in frames.LABELS if name != "zowarmup_adam"}

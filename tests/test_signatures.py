@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import frames
 import pandas as pd
 import pytest
 
@@ -130,7 +131,7 @@ def run(method: str, accuracies: list[float], **columns: Any) -> pd.DataFrame:
     base |= {"method": method, "alpha": 0.1, "clients": 50, "width": 1, "rounds": 500}
     base |= {"algorithm_1": "fedavg", "clients_1": "high", "diverged": False, "recall_0": 0.5}
     if method != "high_res_only":
-        base |= {"algorithm_2": "zo", "clients_2": "all", "pivot": 200}
+        base |= {"algorithm_2": "zo", "clients_2": "all", "pivot": 200, "directions": 150}
     changes = [
         {"round": 0, "phase": 1, "train_loss": 2.3},
         {"round": 200, "phase": 1, "train_loss": 2.0},
@@ -166,6 +167,13 @@ def test_below_high_res_only() -> None:
     assert "severely skewed" in row.likely_cause
 
 
+def test_a_difference_within_its_standard_error_is_none() -> None:
+    """Differences -2, 1, 0 have mean -1/3 and standard error sqrt(7/9) = 0.88."""
+    other = run("high_res_only", [60, 60, 60])
+    assert found(run("zowarmup", [58, 61, 60]), other).empty
+    assert len(found(run("zowarmup", [58, 61, 55]), other)) == 1  # -2 with 1.73
+
+
 def test_the_reference_has_the_same_clients_and_network() -> None:
     other = run("high_res_only", [90, 91, 92], alpha=1.0)
     assert found(run("zowarmup", [60, 61, 62]), other).empty
@@ -189,6 +197,12 @@ def test_high_variance_over_seeds() -> None:
     assert "a larger S" in row.what_to_try
     assert found(run("zowarmup", [55.1, 60, 65])).empty
     assert found(run("zowarmup", [40, 80])).empty
+
+
+def test_without_directions_more_of_them_are_no_mend() -> None:
+    (row,) = found(run("heterofl", [54, 60, 66], directions=0)).itertuples()
+    assert row.signature == "high variance over seeds"
+    assert "directions" not in row.likely_cause + row.what_to_try
 
 
 def test_seeds_with_a_flat_or_diverging_second_phase() -> None:
@@ -241,3 +255,12 @@ def test_files_say_so_where_nothing_was_found(tmp_path: Path) -> None:
     assert all("none found" in path.read_text() for path in paths[1:])
     signatures.write(found(run("zowarmup", [54, 60, 66])), paths)
     assert all("high variance over seeds" in path.read_text() for path in paths)
+
+
+def test_a_rate_at_the_edge_of_its_grid_is_named() -> None:
+    """Once for the run, whatever its number of seeds."""
+    frame = frames.frame(frames.run("zowarmup", {0: 0.5, 1: 0.5}))
+    assert signatures.table(frame).empty
+    (row,) = signatures.table(frame.assign(lr_at_edge="True")).to_dict("records")
+    assert (row["signature"], row["number"], row["n"]) == (signatures.EDGE, 0.1, 2)
+    assert "selection.grid" in row["likely_cause"]

@@ -376,6 +376,15 @@ class TestCosts:
         assert self.counted(bytes_up_low=1_542_401)["equal"].tolist() == ["no", "no", "yes"]
         assert self.counted(forward_passes=4801)["equal"].tolist() == ["yes", "yes", "no"]
 
+    def test_a_new_method_without_formula_is_counted_all_the_same(self) -> None:
+        """Its phase is of the high-resource client alone; nobody else costs what is not known."""
+        table = self.counted(algorithm_1="mine")
+        assert table["equal"].tolist() == ["no formula"] * 3
+        assert table["bytes_up"].tolist() == [385_600, 385_600, 1_928_000]
+        assert table["formula_up"].isna().all()
+        low = self.counted(algorithm_1="mine", clients_1="high", bytes_up_low=0, bytes_down_low=0)
+        assert low["equal"].tolist() == ["no formula", "yes", "no formula"]
+
     def test_a_tier_without_clients_has_no_row(self) -> None:
         table = self.counted(high_clients=5, bytes_up_low=0, bytes_down_low=0)
         assert table["tier"].tolist() == ["a high-resource client", "all clients"]

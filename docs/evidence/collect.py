@@ -92,7 +92,7 @@ def skew() -> str:
     return f"""
 On digits at {few} the high-resource clients lack {lacked} of 10 classes on average. On those, High
 Res Only ends with a recall of {recall[0]} %, ZOWarmUp with {recall[1]} %, and its control, which
-takes the same steps on the high-resource clients' data, with {recall[2]} %; their accuracies are
+takes such steps on the high-resource clients' data alone, with {recall[2]} %; their accuracies are
 {at_few} %. At {many} no class is lacking, and the accuracies are {at_many} %.
 (n = {n} seeds; spreads in docs/evidence/digits/main.csv.)
 """.strip()

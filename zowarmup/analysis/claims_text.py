@@ -66,8 +66,9 @@ def how(verdicts: pd.DataFrame) -> str:
         "accuracy, in percentage points, unless another measure is named. The intervals hold "
         f"together with 95 %: each has level {100 * first['level']:.2f} % (Bonferroni, "
         f"{first['n_claims']} verdicts; bytes are counted and need no interval). P/d is the "
-        "number of directions of a round over the number of parameters, of the run with most where "
-        "they differ: the smaller it is, the harder a zeroth-order step. The csv has p values and full precision too. "
+        "number of directions of a round over the number of parameters, the largest of the runs "
+        "compared: the smaller it is, the harder a zeroth-order step. The csv has p values and "
+        "full precision too. "
         f"SHA-256 of the claims file: {first['claims_sha256']}."
     )
 

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 def forget() -> None:
     """Files may have other contents than when an earlier call in this process read them."""
-    for remembered in (holdings, record):
+    for remembered in (holdings, record, selection):
         remembered.cache_clear()
 
 
@@ -46,6 +46,7 @@ def facts_of(cell: Cell) -> Row:
         **settings_of(phases),
         "lr_1": rates[0],
         "lr_2": rates[1] if len(rates) > 1 else "",
+        "lr_at_edge": any(selection(file)["at_edge"] for file in cell["selections"]),
         "d": records[0]["d"],
         "d_low": min(one["d_low"] for one in records),
         "directions": max(directions(phase, cell, high) for phase in phases),
@@ -123,6 +124,12 @@ def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
 @cache
 def record(part: str) -> Row:
     read: Row = read_json(f"{part}/run.json")
+    return read
+
+
+@cache
+def selection(file: str) -> Row:
+    read: Row = read_json(file)
     return read
 
 

@@ -16,6 +16,7 @@ TEXT = (
     "study", "run", "method", "label", "dataset", "model", "split",
     "distribution", "scaling", "estimator", "engine", "variant", "algorithm_1", "algorithm_2",
     "clients_1", "clients_2", "shared_directions", "sampling",
+    "lr_at_edge",
 )  # fmt: skip
 NUMBERS = (
     "alpha", "clients", "seed", "phase", "round", "rounds", "test_accuracy", "test_loss",

@@ -37,12 +37,15 @@ VARIES_FIRST_ORDER = (
     "which clients and classes a seed gives to whom decides, or an unstable learning rate",
     "more seeds, or a smaller learning rate",
 )
+EDGE = "learning rate at the edge of its grid"
+EDGE_CAUSE = "a better one may lie outside of the candidates of selection.grid"
+EDGE_TRY = "candidates beyond that edge, as many for every method"
 ADAM = "Adam below FedAvg"
 CAPTION = (
     "Failure signatures: runs that ended as the paper warns of. Differences and spreads are in "
-    "percentage points of final test accuracy over n seeds, not tested, differences listed if "
-    "larger than their standard error; a loss is called flat or "
-    "diverging by seed, from the pivot to the end, and the number is that of such seeds."
+    "percentage points of final test accuracy over n seeds, not tested; a difference is listed if "
+    "it is larger than its standard error. A loss is called flat or diverging by seed, from the "
+    "pivot to the end, and the number is that of such seeds."
 )
 
 Found = dict[str, Any]
@@ -60,11 +63,28 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {column: cell.iloc[0][column] for column in COLUMNS if column in CELL} | found
         for _, cell in final.groupby(CELL, sort=False)
-        for found in [*_below(cell, final), *_varies(cell), *_losses(cell), *_adam(cell, final)]
+        for found in _signs(cell, final)
     ]
     result = pd.DataFrame(rows, columns=COLUMNS).drop_duplicates(["run", "signature", "n"])
     result.attrs["caption"] = CAPTION
     return result
+
+
+def _signs(cell: pd.DataFrame, final: pd.DataFrame) -> list[Found]:
+    return [
+        *_below(cell, final),
+        *_varies(cell),
+        *_losses(cell),
+        *_adam(cell, final),
+        *_edge(cell),
+    ]
+
+
+def _edge(cell: pd.DataFrame) -> Iterator[Found]:
+    """All seeds have the learning rates that were chosen on the tuning seeds."""
+    if (cell["lr_at_edge"] == "True").any():
+        rate = cell["lr_2"].fillna(cell["lr_1"]).iloc[0]
+        yield _found(EDGE, rate, "", len(cell), EDGE_CAUSE, EDGE_TRY)
 
 
 def write(signatures: pd.DataFrame, paths: Sequence[str | Path]) -> None:

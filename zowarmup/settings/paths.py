@@ -77,6 +77,7 @@ class Paths:
                 "federation": self._dealt(self.plan.runs[cell.run], seed),
                 "spec": self.plan.runs[cell.run],
                 "parts": self._parts(cell.run, seed),
+                "selections": [self.selection(name) for name in self._rates_of(cell.run)],
             }
             for cell in self._in_scope(scope)
             for seed in cell.seeds
@@ -89,6 +90,7 @@ class Paths:
         return {
             "federations": sorted({cell["federation"] for cell in cells}),
             "parts": sorted(set(parts)),
+            "selections": sorted({file for cell in cells for file in cell["selections"]}),
         }
 
     def work(self, scope: str) -> list[str]:
@@ -98,9 +100,8 @@ class Paths:
         it would find nothing to do, and leave the rows of the code or settings before.
         """
         cells = self.cells(scope)
-        names = {name for cell in cells for name in selected(cell["spec"]["phases"])}
         files = {f"{part}/run.json" for cell in cells for part in cell["parts"]}
-        files |= {self.selection(name) for name in names}
+        files |= {file for cell in cells for file in cell["selections"]}
         files |= {cell["federation"] for cell in cells}
         files |= {self.dataset(cell["spec"]["dataset"]) for cell in cells}
         return [f"{self.root}/{scope}metrics.csv", *sorted(files)]
@@ -159,6 +160,9 @@ class Paths:
         spec = self.plan.runs[run]
         warmup = [self.warmup(spec["warmup"], seed)] if spec["warmup"] else []
         return warmup + [self.run(run, seed)] * (len(spec["phases"]) > len(warmup))
+
+    def _rates_of(self, run: str) -> list[str]:
+        return selected(self.plan.runs[run]["phases"])
 
     def _world(self, spec: Inputs, seed: int | str) -> Inputs:
         return {"data": self.dataset(spec["dataset"]), "federation": self._dealt(spec, seed)}

@@ -20,7 +20,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
 
     The scale of accuracy is logistic, so that 90 and 98 % are as far apart as 50 and 84 %. Methods
     that share their warm-up with High Res Only are drawn from the pivot on. Methods beyond the core
-    of the comparison have a row of panels of their own, with ZOWarmUp faint behind them.
+    of the comparison have a row of panels of their own, with ZOWarmUp as a thin line.
 
     A run that diverged stays at its last accuracy (and is marked with a cross where it ended), so
     that the mean never is one over survivors only.
@@ -77,7 +77,7 @@ def _column(
     elif len(column) > 2:
         if "zowarmup" in core:
             first = core["zowarmup"]
-            column[2].plot(first["round"], first["mean"], color=style.VERMILION, lw=3, alpha=0.3)
+            column[2].plot(first["round"], first["mean"], color=style.VERMILION, lw=0.8, zorder=3)
         _by_round(column[2], others, looks, split)
 
 
@@ -159,7 +159,7 @@ def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -
     if rows["pivot"].notna().any():
         handles.append(Line2D([], [], **PIVOT, label="pivot"))
     handles += style.diverged_handle(rows)
-    beyond = "" if set(looks) <= set(CORE) else "; last row: other methods, and ZOWarmUp faint"
+    beyond = "" if set(looks) <= set(CORE) else "; last row: other methods, and ZOWarmUp thin"
     style.legend(drawing, handles, style.SPLITS + beyond)
 
 
