@@ -52,8 +52,12 @@ def _looks(rows: pd.DataFrame) -> dict[str, style.Line]:
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, column: str, factor: float, look: style.Line) -> None:
-    """Over the forward passes since the pivot, in millions; nothing where nothing was measured."""
-    if rows[column].isna().all():
+    """Over the forward passes since the pivot, in millions; nothing where nothing was measured.
+
+    What diverged stands among the accuracies alone: its losses would press all others flat.
+    """
+    lost = column != "test_accuracy" and rows["diverged"].any()
+    if lost or rows[column].isna().all():
         return
     passes = rows.groupby("round")["forward_passes"].mean()
     measured = rows[rows[column].notna() | rows["diverged"]]
@@ -64,7 +68,7 @@ def _curve(axes: Axes, rows: pd.DataFrame, column: str, factor: float, look: sty
 
 
 def _y_scale(axes: Axes) -> None:
-    """Logarithmic where a run that diverged would press the others flat."""
+    """Logarithmic where one curve would press the others flat."""
     drawn = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
     values = np.concatenate([np.empty(0), *drawn])
     values = values[np.isfinite(values)]
@@ -77,8 +81,8 @@ def _y_scale(axes: Axes) -> None:
 
 def _handles(rows: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
     present = variants(rows)
-    named = [
-        Line2D([], [], **looks[v].kwargs(), label=name(rows[rows["variant"] == v])) for v in present
-    ]
+    cells = {variant: rows[rows["variant"] == variant] for variant in present}
+    labels = {v: f"{name(cell)}, lr {cell['lr_2'].iloc[0]:g}" for v, cell in cells.items()}
+    named = [Line2D([], [], **looks[v].kwargs(), label=labels[v]) for v in present]
     named[0].set_label(f"{named[0].get_label()} (mean ± std)")
     return [*named, *style.diverged_handle(rows)]
