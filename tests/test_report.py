@@ -69,7 +69,7 @@ def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None
         assert f"{100 * float(rows[method]['accuracy_mean']):.1f} ±" in text
     with (finished / "results/tiny/claims.csv").open() as file:
         verdicts = [row["verdict"] for row in csv.DictReader(file)]
-    assert f"{len(verdicts)} claims of the paper" in text
+    assert f"{len(verdicts)} verdicts on claims of the paper" in text
     assert f"{verdicts.count('not run')} not run" in text
 
 
