@@ -179,7 +179,8 @@ def verdict_counts(verdicts: pd.DataFrame) -> str:
         (about, *map(str, row)) for about, row in zip(counts.index, counts.values, strict=True)
     ]
     return (
-        f'<h2>{len(verdicts)} verdicts on claims of the paper: <span class="counts">{summary}</span></h2>\n'
+        f"<h2>{len(verdicts)} verdicts on claims of the paper: "
+        f'<span class="counts">{summary}</span></h2>\n'
         f"{_table(('statements about', *VERDICTS), lines)}\n"
     )
 

@@ -5,7 +5,7 @@ bytes and passes are cumulative. The final value of a run is its last row: no be
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -181,8 +181,14 @@ def by_split(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str, pd.Data
 
 def methods(rows: pd.DataFrame) -> list[str]:
     """The methods that occur: those of the paper's comparison first, then others as they come."""
-    present = list(rows["method"].unique())
-    return [m for m in METHODS if m in present] + [m for m in present if m not in METHODS]
+    return known_first(rows["method"], METHODS)
+
+
+def known_first(values: pd.Series, known: Iterable[str]) -> list[str]:
+    """The values that occur: the known ones in their order, then others as they come."""
+    present = list(values.unique())
+    first = [value for value in known if value in present]
+    return first + [value for value in present if value not in first]
 
 
 def scales(rows: pd.DataFrame) -> list[tuple[str, str]]:

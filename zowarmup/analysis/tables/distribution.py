@@ -44,8 +44,7 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 def variants(rows: pd.DataFrame) -> list[str]:
     """The variants that occur: Rademacher and the three ways first, then others as they come."""
-    present = list(rows["variant"].unique())
-    return [v for v in WAYS if v in present] + [v for v in present if v not in WAYS]
+    return m.known_first(rows["variant"], WAYS)
 
 
 def _row(group: pd.DataFrame, variant: str) -> dict[str, Any]:

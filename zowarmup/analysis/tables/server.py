@@ -45,8 +45,7 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 def variants(rows: pd.DataFrame) -> list[str]:
     """The variants that occur: the known ones in their order, then others as they come."""
-    present = list(rows["variant"].unique())
-    return [v for v in VARIANTS if v in present] + [v for v in present if v not in VARIANTS]
+    return m.known_first(rows["variant"], VARIANTS)
 
 
 def _row(group: pd.DataFrame, variant: str) -> dict[str, Any]:
