@@ -137,7 +137,8 @@ def diverge(metrics: pd.DataFrame, seed: int, at: int, **chosen: Any) -> pd.Data
 def everything(seeds: int = 3) -> pd.DataFrame:
     """Every study, as far as a table or a figure can tell."""
     runs = [*main(seeds), *pivots(seeds), *distribution(seeds), *server(seeds), *steps(seeds)]
-    return frame(*runs, *networks(seeds), *sweeps(seeds), *pairs(seeds))
+    studies = (networks(seeds), sweeps(seeds), pairs(seeds), estimators(seeds))
+    return frame(*runs, *(run for study in studies for run in study))
 
 
 def main(seeds: int = 3) -> list[list[dict[str, Any]]]:
@@ -248,6 +249,14 @@ def pairs(seeds: int = 3) -> list[list[dict[str, Any]]]:
         for study, points in grids.items()
         for i, point in enumerate(points)
         for method, more in (("high_res_only", 0.0), ("zowarmup", 0.1))
+    ]
+
+
+def estimators(seeds: int = 3) -> list[list[dict[str, Any]]]:
+    """Two-point differences for the first seed, their limit for all."""
+    return [
+        run("zowarmup", around(0.5, count), study="estimator", variant=name, estimator=name)
+        for name, count in (("directional", seeds), ("two_point", 1))
     ]
 
 

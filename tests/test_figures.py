@@ -22,6 +22,7 @@ from zowarmup.analysis.figures import (
     costs,
     curves,
     distribution,
+    estimator,
     gradient_quality,
     pivot,
     recall,
@@ -497,3 +498,21 @@ class TestFederation:
     def test_without_a_federation_it_says_what_it_needs(self) -> None:
         with pytest.raises(UserError, match=r"needs a federation\.json"):
             who_holds_what.figure(METRICS)
+
+
+class TestEstimator:
+    def test_shows_only_seeds_that_both_estimators_have(self):
+        """A mean over other seeds would differ for that reason alone."""
+        drawing = draw("estimator")
+        assert "seeds 0)" in words(drawing)
+        accuracy, loss = drawing.axes
+        rows = METRICS[(METRICS["study"] == "estimator") & (METRICS["seed"] == 0)]
+        for axes, column, factor in ((accuracy, "test_accuracy", 100), (loss, "train_loss", 1)):
+            curves_drawn = [line.get_ydata() for line in axes.lines if len(line.get_ydata()) > 1]
+            final = m.final_rows(rows)[column] * factor
+            assert len(curves_drawn) == 2
+            assert np.allclose([curve[-1] for curve in curves_drawn], final.iloc[0])
+
+    def test_one_estimator_alone_is_drawn_with_all_its_seeds(self):
+        rows = METRICS[(METRICS["study"] == "estimator") & (METRICS["estimator"] == "directional")]
+        assert len(estimator.paired(rows)) == len(rows)

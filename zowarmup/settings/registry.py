@@ -96,6 +96,7 @@ FIGURES = {
     "participation": "zowarmup.analysis.figures.participation:figure",
     "costs": "zowarmup.analysis.figures.costs:figure",
     "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
+    "estimator": "zowarmup.analysis.figures.estimator:figure",
     "recall": "zowarmup.analysis.figures.recall:figure",
 }
 
@@ -123,6 +124,7 @@ SHOWS = {
     "costs": ("main",),
     "memory": ("main",),
     "gradient_quality": ("main", "width"),
+    "estimator": ("estimator",),
     "recall": ("main",),
 }
 
