@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zowarmup.data import imagenet32 as imagenet32_files
 from zowarmup.data.arrays import KEYS, PARTS, Arrays, DataError, read_npz
 from zowarmup.data.draws import generator
 
@@ -47,13 +48,21 @@ def cifar10(name: str, folder: Path | None) -> Source:
     return dict(zip(KEYS, arrays, strict=True)), 255.0, str(folder)
 
 
+def imagenet32(name: str, folder: Path | None) -> Source:
+    """ImageNet32 from its owner's files, the validation set being the test set."""
+    folder = need_folder(name, folder)
+    if (folder / f"{name}.npz").exists():
+        return npz_file(name, folder)
+    return imagenet32_files.read(folder), 255.0, str(folder)
+
+
 def npz_file(name: str, folder: Path | None) -> Source:
     """Any data set that somebody put into the data folder as NAME.npz."""
     path = need_folder(name, folder) / f"{name}.npz"
     return read_npz(path, KEYS), 255.0, str(path)
 
 
-SOURCES: dict[str, Loader] = {"digits": digits, "cifar10": cifar10}
+SOURCES: dict[str, Loader] = {"digits": digits, "cifar10": cifar10, "imagenet32": imagenet32}
 
 
 def find(name: str) -> Loader:

@@ -8,8 +8,8 @@ from zowarmup.settings.registry import NETWORKS, WIDTHS
 from zowarmup.settings.splits import MEMORY, high_clients
 from zowarmup.settings.yaml_file import ConfigError
 
-# Training images of the built-in sources; others are checked when their file is read.
-KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000}
+# Training images of the built-in sources at most; others are checked when their file is read.
+KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet32": 1_281_167}
 
 Spec = dict[str, Any]
 

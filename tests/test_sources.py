@@ -1,0 +1,274 @@
+"""Files of CIFAR and ImageNet32 and the pickles they are: what is read and what is refused."""
+
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pickling
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zowarmup.data import datasets
+from zowarmup.data.arrays import DataError
+from zowarmup.data.pickles import read_pickle
+
+# --- pickles --------------------------------------------------------------------------------
+
+CONTENT = {
+    "data": np.arange(24, dtype=np.uint8).reshape(2, 12),
+    "fortran": np.asfortranarray(np.arange(6, dtype=">i4").reshape(2, 3)),
+    "float": np.linspace(0, 1, 5)[::2],
+    "bool": np.ones(3, bool),
+    "empty": np.zeros((0, 3)),
+    "scalar": np.float32(3.5),
+    "labels": [1, 300, -70_000, 2**40],
+    "other": (None, True, 0.5, "é", b"\xff\x00", {"a": []}, ()),
+}
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_of_any_protocol(protocol: int, tmp_path: Path) -> None:
+    pickling.write(tmp_path / "file", CONTENT, protocol)
+    found = read_pickle(tmp_path / "file")
+    assert list(found) == list(CONTENT)
+    for key, value in CONTENT.items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(found[key], value, strict=True)
+        else:
+            assert found[key] == value
+
+
+def test_a_pickle_of_python_2_and_old_numpy(tmp_path: Path) -> None:
+    """Its bytes are those that the module `pickle` takes for the same, so they are no invention."""
+    x, mean = np.arange(6, dtype=np.uint8).reshape(2, 3), np.array([0.5, 2.0])
+    data = pickling.python2({"data": x, "labels": [3, 500], "mean": mean, "batch_label": "one"})
+    (tmp_path / "file").write_bytes(data)
+    found = read_pickle(tmp_path / "file")
+    standard = pickle.loads(data, encoding="bytes")
+    assert list(found) == [key.decode() for key in standard]
+    np.testing.assert_array_equal(found["data"], x, strict=True)
+    np.testing.assert_array_equal(standard[b"data"], x, strict=True)
+    np.testing.assert_array_equal(found["mean"], mean, strict=True)
+    assert (found["labels"], found["batch_label"]) == ([3, 500], b"one")
+
+
+class Call:
+    """An object whose pickle calls a function when it is loaded."""
+
+    def __init__(self, function: Callable[..., object], *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return self.call
+
+
+def attacks(canary: Path) -> dict[str, Any]:
+    """Objects whose pickles do what data never do; the first four would make `canary`."""
+    plain = np.zeros(2)
+    return {
+        "system": Call(os.system, f"touch {canary}"),
+        "eval": {"data": [Call(eval, f"open({str(canary)!r}, 'w')")]},
+        "open": Call(open, str(canary), "w"),
+        "bytes": Call(bytes, 3),
+        "numpy.load": {"data": Call(np.load, str(canary), "r", True)},
+        "numpy.frombuffer": Call(np.frombuffer, b"12"),
+        "getattr": Call(getattr, plain, "tofile"),
+        "objects": {"data": np.array([{}, None], dtype=object)},
+        "records": np.zeros(2, dtype=[("a", "u1"), ("b", "O")]),
+        "text": np.array(["ab"]),
+        "times": np.array(["2020-01-01"], "M8[D]"),
+        "complex": 1j,
+        "set": {1, 2},
+        "class": {"data": Path},
+        "instance": canary,
+        "tuple key": {(1, 2): 3},
+    }
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("case", attacks(Path()))
+def test_what_is_no_data_is_refused(case: str, protocol: int, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    pickling.write(tmp_path / "file", attacks(canary)[case], protocol)
+    with pytest.raises(DataError, match=r"file: (it asks|not a readable pickle of numbers)"):
+        read_pickle(tmp_path / "file")
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"cos\nsystem\n(S'touch canary'\ntR.", "it asks for (posix|nt|os).system, but"),
+        (b"(S'touch canary'\nios\nsystem\n.", "it asks for the instruction INST"),
+        (b"\x80\x04(cnumpy\nndarray\no.", "it asks for the instruction OBJ"),
+        (b"cnumpy\nndarray\n)\x81.", "it asks for the instruction NEWOBJ"),
+        (b"cnumpy\nndarray\n)R.", "it asks to call what cannot be called"),
+        (b"cnumpy\ndtype\n}b.", "it asks to change what cannot be changed"),
+        (b"Ponly\n.", "it asks for the instruction PERSID"),
+        (b"\x82\x01.", "it asks for the instruction EXT1"),
+        (b"", "it ends before its last instruction"),
+        (b"\x80\x02}", "it ends before its last instruction"),
+        (b".", "pop from empty list"),
+        (b"<html>404</html>", "byte 0 is no instruction"),
+        (b"\x8e" + bytes([255] * 6) + b"\x00\x00.", "not a readable pickle"),
+        (b"\x80\x02(" + b"\x85" * 9 + b".", "takes a value that it did not make"),
+        (b"N" + b"\x85" * 200_000 + b"h\x00.", "not a readable pickle"),
+        (b"}N" + b"\x85" * 200_000 + b"K\x01s.", "neither text nor number"),
+        (b"\x80\x02Nr\xff\xff\xff\x7f0.", "pop from empty list"),
+    ],
+)
+def test_instructions_that_data_have_no_need_of(data: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(DataError, match=message) as error:
+        read_pickle(tmp_path / "file")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400 + len(str(tmp_path))
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=300)
+@given(
+    protocol=st.integers(0, 5),
+    cut=st.floats(0, 1),
+    flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
+)
+def test_a_damaged_pickle_is_an_error_or_data(
+    tmp_path_factory: pytest.TempPathFactory,
+    protocol: int,
+    cut: float,
+    flips: list[tuple[float, int]],
+) -> None:
+    """What is read of it, if it is read at all, is of the kinds that data are made of."""
+    data = bytearray(pickle.dumps(CONTENT, protocol))
+    for place, byte in flips:
+        data[int(place * len(data))] = byte
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(data[: max(1, round((1 if flips else cut) * len(data)))])
+    try:
+        found = read_pickle(path)
+    except DataError:
+        return
+    assert type(found).__module__ in ("builtins", "numpy") or type(found).__name__ in KINDS
+
+
+# What the machine itself pushes for names and for arrays that never got their contents.
+KINDS = {"Name", "Unbuilt"}
+
+
+# --- ImageNet32 -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pickling.write_imagenet32(tmp_path)
+    return tmp_path
+
+
+def test_imagenet32(folder: Path) -> None:
+    """Rows are red, green, blue planes; labels begin at 1; batch 10 comes after batch 9."""
+    batch = pickling.rows(3, 4, first=1)
+    pickling.write(folder / "train_data_batch_10", batch)
+    found = datasets.load_source("imagenet32", folder)
+    assert (found.x_train.shape, found.x_test.shape) == ((39, 3, 32, 32), (8, 3, 32, 32))
+    assert (found.classes, found.scale) == (4, 255.0)
+    data = batch["data"]
+    assert isinstance(data, np.ndarray)
+    np.testing.assert_array_equal(found.x_train[-1, 1, 2], data[-1, 1024 + 64 : 1024 + 96])
+    assert found.y_train[-3:].tolist() == [0, 1, 2]
+
+
+def test_imagenet32_lies_where_its_archives_put_it(folder: Path, tmp_path: Path) -> None:
+    plain = datasets.load_source("imagenet32", folder).sha256
+    shutil.move(folder, tmp_path.with_name("pickles"))
+    for parts in (("Imagenet32_train", "Imagenet32_val"), ("out_data_train", "out_data_val")):
+        root = tmp_path / parts[0] / "imagenet32"
+        for part, pattern in zip(parts, ("train*", "val*"), strict=True):
+            for file in tmp_path.with_name("pickles").glob(pattern):
+                (root / part).mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, root / part)
+        assert datasets.load_source("imagenet32", root.parent).sha256 == plain
+
+
+def test_imagenet32_as_npz(folder: Path) -> None:
+    plain = datasets.load_source("imagenet32", folder).sha256
+    for i, file in enumerate([*folder.iterdir()]):
+        found = read_pickle(file)
+        save = np.savez_compressed if i % 2 else np.savez
+        save(f"{file}.npz", data=found["data"], labels=np.array(found["labels"]))
+        file.unlink()
+    assert datasets.load_source("imagenet32", folder).sha256 == plain
+    (folder / "val_data.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"val_data.npz: not a readable .npz file"):
+        datasets.load_source("imagenet32", folder)
+
+
+def put(name: str, **changes: object) -> Callable[[Path], object]:
+    """Replace the content of a file in part; None takes a key out."""
+
+    def change(folder: Path) -> None:
+        content = pickling.rows(4, 4, first=1) | changes
+        pickling.write(folder / name, {k: v for k, v in content.items() if v is not None})
+
+    return change
+
+
+def cut(name: str, size: int) -> Callable[[Path], object]:
+    return lambda folder: os.truncate(folder / name, size)
+
+
+RED = np.zeros((4, 1024), np.uint8)
+WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
+    "truncated": (cut("train_data_batch_3", 9000), "batch_3: not a readable pickle .*expected"),
+    "empty": (cut("train_data_batch_3", 0), "batch_3: not a readable pickle .*it ends"),
+    "missing": (lambda f: (f / "train_data_batch_7").unlink(), "train_data_batch_7 is missing"),
+    "no test": (lambda f: (f / "val_data").unlink(), "val_data is missing, as pickle or .npz"),
+    "from 0": (put("val_data", labels=[0, 1, 2, 3]), "labels go from 0 to 3.* counts from 1"),
+    "too many": (put("val_data", labels=[1, 1, 1, 1001]), "labels go from 1 to 1001"),
+    "huge label": (put("val_data", labels=[2**70] * 4), "labels are not one integer per image"),
+    "float labels": (put("val_data", labels=[1.0] * 4), "labels are not one integer per image"),
+    "no labels": (put("val_data", labels=None), r"labels is missing \(the file has 'data'\)"),
+    "width": (put("train_data_batch_1", data=RED), r"batch_1: data is uint8 of shape \(4, 1024\)"),
+    "64": (put("val_data", data=np.zeros((4, 12288), np.uint8)), "the edition of 32 x 32"),
+    "floats": (put("val_data", data=np.zeros((4, 3072))), "data is float64 of shape"),
+    "list": (put("val_data", data=[[0] * 3072] * 4), "data is list but must be uint8"),
+    "rows": (put("val_data", labels=[1, 2, 3]), "has 4 images but 3 labels"),
+    "no dict": (lambda f: pickling.write(f / "val_data", [1]), "holds no dict"),
+    "gap": (
+        lambda f: pickling.write_imagenet32(f, classes=3) or put("val_data")(f),
+        "y_train has no image of class 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_imagenet32_files(case: str, folder: Path) -> None:
+    damage, message = WRONG[case]
+    damage(folder)
+    with pytest.raises(DataError, match=message) as error:
+        datasets.load_source("imagenet32", folder)
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_sizes_that_do_not_go_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The official sizes, or two that are both not official; small ImageNet is never taken."""
+    from zowarmup.data import imagenet32
+
+    datasets.load_source("imagenet32", folder)
+    monkeypatch.setattr(imagenet32, "IMAGES_TEST", 8)
+    with pytest.raises(DataError, match=r"40 training and 8 validation images, but .* incomplete"):
+        datasets.load_source("imagenet32", folder)
+    monkeypatch.setattr(imagenet32, "IMAGES_TRAIN", 40)
+    datasets.load_source("imagenet32", folder)
+    monkeypatch.setattr(imagenet32, "SMALL_TEST", 8)
+    with pytest.raises(DataError, match="val_data: has 8 images, so it is of small ImageNet"):
+        datasets.load_source("imagenet32", folder)
+
+
+def test_imagenet32_without_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train_data_batch_1 is missing.* Imagenet32_train_npz"):
+        datasets.load_source("imagenet32", tmp_path)
