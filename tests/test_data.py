@@ -8,8 +8,6 @@ import json
 import math
 import os
 import stat
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -329,31 +327,6 @@ def test_bad_files(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
         datasets.load_source("plain", tmp_path)
     with pytest.raises(DataError, match=r"nothing.npz: no such file"):
         datasets.load_source("nothing", tmp_path)
-
-
-def test_cifar10_download(
-    arrays: dict[str, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """torchvision's part in it, without the network: a stand-in that answers or fails likewise."""
-
-    def answer(root: Path, *, train: bool, download: bool) -> object:
-        part = "train" if train else "test"
-        return types.SimpleNamespace(data=arrays[f"x_{part}"], targets=arrays[f"y_{part}"].tolist())
-
-    def fail(root: Path, *, train: bool, download: bool) -> object:
-        raise OSError("no route to host")
-
-    module = types.ModuleType("torchvision.datasets")
-    monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", module)
-    module.CIFAR10 = fail  # type: ignore[attr-defined]
-    with pytest.raises(DataError, match=r"cannot be downloaded there \(no route .*cifar10\.npz"):
-        datasets.load_source("cifar10", tmp_path)
-    module.CIFAR10 = answer  # type: ignore[attr-defined]
-    downloaded = datasets.load_source("cifar10", tmp_path)
-    save_npz(tmp_path / "cifar10.npz", arrays)
-    module.CIFAR10 = fail  # type: ignore[attr-defined]
-    assert datasets.load_source("cifar10", tmp_path).sha256 == downloaded.sha256
 
 
 def test_saved_data_set(digits: Dataset, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files of CIFAR and ImageNet32 and the pickles they are: what is read and what is refused."""
 
+import hashlib
 import os
 import pickle
 import shutil
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zowarmup.data import datasets
+from zowarmup.data import cifar, datasets, imagenet32
 from zowarmup.data.arrays import DataError
 from zowarmup.data.pickles import read_pickle
 
@@ -256,13 +257,10 @@ def test_wrong_imagenet32_files(case: str, folder: Path) -> None:
 
 def test_sizes_that_do_not_go_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The official sizes, or two that are both not official; small ImageNet is never taken."""
-    from zowarmup.data import imagenet32
-
-    datasets.load_source("imagenet32", folder)
-    monkeypatch.setattr(imagenet32, "IMAGES_TEST", 8)
-    with pytest.raises(DataError, match=r"40 training and 8 validation images, but .* incomplete"):
+    monkeypatch.setattr(imagenet32, "SIZES", (1_281_167, 8))
+    with pytest.raises(DataError, match=r"40 training and 8 test images, but .* incomplete"):
         datasets.load_source("imagenet32", folder)
-    monkeypatch.setattr(imagenet32, "IMAGES_TRAIN", 40)
+    monkeypatch.setattr(imagenet32, "SIZES", (40, 8))
     datasets.load_source("imagenet32", folder)
     monkeypatch.setattr(imagenet32, "SMALL_TEST", 8)
     with pytest.raises(DataError, match="val_data: has 8 images, so it is of small ImageNet"):
@@ -272,3 +270,101 @@ def test_sizes_that_do_not_go_together(folder: Path, monkeypatch: pytest.MonkeyP
 def test_imagenet32_without_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train_data_batch_1 is missing.* Imagenet32_train_npz"):
         datasets.load_source("imagenet32", tmp_path)
+
+
+# --- CIFAR ----------------------------------------------------------------------------------
+
+
+CIFAR = {"cifar10": ("cifar-10-batches-py", 10), "cifar100": ("cifar-100-python", 20)}
+
+
+def write_cifar(folder: Path, source: str) -> Path:
+    """The batches of CIFAR-10 or CIFAR-100, 20 images each, as Python 2 wrote them."""
+    place, fine = folder / CIFAR[source][0], CIFAR[source][1]
+    place.mkdir(parents=True)
+    names = ["train", "test"]
+    if source == "cifar10":
+        names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+    for n, name in enumerate(names):
+        batch = pickling.rows(20 + n, fine)
+        if source == "cifar100":
+            batch = batch | {"fine_labels": batch["labels"], "coarse_labels": [0] * (20 + n)}
+            del batch["labels"]
+        (place / name).write_bytes(pickling.python2(batch))
+    return place
+
+
+@pytest.mark.parametrize("source", CIFAR)
+def test_cifar_batches(source: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In the order of the batches, CIFAR-100 with its fine labels; NAME.npz is preferred."""
+    write_cifar(tmp_path, source)
+    found = datasets.load_source(source, tmp_path)
+    train, test, classes = {"cifar10": (110, 25, 10), "cifar100": (20, 21, 20)}[source]
+    assert (found.x_train.shape, found.x_test.shape) == ((train, 3, 32, 32), (test, 3, 32, 32))
+    assert found.classes == classes
+    first = pickling.rows(20, classes)
+    np.testing.assert_array_equal(found.x_train[:20].reshape(20, 3072), first["data"])
+    assert found.y_train[:20].tolist() == first["labels"]
+    assert "is not the official file by its md5" in caplog.text
+    arrays = {key: value[:classes] for key, value in found.arrays.items() if key[1] == "_"}
+    np.savez(tmp_path / f"{source}.npz", allow_pickle=True, **arrays)
+    assert len(datasets.load_source(source, tmp_path).y_train) == classes
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "data_batch_4").unlink(), "data_batch_4 is missing.* remove this folder"),
+        (cut("data_batch_4", 30_000), "data_batch_4: not a readable pickle .*expected"),
+        (put("data_batch_4", labels=[10] * 4), "batch_4: labels go from 10 to 10.* counts from 0"),
+        (put("test_batch", data=RED), r"test_batch: data is uint8 of shape \(4, 1024\)"),
+    ],
+)
+def test_wrong_cifar_files(damage: Callable[[Path], object], message: str, tmp_path: Path) -> None:
+    damage(write_cifar(tmp_path, "cifar10"))
+    with pytest.raises(DataError, match=message):
+        datasets.load_source("cifar10", tmp_path)
+
+
+def test_cifar_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_cifar(tmp_path, "cifar10")
+    monkeypatch.setattr(cifar, "SIZES", (110, 10_000))
+    with pytest.raises(DataError, match=r"110 training and 25 test images, but .* incomplete"):
+        datasets.load_source("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("source", CIFAR)
+def test_cifar_archive(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision unpacks an archive whose checksum is right; else it asks its server, not here."""
+    from torchvision import datasets as torchvision_datasets
+
+    place = write_cifar(tmp_path / "own", source)
+    expected = datasets.load_source(source, place.parent).sha256
+    kind = getattr(torchvision_datasets, source.upper())
+    monkeypatch.setattr(kind, "url", (tmp_path / "no server").as_uri())
+    archive = Path(shutil.make_archive(str(tmp_path / "a"), "gztar", place.parent, place.name))
+    archive.rename(tmp_path / kind.filename)
+    with pytest.raises(DataError, match=rf"{source} cannot be .*put {source}.npz, {kind.filename}"):
+        datasets.load_source(source, tmp_path)
+    md5 = hashlib.md5((tmp_path / kind.filename).read_bytes()).hexdigest()
+    monkeypatch.setattr(kind, "tgz_md5", md5)
+    assert datasets.load_source(source, tmp_path).sha256 == expected
+    (tmp_path / kind.filename).unlink()
+    assert datasets.load_source(source, tmp_path).sha256 == expected
+
+
+@pytest.mark.slow
+def test_real_images_in_the_format_of_cifar10(tmp_path: Path) -> None:
+    """The images of cifar10.npz, as pickled batches, are the same data set."""
+    folder = os.environ.get("ZOWARMUP_DATA_DIR", "")
+    if not (Path(folder) / "cifar10.npz").is_file() or not folder:
+        pytest.skip("set ZOWARMUP_DATA_DIR to a folder with cifar10.npz to test on real CIFAR-10")
+    real = datasets.load_source("cifar10", folder)
+    x, y = np.concatenate([real.x_train, real.x_test]), np.append(real.y_train, real.y_test)
+    names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    for i, name in enumerate(names):
+        rows = slice(10_000 * i, 10_000 * (i + 1))
+        batch = {"data": x[rows].reshape(-1, 3072), "labels": y[rows].tolist()}
+        (tmp_path / "cifar-10-batches-py" / name).write_bytes(pickling.python2(batch))
+    assert datasets.load_source("cifar10", tmp_path).sha256 == real.sha256

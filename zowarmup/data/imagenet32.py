@@ -9,7 +9,7 @@ torchvision uses: the names of one order on the labels of the other look like wr
 from pathlib import Path
 
 from zowarmup.data.arrays import KEYS, Arrays, DataError
-from zowarmup.data.rows import Format, read_batches
+from zowarmup.data.rows import Format, check_sizes, read_batches
 
 FORM = Format("labels", first=1, last=1000)
 TRAIN = tuple(f"train_data_batch_{i}" for i in range(1, 11))
@@ -17,42 +17,39 @@ TEST = ("val_data",)
 # The folders that the archives and the authors' scripts make, or all files in one.
 TRAIN_FOLDERS = (".", "Imagenet32_train", "Imagenet32_train_npz", "out_data_train")
 TEST_FOLDERS = (".", "Imagenet32_val", "Imagenet32_val_npz", "out_data_val")
-IMAGES_TRAIN, IMAGES_TEST = 1_281_167, 50_000
+SIZES = 1_281_167, 50_000
 SMALL_TEST = 49_999  # of "small ImageNet" (van den Oord et al. 2016), of other pixels
 
 
-def read(folder: Path) -> Arrays:
-    """The arrays x_train, y_train, x_test, y_test of the files below `folder`; classes from 0.
+def read(name: str, folder: Path) -> Arrays:
+    """The arrays x_train, y_train, x_test, y_test, the last two of the validation set.
+
+    The files lie in `folder` or in its folder `name`. Labels are counted from 0.
 
     A smaller set in this format is taken too, as long as its classes are 1 to C without gaps.
 
     Raises:
         DataError: a file is missing ("is missing"), damaged or of another format (see
             `rows.read_batch`); "small ImageNet": the validation set has 49,999 images; "of another
-            set or incomplete": one part has the official number of images and the other has not.
+            set or incomplete": see `rows.check_sizes`.
     """
-    train = _find(folder, TRAIN_FOLDERS, TRAIN)
-    test = _find(folder, TEST_FOLDERS, TEST)
+    roots = (folder, folder / name)
+    train = _find(roots, TRAIN_FOLDERS, TRAIN)
+    test = _find(roots, TEST_FOLDERS, TEST)
     x_test, y_test = read_batches(test, FORM)  # first: it says in a second what is wrong
     if len(y_test) == SMALL_TEST:
         raise DataError(
             f"{test[0]}: has {SMALL_TEST} images, so it is of small ImageNet and not of "
-            f"ImageNet32, which has {IMAGES_TEST}; get Imagenet32_val of image-net.org"
+            f"ImageNet32, which has {SIZES[1]}; get Imagenet32_val of image-net.org"
         )
-    x_train, y_train = read_batches(train, FORM)
-    if (len(y_train) == IMAGES_TRAIN) != (len(y_test) == IMAGES_TEST):
-        raise DataError(
-            f"{folder}: has {len(y_train)} training and {len(y_test)} validation images, but "
-            f"ImageNet32 has {IMAGES_TRAIN} and {IMAGES_TEST}; one of the parts is of another set "
-            "or incomplete, copy it again"
-        )
-    return dict(zip(KEYS, (x_train, y_train, x_test, y_test), strict=True))
+    arrays = dict(zip(KEYS, (*read_batches(train, FORM), x_test, y_test), strict=True))
+    check_sizes(arrays, SIZES, str(folder))
+    return arrays
 
 
-def _find(folder: Path, inside: tuple[str, ...], names: tuple[str, ...]) -> list[Path]:
+def _find(roots: tuple[Path, ...], inside: tuple[str, ...], names: tuple[str, ...]) -> list[Path]:
     """All files of one part, in one folder and one form."""
-    places = [root / name for root in (folder, folder / "imagenet32") for name in inside]
-    for place in places:
+    for place in (root / name for root in roots for name in inside):
         for suffix in ("", ".npz"):
             paths = [place / f"{name}{suffix}" for name in names]
             missing = [path.name for path in paths if not path.is_file()]
@@ -64,6 +61,6 @@ def _find(folder: Path, inside: tuple[str, ...], names: tuple[str, ...]) -> list
                     "it beside them"
                 )
     raise DataError(
-        f"{folder}: {names[0]} is missing, as pickle or .npz; put ImageNet32's files there, into "
-        f"its folder imagenet32 or, in either, into {', '.join(inside[1:])}"
+        f"{roots[0]}: {names[0]} is missing, as pickle or .npz; put the files of ImageNet32 there, "
+        f"into its folder {roots[1].name} or, in either, into {', '.join(inside[1:])}"
     )

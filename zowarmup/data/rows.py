@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zowarmup.data.arrays import DataError, read_npz
+from zowarmup.data.arrays import Arrays, DataError, read_npz
 from zowarmup.data.pickles import read_pickle
 
 SHAPE = (3, 32, 32)
@@ -129,3 +129,18 @@ def read_batches(paths: Sequence[Path], form: Format) -> tuple[np.ndarray, np.nd
         labels.append(y)
         n += len(rows)
     return x[:n].reshape(-1, *SHAPE), np.concatenate(labels)
+
+
+def check_sizes(arrays: Arrays, official: tuple[int, int], where: str) -> None:
+    """Training and test images are as many as in the official set, or neither are.
+
+    Raises:
+        DataError: "of another set or incomplete": only one of the two numbers is the official one.
+    """
+    train, test = len(arrays["y_train"]), len(arrays["y_test"])
+    if (train == official[0]) != (test == official[1]):
+        raise DataError(
+            f"{where}: has {train} training and {test} test images, but the official set has "
+            f"{official[0]} and {official[1]}; one part is of another set or incomplete, copy it "
+            "again"
+        )

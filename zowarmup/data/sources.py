@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zowarmup.data import imagenet32 as imagenet32_files
-from zowarmup.data.arrays import KEYS, PARTS, Arrays, DataError, read_npz
+from zowarmup.data import cifar, imagenet32
+from zowarmup.data.arrays import KEYS, Arrays, DataError, read_npz
 from zowarmup.data.draws import generator
 
 DATA_DIR = "ZOWARMUP_DATA_DIR"
@@ -30,39 +30,30 @@ def digits(name: str, folder: Path | None) -> Source:
     return dict(zip(KEYS, (x[train], y[train], x[test], y[test]), strict=True)), 16.0, name
 
 
-def cifar10(name: str, folder: Path | None) -> Source:
-    """CIFAR-10 (Krizhevsky 2009) in its official order."""
-    folder = need_folder(name, folder)
-    if (folder / f"{name}.npz").exists():
-        return npz_file(name, folder)
-    from torchvision.datasets import CIFAR10
-
-    try:
-        parts = [CIFAR10(folder, train=part == "train", download=True) for part in PARTS]
-    except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"{folder}: CIFAR-10 cannot be downloaded there ({error}); "
-            f"put {name}.npz or the unpacked cifar-10-batches-py into it"
-        ) from error
-    arrays = [array for part in parts for array in (part.data, np.asarray(part.targets))]
-    return dict(zip(KEYS, arrays, strict=True)), 255.0, str(folder)
-
-
-def imagenet32(name: str, folder: Path | None) -> Source:
-    """ImageNet32 from its owner's files, the validation set being the test set."""
-    folder = need_folder(name, folder)
-    if (folder / f"{name}.npz").exists():
-        return npz_file(name, folder)
-    return imagenet32_files.read(folder), 255.0, str(folder)
-
-
 def npz_file(name: str, folder: Path | None) -> Source:
     """Any data set that somebody put into the data folder as NAME.npz."""
     path = need_folder(name, folder) / f"{name}.npz"
     return read_npz(path, KEYS), 255.0, str(path)
 
 
-SOURCES: dict[str, Loader] = {"digits": digits, "cifar10": cifar10, "imagenet32": imagenet32}
+def owners_files(read: Callable[[str, Path], Arrays]) -> Loader:
+    """A data set that `read` makes of its owner's files, unless NAME.npz lies beside them."""
+
+    def load(name: str, folder: Path | None) -> Source:
+        folder = need_folder(name, folder)
+        if (folder / f"{name}.npz").exists():
+            return npz_file(name, folder)
+        return read(name, folder), 255.0, str(folder)
+
+    return load
+
+
+SOURCES: dict[str, Loader] = {
+    "digits": digits,
+    "cifar10": owners_files(cifar.read),
+    "cifar100": owners_files(cifar.read),
+    "imagenet32": owners_files(imagenet32.read),
+}
 
 
 def find(name: str) -> Loader:
