@@ -4,6 +4,7 @@ import hashlib
 import os
 import pickle
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,8 @@ def test_what_is_no_data_is_refused(case: str, protocol: int, tmp_path: Path) ->
         (b"\x8e" + bytes([255] * 6) + b"\x00\x00.", "not a readable pickle"),
         (b"\x80\x02(" + b"\x85" * 9 + b".", "takes a value that it did not make"),
         (b"N" + b"\x85" * 200_000 + b"h\x00.", "not a readable pickle"),
-        (b"}N" + b"\x85" * 200_000 + b"K\x01s.", "neither text nor number"),
+        (b"\x80\x04K\x01K\x02\x93.", "expected str instance"),
+        (b"}N" + b"\x85" * 200_000 + b"K\x01s.", "a key of a dict is no text"),
         (b"\x80\x02Nr\xff\xff\xff\x7f0.", "pop from empty list"),
     ],
 )
@@ -265,6 +267,40 @@ def test_sizes_that_do_not_go_together(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(imagenet32, "SMALL_TEST", 8)
     with pytest.raises(DataError, match="val_data: has 8 images, so it is of small ImageNet"):
         datasets.load_source("imagenet32", folder)
+
+
+def test_images_are_held_once(folder: Path) -> None:
+    """While they are read there is one batch of ten beside them; from the workflow's file, none."""
+    pickling.write_imagenet32(folder, images=400)
+    size = 10 * 400 * 3072
+    arrays, peak = peak_memory(lambda: imagenet32.read("imagenet32", folder))
+    assert size < peak < 1.2 * size
+    mean = np.zeros(3, np.float32)
+    data = datasets.Dataset(name="x", mean=mean, std=mean + 1, scale=255.0, **arrays)
+    datasets.save(data, folder / "dataset.npz")
+    assert size < peak_memory(lambda: datasets.load(folder / "dataset.npz"))[1] < 1.2 * size
+
+
+def peak_memory(function: Callable[[], Any]) -> tuple[Any, int]:
+    """What a function gives, and the most bytes that Python and numpy held for it."""
+    tracemalloc.start()
+    try:
+        return function(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_real_files_of_imagenet32() -> None:
+    """They are pickles that the standard library reads alike, as far as one may let it."""
+    folder = Path(os.environ.get("ZOWARMUP_DATA_DIR", ""))
+    if not (folder / "train_data_batch_1").is_file():
+        pytest.skip("set ZOWARMUP_DATA_DIR to a folder with ImageNet32's files to test on them")
+    found = datasets.load_source("imagenet32", folder)
+    first = pickle.loads((folder / "train_data_batch_1").read_bytes(), encoding="latin1")
+    n = len(first["labels"])
+    np.testing.assert_array_equal(found.x_train[:n].reshape(n, 3072), first["data"])
+    np.testing.assert_array_equal(found.y_train[:n], np.array(first["labels"]) - 1)
 
 
 def test_imagenet32_without_files(tmp_path: Path) -> None:

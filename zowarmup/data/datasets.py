@@ -105,12 +105,15 @@ def load_source(
     images_train: int | None = None,
     images_test: int | None = None,
 ) -> Dataset:
-    """The data set `name`, from scikit-learn, a file NAME.npz or a download.
+    """The data set `name`, from scikit-learn, a file NAME.npz, its owner's files or a download.
+
+    Images as large as ImageNet32's 3.9 GB are held once, and one tenth of them twice.
 
     Args:
-        name: "digits", "cifar10" (cifar10.npz if it is there, else downloaded by torchvision), or
-            the NAME of a file NAME.npz with uint8 images and integer labels in x_train, y_train,
-            x_test, y_test; see `arrays.tidy`.
+        name: "digits", or the NAME of a file NAME.npz with uint8 images and integer labels in
+            x_train, y_train, x_test, y_test (see `arrays.tidy`); without such a file "cifar10" and
+            "cifar100" are downloaded (see `cifar.read`), and "imagenet32" is read from its owner's
+            files (see `imagenet32.read`).
         data_dir: folder of such files; if None, the environment variable ZOWARMUP_DATA_DIR.
         images_train, images_test: use so many images only, chosen by a permutation that depends
             on the data set's name alone: a smaller limit is a subset of a larger one.

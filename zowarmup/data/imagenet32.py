@@ -3,7 +3,8 @@
 image-net.org gives them to those who accept its terms, so nothing is downloaded here: ten training
 batches and a validation set, as pickles or as .npz. Labels are in the order of the authors'
 map_clsloc.txt (1 is n02119789, a kit fox), not in the alphabetical order of synsets that
-torchvision uses: the names of one order on the labels of the other look like wrong labels.
+torchvision uses: the names of one order on the labels of the other look like wrong labels. The
+mean image that the training batches carry is left alone; `datasets` takes its own statistics.
 """
 
 from pathlib import Path

@@ -90,17 +90,17 @@ class Machine:
         self.stack[-1].update(as_dict(items))
 
 
-def as_dict(items: list[Any]) -> dict[str | int, Any]:
-    """The dict of keys and values in turn; its keys are text or numbers."""
+def as_dict(items: list[Any]) -> dict[str, Any]:
+    """The dict of keys and values in turn; its keys are text, of Python 2 or 3."""
     return {_key(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
 
 
-def _key(key: Any) -> str | int:
+def _key(key: Any) -> str:
     if type(key) is bytes:
         return key.decode("latin-1")
     # Others may be nested so deeply that their hash exceeds the stack of the process.
-    if type(key) is not str and type(key) is not int:
-        raise ValueError("a key of a dict is neither text nor number")
+    if type(key) is not str:
+        raise ValueError("a key of a dict is no text")
     return key
 
 
@@ -111,7 +111,7 @@ def named(module: str, name: str) -> Name:
         Forbidden: data have no need of it.
     """
     # Two modules have other names since numpy 2 and Python 3.
-    full = f"{module}.{name}".replace("numpy._core.", "numpy.core.")
+    full = ".".join((module, name)).replace("numpy._core.", "numpy.core.")
     full = full.replace("builtins.", "__builtin__.")
     if full not in NAMES:
         raise Forbidden(f"it asks for {full}")

@@ -124,11 +124,16 @@ def read_batches(paths: Sequence[Path], form: Format) -> tuple[np.ndarray, np.nd
         ) from error
     labels, n = [], 0
     for path in paths:
-        rows, y = read_batch(path, form)
-        x[n : n + len(rows)] = rows
-        labels.append(y)
-        n += len(rows)
+        labels.append(_fill(x[n:], path, form))
+        n += len(labels[-1])
     return x[:n].reshape(-1, *SHAPE), np.concatenate(labels)
+
+
+def _fill(x: np.ndarray, path: Path, form: Format) -> np.ndarray:
+    """Copy the images of a batch to the beginning of `x`, let go of them, and give the labels."""
+    rows, y = read_batch(path, form)
+    x[: len(rows)] = rows
+    return y
 
 
 def check_sizes(arrays: Arrays, official: tuple[int, int], where: str) -> None:
