@@ -77,12 +77,49 @@ def test_long_directions_are_made_in_chunks(monkeypatch):
     small = directions.draw(0, 1, [0, 1, 2], 3, D)
     expected, rows = small.dense, [small.row(j) for j in range(9)]
     monkeypatch.setattr(directions, "DENSE", 0)
-    monkeypatch.setattr(directions, "CHUNK", 640)
+    monkeypatch.setitem(directions.CHUNK, "cpu", 640)
     long = directions.draw(0, 1, [0, 1, 2], 3, D)
-    blocks = [torch.stack(list(rows)) for _, _, rows in long.blocks()]
+    blocks = [torch.stack(list(rows)) for _, rows in long.blocks()]
     assert torch.equal(torch.cat(blocks, dim=1), expected)
     assert all(torch.equal(long.row(j), rows[j]) for j in range(9))
     assert "dense" not in vars(long)
+
+
+@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
+@pytest.mark.parametrize(("d", "chunk"), [(D, None), (D, 1), (D, 640), (D, 1000), (300_001, None)])
+def test_both_sides_are_the_plain_sums(distribution, d, chunk, monkeypatch):
+    """Made piece by piece in one pass, bit for bit w + radius u and w - radius u.
+
+    Short directions that are kept, chunks off the 64 entries of a word, and the true chunks.
+    """
+    u = directions.draw(5, 2, [1, 8], 2, d, distribution=distribution)
+    w, radius = directions.uniform(3, (), [0], d)[0].float() - 0.5, 0.75e-4
+    expected = [(w + radius * row, w - radius * row) for row in u.part(slice(None), 0, d)]
+    if chunk:
+        monkeypatch.setattr(directions, "DENSE", 0)
+        monkeypatch.setitem(directions.CHUNK, "cpu", chunk)
+    assert u.kept == (chunk is None and d == D)
+    sides = torch.empty(2, d)
+    for j, (above, below) in enumerate(expected):
+        u.both_sides(w, j, radius, sides)
+        assert torch.equal(sides[0], above)
+        assert torch.equal(sides[1], below)
+
+
+@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_long_directions_do_not_depend_on_threads_or_chunks(distribution, threads, monkeypatch):
+    d = 300_001
+    whole = directions.draw(1, 1, [0], 1, d, distribution=distribution).part(slice(None), 0, d)[0]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for chunk in (1 << 16, 1 << 18, 100_000, d):
+            monkeypatch.setitem(directions.CHUNK, "cpu", chunk)
+            u = directions.draw(1, 1, [0], 1, d, distribution=distribution)
+            assert torch.equal(u.row(0), whole)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_rademacher_is_fair_and_pairs_are_independent():

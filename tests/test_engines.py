@@ -159,7 +159,7 @@ def test_directions_too_many_to_keep_give_the_same(monkeypatch):
     _, batched = pair(Batched, "mlp", block=13)
     w, u = batched.model.initial(0), directions_of(CLIENTS, batched.d)
     expected = batched.probe(w, CLIENTS, u, radius=1e-4), descended(batched, w)
-    monkeypatch.setattr("zowarmup.simulation.engines.shelves.DENSE", 0)
+    monkeypatch.setattr("zowarmup.models.directions.DENSE", 0)
     assert torch.equal(batched.probe(w, CLIENTS, u, radius=1e-4), expected[0])
     assert all(map(same, descended(batched, w), expected[1]))
 

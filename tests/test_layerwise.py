@@ -32,6 +32,17 @@ def test_losses_are_those_of_plain(model, distribution):
     assert torch.equal(w, before)
 
 
+@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
+def test_long_directions_too(model, distribution, monkeypatch):
+    """Both engines make them in pieces, of sizes of their own."""
+    monkeypatch.setattr(directions, "DENSE", 0)
+    monkeypatch.setitem(directions.CHUNK, "cpu", 1000)
+    w, data = model.initial(0), [images(3), images(2)]
+    u = directions.draw(0, 1, [0, 1], 2, model.d, distribution=distribution)
+    losses = [kind(model, data, 3).probe(w, (0, 1), u, radius=1e-3) for kind in (Plain, Layerwise)]
+    assert torch.equal(*losses)
+
+
 def test_parameters_exist_one_layer_at_a_time(model):
     """What is alive at any time is one layer's; each parameter is made once, all are."""
     w, made, alive = model.initial(0), [], []

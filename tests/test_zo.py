@@ -9,7 +9,8 @@ import torch
 from zowarmup.algorithms import zo
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
-from zowarmup.models.directions import Directions
+from zowarmup.models import directions
+from zowarmup.models.directions import Directions, draw
 from zowarmup.settings.seeds import Seeds
 
 A = torch.tensor([[3.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]], dtype=torch.float64)
@@ -203,6 +204,22 @@ def test_update_is_the_sequential_float32_sum_in_order():
         total = total + torch.tensor(a[j] * TAU).float() * directions.row(j)
     expected = w - 0.3 * total
     assert torch.equal(zo.step(w, a, directions, scale=TAU, lr=0.3), expected)
+
+
+@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
+@pytest.mark.parametrize(("d", "chunk"), [(5_000, None), (5_000, 96), (300_001, None)])
+def test_the_step_in_pieces_is_the_step_as_a_whole(distribution, d, chunk, monkeypatch):
+    """Bit for bit w - lr * sum of whole vectors, for chunks off the 64 entries of a word too."""
+    w, a = torch.linspace(-1, 1, d), [0.3, -0.0, -1e-3, 7.0, 1e-42]
+    u = draw(0, 1, range(5), 1, d, distribution=distribution)
+    total = torch.zeros(d)
+    for a_j, u_j in zip(a, u.part(slice(None), 0, d), strict=True):
+        total.add_(u_j, alpha=a_j * TAU)
+    if chunk:
+        monkeypatch.setattr(directions, "DENSE", 0)
+        monkeypatch.setitem(directions.CHUNK, "cpu", chunk)
+    assert torch.equal(zo.combine(a, u, w, scale=TAU), total)
+    assert torch.equal(zo.step(w, a, u, scale=TAU, lr=0.3), w - 0.3 * total)
 
 
 def test_a_client_with_a_non_finite_scalar_is_dropped():

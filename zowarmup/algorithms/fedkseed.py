@@ -29,7 +29,7 @@ from zowarmup.algorithms.drift import Drift
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
-from zowarmup.algorithms.zo import combine
+from zowarmup.algorithms.zo import step
 from zowarmup.models.directions import Directions, child, uniform
 from zowarmup.settings.phases import Count, Positive, Rate
 from zowarmup.settings.seeds import Seeds, key, signed
@@ -115,8 +115,7 @@ class FedKSeed:
 
     def rebuild(self, w_0: Tensor, A: Tensor, lr: float, seeds: Seeds) -> Tensor:
         """w_0 - lr * sum_k A_k z_k."""
-        step = combine(A.tolist(), self.candidates(w_0, seeds), w_0, scale=self.tau)
-        return w_0 - lr * step
+        return step(w_0, A.tolist(), self.candidates(w_0, seeds), scale=self.tau, lr=lr)
 
     def candidates(self, w: Tensor, seeds: Seeds) -> Directions:
         """The K directions of a run, unscaled."""

@@ -11,7 +11,7 @@ confounded: scaling "unbiased" divides by tau^2, scaling "paper" (the default) d
 Reference: Spall 1992 (SPSA), doi:10.1109/9.119632; arXiv 2509.03503.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -148,20 +148,33 @@ def coefficients(record: dict[str, Any], S: int) -> list[float]:
 def step(
     w: Tensor, a: Sequence[float], directions: Directions, *, scale: float, lr: float
 ) -> Tensor:
-    """w - lr * sum_j a_j scale u_j."""
-    return w - lr * combine(a, directions, w, scale=scale)
+    """w - lr * sum_j a_j scale u_j, without a sum of the size of w."""
+    new = torch.empty_like(w)
+    for at, total in sums(a, directions, w, scale=scale):
+        torch.sub(w[at], total.mul_(lr), out=new[at])
+    return new
 
 
 def combine(a: Sequence[float], directions: Directions, like: Tensor, *, scale: float) -> Tensor:
-    """sum_j a_j scale u_j, (d,) as `like`: the one place where scalars become weights.
+    """sum_j a_j scale u_j, (d,) as `like`."""
+    total = torch.empty_like(like)
+    for at, part in sums(a, directions, like, scale=scale):
+        total[at] = part
+    return total
+
+
+def sums(
+    a: Sequence[float], directions: Directions, like: Tensor, *, scale: float
+) -> Iterator[tuple[slice, Tensor]]:
+    """sum_j a_j scale u_j in pieces, with their places: where scalars become weights.
 
     The sum runs in order j = 0, 1, ..., in float32. The coefficient is rounded to
     float32 before it meets u = -1 or +1, so a fused multiply-add changes nothing and
     Rademacher steps are equal bit for bit on every device and for any chunking.
     """
-    total = torch.zeros_like(like)
-    for start, stop, rows in directions.blocks():
-        part = total[start:stop]
+    total = like.new_empty(0)
+    for at, rows in directions.blocks():
+        total = total.resize_(at.stop - at.start).zero_()  # the memory of the piece before
         for a_j, u_j in zip(a, rows, strict=True):
-            part.add_(u_j, alpha=a_j * scale)
-    return total
+            total.add_(u_j, alpha=a_j * scale)
+        yield at, total

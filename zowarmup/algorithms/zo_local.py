@@ -21,7 +21,7 @@ from zowarmup.algorithms.drift import Drift
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
-from zowarmup.algorithms.zo import combine, make_record
+from zowarmup.algorithms.zo import make_record, step
 from zowarmup.models.directions import Directions, draw
 from zowarmup.settings.phases import Count, Positive, Rate
 from zowarmup.settings.seeds import Seeds
@@ -89,7 +89,7 @@ class ZOLocal:
     def _step(self, w: Tensor, record: dict[str, Any], directions: Directions) -> Tensor:
         rows = zip(record["weights"], record["scalars"], strict=True)
         a = [p * c / self.S for p, cs in rows for c in cs]
-        return w - record["lr"] * combine(a, directions, w, scale=self.tau)
+        return step(w, a, directions, scale=self.tau, lr=record["lr"])
 
     def steps(self, n: int) -> int:
         """T of a client with n images."""

@@ -14,9 +14,9 @@ Reference: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195 (splitmix64).
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -28,8 +28,11 @@ MIX_1 = seeds.signed(0xBF58476D1CE4E5B9)
 MIX_2 = seeds.signed(0x94D049BB133111EB)
 
 EVERYONE = -1  # the client that stands for all where clients share their directions
-CHUNK = 1 << 20  # parameters made at a time, so that a direction never needs 4 d bytes
-DENSE = 1 << 24  # directions of up to so many entries (64 MiB) are made once and kept
+# Parameters made at a time. On CPUs a megabyte, which the cache holds until it is used; a GPU
+# works on large pieces, or waits for its next order.
+CHUNK = {"cpu": 1 << 18, "cuda": 1 << 24}
+SHORT = 1 << 17  # directions of up to so many entries are made once and kept,
+DENSE = 1 << 24  # as long as all of them together have no more than these (64 MiB)
 
 
 def mix(z: Tensor) -> Tensor:
@@ -78,18 +81,24 @@ def _below(base: int, path: Sequence[int], rows: Sequence[int]) -> Tensor:
     return child(keys, torch.tensor(rows, dtype=torch.int64))
 
 
-def rademacher(keys: Tensor, start: int, stop: int) -> Tensor:
-    """Entries start..stop-1 of the directions of `keys`: (P,) -> (P, stop - start) of -1 and +1."""
+def rademacher(keys: Tensor, start: int, stop: int, scale: float = 1.0) -> Tensor:
+    """Entries start..stop-1 of the directions of `keys`: (P,) -> (P, stop - start) of +-scale."""
     first = start // 64
     octets = words(keys, first, -(-stop // 64)).view(torch.uint8).int()
-    table = torch.arange(256, device=keys.device)[:, None] >> torch.arange(8, device=keys.device)
-    signs = (table & 1).float().mul_(2).sub_(1)  # the eight signs of each octet
-    u = torch.nn.functional.embedding(octets, signs).flatten(1)
+    u = torch.nn.functional.embedding(octets, scale * _signs(keys.device)).flatten(1)
     return u[:, start - 64 * first : stop - 64 * first]
 
 
-def gaussian(keys: Tensor, start: int, stop: int) -> Tensor:
-    """The same for N(0, 1), by Box and Muller: word k gives the entries 2k and 2k + 1.
+@lru_cache
+@torch.inference_mode(False)  # or else nobody could use it outside of that mode
+def _signs(device: torch.device) -> Tensor:
+    """The eight signs of each octet, (256, 8) float32."""
+    bits = torch.arange(256, device=device)[:, None] >> torch.arange(8, device=device)
+    return (bits & 1).float().mul_(2).sub_(1)
+
+
+def gaussian(keys: Tensor, start: int, stop: int, scale: float = 1.0) -> Tensor:
+    """The same for scale * N(0, 1), by Box and Muller: word k gives the entries 2k and 2k + 1.
 
     Logarithm and cosine differ between devices in the last bit, so these directions do too.
     """
@@ -98,7 +107,7 @@ def gaussian(keys: Tensor, start: int, stop: int) -> Tensor:
     radius = ((bits >> 32) & 0xFFFFFFFF).add_(1).double().mul_(2.0**-32).log_().mul_(-2).sqrt_()
     angle = (bits & 0xFFFFFFFF).double().mul_(2 * math.pi * 2.0**-32)
     u = torch.stack((radius * angle.cos(), radius * angle.sin()), dim=-1).flatten(1).float()
-    return u[:, start - 2 * first : stop - 2 * first]
+    return u[:, start - 2 * first : stop - 2 * first].mul_(scale)
 
 
 DISTRIBUTIONS = {"rademacher": rademacher, "gaussian": gaussian}
@@ -118,16 +127,21 @@ class Directions:
     d: int
     distribution: str
 
-    def part(self, rows: slice, start: int, stop: int) -> Tensor:
-        """Entries start..stop-1 of some rows, (rows, stop - start) float32."""
-        return DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop)
+    def part(self, rows: slice, start: int, stop: int, scale: float = 1.0) -> Tensor:
+        """Entries start..stop-1 of scale * u for some rows, (rows, stop - start) float32."""
+        return DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop, scale)
 
     def take(self, rows: Tensor) -> "Directions":
         """Some of them, in the order of `rows`; what is made already is not made again."""
         some = Directions(self.keys[rows], self.d, self.distribution)
-        if max(len(self.keys), len(rows)) * self.d <= DENSE:
+        if self.kept and some.kept:
             vars(some)["dense"] = self.dense[rows]
         return some
+
+    @property
+    def kept(self) -> bool:
+        """Whether they are short and few, so that all are made at once and used again."""
+        return self.d <= SHORT and len(self.keys) * self.d <= DENSE
 
     @cached_property
     def dense(self) -> Tensor:
@@ -136,21 +150,41 @@ class Directions:
 
     def row(self, j: int) -> Tensor:
         """Direction j, (d,) float32."""
-        return self.dense[j] if len(self.keys) * self.d <= DENSE else self._long_row(j)
+        if self.kept:
+            return self.dense[j]
+        return torch.cat([piece for _, piece in self.pieces(j)])
 
-    def _long_row(self, j: int) -> Tensor:
-        starts = range(0, self.d, CHUNK)
-        return torch.cat([self.part(slice(j, j + 1), a, min(a + CHUNK, self.d))[0] for a in starts])
-
-    def blocks(self) -> Iterator[tuple[int, int, Iterator[Tensor]]]:
-        """(start, stop, rows) that tile the parameters; the rows come in order j = 0..P-1."""
-        if len(self.keys) * self.d <= DENSE:
-            yield 0, self.d, iter(self.dense)
+    def pieces(self, j: int, scale: float = 1.0) -> Iterator[tuple[slice, Tensor]]:
+        """scale * u_j piece by piece, each with its place."""
+        if self.kept:
+            yield slice(0, self.d), scale * self.dense[j]
             return
-        for start in range(0, self.d, CHUNK):
-            stop = min(start + CHUNK, self.d)
-            parts = (self.part(slice(j, j + 1), start, stop)[0] for j in range(len(self.keys)))
-            yield start, stop, parts
+        for at in self.chunks():
+            yield at, self.part(slice(j, j + 1), at.start, at.stop, scale)[0]
+
+    def blocks(self) -> Iterator[tuple[slice, Iterable[Tensor]]]:
+        """Pieces of all directions, in order j = 0..P-1, place after place."""
+        if self.kept:
+            yield slice(0, self.d), self.dense
+            return
+        for at in self.chunks():
+            rows = (slice(j, j + 1) for j in range(len(self.keys)))
+            yield at, (self.part(row, at.start, at.stop)[0] for row in rows)
+
+    def chunks(self) -> Iterator[slice]:
+        """Places that tile the parameters."""
+        size = CHUNK[self.keys.device.type]
+        return (slice(start, min(start + size, self.d)) for start in range(0, self.d, size))
+
+    def both_sides(self, w: Tensor, j: int, radius: float, out: Tensor) -> None:
+        """w + radius u_j and w - radius u_j into the two rows of `out`, (2, d).
+
+        In one pass over the memory: a piece of u_j serves both while the cache holds it.
+        """
+        above, below = out
+        for at, move in self.pieces(j, radius):
+            torch.add(w[at], move, out=above[at])
+            torch.sub(w[at], move, out=below[at])
 
 
 def draw(

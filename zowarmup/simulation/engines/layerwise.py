@@ -33,5 +33,5 @@ def _near(
     near = w[start:stop].clone()
     for a in range(start, stop, layerwise.CHUNK):
         b = min(a + layerwise.CHUNK, stop)
-        near[a - start : b - start] += directions.part(slice(j, j + 1), a, b)[0].mul_(radius)
+        near[a - start : b - start] += directions.part(slice(j, j + 1), a, b, radius)[0]
     return near

@@ -31,6 +31,7 @@ class Plain:
     ) -> None:
         self.model, self.data, self.micro_batch = model, data, micro_batch
         self.d = model.d
+        self.sides = torch.empty(2, 0)  # where `both_sides` puts its two models
 
     def of(self, model: FlatModel) -> Self:
         """See algorithms.rounds.Engine."""
@@ -112,9 +113,12 @@ class Plain:
     def both_sides(
         self, w: Tensor, directions: Directions, j: int, radius: float
     ) -> tuple[Logits, Logits]:
-        """The network at w + radius u_j and at w - radius u_j."""
-        move = radius * directions.row(j)
-        return partial(self.model.logits, w + move), partial(self.model.logits, w - move)
+        """The network at w + radius u_j and at w - radius u_j, until the next call."""
+        if not self.sides.numel():  # kept: to get new memory takes as long as to fill it
+            self.sides = w.new_empty(2, self.d)
+        directions.both_sides(w, j, radius, self.sides)
+        above, below = self.sides
+        return partial(self.model.logits, above), partial(self.model.logits, below)
 
     def mean_loss(self, logits: Logits, x: Tensor, y: Tensor) -> float:
         """Mean cross-entropy over some images, their float32 losses summed in float64."""
@@ -125,12 +129,12 @@ class Plain:
     def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
-        gradients = [self.gradient(w, client).double() for client in clients]
-        rows = [[directions.row(i * S + s).double() for s in range(S)] for i in range(len(clients))]
-        return torch.tensor(
-            [[(g @ u).item() for u in us] for g, us in zip(gradients, rows, strict=True)],
-            dtype=torch.float64,
-        )
+        slopes = torch.empty(len(clients), S, dtype=torch.float64)
+        for i, client in enumerate(clients):  # one direction at a time: all would be S A d numbers
+            g = self.gradient(w, client).double()
+            for s in range(S):
+                slopes[i, s] = g @ directions.row(i * S + s).double()
+        return slopes
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""

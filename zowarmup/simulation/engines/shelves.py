@@ -6,7 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from zowarmup.models.directions import DENSE, Directions
+from zowarmup.models.directions import Directions
 
 T = TypeVar("T")
 Rows = slice | list[int]
@@ -51,7 +51,7 @@ def some(directions: Directions, layout: Sequence[int], at: Rows | tuple[Rows, i
     Returns:
         (B, S, d).
     """
-    if len(directions.keys) * directions.d <= DENSE:
+    if directions.kept:
         return directions.dense.view(*layout, directions.d)[at]
     keys = directions.keys.view(*layout)[at]
     few = Directions(keys.flatten(), directions.d, directions.distribution)
