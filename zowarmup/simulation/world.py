@@ -21,7 +21,7 @@ from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds
 from zowarmup.settings.splits import MEMORY
-from zowarmup.simulation import checkpoint
+from zowarmup.simulation import checkpoint, heap
 
 Images = tuple[Tensor, Tensor]  # (n, C, H, W) float32 and (n,) int64
 
@@ -66,6 +66,7 @@ def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World
     settings = spec["engine"]
     device = _device(settings["device"])
     torch.set_num_threads(settings["threads"])
+    heap.keep()
     _deterministic(device)
     everything = _tensors(data, "train", device)
     train = _take(everything, dealt.train)

@@ -23,10 +23,6 @@ from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import local
 from zowarmup.simulation.engines.shelves import both_ways, in_order, shelf, some, take, tight
 
-# Blocks ask for the same memory again and again, but glibc gives freed memory back to the system,
-# and gets it page by page, unless as large a piece was freed before. 32 MiB go back in any case.
-KEEP = 31 << 20
-
 
 class Blocks(ABC):
     """Clients of equal size side by side.
@@ -51,7 +47,6 @@ class Blocks(ABC):
         self.take_up(model)
         sizes = sorted({len(y) for _, y in data})
         self.shelves = [shelf(data, n, self.images) for n in sizes]
-        torch.empty(KEEP, dtype=torch.uint8)
 
     def take_up(self, model: FlatModel) -> None:
         """All that depends on the network."""
