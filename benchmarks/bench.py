@@ -31,6 +31,7 @@ from zowarmup.models.mlp import mlp
 from zowarmup.settings.files import atomic_write_text
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation.engines.batched import Batched
+from zowarmup.simulation.images import Images, Scaling, whole
 
 CLIENTS, IMAGES = 50, 28
 REPEATS = 20
@@ -96,12 +97,19 @@ def federation() -> list[tuple[Tensor, Tensor]]:
     return list(zip(x.split(IMAGES), y.split(IMAGES), strict=True))[:CLIENTS]
 
 
+def as_recorded(clients: Sequence[tuple[Tensor, Tensor]]) -> list[Images]:
+    """The images for our side, which normalises them itself; these are normalised already."""
+    x, y = (torch.cat(part) for part in zip(*clients, strict=True))
+    zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+    return whole(x, y, Scaling(one[0, 0, 0], zero, one)).split(IMAGES)
+
+
 def sides(work: Workload, clients: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Round]:
     """A round of both sides as functions of t; every round starts from the same weights."""
     with torch.device("meta"):
         model = FlatModel(work.network((1, 8, 8), 10))
     w, some = model.initial(0), clients[: work.clients]
-    engine = Batched(model, clients, micro_batch=64)
+    engine = Batched(model, as_recorded(clients), micro_batch=64)
     cohort = Cohort(tuple(range(work.clients)), tuple(len(y) for _, y in some))
 
     forward, shapes = plain.NETWORKS[work.network.__name__]

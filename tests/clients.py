@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import nn
+from toys import dealt
 
 from zowarmup.algorithms.rounds import SGD
 from zowarmup.models.cnn import cnn
@@ -76,7 +77,7 @@ def make_model(name):
 
 def pair(engine, name, micro_batch=64, **options):
     """Plain and a fast engine over the same clients."""
-    model, data = make_model(name), make_data()
+    model, data = make_model(name), dealt(make_data())
     return Plain(model, data, micro_batch), engine(model, data, micro_batch, **options)
 
 

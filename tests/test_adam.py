@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from toys import dealt
 
 from zowarmup.algorithms.adam import Adam
 from zowarmup.algorithms.fedadam import FedAdam
@@ -29,7 +30,7 @@ def engine():
     with torch.device("meta"):
         network = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
     data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % 4) for n in (6, 10)]
-    return Plain(FlatModel(network), data, micro_batch=4)
+    return Plain(FlatModel(network), dealt(data), micro_batch=4)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])

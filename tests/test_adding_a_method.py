@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import workbench
+from toys import dealt
 
 PAGE = (workbench.PROJECT / "docs/adding-a-method.md").read_text()
 BLOCKS = [textwrap.dedent(text) for text in re.findall(r"```(?:python|yaml)\n(.*?)```", PAGE, re.S)]
@@ -59,7 +60,7 @@ def test_the_method_of_the_page_without_momentum_is_fedavg(project: Path) -> Non
     with torch.device("meta"):
         model = FlatModel(mlp((1, 4, 4), 3))
     data = [(torch.linspace(-1, 1, 16 * n).view(n, 1, 4, 4), torch.arange(n) % 3) for n in (5, 7)]
-    engine, w = Plain(model, data, micro_batch=8), model.initial(0)
+    engine, w = Plain(model, dealt(data), micro_batch=8), model.initial(0)
     cohort, seeds = Cohort((0, 1), (5, 7)), Seeds(0, 0, 0)
 
     def after(method: object) -> torch.Tensor:

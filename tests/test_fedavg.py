@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from toys import dealt
 
 from zowarmup.algorithms.average import average
 from zowarmup.algorithms.fedavg import FedAvg, visits
@@ -29,7 +30,7 @@ def engine():
     with torch.device("meta"):
         network = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
     data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % 4) for n in (6, 10)]
-    return Plain(FlatModel(network), data, micro_batch=4)
+    return Plain(FlatModel(network), dealt(data), micro_batch=4)
 
 
 def test_average_by_hand():
@@ -48,7 +49,7 @@ def test_one_linear_step_by_hand():
     with torch.device("meta"):
         network = nn.Sequential(nn.Flatten(), nn.Linear(2, 2))
     data = [(torch.tensor([[[[1.0, 2.0]]]]), torch.tensor([0]))]
-    engine = Plain(FlatModel(network), data, micro_batch=1)
+    engine = Plain(FlatModel(network), dealt(data), micro_batch=1)
     method = settings(epochs=1, weight_decay=0.0)
     new, report = method.round(State(torch.zeros(6)), 1, Cohort((0,), (1,)), engine, Seeds(0, 0, 0))
     torch.testing.assert_close(new.w, torch.tensor([0.05, 0.1, -0.05, -0.1, 0.05, -0.05]))
@@ -65,7 +66,7 @@ def test_round_equals_torch_optim_client_by_client(engine):
     for client, order, p in zip((0, 1), orders, cohort.weights, strict=True):
         module = engine.model.module(w)
         optimizer = torch.optim.SGD(module.parameters(), lr=0.1, weight_decay=0.01)
-        x, y = engine.data[client]
+        x, y = engine.data[client].x(), engine.data[client].y
         for epoch in order:
             for rows in epoch[epoch < len(y)].split(4):
                 optimizer.zero_grad()

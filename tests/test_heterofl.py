@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 from torch import nn
-from toys import CLASSES, clients, cohort, random
+from toys import CLASSES, clients, cohort, dealt, random
 
 from zowarmup.algorithms.fedavg import FedAvg, visits
 from zowarmup.algorithms.heterofl import HeteroFL
@@ -28,7 +28,7 @@ def settings(**changed):
 def engine_of(kind, network, *sizes):
     model = world.model(network, (1, 4, 4), CLASSES)
     data = clients(*sizes, shape=(1, 4, 4))
-    return kind(model, data, micro_batch=4)
+    return kind(model, dealt(data), micro_batch=4)
 
 
 def members_of(sizes, low=()):
@@ -91,7 +91,7 @@ def two_clients(*sizes, labels=(0, 1)):
         (torch.ones(n, 1, 1, 1), torch.full((n,), label))
         for n, label in zip(sizes, labels, strict=True)
     ]
-    return Plain(model, data, micro_batch=8)
+    return Plain(model, dealt(data), micro_batch=8)
 
 
 W = torch.tensor([1.0, 2.0, 0.0, 0.0, 0.0, 0.0])
@@ -169,7 +169,7 @@ def test_every_element_is_the_mean_over_who_holds_it(network, mask):
         held = torch.zeros(engine.d, dtype=torch.bool)
         held[inside] = True
         for view in list(engine.model.views(held))[-2:] if mask else ():
-            for c in set(range(CLASSES)) - set(engine.data[i][1].tolist()):
+            for c in set(range(CLASSES)) - set(engine.data[i].y.tolist()):
                 view[c] = False
         full = w.clone()
         full[inside] = w_i
@@ -206,7 +206,8 @@ def test_local_training_is_that_of_torch_optim(mask):
     """
     engine = engine_of(Plain, "cnn", 2)
     method = settings(rate=0.5, mask=mask, momentum=0.8, clip=0.3, weight_decay=0.05, batch=1)
-    w, members, (x, y) = engine.model.initial(2), members_of((2,)), engine.data[0]
+    w, members, images = engine.model.initial(2), members_of((2,)), engine.data[0]
+    x, y = images.x(), images.y
     module = engine.model.module(w)
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.8, weight_decay=0.05)
     present = torch.tensor([c in y for c in range(CLASSES)])

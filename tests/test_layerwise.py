@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from toys import dealt
 
 from zowarmup.models import directions, layerwise
 from zowarmup.settings.seeds import key
@@ -27,8 +28,8 @@ def test_losses_are_those_of_plain(model, distribution):
     w, data = model.initial(0), [images(7), images(4)]
     u = directions.draw(0, 1, [0, 1], 2, model.d, distribution=distribution)
     before = w.clone()
-    expected = Plain(model, data, 3).probe(w, (0, 1), u, radius=1e-3)
-    assert torch.equal(Layerwise(model, data, 3).probe(w, (0, 1), u, radius=1e-3), expected)
+    expected = Plain(model, dealt(data), 3).probe(w, (0, 1), u, radius=1e-3)
+    assert torch.equal(Layerwise(model, dealt(data), 3).probe(w, (0, 1), u, radius=1e-3), expected)
     assert torch.equal(w, before)
 
 

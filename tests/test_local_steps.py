@@ -20,6 +20,7 @@ from clients import (
     trained,
 )
 from torch.nn.functional import cross_entropy
+from toys import dealt
 
 from zowarmup.algorithms import zo
 from zowarmup.algorithms.rounds import SGD
@@ -65,7 +66,7 @@ def by_torch(model, w, x, y, order, sgd, masked):
 def test_sgd_equals_torch_optim(engine, network, masked, sgd):
     model, data = make_model(network), make_data()
     w = model.initial(0)
-    found = trained(engine(model, data, 64), w, sgd=sgd, masked=masked)
+    found = trained(engine(model, dealt(data), 64), w, sgd=sgd, masked=masked)
     for w_i, client, order in zip(found, CLIENTS, orders(CLIENTS), strict=True):
         expected = by_torch(model, w, *data[client], order, sgd, masked)
         torch.testing.assert_close(w_i, expected, rtol=1e-5, atol=2e-6)
@@ -78,7 +79,7 @@ def test_clipping_to_a_small_norm_limits_a_step():
     for engine in (Plain, Batched, Vmap):
         for clip, moved in ((0.01, 0.1 * 0.01), (0.0, None)):
             order = torch.arange(12).view(1, 1, 12)
-            (w_1,) = engine(model, data, 64).train(w, [0], order, SGD(12, 0.1, clip=clip))
+            (w_1,) = engine(model, dealt(data), 64).train(w, [0], order, SGD(12, 0.1, clip=clip))
             distance = (w_1.double() - w.double()).norm().item()
             assert distance == pytest.approx(moved, rel=1e-3) if moved else distance > 0.02
 
@@ -87,7 +88,7 @@ def test_clipping_to_a_small_norm_limits_a_step():
 def test_masked_training_leaves_rows_of_absent_classes_as_they_are(engine):
     """Their logits are constants, so their weights have no gradient; unmasked, all rows move."""
     model, data = make_model("mlp"), make_data()
-    members, w = engine(model, data, 64), model.initial(0)
+    members, w = engine(model, dealt(data), 64), model.initial(0)
     absent, sgd = ~members.labels(CLIENTS), replace(FULL, weight_decay=0.0)
     last = [slice(-10 - 320, -10), slice(-10, None)]  # the weight (10, 32) and the bias
     for masked in (True, False):
@@ -101,8 +102,10 @@ def test_masked_training_leaves_rows_of_absent_classes_as_they_are(engine):
 def test_batches_of_a_smaller_client():
     """Two epochs of three of five images in twos: numbers from 3 on are left out."""
     order = torch.tensor([[4, 2, 0, 3, 1], [1, 3, 4, 0, 2]])
-    assert [rows.tolist() for rows in batches(order, 3, 2)] == [[2, 0], [1], [1, 0], [2]]
-    both = [rows.tolist() for rows in batches(torch.stack((order, order.flip(0))), 3, 2)]
+    images = dealt([(torch.zeros(3, 1, 1, 1), torch.arange(3))])[0]
+    assert [some.y.tolist() for some in batches(images, order, 2)] == [[2, 0], [1], [1, 0], [2]]
+    two = images.each(lambda of: of.expand(2, -1))
+    both = [some.y.tolist() for some in batches(two, torch.stack((order, order.flip(0))), 2)]
     assert both == [[[2, 0], [1, 0]], [[1], [2]], [[1, 0], [2, 0]], [[2], [1]]]
 
 
@@ -111,7 +114,7 @@ def test_batches_of_a_smaller_client():
 def test_a_walk_of_one_step_is_a_probe(engine, network):
     """One epoch in one batch, images in their own order: all bits of the scalars and the step."""
     model, data = make_model(network), make_data()
-    members, w = engine(model, data, 64), model.initial(0)
+    members, w = engine(model, dealt(data), 64), model.initial(0)
     u = directions_of(CLIENTS, model.d)
     losses = members.probe(w, CLIENTS, u, radius=EPS * TAU)
     expected = ((losses[..., 0] - losses[..., 1]) / (2 * EPS)).float()
@@ -131,17 +134,17 @@ def test_a_walk_is_a_sequence_of_probes(engine):
 
     Direction rows count the steps of the largest client; a smaller one leaves its last ones unused.
     """
-    model, data, batch, eps, lr = make_model("mlp"), make_data(), 5, 1e-2, 0.05
+    model, data, batch, eps, lr = make_model("mlp"), dealt(make_data()), 5, 1e-2, 0.05
     w, T = model.initial(0), steps_of(max(SIZES), batch)
     u = directions_of(CLIENTS, model.d, T * S)
     walks = descended(engine(model, data, 64), w, batch=batch, eps=eps, lr=lr)
     for i, (client, order) in enumerate(zip(CLIENTS, orders(CLIENTS), strict=True)):
-        (x, y), w_i, met = data[client], w, walks[i][1]
-        assert met.shape == (steps_of(len(y), batch), S)
-        for t, rows in enumerate(batches(order, len(y), batch)):
+        images, w_i, met = data[client], w, walks[i][1]
+        assert met.shape == (steps_of(len(images), batch), S)
+        for t, some in enumerate(batches(images, order, batch)):
             first = (i * T + t) * S
             own = Directions(u.keys[first : first + S], model.d, u.distribution)
-            step = engine(model, [(x[rows], y[rows])], 64)
+            step = engine(model, [some], 64)
             losses = step.probe(w_i, [0], own, radius=eps * TAU)[0]
             assert torch.equal(met[t], ((losses[:, 0] - losses[:, 1]) / (2 * eps)).float())
             w_i = zo.step(w_i, met[t].tolist(), own, scale=TAU, lr=lr / S)
@@ -154,8 +157,10 @@ def test_a_scalar_that_is_not_finite_counts_as_zero(engine):
     model, data = make_model("mlp"), make_data()
     data[1][0][0] = torch.nan
     w = model.initial(0)
+    data = dealt(data)
     walks = descended(engine(model, data, 64), w)
-    bad = [bool((rows == 0).any()) for rows in batches(orders(CLIENTS)[1], SIZES[1], 5)]
+    steps = batches(data[1], orders(CLIENTS)[1], 5)
+    bad = [bool((step.rows == data[1].rows[0]).any()) for step in steps]
     assert sum(bad) == 2
     assert [not met.any() for met in walks[1][1]] == bad
     assert all(met.all() for i, (_, met) in enumerate(walks) if i != 1)
@@ -166,7 +171,7 @@ def test_a_scalar_that_is_not_finite_counts_as_zero(engine):
 def test_layerwise_walks_as_plain(distribution):
     """Bit for bit."""
     model, data = make_model("resnet"), make_data()
-    engines = [engine(model, data, 6) for engine in (Plain, Layerwise)]
+    engines = [engine(model, dealt(data), 6) for engine in (Plain, Layerwise)]
     walks = [descended(e, model.initial(0), distribution=distribution) for e in engines]
     for (w_i, met), (other, its) in zip(*walks, strict=True):
         assert torch.equal(w_i, other)

@@ -315,8 +315,9 @@ def test_the_gradient_cosine_by_backpropagation_in_one_batch(
 ) -> None:
     """Between w - w' and the gradient of the mean loss over the images of the phase's clients."""
     phase = phase_of(algorithm, 3, clients=clients)
-    parts = [part.split(here.sizes) for part in here.train]
-    x, y = (torch.cat([part[i] for i in here.tiers[clients]]) for part in parts)
+    parts = here.train.split(here.sizes)
+    members = [parts[i] for i in here.tiers[clients]]
+    x, y = torch.cat([part.x() for part in members]), torch.cat([part.y for part in members])
     before = pivot
     for step in steps_of(here, phase, pivot):
         w = before.clone().requires_grad_()
@@ -354,9 +355,9 @@ def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
     """The squared error is then B^2 (d - 1) / P |g|^2; B^2 itself by one gradient a client."""
     narrow = world.assemble(spec_of(width=0.03125), data, dealt)
     w, d = narrow.model.initial(SEEDS.initialisation), narrow.model.d
-    parts = zip(*(part.split(narrow.sizes) for part in narrow.train), strict=True)
     each, total = [], sum(narrow.sizes)
-    for x, y in parts:
+    for images in narrow.train.split(narrow.sizes):
+        x, y = images.x(), images.y
         leaf = w.clone().requires_grad_()
         loss = torch.nn.functional.cross_entropy(narrow.model.logits(leaf, x), y)
         each.append((len(y) / total, torch.autograd.grad(loss, leaf)[0].double()))
@@ -1189,7 +1190,7 @@ def test_a_row_measures_every_tier_on_its_own_data(here: World, pivot: Tensor) -
     for name in ("loss", "accuracy"):
         tiers = sum(images[tier] * row[f"train_{name}_{tier}"] for tier in ("high", "low"))
         assert row[f"train_{name}"] == pytest.approx(tiers / images["all"], rel=1e-12)
-    x, y = here.train
+    x, y = here.train.x(), here.train.y
     right = (here.model.logits(pivot, x).argmax(1) == y).double().mean().item()
     assert row["train_accuracy"] == pytest.approx(right)
 

@@ -93,7 +93,7 @@ def test_a_walk_is_steps_at_its_own_model(engine):
     method, w = settings(S=1, epochs=1, batch=3), engine.model.initial(1)
     members = cohort(engine, (0,))
     directions = method.directions(2, (0,), 2, engine.d, SEEDS, w.device)
-    x, y = engine.data[0]
+    x, y = engine.data[0].x(), engine.data[0].y
     for j, rows in enumerate(visits(2, members, 1, SEEDS)[0, 0].split(3)):
         z = method.tau * directions.row(j)
         above, below = (

@@ -12,6 +12,7 @@ from zowarmup.data.draws import generator
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines.batched import Batched
 from zowarmup.simulation.engines.plain import Plain
+from zowarmup.simulation.images import Images, Scaling, whole
 
 CLASSES = 4
 
@@ -30,14 +31,21 @@ def clients(*sizes: int, shape: tuple[int, int, int] = (1, 3, 3)) -> list[tuple[
     ]
 
 
+def dealt(clients: Sequence[tuple[Tensor, Tensor]]) -> list[Images]:
+    """Clients' images and labels as an engine takes them, the images being what they are."""
+    x, y = (torch.cat(part) for part in zip(*clients, strict=True))
+    zero, one = torch.zeros(1, 1, 1, dtype=x.dtype), torch.ones(1, 1, 1, dtype=x.dtype)
+    return whole(x, y, Scaling(one[0, 0, 0], zero, one)).split([len(y) for _, y in clients])
+
+
 def linear(*sizes: int, kind: type[Plain] | type[Batched] = Plain) -> Any:
     """An engine whose clients train a linear classifier, 40 parameters."""
     with torch.device("meta"):
         network = nn.Sequential(nn.Flatten(), nn.Linear(9, CLASSES))
-    return kind(FlatModel(network), clients(*sizes), micro_batch=64)
+    return kind(FlatModel(network), dealt(clients(*sizes)), micro_batch=64)
 
 
 def cohort(engine: Plain, members: Sequence[int], low: Sequence[int] = ()) -> Cohort:
     """The clients of one round with their true sizes."""
-    sizes = tuple(len(engine.data[i][1]) for i in members)
+    sizes = tuple(len(engine.data[i]) for i in members)
     return Cohort(tuple(members), sizes, frozenset(low))

@@ -8,7 +8,8 @@ from torch.nn.functional import cross_entropy
 
 from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
-from zowarmup.simulation.world import Images, World
+from zowarmup.simulation.images import Images
+from zowarmup.simulation.world import World
 
 BATCH = 256  # images per forward pass of an evaluation, fixed because it is part of the bits
 
@@ -38,7 +39,7 @@ def _measured(world: World, w: Tensor) -> Row:
             row[f"train_{name}{column}"] = _mean(parts)
     row["heldout_loss"] = outcomes(world.model, w, world.heldout)[0].mean().item()
     for c in range(world.classes):
-        row[f"recall_{c}"] = _mean([right[world.test[1] == c].double()])
+        row[f"recall_{c}"] = _mean([right[world.test.y == c].double()])
     return row
 
 
@@ -53,7 +54,7 @@ def _statistics(world: World, w: Tensor) -> AbstractContextManager[None]:
     """Where the network has static norms, those of the training set within."""
     if not static_norm.has(world.model):
         return nullcontext()
-    batches = world.train[0].split(BATCH)
+    batches = (images.x() for images in world.train.split(BATCH))
     return static_norm.using(world.model, static_norm.collect(world.model, w, batches))
 
 
@@ -61,10 +62,10 @@ def _statistics(world: World, w: Tensor) -> AbstractContextManager[None]:
 def outcomes(model: FlatModel, w: Tensor, images: Images) -> tuple[Tensor, Tensor]:
     """(n,) float64 losses and (n,) whether the class was right."""
     losses, right = [], []
-    for x, y in zip(*(part.split(BATCH) for part in images), strict=True):
-        logits = model.logits(w, x)
-        losses.append(cross_entropy(logits, y, reduction="none").double())
-        right.append(logits.argmax(dim=1) == y)
+    for some in images.split(BATCH):
+        logits = model.logits(w, some.x())
+        losses.append(cross_entropy(logits, some.y, reduction="none").double())
+        right.append(logits.argmax(dim=1) == some.y)
     return torch.cat(losses), torch.cat(right)
 
 

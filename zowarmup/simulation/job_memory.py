@@ -23,6 +23,7 @@ from zowarmup.settings.errors import UserError
 from zowarmup.simulation import record, world
 from zowarmup.simulation.engines.layerwise import Layerwise
 from zowarmup.simulation.engines.plain import Plain
+from zowarmup.simulation.images import Images, Scaling, whole
 
 Work = Callable[[], object]
 RADIUS = 1e-4 * 0.75  # eps and tau of the paper; no memory depends on it
@@ -143,8 +144,10 @@ def _status(key: str) -> int:
     return 1024 * int(fields[key].split()[0])  # given in kB, which are 1024 bytes
 
 
-def _data(shape: memory.Shape, images: int, device: str) -> tuple[Tensor, Tensor]:
+def _data(shape: memory.Shape, images: int, device: str) -> Images:
     """Random images; what they show changes no memory."""
     generator = torch.Generator().manual_seed(seeds.signed(seeds.key("memory")))
-    x = torch.randn(images, *shape, generator=generator)
-    return x.to(device), (torch.arange(images) % 2).to(device)
+    raw = torch.randint(256, (images, *shape), generator=generator, dtype=torch.uint8)
+    middle = torch.full((shape[0], 1, 1), 0.5, device=device)
+    scaling = Scaling(torch.tensor(255.0, device=device), middle, middle)
+    return whole(raw.to(device), (torch.arange(images) % 2).to(device), scaling)

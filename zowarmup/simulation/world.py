@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,9 +20,8 @@ from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds
 from zowarmup.settings.splits import MEMORY
-from zowarmup.simulation import checkpoint, heap
-
-Images = tuple[Tensor, Tensor]  # (n, C, H, W) float32 and (n,) int64
+from zowarmup.simulation import checkpoint, heap, images
+from zowarmup.simulation.images import Images
 
 
 @dataclass(frozen=True)
@@ -68,14 +66,13 @@ def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World
     torch.set_num_threads(settings["threads"])
     heap.keep()
     _deterministic(device)
-    everything = _tensors(data, "train", device)
-    train = _take(everything, dealt.train)
+    everything = images.part(data, "train", device)
+    train = images.dealt(everything, dealt.train)
     sizes = tuple(len(rows) for rows in dealt.train)
-    clients = list(zip(*(part.split(sizes) for part in train), strict=True))
     shape = tuple(data.x_train.shape[1:])
     whole = model(spec["model"], shape, data.classes, spec["width"])
     engine = registry.load(registry.ENGINES, settings["name"])(
-        whole, clients, settings["micro_batch"], **settings["options"]
+        whole, train.split(sizes), settings["micro_batch"], **settings["options"]
     )
     return World(
         model=whole,
@@ -83,8 +80,8 @@ def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World
         tiers=_tiers(dealt, spec, whole, shape),
         sizes=sizes,
         train=train,
-        heldout=_take(everything, dealt.heldout),
-        test=_tensors(data, "test", device),
+        heldout=images.dealt(everything, dealt.heldout),
+        test=images.part(data, "test", device),
         classes=data.classes,
         shape=shape,
         device=device,
@@ -155,17 +152,6 @@ def _deterministic(device: torch.device) -> None:
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
-
-
-def _tensors(data: Dataset, part: str, device: torch.device) -> Images:
-    x = torch.from_numpy(data.images(part)).to(device)
-    return x, torch.from_numpy(data.labels(part)).to(device)
-
-
-def _take(images: Images, parts: Sequence[np.ndarray]) -> Images:
-    x, y = images
-    index = torch.from_numpy(np.concatenate(parts)).to(x.device)
-    return x[index], y[index]
 
 
 def _tiers(

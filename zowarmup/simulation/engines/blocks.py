@@ -21,7 +21,15 @@ from zowarmup.algorithms.rounds import SGD
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import local
-from zowarmup.simulation.engines.shelves import both_ways, in_order, shelf, some, take, tight
+from zowarmup.simulation.engines.shelves import (
+    Clients,
+    both_ways,
+    in_order,
+    shelves,
+    some,
+    tight,
+)
+from zowarmup.simulation.images import Images
 
 
 class Blocks(ABC):
@@ -29,7 +37,7 @@ class Blocks(ABC):
 
     Args:
         model: the network as a function of w.
-        data: each client's (images, labels), training part; copied.
+        data: each client's training images.
         micro_batch: images per forward pass.
         block: models worked on together; more are faster while their activations fit the cache.
     """
@@ -39,14 +47,13 @@ class Blocks(ABC):
     def __init__(
         self,
         model: FlatModel,
-        data: Sequence[tuple[Tensor, Tensor]],
+        data: Sequence[Images],
         micro_batch: int,
         block: int = 60,
     ) -> None:
         self.micro_batch, self.block = micro_batch, block
         self.take_up(model)
-        sizes = sorted({len(y) for _, y in data})
-        self.shelves = [shelf(data, n, self.images) for n in sizes]
+        self.shelves = shelves(data, self.images)
 
     def take_up(self, model: FlatModel) -> None:
         """All that depends on the network."""
@@ -65,7 +72,7 @@ class Blocks(ABC):
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.rounds.Engine."""
         classes = local.classes(self.model)
-        found = ((rows, local.present(y, classes)) for rows, _, y in self.blocks(clients))
+        found = ((rows, local.present(here.y, classes)) for rows, here in self.blocks(clients))
         return torch.stack(list(in_order(found)))
 
     def train(
@@ -79,19 +86,17 @@ class Blocks(ABC):
     ) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
         return in_order(
-            (rows, self.trained(w, x, y, orders[tight(rows)].to(y.device), sgd, masked))
-            for rows, x, y in self.blocks(clients)
+            (rows, self.trained(w, here, orders[tight(rows)], sgd, masked))
+            for rows, here in self.blocks(clients)
         )
 
-    def trained(
-        self, w: Tensor, x: Tensor, y: Tensor, orders: Tensor, sgd: SGD, masked: bool
-    ) -> Tensor:
+    def trained(self, w: Tensor, here: Clients, orders: Tensor, sgd: SGD, masked: bool) -> Tensor:
         """A block's models after SGD from w, (B, d)."""
-        W = w.repeat(len(y), 1)
+        W = w.repeat(len(here.y), 1)
         buffer = local.start(W, sgd)
-        absent = ~local.present(y, local.classes(self.model)) if masked else None
-        for rows in local.batches(orders, y.shape[1], sgd.batch):
-            self.sgd_step(W, buffer, take(x, rows, self.images), y.gather(1, rows), absent, sgd)
+        absent = ~local.present(here.y, local.classes(self.model)) if masked else None
+        for images in local.batches(here, orders, sgd.batch):
+            self.sgd_step(W, buffer, images.x(), images.y, absent, sgd)
         return W
 
     def sgd_step(
@@ -116,18 +121,16 @@ class Blocks(ABC):
         """See algorithms.rounds.Engine."""
         layout = (len(clients), len(directions.keys) // (len(clients) * S), S)
 
-        def walk(rows: list[int], x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        def walk(rows: list[int], here: Clients) -> Iterator[tuple[Tensor, Tensor]]:
             W, met = w.expand(len(rows), -1), []
-            for t, b in enumerate(local.batches(orders[rows].to(y.device), y.shape[1], batch)):
+            for t, images in enumerate(local.batches(here, orders[rows], batch)):
                 u = some(directions, layout, (tight(rows), t))
-                losses = self.pairs(
-                    W[:, None], u, eps * tau, take(x, b, self.images), y.gather(1, b)
-                )
+                losses = self.pairs(W[:, None], u, eps * tau, images)
                 met.append(local.scalars(losses, eps))
                 W = local.zo_step(W, met[-1], u.unbind(1), tau=tau, lr=lr)
             return zip(W, torch.stack(met, dim=1).cpu(), strict=True)
 
-        return in_order((rows, walk(rows, x, y)) for rows, x, y in self.blocks(clients, 2 * S))
+        return in_order((rows, walk(rows, here)) for rows, here in self.blocks(clients, 2 * S))
 
     @torch.inference_mode()
     def probe(
@@ -136,37 +139,38 @@ class Blocks(ABC):
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
-        for rows, x, y in self.blocks(clients, 2 * S):
+        for rows, here in self.blocks(clients, 2 * S):
             u = some(directions, (len(clients), S), tight(rows))
-            losses[tight(rows)] = self.pairs(w, u, radius, x, y).cpu()
+            losses[tight(rows)] = self.pairs(w, u, radius, here).cpu()
         return losses
 
     @torch.inference_mode()
-    def pairs(self, w: Tensor, u: Tensor, radius: float, x: Tensor, y: Tensor) -> Tensor:
+    def pairs(self, w: Tensor, u: Tensor, radius: float, here: Clients) -> Tensor:
         """Mean losses on both sides of w along each client's u: (B, S, d) -> (B, S, 2) float64."""
-        W = both_ways(w, u, radius)
-        parts = [self.losses(W, *xy).double().sum(1) for xy in self.micro_batches(x, y)]
-        return torch.stack(parts).sum(0).view(*u.shape[:2], 2) / y.shape[1]
+        W, micro = both_ways(w, u, radius), here.split(self.micro_batch)
+        parts = [self.losses(W, images.x(), images.y).double().sum(1) for images in micro]
+        return torch.stack(parts).sum(0).view(*u.shape[:2], 2) / len(here)
 
     def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         slopes = torch.empty(len(clients), S, dtype=torch.float64)
-        for rows, x, y in self.blocks(clients):
-            g = self.mean_gradients(w, x, y).double()
+        for rows, here in self.blocks(clients):
+            g = self.mean_gradients(w, here).double()
             u = some(directions, (len(clients), S), tight(rows)).double()
             slopes[tight(rows)] = (u @ g[..., None])[..., 0].cpu()
         return slopes
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
-        return in_order((rows, self.mean_gradients(w, x, y)) for rows, x, y in self.blocks(clients))
+        blocks = self.blocks(clients)
+        return in_order((rows, self.mean_gradients(w, here)) for rows, here in blocks)
 
-    def mean_gradients(self, w: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    def mean_gradients(self, w: Tensor, here: Clients) -> Tensor:
         """Of the mean loss of each client of a block at w, (B, d)."""
-        W = w.repeat(len(y), 1)
-        parts = [self.gradients(W, *xy) for xy in self.micro_batches(x, y)]
-        return torch.stack(parts).sum(0).div(y.shape[1])
+        W, micro = w.repeat(len(here.y), 1), here.split(self.micro_batch)
+        parts = [self.gradients(W, images.x(), images.y) for images in micro]
+        return torch.stack(parts).sum(0).div(len(here))
 
     def losses(self, W: Tensor, x: Tensor, y: Tensor, absent: Tensor | None = None) -> Tensor:
         """Cross-entropy of each image under each model: W (G, d), y (B, n) -> (G, n).
@@ -186,20 +190,14 @@ class Blocks(ABC):
 
     def blocks(
         self, clients: Sequence[int], models: int = 1
-    ) -> Iterator[tuple[list[int], Tensor, Tensor]]:
-        """(rows, x, y): where in the cohort the block's clients stand, their images, y (B, n).
+    ) -> Iterator[tuple[list[int], Clients]]:
+        """Where in the cohort the clients of a block stand, and their images.
 
         models: that each client needs at once.
         """
         B = max(1, self.block // models)
-        for places, x, y in self.shelves:
+        for places, shelf in self.shelves:
             here = [row for row, client in enumerate(clients) if client in places]
             for start in range(0, len(here), B):
                 rows = here[start : start + B]
-                at = tight([places[clients[row]] for row in rows])
-                yield rows, x[at], y[at]
-
-    def micro_batches(self, x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """A block's images in pieces of `micro_batch`."""
-        m = self.micro_batch
-        return zip(x.split(m, dim=self.images), y.split(m, dim=1), strict=True)
+                yield rows, shelf.at(tight([places[clients[row]] for row in rows]))

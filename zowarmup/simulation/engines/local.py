@@ -5,25 +5,32 @@ same leading dimension.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from zowarmup.algorithms.rounds import SGD
 from zowarmup.models.flat import FlatModel
+from zowarmup.simulation.engines.shelves import Clients
+from zowarmup.simulation.images import Images
+
+Some = TypeVar("Some", Images, Clients)
 
 TINY = 1e-6  # what torch.nn.utils.clip_grad_norm_ adds to a norm
 
 
-def batches(orders: Tensor, n: int, batch: int) -> Iterator[Tensor]:
-    """The images of each local step, (B, b) or (b,): epoch after epoch, the last batch smaller.
+def batches(images: Some, orders: Tensor, batch: int) -> Iterator[Some]:
+    """The images of each local step: epoch after epoch, the last batch smaller.
 
     Args:
+        images: of a client, or of B clients with as many each.
         orders: ([B,] E, n_max); of each row only the numbers less than n count.
     """
-    visits = orders[orders < n].view(*orders.shape[:-1], n)
+    orders = orders.to(images.y.device)
+    visits = orders[orders < len(images)].view(*orders.shape[:-1], len(images))
     for epoch in visits.unbind(-2):
-        yield from epoch.split(batch, dim=-1)
+        yield from map(images.take, epoch.split(batch, dim=-1))
 
 
 def start(w: Tensor, sgd: SGD) -> Tensor:

@@ -12,6 +12,7 @@ from zowarmup.algorithms.rounds import SGD
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import local
+from zowarmup.simulation.images import Images
 
 Logits = Callable[[Tensor], Tensor]
 
@@ -21,14 +22,12 @@ class Plain:
 
     Args:
         model: the network as a function of w.
-        data: each client's (images, labels), training part.
+        data: each client's training images.
         micro_batch: images per forward pass, fixed, so that both losses of a pair see the same
             batches and rounding cancels.
     """
 
-    def __init__(
-        self, model: FlatModel, data: Sequence[tuple[Tensor, Tensor]], micro_batch: int
-    ) -> None:
+    def __init__(self, model: FlatModel, data: Sequence[Images], micro_batch: int) -> None:
         self.model, self.data, self.micro_batch = model, data, micro_batch
         self.d = model.d
         self.sides = torch.empty(2, 0)  # where `both_sides` puts its two models
@@ -40,7 +39,7 @@ class Plain:
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.rounds.Engine."""
         classes = local.classes(self.model)
-        return torch.stack([local.present(self.data[i][1], classes) for i in clients])
+        return torch.stack([local.present(self.data[i].y, classes) for i in clients])
 
     def train(
         self,
@@ -53,13 +52,13 @@ class Plain:
     ) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
         for client, order in zip(clients, orders, strict=True):
-            x, y = self.data[client]
-            absent = ~local.present(y, local.classes(self.model)) if masked else None
+            images = self.data[client]
+            absent = ~local.present(images.y, local.classes(self.model)) if masked else None
             w_i, buffer = w.clone().requires_grad_(), local.start(w, sgd)
-            for rows in local.batches(order.to(y.device), len(y), sgd.batch):
-                out = self.model.logits(w_i, x[rows])
+            for some in local.batches(images, order, sgd.batch):
+                out = self.model.logits(w_i, some.x())
                 out = out if absent is None else out.masked_fill(absent, 0.0)
-                (g,) = torch.autograd.grad(cross_entropy(out, y[rows]), w_i)
+                (g,) = torch.autograd.grad(cross_entropy(out, some.y), w_i)
                 with torch.no_grad():
                     local.sgd_step(w_i, g, buffer, sgd)
             yield w_i.detach()
@@ -80,12 +79,11 @@ class Plain:
         """See algorithms.rounds.Engine."""
         steps = len(directions.keys) // (len(clients) * S)
         for i, client in enumerate(clients):
-            x, y = self.data[client]
             w_i, met = w, []
-            for t, rows in enumerate(local.batches(orders[i].to(y.device), len(y), batch)):
+            for t, some in enumerate(local.batches(self.data[client], orders[i], batch)):
                 j = (i * steps + t) * S
                 js = range(j, j + S)
-                losses = self.pairs(w_i, directions, js, eps * tau, x[rows], y[rows])
+                losses = self.pairs(w_i, directions, js, eps * tau, some)
                 met.append(local.scalars(losses, eps))
                 w_i = local.zo_step(w_i, met[-1], map(directions.row, js), tau=tau, lr=lr)
             yield w_i, torch.stack(met)
@@ -96,18 +94,18 @@ class Plain:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         found = [
-            self.pairs(w, directions, range(i * S, i * S + S), radius, *self.data[client])
+            self.pairs(w, directions, range(i * S, i * S + S), radius, self.data[client])
             for i, client in enumerate(clients)
         ]
         return torch.stack(found)
 
     @torch.inference_mode()
     def pairs(
-        self, w: Tensor, directions: Directions, js: range, radius: float, x: Tensor, y: Tensor
+        self, w: Tensor, directions: Directions, js: range, radius: float, images: Images
     ) -> Tensor:
         """Mean losses of some images on both sides of w along each u_j, (S, 2) float64."""
         pairs = (self.both_sides(w, directions, j, radius) for j in js)
-        losses = [[self.mean_loss(logits, x, y) for logits in pair] for pair in pairs]
+        losses = [[self.mean_loss(logits, images) for logits in pair] for pair in pairs]
         return torch.tensor(losses, dtype=torch.float64)
 
     def both_sides(
@@ -120,11 +118,13 @@ class Plain:
         above, below = self.sides
         return partial(self.model.logits, above), partial(self.model.logits, below)
 
-    def mean_loss(self, logits: Logits, x: Tensor, y: Tensor) -> float:
+    def mean_loss(self, logits: Logits, images: Images) -> float:
         """Mean cross-entropy over some images, their float32 losses summed in float64."""
-        batches = zip(x.split(self.micro_batch), y.split(self.micro_batch), strict=True)
-        sums = [cross_entropy(logits(x), y, reduction="none").double().sum() for x, y in batches]
-        return torch.stack(sums).sum().item() / len(y)
+        sums = [
+            cross_entropy(logits(some.x()), some.y, reduction="none").double().sum()
+            for some in images.split(self.micro_batch)
+        ]
+        return torch.stack(sums).sum().item() / len(images)
 
     def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
         """See algorithms.rounds.Engine."""
@@ -142,10 +142,10 @@ class Plain:
 
     def gradient(self, w: Tensor, client: int) -> Tensor:
         """The gradient of the mean loss, (d,) float32, by backpropagation."""
-        x, y = self.data[client]
+        images = self.data[client]
         w = w.detach().requires_grad_()
         total = torch.zeros_like(w)
-        for xb, yb in zip(x.split(self.micro_batch), y.split(self.micro_batch), strict=True):
-            loss = cross_entropy(self.model.logits(w, xb), yb, reduction="sum")
+        for some in images.split(self.micro_batch):
+            loss = cross_entropy(self.model.logits(w, some.x()), some.y, reduction="sum")
             total.add_(torch.autograd.grad(loss, w)[0])
-        return total / len(y)
+        return total / len(images)

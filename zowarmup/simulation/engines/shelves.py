@@ -1,24 +1,83 @@
 """Where the fast engines keep clients, and how results and directions get to their places."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from zowarmup.models.directions import Directions
+from zowarmup.simulation.images import Images
 
 T = TypeVar("T")
 Rows = slice | list[int]
-Shelf = tuple[dict[int, int], Tensor, Tensor]
+
+KEPT = 1 << 24  # pixels that are normalised once and kept, 64 MiB; of more images only the bytes
 
 
-def shelf(data: Sequence[tuple[Tensor, Tensor]], n: int, images: int) -> Shelf:
-    """All clients of n images: the row of each, x (K_n, ...) with n at dimension `images`, y."""
-    clients = [client for client, (_, y) in enumerate(data) if len(y) == n]
-    x = torch.stack([data[client][0] for client in clients]).movedim(1, images).contiguous()
-    y = torch.stack([data[client][1] for client in clients])
-    return {client: row for row, client in enumerate(clients)}, x, y
+@dataclass(frozen=True, eq=False)
+class Shelf(Images):
+    """Clients of n images each: rows and y (K_n, n).
+
+    Attributes:
+        axis: the dimension of x that counts the images of a client.
+    """
+
+    axis: int
+
+    def x(self) -> Tensor:
+        """Their images, normalised, (K_n, ..., n, ...) with n at dimension `axis`, contiguous."""
+        return super().x().movedim(1, self.axis).contiguous()
+
+    def at(self, places: Rows) -> Self:
+        """Some of the clients."""
+        return self.each(lambda of: of[places])
+
+
+@dataclass(eq=False, slots=True)
+class Kept:
+    """The same with x made already: at the size of digits it would take as long as a step."""
+
+    made: Tensor
+    y: Tensor
+    axis: int
+
+    def __len__(self) -> int:
+        return self.y.shape[1]
+
+    def x(self) -> Tensor:
+        """As Shelf.x, and not to be changed."""
+        return self.made
+
+    def at(self, places: Rows) -> "Kept":
+        """Some of the clients."""
+        return Kept(self.made[places], self.y[places], self.axis)
+
+    def take(self, index: Tensor) -> "Kept":
+        """Images `index` (K_n, b) of each client."""
+        return Kept(take(self.made, index, self.axis), self.y.gather(1, index), self.axis)
+
+    def split(self, size: int) -> list["Kept"]:
+        """Up to `size` images of each client at a time; nothing is copied."""
+        pieces = zip(self.made.split(size, self.axis), self.y.split(size, 1), strict=True)
+        return [Kept(x, y, self.axis) for x, y in pieces]
+
+
+Clients = Shelf | Kept
+
+
+def shelves(data: Sequence[Images], axis: int) -> list[tuple[dict[int, int], Clients]]:
+    """For each number of images: the place of each client that has so many, and their shelf."""
+    few = sum(map(len, data)) * data[0].raw[0].numel() <= KEPT
+    found: list[tuple[dict[int, int], Clients]] = []
+    for n in sorted({len(images) for images in data}):
+        clients = [client for client, images in enumerate(data) if len(images) == n]
+        rows, y = (torch.stack([getattr(data[c], name) for c in clients]) for name in ("rows", "y"))
+        shelf = Shelf(data[0].raw, data[0].scaling, rows, y, axis)
+        places = {client: row for row, client in enumerate(clients)}
+        found.append((places, Kept(shelf.x(), y, axis) if few else shelf))
+    return found
 
 
 def take(x: Tensor, rows: Tensor, images: int) -> Tensor:

@@ -1,0 +1,102 @@
+"""Images as they were recorded, in memory once, and normalised where they are used.
+
+A data set is one tensor of bytes on the device. The training set of a client, a held-out part, a
+batch: each of them is a list of rows of that tensor, so that ImageNet32 takes its 3.9 GB whatever
+the number of clients.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zowarmup.data.datasets import Dataset, is_train
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """What brings raw images to zero mean and unit variance, in the type of the result.
+
+    Attributes:
+        scale: (), the value of a white pixel. A tensor on the device like the rest: CUDA multiplies
+            by the reciprocal of a plain number, which rounds otherwise than a division.
+        mean, std: (C, 1, 1), of images / scale.
+    """
+
+    scale: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """The operations of Dataset.images in their order, and so its bits."""
+        return raw.to(self.mean.dtype, copy=True).div_(self.scale).sub_(self.mean).div_(self.std)
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Some images of a data set, of one client or of several with as many each.
+
+    Attributes:
+        raw: (N, C, H, W), mostly uint8, the whole data set; shared by all who show some of it.
+        scaling: how they are normalised.
+        rows: (..., n) int64, which of them these are.
+        y: (..., n) int64, their labels.
+    """
+
+    raw: Tensor
+    scaling: Scaling
+    rows: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        """n, the number of images of each client."""
+        return self.rows.shape[-1]
+
+    def x(self) -> Tensor:
+        """The images, normalised, (..., n, C, H, W) float32; a tensor of its own."""
+        raw = self.raw.index_select(0, self.rows.flatten())
+        return self.scaling(raw).view(*self.rows.shape, *self.raw.shape[1:])
+
+    def take(self, index: Tensor) -> Self:
+        """Those at places `index` (..., b) of each client."""
+        return self.each(partial(torch.gather, dim=-1, index=index))
+
+    def split(self, sizes: int | Sequence[int]) -> list[Self]:
+        """Cut as torch.split cuts the last dimension."""
+        n = len(self)
+        if isinstance(sizes, int):
+            sizes = [min(sizes, n - start) for start in range(0, n, sizes)]
+        starts = itertools.accumulate(sizes, initial=0)
+        return [self.cut(start, size) for start, size in zip(starts, sizes, strict=False)]
+
+    def cut(self, start: int, length: int) -> Self:
+        """`length` images from `start` on; nothing is copied."""
+        return self.each(partial(torch.narrow, dim=-1, start=start, length=length))
+
+    def each(self, part: Callable[[Tensor], Tensor]) -> Self:
+        """What is left if `part` is taken of all that is known of each image."""
+        return replace(self, rows=part(self.rows), y=part(self.y))
+
+
+def whole(raw: Tensor, y: Tensor, scaling: Scaling) -> Images:
+    """All images of a data set in their order: raw (N, C, H, W), y (N,)."""
+    return Images(raw, scaling, torch.arange(len(y), device=y.device), y)
+
+
+def part(data: Dataset, name: str, device: torch.device) -> Images:
+    """The "train" or "test" images of a data set, on the device."""
+    raw = torch.from_numpy(data.x_train if is_train(name) else data.x_test).to(device)
+    scale = torch.tensor(data.scale, dtype=torch.float32, device=device)
+    mean, std = (torch.from_numpy(v).to(device)[:, None, None] for v in (data.mean, data.std))
+    y = torch.from_numpy(data.labels(name)).to(device)
+    return whole(raw, y, Scaling(scale, mean, std))
+
+
+def dealt(images: Images, parts: Sequence[np.ndarray]) -> Images:
+    """The images of all clients, client after client, from the places that each was dealt."""
+    return images.take(torch.from_numpy(np.concatenate(parts)).to(images.y.device))
