@@ -45,8 +45,8 @@ def test_a_pickle_of_any_protocol(protocol: int, tmp_path: Path) -> None:
             assert found[key] == value
 
 
-def test_a_pickle_of_python_2_and_old_numpy(tmp_path: Path) -> None:
-    """Its bytes are those that the module `pickle` takes for the same, so they are no invention."""
+def test_a_pickle_in_the_way_of_python_2(tmp_path: Path) -> None:
+    """What `pickling.python2` makes, for it makes the files below; `pickle` reads the same."""
     x, mean = np.arange(6, dtype=np.uint8).reshape(2, 3), np.array([0.5, 2.0])
     data = pickling.python2({"data": x, "labels": [3, 500], "mean": mean, "batch_label": "one"})
     (tmp_path / "file").write_bytes(data)
@@ -57,6 +57,32 @@ def test_a_pickle_of_python_2_and_old_numpy(tmp_path: Path) -> None:
     np.testing.assert_array_equal(standard[b"data"], x, strict=True)
     np.testing.assert_array_equal(found["mean"], mean, strict=True)
     assert (found["labels"], found["batch_label"]) == ([3, 500], b"one")
+
+
+# {"data": numpy.array([[0, 200, 10, 39]], numpy.uint8), "labels": [3, 500]} as cPickle of Python
+# 2.7.18 with numpy 1.16.6 writes it.
+OF_PYTHON_2 = {
+    0: (
+        b"(dp1\nS'labels'\np2\n(lp3\nI3\naI500\nasS'data'\np4\ncnumpy.core.multiarray\n_reconstruct\n"
+        b"p5\n(cnumpy\nndarray\np6\n(I0\ntS'b'\ntRp7\n(I1\n(I1\nI4\ntcnumpy\ndtype\np8\n(S'u1'\nI0\nI1\n"
+        b"tRp9\n(I3\nS'|'\nNNNI-1\nI-1\nI0\ntbI00\nS\"\\x00\\xc8\\n'\"\ntbs."
+    ),
+    2: (
+        b"\x80\x02}q\x01(U\x06labelsq\x02]q\x03(K\x03M\xf4\x01eU\x04dataq\x04cnumpy.core.multiarray\n"
+        b"_reconstruct\nq\x05cnumpy\nndarray\nq\x06K\x00\x85U\x01b\x87Rq\x07(K\x01K\x01K\x04\x86cnumpy\n"
+        b"dtype\nq\x08U\x02u1K\x00K\x01\x87Rq\t(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+        b"\x89U\x04\x00\xc8\n'tbu."
+    ),
+}
+
+
+@pytest.mark.parametrize("protocol", OF_PYTHON_2)
+def test_what_python_2_wrote(protocol: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(OF_PYTHON_2[protocol])
+    found = read_pickle(tmp_path / "file")
+    expected = np.array([[0, 200, 10, 39]], np.uint8)
+    np.testing.assert_array_equal(found["data"], expected, strict=True)
+    assert found["labels"] == [3, 500]
 
 
 class Call:

@@ -33,9 +33,10 @@ def read_batch(path: Path, form: Format) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, 3072) uint8 and labels (n,) int64, from 0, of one pickle or .npz.
 
     Raises:
-        DataError: a file that cannot be read, or one of another format: it lacks images or labels,
-            its rows are not of 3072 bytes ("the 64 x 64 edition"), their numbers differ, or a
-            label is not in `form` ("count from 1").
+        DataError: a file that cannot be read (see `read_pickle`, `read_npz`) or is of another
+            format: it lacks images or labels ("is missing"), its rows are not of 3072 bytes ("get
+            the edition of 32 x 32 pixels"), their numbers differ ("one each is needed"), or a
+            label is not in `form` ("this format counts from 1").
     """
     found = _contents(path, form)
     x, y = found["data"], _labels(found[form.labels], path, form)
