@@ -10,7 +10,7 @@ rule dataset:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
         runtime=60,
     params:
         settings=dataset_settings,
@@ -32,7 +32,7 @@ rule federation:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=6000,
         runtime=30,
     params:
         settings=federation_settings,
