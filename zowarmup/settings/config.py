@@ -39,6 +39,7 @@ class Federation(Settings):
     clients: Count  # K
     alpha: Positive | Literal["infinite"]  # of the Dirichlet over classes; infinite: no skew
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of each client, for choosing lr
+    tier_order: Literal["random", "first"] = "random"  # which clients are high-resource
     memory: Annotated[list[Budget], Field(min_length=1)] | None = None  # for split: memory
 
     @field_validator("memory")
@@ -91,14 +92,20 @@ class Variant(Settings):
     set: dict[str, Value] = {}
 
 
-class Study(Settings):
-    """Runs that are compared: methods over a grid, or named variants."""
+class Part(Settings):
+    """Methods over a grid, or named variants."""
 
     methods: list[str] = []
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
     variants: dict[Name, Variant] = {}
     set: dict[str, Value] = {}
-    seeds: Count | list[Seed] | None = None  # the config's by default
+    seeds: Count | list[Seed] | None = None  # the study's by default, and the config's for it
+
+
+class Study(Part):
+    """Runs that are compared. What no grid can say, such as another data set, is a further part."""
+
+    also: dict[Name, Part] = {}
 
 
 class Config(Settings):

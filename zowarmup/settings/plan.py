@@ -11,7 +11,7 @@ it changes, and nothing else.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from zowarmup.settings.config import Config, load
 from zowarmup.settings.names import Names
 from zowarmup.settings.phases import RATES
 from zowarmup.settings.resolve import Overrides, check_keys, resolve
-from zowarmup.settings.studies import cells, check_references, seed_list
+from zowarmup.settings.studies import cells, check_references, parts, seed_list
 from zowarmup.settings.yaml_file import ConfigError
 
 Spec = dict[str, Any]
@@ -81,24 +81,36 @@ class _Planner:
     def plan(self) -> Plan:
         check_references(self.config)
         for name, study in self.config.studies.items():
-            own = self.config.seeds if study.seeds is None else study.seeds
-            seeds = seed_list(own, f"studies.{name}.seeds")
-            for method, variant, overrides in cells(name, study):
-                self._add_cell(name, method, variant, overrides, seeds)
+            for where, part, seeds in parts(self.config, name, study):
+                for method, variant, overrides in cells(where, part):
+                    self._add_cell(name, where, method, variant, overrides, seeds)
         return self.made
 
     def _add_cell(
-        self, study: str, method: str, variant: str, overrides: Overrides, seeds: tuple[int, ...]
+        self,
+        study: str,
+        where: str,
+        method: str,
+        variant: str,
+        overrides: Overrides,
+        seeds: tuple[int, ...],
     ) -> None:
         if method not in self.config.methods:
-            raise ConfigError(f"studies.{study}: there is no method {method}; define it in methods")
-        check_keys(self.config, overrides, f"studies.{study}")
+            raise ConfigError(f"{where}: there is no method {method}; define it in methods")
+        check_keys(self.config, overrides, where)
         run = self._run(method, variant, overrides)
         split = str(overrides.get("split", self.config.split))
         label = self.config.methods[method].label
         cell = Cell(study, method, label, variant, split, run, seeds)
-        if cell not in self.made.cells:  # a grid may vary what a method does not have
-            self.made.cells.append(cell)
+        if cell in self.made.cells:  # a grid may vary what a method does not have
+            return
+        twin = replace(cell, seeds=())
+        twice = [one for one in self.made.cells if replace(one, seeds=()) == twin]
+        if any(set(one.seeds) & set(seeds) for one in twice):
+            raise ConfigError(
+                f"{where}: {run} is in another part of the study already; leave it out of one"
+            )
+        self.made.cells.append(cell)
 
     def _run(self, method: str, variant: str, overrides: Overrides) -> str:
         spec = resolve(self.config, method, overrides)

@@ -5,7 +5,7 @@ from typing import Any
 
 from zowarmup.settings.algorithms import PHASES, know_tiers
 from zowarmup.settings.checks import check_run
-from zowarmup.settings.config import Config, check
+from zowarmup.settings.config import Config, Engine, check
 from zowarmup.settings.registry import ENGINES
 from zowarmup.settings.splits import MEMORY
 from zowarmup.settings.yaml_file import ConfigError
@@ -13,6 +13,8 @@ from zowarmup.settings.yaml_file import ConfigError
 Overrides = dict[str, Any]
 
 NAMES = ("split", "model", "engine", "federation")
+# What a study can vary of the engine; another engine is another value of `engine`.
+ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in ("name", "options"))
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
@@ -20,8 +22,9 @@ def resolve(config: Config, method: str, overrides: Overrides) -> dict[str, Any]
     """The run of a method under overrides; equal descriptions are one run.
 
     Args:
-        overrides: `split`, `pivot`, `model`, `width`, `engine`, `federation`, `pin.<seed>` or
-            `<algorithm>.<setting>`. What a method does not have (a pivot of one phase) is ignored.
+        overrides: `split`, `pivot`, `model`, `width`, `engine`, `engine.<setting>`, `federation`,
+            `pin.<seed>` or `<algorithm>.<setting>`. What a method does not have (a pivot of one
+            phase) is ignored.
 
     Raises:
         ConfigError: names the key and the mend.
@@ -58,7 +61,7 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
     Raises:
         ConfigError: names the key, and the one that was perhaps meant.
     """
-    known = [*NAMES, "pivot", "width", *PINNED]
+    known = [*NAMES, "pivot", "width", *PINNED, *ENGINE]
     known += [
         f"{name}.{key}"
         for name, phase in PHASES.items()
@@ -128,7 +131,10 @@ def _engine(config: Config, overrides: Overrides) -> dict[str, Any]:
     name = overrides.get("engine", own["name"])
     if name not in ENGINES:
         raise ConfigError(f"engine: there is no {name}; use one of {', '.join(ENGINES)}")
-    return own if name == own["name"] else own | {"name": name, "options": {}}
+    if name != own["name"]:
+        own |= {"name": name, "options": {}}
+    varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
+    return dict(check(Engine, own | varied, lambda key: f"studies: engine.{key}").model_dump())
 
 
 def _backprop(phases: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zowarmup.settings.algorithms import PHASES
-from zowarmup.settings.config import Config, Study, distinct_seeds
+from zowarmup.settings.config import Config, Part, Study, distinct_seeds
 from zowarmup.settings.registry import (
     ENGINE_OPTIONS,
     ENGINES,
@@ -24,18 +24,30 @@ RULES = (
 )  # fmt: skip
 
 
-def cells(name: str, study: Study) -> Iterator[tuple[str, str, Overrides]]:
+def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
+    """(where it stands, part, its seeds) of a study: what it says itself, then what else it has."""
+    own = config.seeds if study.seeds is None else study.seeds
+    yield f"studies.{name}", study, seed_list(own, f"studies.{name}.seeds")
+    for key, part in study.also.items():
+        where = f"studies.{name}.also.{key}"
+        yield where, part, seed_list(own if part.seeds is None else part.seeds, f"{where}.seeds")
+
+
+def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
 
+    Args:
+        where: how the user finds the part of the study, for errors.
+
     Raises:
-        ConfigError: the study names neither methods nor variants, or something twice.
+        ConfigError: it names neither methods nor variants, or something twice.
     """
     if not study.methods and not study.variants:
-        raise ConfigError(f"studies.{name}: name at least one of methods or variants")
+        raise ConfigError(f"{where}: name at least one of methods or variants")
     lists: dict[str, list[Any]] = {"methods": list(study.methods), **study.grid}
     for key, values in lists.items():
         if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            raise ConfigError(f"studies.{name}: {key}: {twice[0]} is given twice; remove one")
+            raise ConfigError(f"{where}: {key}: {twice[0]} is given twice; remove one")
     points = [
         dict(zip(study.grid, values, strict=True))
         for values in itertools.product(*study.grid.values())
