@@ -96,6 +96,7 @@ def build(
     holdout: float,
     seed: int,
     memory: Sequence[Mapping[str, float]] | None = None,
+    tier_order: str = "random",
 ) -> Federation:
     """Deal the training images of `dataset` to `clients` clients; see `partition`.
 
@@ -104,6 +105,7 @@ def build(
 
     Args:
         memory: what budgets there are and how often, see `partition.deal_budgets`.
+        tier_order: which clients are high-resource, see `partition.tier_order`.
 
     Raises:
         FederationError: too few images for a client to train on one and to hold one out.
@@ -121,7 +123,7 @@ def build(
         for client, indices in enumerate(held)
     ]
     train, heldout = zip(*parts, strict=True)
-    order = partition.tier_order(clients, seed)
+    order = partition.tier_order(clients, seed, tier_order)
     budgets = partition.deal_budgets(clients, memory, seed) if memory else None
     if budgets:
         order = partition.by_budget(order, budgets)

@@ -131,12 +131,15 @@ def hold_out(
     return np.sort(shuffled[held:]), np.sort(shuffled[:held])
 
 
-def tier_order(num_clients: int, seed: int) -> list[int]:
+def tier_order(num_clients: int, seed: int, rule: str = "random") -> list[int]:
     """The clients in the order in which a split makes them high-resource.
 
     A permutation, because the first clients of `dirichlet_split` are dealt the purest mixes. One
-    for all splits, so that the high-resource clients of 10/90 are among those of 30/70.
+    for all splits, so that the high-resource clients of 10/90 are among those of 30/70. By the
+    rule "first", that of the group's code, it is the purest ones all the same.
     """
+    if rule == "first":
+        return list(range(num_clients))
     return generator("tiers", seed).permutation(num_clients).tolist()
 
 
