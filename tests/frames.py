@@ -54,7 +54,7 @@ def run(method: str, last: Mapping[int, float], **columns: Any) -> list[dict[str
     base |= {"alpha": 0.1, "clients": 5, "high_clients": 1, "images": 8.0, "width": 1.0}
     base |= {"missing_classes": 1, "missing_recall": 0.25}
     base |= {"lr_1": 0.1, "d": 2410, "d_low": 2410, "directions": 0, "diverged": False}
-    base |= {"recall_0": 0.5, "recall_1": 0.25}
+    base |= {"classes": 2}
     base |= phases(method) | columns
     varied = {"split": base["split"], "pivot": base["pivot"]} | columns
     name = "-".join([method, *(str(value) for key, value in varied.items() if key != "study")])

@@ -129,7 +129,7 @@ def run(method: str, accuracies: list[float], **columns: Any) -> pd.DataFrame:
     base: dict[str, Any] = dict.fromkeys(m.TEXT, "") | dict.fromkeys(m.NUMBERS, NAN)
     base |= {"study": "main", "dataset": "digits", "model": "mlp", "split": "10/90", "run": method}
     base |= {"method": method, "alpha": 0.1, "clients": 50, "width": 1, "rounds": 500}
-    base |= {"algorithm_1": "fedavg", "clients_1": "high", "diverged": False, "recall_0": 0.5}
+    base |= {"algorithm_1": "fedavg", "clients_1": "high", "diverged": False, "classes": 2}
     if method != "high_res_only":
         base |= {"algorithm_2": "zo", "clients_2": "all", "pivot": 200, "directions": 150}
     changes = [

@@ -67,7 +67,7 @@ def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFram
         period: "end", the last row, or "phase_2", the mean over the rounds of the second phase.
     """
     final = m.final_rows(rows)
-    classes = _classes(final)
+    classes = final["classes"]
     whole = rows if period == "phase_2" else final
     value = whole[list(MEASURES[measure].columns)].sum(axis=1, skipna=False)
     if measure in LOSSES:
@@ -76,11 +76,6 @@ def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFram
     if period == "phase_2":
         value = _over_rounds(rows.assign(value=value), final)
     return final.assign(value=MEASURES[measure].factor * value, chance=100 / classes)
-
-
-def _classes(final: pd.DataFrame) -> pd.Series:
-    recalls = [column for column in final.columns if column.startswith("recall_")]
-    return final[recalls].notna().sum(axis=1)
 
 
 def _over_rounds(rows: pd.DataFrame, final: pd.DataFrame) -> pd.Series:

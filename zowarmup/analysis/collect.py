@@ -1,6 +1,8 @@
 """The rows of all runs as one tidy file, each with what its run was.
 
-Numbers are carried over as the text they were written as, so collecting changes no bit.
+Numbers are carried over as the text they were written as, so collecting changes no bit. The recall
+of single classes is left in the runs' own files where there are many: a thousand columns that every
+table and figure would read, and that rows of other data sets would have empty.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +12,8 @@ from pathlib import Path
 from zowarmup.analysis.facts import Cell, Row, facts_of, forget, lacked_classes
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import atomic_file, read_rows
+
+MANY = 100  # classes; with more, a run's own file alone has the recall of each
 
 
 def collect(cells: Sequence[Cell], output: Path | str) -> None:
@@ -41,7 +45,8 @@ def rows_of(cell: Cell) -> Iterator[Row]:
         rows = [row for row in _read(f"{part}/metrics.csv") if int(row["round"]) <= last]
         _check_end(part, rows, last)
         for row in rows:
-            yield facts | row | of_low(row, facts, cell) | missing(row, lacked)
+            own = row if facts["classes"] <= MANY else without_recalls(row)
+            yield facts | own | of_low(row, facts, cell) | missing(row, lacked)
 
 
 def _check_end(part: str, rows: Sequence[Row], last: int) -> None:
@@ -61,6 +66,11 @@ def _parts(cell: Cell) -> Iterator[tuple[str, int]]:
     first, *rest = cell["parts"]
     yield first, phases[0]["rounds"] if rest else end
     yield from ((part, end) for part in rest)
+
+
+def without_recalls(row: Row) -> Row:
+    """A row without the recall of single classes."""
+    return {column: value for column, value in row.items() if not column.startswith("recall_")}
 
 
 def missing(row: Row, lacked: Sequence[int]) -> Row:

@@ -39,6 +39,7 @@ def facts_of(cell: Cell) -> Row:
         "clients": cell["clients"],
         "high_clients": high,
         "images": repr(_images(cell["federation"])),
+        "classes": len(holdings(cell["federation"])[1][0]),
         "seed": cell["seed"],
         "variant": cell["variant"],
         "pivot": phases[0]["rounds"] if len(phases) > 1 else "",

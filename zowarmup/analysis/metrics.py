@@ -25,7 +25,7 @@ NUMBERS = (
     "S", "tau", "eps", "lr_1", "lr_2", "d", "d_low", "directions", "width", "high_clients",
     "images", "participation_1", "participation_2", "batch_1", "batch_2", "epochs_1", "epochs_2",
     "beta2", "epsilon", "candidates", "bytes_up_low", "bytes_down_low", "drift", "gradient_cosine",
-    "dissimilarity",
+    "dissimilarity", "classes",
 )  # fmt: skip
 SCALE = ["dataset", "model"]
 RUN = ["study", *SCALE, "split", "run", "variant", "seed"]
@@ -76,7 +76,7 @@ def _check_shape(path: Path) -> None:
 
 
 def _check_columns(metrics: pd.DataFrame, path: str | Path) -> None:
-    missing = [c for c in (*TEXT, *NUMBERS, "diverged", "recall_0") if c not in metrics.columns]
+    missing = [c for c in (*TEXT, *NUMBERS, "diverged") if c not in metrics.columns]
     if missing:
         raise MetricsError(f"{path}: column {missing[0]!r} is missing: {MEND}")
     for column in NUMBERS:
@@ -120,10 +120,7 @@ def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     chance, one over the number of classes: a network of NaNs names the same class for all images.
     """
     last = last_rows(metrics)
-    recalls = [c for c in metrics.columns if c.startswith("recall_")]
-    classes = metrics.groupby(RUN, sort=False)[recalls].first().notna().sum(axis=1)
-    chance = pd.Series(1 / classes.loc[pd.MultiIndex.from_frame(last[RUN])].to_numpy(), last.index)
-    return last.assign(test_accuracy=last["test_accuracy"].fillna(chance))
+    return last.assign(test_accuracy=last["test_accuracy"].fillna(1 / last["classes"]))
 
 
 def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
