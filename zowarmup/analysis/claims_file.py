@@ -93,6 +93,7 @@ class Claim(Settings):
     about: Text = "Claims"
     text: Text
     study: Name | Studies
+    dataset: Text | None = None
     measure: MeasureName = "test_accuracy"
     period: Literal["end", "phase_2"] = "end"
     statistic: Literal["mean", "spread", "minimum", "count"]

@@ -40,8 +40,11 @@ def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]
         ConfigError: the columns choose two runs of one seed where they should choose one.
     """
     rows = metrics[metrics["study"].isin(claim.studies)]
+    on = ""
+    if claim.dataset is not None:
+        rows, on = rows[rows["dataset"] == claim.dataset], f" on {claim.dataset}"
     if rows.empty:
-        yield _nothing(rows, f"no runs of the study {' or '.join(claim.studies)}")
+        yield _nothing(rows, f"no runs of the study {' or '.join(claim.studies)}{on}")
     for _, here in rows.groupby(["dataset"] if claim.across_models else m.SCALE):
         yield sample_of(here, claim, where)
 
