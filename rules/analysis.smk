@@ -75,6 +75,7 @@ rule figure:
         mem_mb=2000,
         runtime=30,
     params:
+        federations=figure_federations,
         code=figure_code,
     script:
         "../workflow/scripts/figure.py"

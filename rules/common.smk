@@ -127,6 +127,10 @@ def figure_inputs(wildcards):
     return PATHS.figure_inputs(wildcards.figure)
 
 
+def figure_federations(wildcards):
+    return PATHS.federations(wildcards.figure)
+
+
 def menu_labels(wildcards):
     """What the report's menu says of a table or figure: its name, and the studies it shows."""
     kind = "table" if "table" in wildcards.keys() else "figure"

@@ -43,7 +43,7 @@ ONE_SPLIT = METRICS[METRICS["split"] == "10/90"]
 
 
 def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
-    return registry.load(registry.FIGURES, name)(metrics, frames.federation())
+    return registry.load(registry.FIGURES, name)(metrics, {"digits": frames.federation()})
 
 
 def digest(name: str) -> str:

@@ -7,6 +7,6 @@ from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
-    path = snakemake.input.get("federation")
-    federation = files.read_json(path) if path else None
+    named = snakemake.params.federations
+    federation = {dataset: files.read_json(path) for dataset, path in named.items()}
     write.write(draw(metrics.read(snakemake.input.metrics), federation), snakemake.output)

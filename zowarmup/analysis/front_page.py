@@ -24,6 +24,10 @@ NOTE = (
     "A verdict holds for this data set and these networks alone. Verdicts in the menu has every "
     "claim with its effect, interval and note, and what looks wrong in the runs."
 )
+NOTE_OF_TABLES = (
+    '<p class="note">Final test accuracy in %, mean ± standard deviation over n seeds; '
+    "difference paired by seed with its t interval, not corrected.</p>"
+)
 LISTED = 4  # of more values than these only the first and the last are named
 MINUS = "−"
 STYLE = """
@@ -75,9 +79,9 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
 
 
 def main_rows(final: pd.DataFrame) -> pd.DataFrame:
-    """The last rows of the main comparison at its first scale; without one, those of all runs."""
+    """The last rows of the main comparison; without one, those of all runs."""
     main = final[final["study"] == "main"]
-    return m.at_scale(main, m.scales(main)[0]) if len(main) else final
+    return main if len(main) else final
 
 
 # --- what was run ---------------------------------------------------------------------------
@@ -122,7 +126,17 @@ def _facts(facts: Mapping[str, str]) -> str:
 
 
 def comparison(rows: pd.DataFrame) -> str:
-    """ZOWarmUp against High Res Only on every split; the hardest split also in words."""
+    """ZOWarmUp against High Res Only, of one data set and network after the other."""
+    scales = m.scales(rows)
+    texts = [
+        _at_scale(m.at_scale(rows, scale), f"{', '.join(scale)}: at" if len(scales) > 1 else "At")
+        for scale in scales
+    ]
+    return "".join(texts) + (NOTE_OF_TABLES if any(texts) else "")
+
+
+def _at_scale(rows: pd.DataFrame, at: str) -> str:
+    """Every split; the hardest one also in words."""
     pairs = {split: _both(rows[rows["split"] == split]) for split in m.splits(rows)}
     pairs = {split: pair for split, pair in pairs.items() if len(pair[0]) and len(pair[1])}
     if not pairs:
@@ -132,11 +146,9 @@ def comparison(rows: pd.DataFrame) -> str:
     head = ("high/low, %", *labels, "difference, points [95 %]", "n")
     split, ours, theirs, difference, _ = lines[0]
     return (
-        f'<p class="headline">At {split} {labels[0]} reaches <b>{ours} %</b>, {labels[1]} '
+        f'<p class="headline">{escape(at)} {split} {labels[0]} reaches <b>{ours} %</b>, {labels[1]} '
         f"<b>{theirs} %</b>: <b>{difference}</b> points.</p>\n"
         f"{_table(head, lines)}\n"
-        '<p class="note">Final test accuracy in %, mean ± standard deviation over n seeds; '
-        "difference paired by seed with its t interval, not corrected.</p>"
     )
 
 
@@ -188,11 +200,22 @@ def verdict_counts(verdicts: pd.DataFrame) -> str:
 def decided(verdicts: pd.DataFrame, word: str) -> str:
     """The claims with one verdict, as a list."""
     rows = verdicts[verdicts["verdict"] == word]
+    several = verdicts.loc[verdicts["n"] > 0, "scale"].map(_dataset).nunique() > 1
     items = "".join(
-        f"<li>{escape(row.text)} {escape(effect(row))}</li>" for row in rows.itertuples()
+        f"<li>{escape(_where(row) * several + row.text)} {escape(effect(row))}</li>"
+        for row in rows.itertuples()
     )
     badge = f'<span class="verdict {word}">{word}</span>'
     return f'<div class="decided">{badge}<ul>{items}</ul></div>\n' if len(rows) else ""
+
+
+def _dataset(scale: str) -> str:
+    """The data set of "cifar10, resnet18, d = 11,173,962"."""
+    return scale.partition(",")[0]
+
+
+def _where(row: Any) -> str:
+    return f"{_dataset(row.scale)}: "
 
 
 def effect(row: Any) -> str:

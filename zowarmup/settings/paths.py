@@ -124,16 +124,26 @@ class Paths:
         return {"measured": [self.memory(m, role) for m in models for role in MEMORY_ROLES]}
 
     def figure_inputs(self, figure: str) -> Inputs:
-        """What a figure reads beside the metrics: some show the federation of the first seed.
+        """What a figure reads beside the metrics."""
+        shown = self.federations(figure)
+        return {"federations": [*shown.values()]} if shown else {}
 
-        It is the config's federation, also where a study varies it.
+    def federations(self, figure: str) -> dict[str, str]:
+        """By data set, the federation of the first seed that a figure shows, if it shows any.
+
+        It is the config's, also where a study varies it; of another data set of the main
+        comparison the first one that is used there.
         """
         if figure not in registry.NEED_FEDERATION:
             return {}
         config = self.plan.config
+        used = [self.plan.runs[cell.run] for cell in self._in_scope("studies/main/")]
+        shown = {config.federations[config.federation].dataset: config.federation}
+        for spec in used:
+            shown.setdefault(spec["dataset"], spec["federation"])
         seed = config.seeds[0] if isinstance(config.seeds, list) else 0
         pinned = config.pin.get("federation", seed)
-        return {"federation": self.federation(config.federation, pinned)}
+        return {dataset: self.federation(name, pinned) for dataset, name in shown.items()}
 
     def study_results(self, study: str) -> list[str]:
         """The tables and figures that show a study, drawn from its rows alone, and its work."""

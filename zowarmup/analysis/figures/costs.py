@@ -30,7 +30,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     groups, looks = list(m.by_split(final)), style.lines(m.methods(final))
     drawing, grid = style.panels(len(groups), 2.2)
     drawing.set_figwidth(style.WIDTH)
-    places = _places(final["sent"])
+    places, scales = _places(final["sent"]), m.scales(final)
     for i, (axes, (scale, split, rows)) in enumerate(zip(grid, groups, strict=True)):
         silent = [method for method in m.methods(rows) if _silent(rows, method)]
         beside = dict(zip(silent, style.side_by_side(len(silent), 0.45), strict=True))
@@ -41,8 +41,8 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
         _x_axis(axes, final["sent"])
         sweep.clip(axes)
         axes.set_title(split, loc="left")
-        if i % style.COLUMNS == 0:
-            style.accuracy_label(axes, scale, m.scales(final), "final test accuracy, %")
+        if i % style.COLUMNS == 0 or len(scales) > 1:
+            style.accuracy_label(axes, scale, scales, "final test accuracy, %")
     style.legend(drawing, _handles(final, looks), style.SPLITS)
     return drawing
 

@@ -39,10 +39,11 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     drawing, grid = style.panels(len(groups), 0.5 + 0.24 * len(names), sharey=True)
     drawing.set_figwidth(style.WIDTH)
     labels, looks = rows.groupby("method")["label"].first(), style.lines(names)
+    top = {scale: _top(m.at_scale(rows, scale)) for scale in m.scales(rows)}
     for axes, (scale, split, here) in zip(grid, groups, strict=True):
         for place, name in enumerate(names):
             _dumbbell(axes, place, here[here["method"] == name], here["pivot"].max(), looks[name])
-        _frame(axes, [labels[name] for name in names])
+        _frame(axes, [labels[name] for name in names], top[scale])
         lacked = m.last_rows(here)["missing_classes"].mean()
         several = f"{', '.join(scale)}; " * (len(m.scales(rows)) > 1)
         axes.set_title(f"{several}{split}: {whole(lacked)} lacked", loc="left")
@@ -74,10 +75,15 @@ def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, look: st
     axes.errorbar(estimate.effect, place, xerr=ends, **bar)
 
 
-def _frame(axes: Axes, labels: list[str]) -> None:
+def _top(rows: pd.DataFrame) -> float:
+    """Where the axis ends: at 100 %, or with many classes not far beyond the best recall."""
+    return min(100.0, 200 * rows["missing_recall"].max()) or 100.0
+
+
+def _frame(axes: Axes, labels: list[str], top: float) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_xlim(-3, 103)
+    axes.set_xlim(-0.03 * top, 1.03 * top)
     axes.grid(axis="x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("recall on lacked classes, %")

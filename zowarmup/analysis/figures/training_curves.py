@@ -34,11 +34,10 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     lines = 2 if set(looks) <= set(CORE) else 3
     drawing = style.new(style.WIDTH, 0.1 + 1.8 * lines * len(scales))
     shape = (lines * len(scales), len(splits))
-    grid = drawing.subplots(*shape, sharey=True, sharex="row", squeeze=False)
+    grid = drawing.subplots(*shape, sharey="row", sharex="row", squeeze=False)
     for i, scale in enumerate(scales):
-        block = grid[lines * i : lines * (i + 1)]
+        block, here = grid[lines * i : lines * (i + 1)], m.at_scale(rows, scale)
         for split, column in zip(splits, block.T, strict=True):
-            here = m.at_scale(rows, scale)
             _column(column, _curves(here[here["split"] == split]), looks, split)
         for line in block:
             first = next((axes for axes in line if axes in drawing.axes), None)
@@ -46,7 +45,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
                 continue
             style.accuracy_label(first, scale, scales, "test accuracy, % (logit)")
             first.yaxis.set_tick_params(labelleft=True)
-            _logistic(first, 100 * rows["test_accuracy"])
+            _logistic(first, 100 * here["test_accuracy"])
     _legend(drawing, rows, looks)
     return drawing
 
@@ -166,5 +165,5 @@ def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -
 REFERENCE = "high_res_only"
 CORE = ("high_res_only", "zowarmup", "zowarmup_high_only", "fedavg_all")
 COMPARED = ["round", "mean", "std"]
-TICKS = (1, 5, 10, 20, 40, 60, 80, 90, 95, 98, 99, 99.5)
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95, 98, 99, 99.5)
 PIVOT = {"ls": "", "marker": "o", "mfc": "white", "mec": style.BLACK, "ms": 4.5, "mew": 1.2}
