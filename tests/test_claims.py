@@ -34,6 +34,7 @@ def run(method: str, accuracies: Sequence[float], **columns: Any) -> pd.DataFram
         "study": "main", "dataset": "made-up", "model": "mlp", "split": "10/90", "run": method,
         "variant": "", "method": method, "rounds": 10, "pivot": float("nan"), "directions": 30,
         "d": 1200, "diverged": False, "classes": 2,
+        "estimator": "two_point",
     }  # fmt: skip
     rows = [
         {**base, "seed": seed, "round": round_, "test_accuracy": value / 100, **columns}

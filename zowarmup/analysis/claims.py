@@ -103,7 +103,9 @@ def _row(name: str, claim: Claim, sample: Sample, level: float) -> dict[str, Any
         "unit": "ratio" if claim.statistic in RATIOS else MEASURES[claim.measure].unit,
         "p_value": estimate.p,
         "paper_effect": _paper_effect(claim.paper, claim.statistic),
-        "note": "; ".join([*sample.notes, *_why_no_interval(claim, estimate), *_diverged(rows)]),
+        "note": "; ".join(
+            [*sample.notes, *_estimated(rows), *_why_no_interval(claim, estimate), *_diverged(rows)]
+        ),
     }
 
 
@@ -161,6 +163,11 @@ def _why_no_interval(claim: Claim, estimate: stats.Estimate) -> list[str]:
     if estimate.n < needed:
         return [f"no interval: {estimate.n} common seeds, needs {needed}"]
     return ["no interval: the values do not vary between seeds"]
+
+
+def _estimated(rows: pd.DataFrame) -> list[str]:
+    """What no low-resource client could do, but a simulator does to save time."""
+    return ["directional derivatives"] if (rows["estimator"] == "directional").any() else []
 
 
 def _diverged(rows: pd.DataFrame) -> list[str]:

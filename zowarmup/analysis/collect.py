@@ -1,8 +1,8 @@
 """The rows of all runs as one tidy file, each with what its run was.
 
 Numbers are carried over as the text they were written as, so collecting changes no bit. The recall
-of single classes is left in the runs' own files where there are many: a thousand columns that every
-table and figure would read, and that rows of other data sets would have empty.
+of single classes stays in the runs' own files where there are many: a thousand columns, empty in
+the rows of other data sets, of which no table and no figure needs one.
 """
 
 from collections.abc import Iterator, Sequence

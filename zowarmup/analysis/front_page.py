@@ -146,8 +146,8 @@ def _at_scale(rows: pd.DataFrame, at: str) -> str:
     head = ("high/low, %", *labels, "difference, points [95 %]", "n")
     split, ours, theirs, difference, _ = lines[0]
     return (
-        f'<p class="headline">{escape(at)} {split} {labels[0]} reaches <b>{ours} %</b>, {labels[1]} '
-        f"<b>{theirs} %</b>: <b>{difference}</b> points.</p>\n"
+        f'<p class="headline">{escape(at)} {split} {labels[0]} reaches <b>{ours} %</b>, '
+        f"{labels[1]} <b>{theirs} %</b>: <b>{difference}</b> points.</p>\n"
         f"{_table(head, lines)}\n"
     )
 

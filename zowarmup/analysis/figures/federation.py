@@ -114,7 +114,7 @@ def _many_holdings(axes: Axes, counts: np.ndarray) -> None:
     axes.imshow(counts.T, aspect="auto", extent=extent, **look)
     axes.grid(visible=False)
     axes.set_yticks([])
-    axes.set_ylabel(f"{classes} labels, those that few clients on the left hold on top")
+    axes.set_ylabel(f"{classes} labels, sorted by the first column on the right")
     title = f"The darker, the more images of a label a client has; the darkest {counts.max()}."
     _clients(axes, clients, title)
 

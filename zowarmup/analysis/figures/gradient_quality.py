@@ -49,10 +49,10 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     several = len(m.scales(rows)) > 1
     for axes, (scale, split, here) in zip(grid, over_training, strict=False):
         _training(axes, here, looks)
-        axes.set_title(f"{', '.join(scale)}; " * several + split, loc="left")
+        axes.set_title(f"{', '.join(scale)}\n" * several + split, loc="left")
     for axes, (scale, split, here) in zip(grid[len(over_training) :], over_width, strict=True):
         _width(axes, here, looks)
-        axes.set_title(f"{', '.join(scale)}; " * several + f"{split}: wider networks", loc="left")
+        axes.set_title(f"{', '.join(scale)}\n" * several + f"{split}: wider networks", loc="left")
     for axes in grid[:: style.COLUMNS]:
         axes.set_ylabel("cosine of step and gradient")
     style.legend(drawing, _handles(rows, looks), style.SPLITS)

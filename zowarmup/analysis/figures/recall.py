@@ -45,8 +45,8 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
             _dumbbell(axes, place, here[here["method"] == name], here["pivot"].max(), looks[name])
         _frame(axes, [labels[name] for name in names], top[scale])
         lacked = m.last_rows(here)["missing_classes"].mean()
-        several = f"{', '.join(scale)}; " * (len(m.scales(rows)) > 1)
-        axes.set_title(f"{several}{split}: {whole(lacked)} lacked", loc="left")
+        above = f"{', '.join(scale)}\n" * (len(top) > 1)
+        axes.set_title(f"{above}{split}: {whole(lacked)} lacked", loc="left")
     style.legend(drawing, _handles(rows))
     return drawing
 

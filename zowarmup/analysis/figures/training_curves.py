@@ -67,6 +67,10 @@ def _column(
     column: np.ndarray, found: dict[str, pd.DataFrame], looks: dict[str, style.Line], split: str
 ) -> None:
     """The panels of one split: the core by round and by bytes, and the other methods by round."""
+    if not found:  # another data set or network has this split
+        for axes in column:
+            axes.remove()
+        return
     core = {name: curve for name, curve in found.items() if name in CORE}
     others = {name: curve for name, curve in found.items() if name not in CORE}
     _by_round(column[0], core, looks, split)
