@@ -23,7 +23,7 @@ from zowarmup.settings.yaml_file import ConfigError
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 CONFIGS = sorted(
-    file for file in workbench.PROJECT.glob("config/*.yaml") if file.name != "claims.yaml"
+    file for file in workbench.PROJECT.glob("config/*.yaml") if not file.name.startswith("claims")
 )
 PHASES = """
 methods:
@@ -252,6 +252,36 @@ BAD = {
     "no candidates": ("selection: {grid: {zo: null}}", "selection.grid: zo", "add its candidate"),
     "no study": ("studies: {main: null}", "studies", "at least 1 item"),
     "an empty study": ("studies: {main: {methods: []}}", "studies.main", "name at least one of"),
+    "an empty part of a study": (
+        "studies: {main: {also: {more: {seeds: 1}}}}",
+        "studies.main.also.more",
+        "name at least one of methods or variants",
+    ),
+    "a part that repeats a run": (
+        "studies: {main: {also: {more: {methods: [zowarmup], seeds: [1, 2]}}}}",
+        "studies.main.also.more",
+        "zowarmup is in another part of the study already; leave it out of one",
+    ),
+    "unknown method of a part": (
+        "studies: {main: {also: {more: {methods: [other]}}}}",
+        "studies.main.also.more",
+        "there is no method other",
+    ),
+    "a varied engine that cannot be": (
+        GRID.format("engine.micro_batch: [0]"),
+        "studies: engine.micro_batch",
+        "greater than or equal to 1, not 0",
+    ),
+    "unknown setting of a varied engine": (
+        GRID.format("engine.micro_batches: [8]"),
+        "studies.main: engine.micro_batches",
+        "did you mean engine.micro_batch?",
+    ),
+    "unknown order of tiers": (
+        "federations: {default: {tier_order: last}}",
+        "federations.default.tier_order",
+        "'random' or 'first', not 'last'",
+    ),
     "a study named like a rule": (
         "studies: {train: {methods: [zowarmup]}}",
         "studies.train",
@@ -390,6 +420,7 @@ def test_extends_merges_mappings_and_replaces_the_rest(tmp_path: Path) -> None:
         "clients": 20,
         "alpha": 0.5,
         "holdout": 0.1,
+        "tier_order": "random",
         "memory": None,
     }
     assert config.seeds == [3, 4]
@@ -601,6 +632,25 @@ def test_width_and_engine_are_settings_of_a_run(tmp_path: Path) -> None:
         (made.selections[rate]["width"], made.selections[rate]["engine"]["name"]) for rate in rates
     }
     assert widths == {(w, e) for w in (1.0, 2.0) for e in ("batched", "plain")}
+
+
+def test_a_study_can_have_parts_that_no_grid_says(tmp_path: Path) -> None:
+    """Here the wider network is run with another method, for other seeds and micro-batches."""
+    made = made_of(
+        tmp_path,
+        "studies: {main: {seeds: 3, also: {wide: {methods: [zowarmup], seeds: [1, 7], "
+        "set: {width: 2, engine.micro_batch: 8}}, same: {methods: [zowarmup], set: {width: 4}}}}}",
+    )
+    cells = [cell for cell in made.cells if cell.study == "main"]
+    wide = "zowarmup-width2-micro_batch8"
+    assert [(cell.run, cell.seeds) for cell in cells] == [
+        ("high_res_only", (0, 1, 2)),
+        ("zowarmup", (0, 1, 2)),
+        (wide, (1, 7)),
+        ("zowarmup-width4", (0, 1, 2)),
+    ]
+    assert made.runs[wide]["engine"]["micro_batch"] == 8
+    assert made.warmups[made.runs[wide]["warmup"]]["engine"]["micro_batch"] == 8
 
 
 def test_the_width_of_the_config_is_that_of_its_runs(tmp_path: Path) -> None:

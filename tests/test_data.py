@@ -159,6 +159,19 @@ def test_tiers_are_nested(clients: int, seed: int, a: float, b: float) -> None:
     assert (len(few) >= 1) == (min(a, b) > 0)
 
 
+def test_the_first_clients_can_be_the_high_resource_ones(digits: Dataset) -> None:
+    """As in the group's code. Nothing else of the federation depends on it."""
+    common = {"clients": 20, "alpha": 0.1, "holdout": 0.1, "seed": 3}
+    drawn, first = (
+        federation.build(digits, **common, tier_order=rule)  # type: ignore[arg-type]
+        for rule in ("random", "first")
+    )
+    assert first.high(0.3) == (0, 1, 2, 3, 4, 5)
+    assert drawn.high(0.3) != first.high(0.3)
+    for ours, theirs in zip(drawn.held, first.held, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_tier_sizes_of_the_paper() -> None:
     order = partition.tier_order(50, 0)
     sizes = [len(partition.high_clients(order, f)) for f in (0, 0.001, 0.02, 0.1, 0.3, 0.5, 0.9, 1)]
