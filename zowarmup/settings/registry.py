@@ -113,7 +113,7 @@ SHOWS = {
     "steps": ("steps",),
     "sweeps": (
         *("S", "tau", "eps", "lr", "seeds_shared", "alpha", "clients", "extreme", "width"),
-        *("heterofl", "fedkseed", "memory"),
+        *("heterofl", "fedkseed", "memory", "estimator"),
     ),
     "S": ("S",),
     "sensitivity": ("tau", "eps", "lr"),

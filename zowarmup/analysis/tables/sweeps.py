@@ -22,6 +22,7 @@ VARIES: dict[str, tuple[str, ...]] = {
     "heterofl": (),
     "fedkseed": (),
     "memory": (),
+    "estimator": ("estimator",),
 }
 NAMES = {
     "lr_2": "learning rate",
