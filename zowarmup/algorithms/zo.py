@@ -172,9 +172,12 @@ def sums(
     float32 before it meets u = -1 or +1, so a fused multiply-add changes nothing and
     Rademacher steps are equal bit for bit on every device and for any chunking.
     """
+    first, *others = [a_j * scale for a_j in a]
     total = like.new_empty(0)
     for at, rows in directions.blocks():
-        total = total.resize_(at.stop - at.start).zero_()  # the memory of the piece before
-        for a_j, u_j in zip(a, rows, strict=True):
-            total.add_(u_j, alpha=a_j * scale)
+        u = iter(rows)
+        # 0 + a_0 u_0 but for the sign of a zero, which no weight other than -0 would show.
+        torch.mul(next(u), first, out=total.resize_(at.stop - at.start))
+        for a_j, u_j in zip(others, u, strict=True):
+            total.add_(u_j, alpha=a_j)
         yield at, total
