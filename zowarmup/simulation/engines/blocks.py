@@ -9,6 +9,7 @@ A subclass says how many models are run at once.
 """
 
 import copy
+import heapq
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Self
@@ -30,6 +31,8 @@ from zowarmup.simulation.engines.shelves import (
     tight,
 )
 from zowarmup.simulation.images import Images
+
+Block = tuple[list[int], Clients]
 
 
 class Blocks(ABC):
@@ -188,16 +191,22 @@ class Blocks(ABC):
         W = W.detach().requires_grad_()
         return torch.autograd.grad(self.losses(W, x, y, absent).sum(), W)[0]
 
-    def blocks(
-        self, clients: Sequence[int], models: int = 1
-    ) -> Iterator[tuple[list[int], Clients]]:
+    def blocks(self, clients: Sequence[int], models: int = 1) -> Iterator[Block]:
         """Where in the cohort the clients of a block stand, and their images.
 
         models: that each client needs at once.
         """
         B = max(1, self.block // models)
-        for places, shelf in self.shelves:
-            here = [row for row, client in enumerate(clients) if client in places]
-            for start in range(0, len(here), B):
-                rows = here[start : start + B]
-                yield rows, shelf.at(tight([places[clients[row]] for row in rows]))
+        found = (self.of_size(*shelf, clients, B) for shelf in self.shelves)
+        # In the order of their first rows, so that few results wait for those of other sizes.
+        return heapq.merge(*found, key=lambda block: block[0][0])
+
+    @staticmethod
+    def of_size(
+        places: dict[int, int], images: Clients, clients: Sequence[int], B: int
+    ) -> Iterator[Block]:
+        """The blocks of clients of one size, all on one shelf."""
+        here = [row for row, client in enumerate(clients) if client in places]
+        for start in range(0, len(here), B):
+            rows = here[start : start + B]
+            yield rows, images.at(tight([places[clients[row]] for row in rows]))

@@ -93,11 +93,11 @@ class Plain:
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
-        found = [
-            self.pairs(w, directions, range(i * S, i * S + S), radius, self.data[client])
-            for i, client in enumerate(clients)
-        ]
-        return torch.stack(found)
+        losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
+        for i, client in enumerate(clients):
+            js = range(i * S, i * S + S)
+            losses[i] = self.pairs(w, directions, js, radius, self.data[client])
+        return losses
 
     @torch.inference_mode()
     def pairs(
