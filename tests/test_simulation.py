@@ -411,6 +411,16 @@ def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> No
             assert len(journal.read(tmp_path / "j")) == n + 1
 
 
+def test_old_records_are_read_one_at_a_time_and_new_ones_are_not(tmp_path: Path) -> None:
+    """Records of many clients, all at once, would need many times the memory of the file."""
+    written(tmp_path / "j", RECORD, RECORD | {"round": 12})
+    with journal.Journal(tmp_path / "j", "this") as opened:
+        old = opened.records()
+        assert (opened.known, next(old)) == (2, RECORD)
+        opened.append(RECORD | {"round": 13})
+        assert [record["round"] for record in old] == [12]
+
+
 @pytest.mark.parametrize("missing", [1, 2, 50])
 def test_a_torn_last_line_is_dropped(tmp_path: Path, missing: int) -> None:
     text = written(tmp_path / "j", RECORD, RECORD)

@@ -8,6 +8,7 @@ One JSON object per line, {"crc32": ..., "record": ...}; the first record says w
 belongs to. A line that a kill cut short is dropped, any other damage is an error.
 """
 
+import itertools
 import json
 import os
 import time
@@ -46,15 +47,22 @@ class Journal:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = {"format": FORMAT, "belongs_to": belongs_to}
-        records, length = scan(self.path) if self.path.exists() else ([], 0)
-        fresh = not records or records[0] != header
-        self.records = [] if fresh else records[1:]
+        first, lines, length = header, 0, 0
+        for record, reached in scan(self.path):
+            first = first if lines else record
+            lines, length = lines + 1, reached
+        fresh = not lines or first != header
+        self.known = 0 if fresh else lines - 1  # rounds that were there already
         self.file = self.path.open("r+b" if self.path.exists() else "w+b")
         self.file.truncate(0 if fresh else length)
         self.file.seek(0, os.SEEK_END)
         self.synced = time.monotonic()
         if fresh:
             self._write(header)
+
+    def records(self) -> Iterator[Record]:
+        """The rounds that were there already, one at a time: many clients' do not fit memory."""
+        return itertools.islice((record for record, _ in scan(self.path)), 1, 1 + self.known)
 
     def append(self, record: Record) -> None:
         """Add the record of the next round."""
@@ -96,27 +104,27 @@ def read(path: Path | str) -> list[Record]:
     """
     if not Path(path).exists():
         raise JournalError(f"{path}: no such journal; run the phase again")
-    records, _ = scan(Path(path))
+    records = [record for record, _ in scan(Path(path))]
     if not records or records[0].get("format") != FORMAT:
         raise JournalError(f"{path}: not a journal of this project; give another file")
     return records[1:]
 
 
-def scan(path: Path) -> tuple[list[Record], int]:
-    """All whole records, the first one included, and the length in bytes of their lines."""
-    records: list[Record] = []
+def scan(path: Path) -> Iterator[tuple[Record, int]]:
+    """All whole records, the first one included, and up to where in the file each reaches."""
+    if not path.exists():
+        return
     length = 0
-    lines = path.read_bytes().split(b"\n")
-    whole = lines[:-1]  # what follows the last newline is cut short
-    for number, text in enumerate(whole, start=1):
-        record = _checked(text)
-        if record is None:
-            raise JournalError(
-                f"{path}: line {number} is damaged; delete the file and let the run start over"
-            )
-        records.append(record)
-        length += len(text) + 1
-    return records, length
+    with path.open("rb") as file:
+        for number, text in enumerate(file, start=1):
+            if not text.endswith(b"\n"):
+                return  # cut short
+            record, length = _checked(text), length + len(text)
+            if record is None:
+                raise JournalError(
+                    f"{path}: line {number} is damaged; delete the file and let the run start over"
+                )
+            yield record, length
 
 
 def _checked(text: bytes) -> Record | None:

@@ -1,7 +1,7 @@
 """The loop over the rounds of a phase. Pure bookkeeping around `Algorithm.round`."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -85,7 +85,7 @@ def run(
     *,
     first: int,
     tally: Tally,
-    known: Sequence[Record] = (),
+    known: Iterable[Record] = (),
 ) -> Iterator[Step]:
     """The rounds of a phase from a state of it, the first of them being round `first`.
 
@@ -94,11 +94,11 @@ def run(
     """
     method = algorithm(phase)
     replayable = cast(Replayable, method)  # only such a phase has records in its journal
-    absences = _absences(world, phase, state)
+    absences, recorded = _absences(world, phase, state), iter(known)
     last = first + phase["rounds"] - 1
     for t in range(first, last + 1):
         members, before = cohort(world, phase, t, seeds), state.w
-        record = known[t - first] if t - first < len(known) else None
+        record = next(recorded, None)
         if record is None:
             state, report = method.round(state, t, members, world.engine, seeds)
         else:

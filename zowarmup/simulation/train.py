@@ -1,5 +1,6 @@
 """One run: the phases that follow its warm-up, from a snapshot to the final model."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,8 +73,8 @@ def run(
     before = evaluate(world, w)["train_loss"]
     progress = Progress("run", end)
     with lock(journal.with_name("lock")), Journal(journal, belongs_to) as records:
-        if records.records:
-            log.info(f"replaying {len(records.records)} rounds from the journal")
+        if records.known:
+            log.info(f"replaying {records.known} rounds from the journal")
         steps = _steps(world, spec["phases"][skipped:], outcome, seeds, records, tally)
         for number, phase, step in steps:
             outcome.w, outcome.t = step.w, step.t
@@ -97,12 +98,12 @@ def _steps(
     tally: Tally,
 ) -> Iterator[tuple[int, Mapping[str, Any], Step]]:
     """(number of the phase, the phase, the step) for every round; new records are written down."""
-    w, t, known = start.w, start.t, list(journal.records)
+    w, t, known = start.w, start.t, journal.records()
     before = [None, *phases]
     for number, phase in enumerate(phases, start=1):
         state, tally = loop.begin(world, phase, w, tally, before[number - 1])
         count = phase["rounds"] if loop.has_records(phase) else 0
-        mine, known = known[:count], known[count:]
+        mine = itertools.islice(known, count)
         for step in loop.run(world, phase, state, seeds, first=t + 1, tally=tally, known=mine):
             if step.record is not None:
                 journal.append(step.record)
