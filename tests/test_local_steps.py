@@ -102,10 +102,10 @@ def test_masked_training_leaves_rows_of_absent_classes_as_they_are(engine):
 def test_batches_of_a_smaller_client():
     """Two epochs of three of five images in twos: numbers from 3 on are left out."""
     order = torch.tensor([[4, 2, 0, 3, 1], [1, 3, 4, 0, 2]])
-    images = dealt([(torch.zeros(3, 1, 1, 1), torch.arange(3))])[0]
-    assert [some.y.tolist() for some in batches(images, order, 2)] == [[2, 0], [1], [1, 0], [2]]
-    two = images.each(lambda of: of.expand(2, -1))
-    both = [some.y.tolist() for some in batches(two, torch.stack((order, order.flip(0))), 2)]
+    one = dealt([(torch.zeros(3, 1, 1, 1), torch.arange(3))])
+    assert [some.y.tolist() for some in batches(one * 2, order, 2)] == [[2, 0], [1], [1, 0], [2]]
+    two = [one[0].each(lambda of: of.expand(2, -1))]
+    both = [some.y.tolist() for some in batches(two * 2, torch.stack((order, order.flip(0))), 2)]
     assert both == [[[2, 0], [1, 0]], [[1], [2]], [[1, 0], [2, 0]], [[2], [1]]]
 
 
@@ -141,7 +141,7 @@ def test_a_walk_is_a_sequence_of_probes(engine):
     for i, (client, order) in enumerate(zip(CLIENTS, orders(CLIENTS), strict=True)):
         images, w_i, met = data[client], w, walks[i][1]
         assert met.shape == (steps_of(len(images), batch), S)
-        for t, some in enumerate(batches(images, order, batch)):
+        for t, some in enumerate(batches([images] * 2, order, batch)):
             first = (i * T + t) * S
             own = Directions(u.keys[first : first + S], model.d, u.distribution)
             step = engine(model, [some], 64)
@@ -159,7 +159,7 @@ def test_a_scalar_that_is_not_finite_counts_as_zero(engine):
     w = model.initial(0)
     data = dealt(data)
     walks = descended(engine(model, data, 64), w)
-    steps = batches(data[1], orders(CLIENTS)[1], 5)
+    steps = batches([data[1]] * 2, orders(CLIENTS)[1], 5)
     bad = [bool((step.rows == data[1].rows[0]).any()) for step in steps]
     assert sum(bad) == 2
     assert [not met.any() for met in walks[1][1]] == bad

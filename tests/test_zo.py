@@ -54,7 +54,7 @@ class Quadratic:
         w = w.double()
         return self.factors[client] * 0.5 * (w @ self.matrix @ w)
 
-    def probe(self, w, clients, directions, *, radius):
+    def probe(self, w, clients, directions, *, radius, moves=None):
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for (i, client), s in itertools.product(enumerate(clients), range(S)):
@@ -63,7 +63,7 @@ class Quadratic:
             losses[i, s, 1] = self.loss(w.double() - radius * u, client)
         return losses
 
-    def slopes(self, w, clients, directions):
+    def slopes(self, w, clients, directions, *, moves=None):
         S = len(directions.keys) // len(clients)
         gradients = [f * (self.matrix @ w.double()) for f in self.factors]
         rows = [directions.row(j).double() for j in range(len(directions.keys))]

@@ -4,10 +4,12 @@ Reference: Reddi et al. 2020, arXiv:2003.00295.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
 from zowarmup.algorithms.adam import Adam
+from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import difference
 from zowarmup.algorithms.fedavg import report, visits
 from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
@@ -22,7 +24,7 @@ class FedAdam:
     Attributes:
         lr: the server's learning rate.
         client_lr: the clients' learning rate.
-        epochs, batch, weight_decay: of the clients, as in FedAvg.
+        epochs, batch, weight_decay, augment: of the clients, as in FedAvg.
         beta1, beta2, epsilon, bias_correction: see algorithms.adam; Reddi et al. use beta2 0.99,
             epsilon 1e-3 and no correction.
         server_weight_decay: coupled, of the server's step.
@@ -38,6 +40,7 @@ class FedAdam:
     epsilon: Positive = 1e-8  # the group's federated code
     bias_correction: bool = True  # the group's federated code
     server_weight_decay: NonNegative = 0.0
+    augment: Literal["none", "crop_flip"] = "none"
 
     def begin(self, w: Tensor) -> State:
         """Both moments are zero."""
@@ -49,7 +52,8 @@ class FedAdam:
         """One step of Adam along the mean of the clients' differences."""
         orders = visits(t, cohort, self.epochs, seeds)
         sgd = SGD(self.batch, self.client_lr, self.weight_decay)
-        local = engine.train(state.w, cohort.clients, orders, sgd)
+        moved = moves(self.augment, t, seeds)
+        local = engine.train(state.w, cohort.clients, orders, sgd, moves=moved)
         g = difference(state.w, local, cohort.weights)
         return self.server.step(state, g), report(cohort, self.epochs, engine.d)
 

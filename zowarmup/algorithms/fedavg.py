@@ -4,9 +4,11 @@ Reference: McMahan et al. 2017, arXiv:1602.05629.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
+from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
 from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
 from zowarmup.models.directions import permutations
@@ -24,6 +26,7 @@ class FedAvg:
         batch: B, images per step; the last, smaller batch is used too.
         weight_decay: coupled, as in torch.optim.SGD.
         server_lr: 1 gives the plain average.
+        augment: "none", or "crop_flip" of every image in every epoch, see algorithms.augmentation.
     """
 
     lr: Rate
@@ -31,6 +34,7 @@ class FedAvg:
     batch: Count = 64  # the group's federated code
     weight_decay: NonNegative = 0.0
     server_lr: Positive = 1.0  # plain averaging
+    augment: Literal["none", "crop_flip"] = "none"
 
     def begin(self, w: Tensor) -> State:
         """The server keeps nothing but the model."""
@@ -42,7 +46,8 @@ class FedAvg:
         """Clients shuffle by (seed, round, client), whoever else takes part."""
         orders = visits(t, cohort, self.epochs, seeds)
         sgd = SGD(self.batch, self.lr, self.weight_decay)
-        local = engine.train(state.w, cohort.clients, orders, sgd)
+        moved = moves(self.augment, t, seeds)
+        local = engine.train(state.w, cohort.clients, orders, sgd, moves=moved)
         new = average(state.w, local, cohort.weights, self.server_lr)
         return State(new), report(cohort, self.epochs, engine.d)
 

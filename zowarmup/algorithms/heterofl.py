@@ -15,11 +15,12 @@ Reference: Diao et al. 2021, arXiv:2010.01264.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
@@ -35,7 +36,7 @@ class HeteroFL:
     Attributes:
         lr: the clients' learning rate.
         rate: r.
-        epochs, batch: as in FedAvg.
+        epochs, batch, augment: as in FedAvg.
         weight_decay, momentum, clip: of the clients' SGD, see algorithms.rounds.
         milestones, gamma: after each of these rounds lr is multiplied by gamma.
         scaler: divide the narrow network's activations by r.
@@ -55,6 +56,7 @@ class HeteroFL:
     scaler: bool = True
     mask: bool = True
     weighted: bool = False
+    augment: Literal["none", "crop_flip"] = "none"
     tiered: ClassVar[bool] = True  # what a client does depends on its tier
 
     def begin(self, w: Tensor) -> State:
@@ -79,10 +81,10 @@ class HeteroFL:
         low = torch.tensor([client in cohort.low for client in cohort.clients])
         wide = [client for client in cohort.clients if client not in cohort.low]
         small = [client for client in cohort.clients if client in cohort.low]
-        of_wide = iter(engine.train(w, wide, orders[~low], sgd, masked=self.mask))
-        of_small = iter(
-            engine.of(part.model).train(w[part.index], small, orders[low], sgd, masked=self.mask)
-        )
+        w_low, of_part = w[part.index], engine.of(part.model)
+        mask, moved = self.mask, moves(self.augment, t, seeds)
+        of_wide = iter(engine.train(w, wide, orders[~low], sgd, masked=mask, moves=moved))
+        of_small = iter(of_part.train(w_low, small, orders[low], sgd, masked=mask, moves=moved))
         for is_low in low.tolist():
             yield w.index_copy(0, part.index, next(of_small)) if is_low else next(of_wide)
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 from torch import Tensor
 
+from zowarmup.algorithms.augmentation import Moves
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings.seeds import Seeds
@@ -109,12 +110,14 @@ class Engine(Protocol):
         sgd: SGD,
         *,
         masked: bool = False,
+        moves: Moves | None = None,
     ) -> Iterable[Tensor]:
         """Each client's model after local SGD from w, (d,) each, in the order of `clients`.
 
         orders: (A, E, n) int64, the order in which each client visits its images in each epoch; a
         client with fewer than n images ignores the larger numbers.
         masked: logits of classes that a client has no images of are set to 0 in its loss.
+        moves: how each image is cropped and flipped in each epoch.
         """
         ...
 
@@ -145,15 +148,30 @@ class Engine(Protocol):
         ...
 
     def probe(
-        self, w: Tensor, clients: Sequence[int], directions: Directions, *, radius: float
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        radius: float,
+        moves: Moves | None = None,
     ) -> Tensor:
         """Mean losses at w + radius u and w - radius u over each client's data, w untouched.
+
+        All passes see the images moved alike.
 
         Returns (A, S, 2) float64, the rows of `directions` being those of the clients in order.
         """
         ...
 
-    def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
+    def slopes(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        moves: Moves | None = None,
+    ) -> Tensor:
         """The limit of `probe` per radius: each client's gradient times its u, (A, S) float64."""
         ...
 

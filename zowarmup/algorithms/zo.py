@@ -18,6 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from zowarmup.algorithms.augmentation import Moves, moves
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
 from zowarmup.models.directions import Directions, draw
@@ -39,6 +40,8 @@ class ZO:
         estimator: "two_point", or "directional", its limit for eps -> 0 by one backward pass: a
             simulator's shortcut that no low-resource client could run.
         shared_directions: all clients use the same S directions.
+        augment: "none", or "crop_flip" of every image, see algorithms.augmentation; all 2 S passes
+            of a round see the same crops.
         catch_up_limit: a client that missed more directions than this is sent the model instead
             of the records.
     """
@@ -51,6 +54,7 @@ class ZO:
     scaling: Literal["paper", "unbiased"] = "paper"
     estimator: Literal["two_point", "directional"] = "two_point"  # the paper
     shared_directions: bool = False  # the paper: seeds per client
+    augment: Literal["none", "crop_flip"] = "none"
     catch_up_limit: Count = 20_000  # ours
 
     def begin(self, w: Tensor) -> State:
@@ -68,7 +72,8 @@ class ZO:
     ) -> tuple[State, Report]:
         """One step of everybody. The record alone fixes it: absent clients stay in sync by it."""
         directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
-        scalars = self.scalars(state.w, cohort, engine, directions)
+        moved = moves(self.augment, t, seeds)
+        scalars = self.scalars(state.w, cohort, engine, directions, moved)
         record = make_record(t, cohort, scalars, self.lr)
         return self.step(state, record, directions), self.report(cohort, record)
 
@@ -92,11 +97,19 @@ class ZO:
             device=device,
         )
 
-    def scalars(self, w: Tensor, cohort: Cohort, engine: Engine, directions: Directions) -> Tensor:
+    def scalars(
+        self,
+        w: Tensor,
+        cohort: Cohort,
+        engine: Engine,
+        directions: Directions,
+        moved: Moves | None = None,
+    ) -> Tensor:
         """What the clients send, (A, S) float32."""
+        clients, radius = cohort.clients, self.eps * self.tau
         if self.estimator == "directional":
-            return (self.tau * engine.slopes(w, cohort.clients, directions)).float()
-        losses = engine.probe(w, cohort.clients, directions, radius=self.eps * self.tau)
+            return (self.tau * engine.slopes(w, clients, directions, moves=moved)).float()
+        losses = engine.probe(w, clients, directions, radius=radius, moves=moved)
         return ((losses[..., 0] - losses[..., 1]) / (2 * self.eps)).float()
 
     def step(self, state: State, record: dict[str, Any], directions: Directions) -> State:

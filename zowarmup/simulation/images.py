@@ -14,7 +14,9 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from zowarmup.algorithms.augmentation import PAD, STARTS
 from zowarmup.data.datasets import Dataset, is_train
 
 
@@ -46,12 +48,14 @@ class Images:
         scaling: how they are normalised.
         rows: (..., n) int64, which of them these are.
         y: (..., n) int64, their labels.
+        moves: (..., n) uint8, how each is cropped and flipped, see algorithms.augmentation.
     """
 
     raw: Tensor
     scaling: Scaling
     rows: Tensor
     y: Tensor
+    moves: Tensor | None = None
 
     def __len__(self) -> int:
         """n, the number of images of each client."""
@@ -60,6 +64,8 @@ class Images:
     def x(self) -> Tensor:
         """The images, normalised, (..., n, C, H, W) float32; a tensor of its own."""
         raw = self.raw.index_select(0, self.rows.flatten())
+        if self.moves is not None:
+            raw = crop_flip(raw, self.moves.flatten())
         return self.scaling(raw).view(*self.rows.shape, *self.raw.shape[1:])
 
     def take(self, index: Tensor) -> Self:
@@ -80,7 +86,24 @@ class Images:
 
     def each(self, part: Callable[[Tensor], Tensor]) -> Self:
         """What is left if `part` is taken of all that is known of each image."""
-        return replace(self, rows=part(self.rows), y=part(self.y))
+        moves = None if self.moves is None else part(self.moves)
+        return replace(self, rows=part(self.rows), y=part(self.y), moves=moves)
+
+    def moved(self, moves: Tensor) -> list[Self]:
+        """As each epoch shows them: moves (..., epochs, n)."""
+        return [replace(self, moves=own) for own in moves.to(self.y.device).unbind(-2)]
+
+
+def crop_flip(x: Tensor, moves: Tensor) -> Tensor:
+    """x (n, C, H, W), each image moved in its own way; 0 is black."""
+    C, H, W = x.shape[1:]
+    flip, start = moves.long() // STARTS**2, moves.long() % STARTS**2
+    along = torch.arange(W, device=x.device)
+    columns = (start % STARTS)[:, None] + torch.where(flip[:, None] == 1, along.flip(0), along)
+    rows = (start // STARTS)[:, None] + torch.arange(H, device=x.device)
+    x = pad(x, (PAD, PAD, PAD, PAD))
+    x = x.gather(2, rows[:, None, :, None].expand(-1, C, -1, x.shape[3]))
+    return x.gather(3, columns[:, None, None, :].expand(-1, C, H, -1))
 
 
 def whole(raw: Tensor, y: Tensor, scaling: Scaling) -> Images:
@@ -90,7 +113,8 @@ def whole(raw: Tensor, y: Tensor, scaling: Scaling) -> Images:
 
 def part(data: Dataset, name: str, device: torch.device) -> Images:
     """The "train" or "test" images of a data set, on the device."""
-    raw = torch.from_numpy(data.x_train if is_train(name) else data.x_test).to(device)
+    recorded = data.x_train if is_train(name) else data.x_test
+    raw = torch.from_numpy(np.require(recorded, requirements="W")).to(device)
     scale = torch.tensor(data.scale, dtype=torch.float32, device=device)
     mean, std = (torch.from_numpy(v).to(device)[:, None, None] for v in (data.mean, data.std))
     y = torch.from_numpy(data.labels(name)).to(device)

@@ -18,12 +18,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.rounds import SGD
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import local
 from zowarmup.simulation.engines.shelves import (
     Clients,
+    Seen,
     both_ways,
     in_order,
     shelves,
@@ -32,7 +34,7 @@ from zowarmup.simulation.engines.shelves import (
 )
 from zowarmup.simulation.images import Images
 
-Block = tuple[list[int], Clients]
+Block = tuple[list[int], Seen]  # rows of the cohort, what each epoch shows of these clients
 
 
 class Blocks(ABC):
@@ -56,7 +58,7 @@ class Blocks(ABC):
     ) -> None:
         self.micro_batch, self.block = micro_batch, block
         self.take_up(model)
-        self.shelves = shelves(data, self.images)
+        self.shelves, self.kept = shelves(data, self.images)
 
     def take_up(self, model: FlatModel) -> None:
         """All that depends on the network."""
@@ -75,7 +77,7 @@ class Blocks(ABC):
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.rounds.Engine."""
         classes = local.classes(self.model)
-        found = ((rows, local.present(here.y, classes)) for rows, here in self.blocks(clients))
+        found = ((rows, local.present(here.y, classes)) for rows, (here,) in self.blocks(clients))
         return torch.stack(list(in_order(found)))
 
     def train(
@@ -86,19 +88,20 @@ class Blocks(ABC):
         sgd: SGD,
         *,
         masked: bool = False,
+        moves: Moves | None = None,
     ) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
         return in_order(
-            (rows, self.trained(w, here, orders[tight(rows)], sgd, masked))
-            for rows, here in self.blocks(clients)
+            (rows, self.trained(w, seen, orders[tight(rows)], sgd, masked))
+            for rows, seen in self.blocks(clients, epochs=orders.shape[1], moves=moves)
         )
 
-    def trained(self, w: Tensor, here: Clients, orders: Tensor, sgd: SGD, masked: bool) -> Tensor:
+    def trained(self, w: Tensor, seen: Seen, orders: Tensor, sgd: SGD, masked: bool) -> Tensor:
         """A block's models after SGD from w, (B, d)."""
-        W = w.repeat(len(here.y), 1)
+        W = w.repeat(len(seen[0].y), 1)
         buffer = local.start(W, sgd)
-        absent = ~local.present(here.y, local.classes(self.model)) if masked else None
-        for images in local.batches(here, orders, sgd.batch):
+        absent = ~local.present(seen[0].y, local.classes(self.model)) if masked else None
+        for images in local.batches(seen, orders, sgd.batch):
             self.sgd_step(W, buffer, images.x(), images.y, absent, sgd)
         return W
 
@@ -124,25 +127,32 @@ class Blocks(ABC):
         """See algorithms.rounds.Engine."""
         layout = (len(clients), len(directions.keys) // (len(clients) * S), S)
 
-        def walk(rows: list[int], here: Clients) -> Iterator[tuple[Tensor, Tensor]]:
+        def walk(rows: list[int], seen: Seen) -> Iterator[tuple[Tensor, Tensor]]:
             W, met = w.expand(len(rows), -1), []
-            for t, images in enumerate(local.batches(here, orders[rows], batch)):
+            for t, images in enumerate(local.batches(seen, orders[rows], batch)):
                 u = some(directions, layout, (tight(rows), t))
                 losses = self.pairs(W[:, None], u, eps * tau, images)
                 met.append(local.scalars(losses, eps))
                 W = local.zo_step(W, met[-1], u.unbind(1), tau=tau, lr=lr)
             return zip(W, torch.stack(met, dim=1).cpu(), strict=True)
 
-        return in_order((rows, walk(rows, here)) for rows, here in self.blocks(clients, 2 * S))
+        blocks = self.blocks(clients, 2 * S, epochs=orders.shape[1])
+        return in_order((rows, walk(rows, seen)) for rows, seen in blocks)
 
     @torch.inference_mode()
     def probe(
-        self, w: Tensor, clients: Sequence[int], directions: Directions, *, radius: float
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        radius: float,
+        moves: Moves | None = None,
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
-        for rows, here in self.blocks(clients, 2 * S):
+        for rows, (here,) in self.blocks(clients, 2 * S, moves=moves):
             u = some(directions, (len(clients), S), tight(rows))
             losses[tight(rows)] = self.pairs(w, u, radius, here).cpu()
         return losses
@@ -154,11 +164,18 @@ class Blocks(ABC):
         parts = [self.losses(W, images.x(), images.y).double().sum(1) for images in micro]
         return torch.stack(parts).sum(0).view(*u.shape[:2], 2) / len(here)
 
-    def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
+    def slopes(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        moves: Moves | None = None,
+    ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         slopes = torch.empty(len(clients), S, dtype=torch.float64)
-        for rows, here in self.blocks(clients):
+        for rows, (here,) in self.blocks(clients, moves=moves):
             g = self.mean_gradients(w, here).double()
             u = some(directions, (len(clients), S), tight(rows)).double()
             slopes[tight(rows)] = (u @ g[..., None])[..., 0].cpu()
@@ -167,7 +184,7 @@ class Blocks(ABC):
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
         blocks = self.blocks(clients)
-        return in_order((rows, self.mean_gradients(w, here)) for rows, here in blocks)
+        return in_order((rows, self.mean_gradients(w, here)) for rows, (here,) in blocks)
 
     def mean_gradients(self, w: Tensor, here: Clients) -> Tensor:
         """Of the mean loss of each client of a block at w, (B, d)."""
@@ -191,22 +208,35 @@ class Blocks(ABC):
         W = W.detach().requires_grad_()
         return torch.autograd.grad(self.losses(W, x, y, absent).sum(), W)[0]
 
-    def blocks(self, clients: Sequence[int], models: int = 1) -> Iterator[Block]:
-        """Where in the cohort the clients of a block stand, and their images.
+    def blocks(
+        self,
+        clients: Sequence[int],
+        models: int = 1,
+        *,
+        epochs: int = 1,
+        moves: Moves | None = None,
+    ) -> Iterator[Block]:
+        """Where in the cohort the clients of a block stand, and what each epoch shows of them.
 
         models: that each client needs at once.
         """
         B = max(1, self.block // models)
-        found = (self.of_size(*shelf, clients, B) for shelf in self.shelves)
+        sizes = range(len(self.shelves))
+        found = (self.of_size(size, clients, B, epochs, moves) for size in sizes)
         # In the order of their first rows, so that few results wait for those of other sizes.
         return heapq.merge(*found, key=lambda block: block[0][0])
 
-    @staticmethod
     def of_size(
-        places: dict[int, int], images: Clients, clients: Sequence[int], B: int
+        self, size: int, clients: Sequence[int], B: int, epochs: int, moves: Moves | None
     ) -> Iterator[Block]:
         """The blocks of clients of one size, all on one shelf."""
+        (places, shelf), kept = self.shelves[size], self.kept[size]
         here = [row for row, client in enumerate(clients) if client in places]
         for start in range(0, len(here), B):
             rows = here[start : start + B]
-            yield rows, images.at(tight([places[clients[row]] for row in rows]))
+            some = [clients[row] for row in rows]
+            at = tight([places[client] for client in some])
+            if moves is None:
+                yield rows, [kept.at(at)] * epochs
+            else:
+                yield rows, shelf.at(at).moved(moves.of(some, epochs, len(shelf)))

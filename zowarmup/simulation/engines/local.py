@@ -4,7 +4,7 @@ One client at a time or several side by side: w is (d,) or (B, d), whatever else
 same leading dimension.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -20,16 +20,16 @@ Some = TypeVar("Some", Images, Clients)
 TINY = 1e-6  # what torch.nn.utils.clip_grad_norm_ adds to a norm
 
 
-def batches(images: Some, orders: Tensor, batch: int) -> Iterator[Some]:
+def batches(seen: Sequence[Some], orders: Tensor, batch: int) -> Iterator[Some]:
     """The images of each local step: epoch after epoch, the last batch smaller.
 
     Args:
-        images: of a client, or of B clients with as many each.
+        seen: the images of a client, or of B clients with as many each, as each epoch shows them.
         orders: ([B,] E, n_max); of each row only the numbers less than n count.
     """
-    orders = orders.to(images.y.device)
-    visits = orders[orders < len(images)].view(*orders.shape[:-1], len(images))
-    for epoch in visits.unbind(-2):
+    n, orders = len(seen[0]), orders.to(seen[0].y.device)
+    visits = orders[orders < n].view(*orders.shape[:-1], n)
+    for images, epoch in zip(seen, visits.unbind(-2), strict=True):
         yield from map(images.take, epoch.split(batch, dim=-1))
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.rounds import SGD
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
@@ -49,13 +50,14 @@ class Plain:
         sgd: SGD,
         *,
         masked: bool = False,
+        moves: Moves | None = None,
     ) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
         for client, order in zip(clients, orders, strict=True):
-            images = self.data[client]
-            absent = ~local.present(images.y, local.classes(self.model)) if masked else None
+            seen = self.seen(client, moves, len(order))
+            absent = ~local.present(seen[0].y, local.classes(self.model)) if masked else None
             w_i, buffer = w.clone().requires_grad_(), local.start(w, sgd)
-            for some in local.batches(images, order, sgd.batch):
+            for some in local.batches(seen, order, sgd.batch):
                 out = self.model.logits(w_i, some.x())
                 out = out if absent is None else out.masked_fill(absent, 0.0)
                 (g,) = torch.autograd.grad(cross_entropy(out, some.y), w_i)
@@ -80,7 +82,8 @@ class Plain:
         steps = len(directions.keys) // (len(clients) * S)
         for i, client in enumerate(clients):
             w_i, met = w, []
-            for t, some in enumerate(local.batches(self.data[client], orders[i], batch)):
+            seen = self.seen(client, None, len(orders[i]))
+            for t, some in enumerate(local.batches(seen, orders[i], batch)):
                 j = (i * steps + t) * S
                 js = range(j, j + S)
                 losses = self.pairs(w_i, directions, js, eps * tau, some)
@@ -88,15 +91,28 @@ class Plain:
                 w_i = local.zo_step(w_i, met[-1], map(directions.row, js), tau=tau, lr=lr)
             yield w_i, torch.stack(met)
 
+    def seen(self, client: int, moves: Moves | None, epochs: int = 1) -> list[Images]:
+        """A client's images as each epoch shows them."""
+        images = self.data[client]
+        if moves is None:
+            return [images] * epochs
+        return images.moved(moves.of((client,), epochs, len(images))[0])
+
     def probe(
-        self, w: Tensor, clients: Sequence[int], directions: Directions, *, radius: float
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        radius: float,
+        moves: Moves | None = None,
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for i, client in enumerate(clients):
             js = range(i * S, i * S + S)
-            losses[i] = self.pairs(w, directions, js, radius, self.data[client])
+            losses[i] = self.pairs(w, directions, js, radius, *self.seen(client, moves))
         return losses
 
     @torch.inference_mode()
@@ -126,23 +142,29 @@ class Plain:
         ]
         return torch.stack(sums).sum().item() / len(images)
 
-    def slopes(self, w: Tensor, clients: Sequence[int], directions: Directions) -> Tensor:
+    def slopes(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        moves: Moves | None = None,
+    ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
         slopes = torch.empty(len(clients), S, dtype=torch.float64)
         for i, client in enumerate(clients):  # one direction at a time: all would be S A d numbers
-            g = self.gradient(w, client).double()
+            g = self.gradient(w, *self.seen(client, moves)).double()
             for s in range(S):
                 slopes[i, s] = g @ directions.row(i * S + s).double()
         return slopes
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
-        return (self.gradient(w, client) for client in clients)
+        return (self.gradient(w, self.data[client]) for client in clients)
 
-    def gradient(self, w: Tensor, client: int) -> Tensor:
+    def gradient(self, w: Tensor, images: Images) -> Tensor:
         """The gradient of the mean loss, (d,) float32, by backpropagation."""
-        images = self.data[client]
         w = w.detach().requires_grad_()
         total = torch.zeros_like(w)
         for some in images.split(self.micro_batch):

@@ -24,7 +24,7 @@ class Shelf(Images):
         axis: the dimension of x that counts the images of a client.
     """
 
-    axis: int
+    axis: int = 1
 
     def x(self) -> Tensor:
         """Their images, normalised, (K_n, ..., n, ...) with n at dimension `axis`, contiguous."""
@@ -65,19 +65,24 @@ class Kept:
 
 
 Clients = Shelf | Kept
+Seen = Sequence[Clients]  # as each epoch shows them
 
 
-def shelves(data: Sequence[Images], axis: int) -> list[tuple[dict[int, int], Clients]]:
-    """For each number of images: the place of each client that has so many, and their shelf."""
+def shelves(
+    data: Sequence[Images], axis: int
+) -> tuple[list[tuple[dict[int, int], Shelf]], list[Clients]]:
+    """For each number of images: the place of each client that has so many, and their shelf.
+
+    Then the shelves once more, as they are kept.
+    """
     few = sum(map(len, data)) * data[0].raw[0].numel() <= KEPT
-    found: list[tuple[dict[int, int], Clients]] = []
+    found = []
     for n in sorted({len(images) for images in data}):
         clients = [client for client, images in enumerate(data) if len(images) == n]
         rows, y = (torch.stack([getattr(data[c], name) for c in clients]) for name in ("rows", "y"))
-        shelf = Shelf(data[0].raw, data[0].scaling, rows, y, axis)
-        places = {client: row for row, client in enumerate(clients)}
-        found.append((places, Kept(shelf.x(), y, axis) if few else shelf))
-    return found
+        shelf = Shelf(data[0].raw, data[0].scaling, rows, y, axis=axis)
+        found.append(({client: row for row, client in enumerate(clients)}, shelf))
+    return found, [Kept(s.x(), s.y, axis) if few else s for _, s in found]
 
 
 def take(x: Tensor, rows: Tensor, images: int) -> Tensor:
