@@ -15,6 +15,7 @@ except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
 
 NAME, CONFIG, PATHS = PLAN.name, PLAN.config, Paths(PLAN)
+GPUS = CONFIG.engine.processes if CONFIG.engine.device == "cuda" else 0
 SCRIPTS = f"{workflow.basedir}/workflow/scripts"
 
 

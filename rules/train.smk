@@ -12,11 +12,12 @@ rule train:
         "results/{name}/benchmarks/train/{run}/{seed}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: CONFIG.engine.threads
+    threads: CONFIG.engine.threads * CONFIG.engine.processes
     resources:
-        mem_mb=2000,
+        mem_mb=2000 * CONFIG.engine.processes,
         runtime=240,
-        gpu=int(CONFIG.engine.device == "cuda"),
+        gpu=GPUS,
+        processes=CONFIG.engine.processes,
     params:
         spec=run_spec,
         code=run_code,

@@ -12,11 +12,12 @@ rule warmup:
         "results/{name}/benchmarks/warmup/{warmup}/{seed}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: CONFIG.engine.threads
+    threads: CONFIG.engine.threads * CONFIG.engine.processes
     resources:
-        mem_mb=2000,
+        mem_mb=2000 * CONFIG.engine.processes,
         runtime=240,
-        gpu=int(CONFIG.engine.device == "cuda"),
+        gpu=GPUS,
+        processes=CONFIG.engine.processes,
     params:
         spec=warmup_spec,
         code=warmup_code,
@@ -36,11 +37,12 @@ rule select:
         "results/{name}/benchmarks/select/{selection}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: CONFIG.engine.threads
+    threads: CONFIG.engine.threads * CONFIG.engine.processes
     resources:
-        mem_mb=2000,
+        mem_mb=2000 * CONFIG.engine.processes,
         runtime=240,
-        gpu=int(CONFIG.engine.device == "cuda"),
+        gpu=GPUS,
+        processes=CONFIG.engine.processes,
     params:
         spec=selection_spec,
         code=selection_code,

@@ -143,6 +143,10 @@ EDITS = {
         edit("tiny.yaml", "zo: {lr: select}", "zo: {lr: select, eps: 1e-3}"),
         jobs("select", *ROWS, train=2),
     ),
+    "more processes": (
+        edit("tiny.yaml", "{name: batched}", "{name: batched, processes: 4}"),
+        {},
+    ),
     "another seed": (
         edit("tiny.yaml", "seeds: 2", "seeds: 3"),
         jobs("federation", "warmup", "train", *ROWS),

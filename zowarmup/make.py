@@ -11,7 +11,7 @@ from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
 from zowarmup.settings.plan import plan
 from zowarmup.settings.provenance import code_digest
-from zowarmup.simulation import job_select, job_train, job_warmup
+from zowarmup.simulation import job_select, job_train, job_warmup, launch
 
 
 class Maker:
@@ -58,7 +58,9 @@ class Maker:
             return
         inputs = self._world(spec, self.paths.run_inputs(run, seed), spec["phases"])
         folder.mkdir(parents=True, exist_ok=True)
-        job_train.train_run(
+        launch.run(
+            self.plan.config.engine.processes,
+            job_train.train_run,
             spec,
             seed,
             _code(spec, later),
@@ -80,7 +82,9 @@ class Maker:
             return
         inputs = self._world(spec, self.paths.warmup_inputs(warmup, seed), [spec["phase"]])
         folder.mkdir(parents=True, exist_ok=True)
-        job_warmup.warm_up(
+        launch.run(
+            self.plan.config.engine.processes,
+            job_warmup.warm_up,
             spec,
             seed,
             _code(spec, [spec["phase"]]),
@@ -104,8 +108,13 @@ class Maker:
         self.dataset(spec["dataset"])
         for file in inputs["federations"]:
             self.federation(file, spec)
-        job_select.select_rate(
-            spec, _code(spec, [spec["phase"]]), **inputs, selection=self.paths.selection(selection)
+        launch.run(
+            self.plan.config.engine.processes,
+            job_select.select_rate,
+            spec,
+            _code(spec, [spec["phase"]]),
+            **inputs,
+            selection=self.paths.selection(selection),
         )
 
     def federation(self, file: str, spec: dict[str, Any]) -> None:

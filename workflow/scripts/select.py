@@ -3,9 +3,11 @@
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import job_select
+    from zowarmup.simulation import job_select, launch
 
-    job_select.select_rate(
+    launch.run(
+        snakemake.resources.processes,
+        job_select.select_rate,
         snakemake.params.spec,
         snakemake.params.code,
         data=snakemake.input.data,

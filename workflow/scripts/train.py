@@ -3,9 +3,11 @@
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import job_train
+    from zowarmup.simulation import job_train, launch
 
-    job_train.train_run(
+    launch.run(
+        snakemake.resources.processes,
+        job_train.train_run,
         snakemake.params.spec,
         int(snakemake.wildcards.seed),
         snakemake.params.code,

@@ -3,9 +3,11 @@
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import job_warmup
+    from zowarmup.simulation import job_warmup, launch
 
-    job_warmup.warm_up(
+    launch.run(
+        snakemake.resources.processes,
+        job_warmup.warm_up,
         snakemake.params.spec,
         int(snakemake.wildcards.seed),
         snakemake.params.code,

@@ -58,6 +58,7 @@ class Engine(Settings):
     device: Literal["cpu", "cuda"] = "cpu"
     threads: Count = 1  # CPU threads of one run: part of the bits, so never left to the machine
     micro_batch: Count = 64
+    processes: Count = 1  # that share the clients of one run; on cuda each has a GPU
     options: dict[str, Count] = {}  # of this engine alone, e.g. how many clients side by side
 
 

@@ -14,7 +14,9 @@ Overrides = dict[str, Any]
 
 NAMES = ("split", "model", "engine", "federation")
 # What a study can vary of the engine; another engine is another value of `engine`.
-ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in ("name", "options"))
+ENGINE = tuple(
+    f"engine.{key}" for key in Engine.model_fields if key not in ("name", "options", "processes")
+)
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
@@ -126,15 +128,33 @@ def _federation(config: Config, overrides: Overrides) -> Any:
 
 
 def _engine(config: Config, overrides: Overrides) -> dict[str, Any]:
-    """The engine; one of another name has its own options, so it gets none of the config's."""
-    own = config.engine.model_dump()
+    """The engine; one of another name has its own options, so it gets none of the config's.
+
+    How many processes share a run is no part of it, as a rule: the bits are the same.
+    """
+    own = config.engine.model_dump(exclude={"processes"})
     name = overrides.get("engine", own["name"])
     if name not in ENGINES:
         raise ConfigError(f"engine: there is no {name}; use one of {', '.join(ENGINES)}")
     if name != own["name"]:
         own |= {"name": name, "options": {}}
     varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
-    return dict(check(Engine, own | varied, lambda key: f"studies: engine.{key}").model_dump())
+    checked = check(Engine, own | varied, lambda key: f"studies: engine.{key}")
+    engine: dict[str, Any] = checked.model_dump(exclude={"processes"})
+    if config.engine.processes > 1 and _rounds_by_company(engine):
+        engine["processes"] = config.engine.processes
+    return engine
+
+
+def _rounds_by_company(engine: dict[str, Any]) -> bool:
+    """Whether a client's last bits can depend on how many others are worked on beside it.
+
+    So they do where many models are one operation, which a library may cut by their number; the
+    engines say where not.
+    """
+    exact = {"batched": engine["device"] == "cpu"}
+    exact["vmap"] = exact["batched"] and engine["threads"] == 1
+    return not exact.get(engine["name"], True)
 
 
 def _backprop(phases: list[dict[str, Any]]) -> dict[str, Any]:

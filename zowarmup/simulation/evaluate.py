@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.images import Images
+from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.world import World
 
 BATCH = 256  # images per forward pass of an evaluation, fixed because it is part of the bits
@@ -28,16 +29,16 @@ def evaluate(world: World, w: Tensor) -> Row:
 
 
 def _measured(world: World, w: Tensor) -> Row:
-    losses, right = outcomes(world.model, w, world.test)
+    losses, right = outcomes(world.model, w, world.test, world.ranks)
     row = {"test_accuracy": right.double().mean().item(), "test_loss": losses.mean().item()}
     for name, values in zip(
-        ("loss", "accuracy"), outcomes(world.model, w, world.train), strict=True
+        ("loss", "accuracy"), outcomes(world.model, w, world.train, world.ranks), strict=True
     ):
         per_client = values.double().split(world.sizes)
         for column, tier in (("", "all"), ("_high", "high"), ("_low", "low")):
             parts = [per_client[i] for i in world.tiers.get(tier, ())]
             row[f"train_{name}{column}"] = _mean(parts)
-    row["heldout_loss"] = outcomes(world.model, w, world.heldout)[0].mean().item()
+    row["heldout_loss"] = outcomes(world.model, w, world.heldout, world.ranks)[0].mean().item()
     for c in range(world.classes):
         row[f"recall_{c}"] = _mean([right[world.test.y == c].double()])
     return row
@@ -47,7 +48,7 @@ def _measured(world: World, w: Tensor) -> Row:
 def heldout_loss(world: World, w: Tensor) -> float:
     """Mean loss over the held-out images of all clients: what learning rates are chosen by."""
     with _statistics(world, w):
-        return outcomes(world.model, w, world.heldout)[0].mean().item()
+        return outcomes(world.model, w, world.heldout, world.ranks)[0].mean().item()
 
 
 def _statistics(world: World, w: Tensor) -> AbstractContextManager[None]:
@@ -59,14 +60,20 @@ def _statistics(world: World, w: Tensor) -> AbstractContextManager[None]:
 
 
 @torch.inference_mode()
-def outcomes(model: FlatModel, w: Tensor, images: Images) -> tuple[Tensor, Tensor]:
-    """(n,) float64 losses and (n,) whether the class was right."""
-    losses, right = [], []
-    for some in images.split(BATCH):
+def outcomes(
+    model: FlatModel, w: Tensor, images: Images, ranks: Ranks = ALONE
+) -> tuple[Tensor, Tensor]:
+    """(n,) float64 losses and (n,) whether the class was right; batches are dealt to `ranks`."""
+    batches, n = images.split(BATCH), len(images)
+    mine = ranks.mine(len(batches))
+    found = w.new_zeros(len(mine), 2, BATCH, dtype=torch.float64)
+    for (losses, right), j in zip(found, mine, strict=True):
+        some = batches[j]
         logits = model.logits(w, some.x())
-        losses.append(cross_entropy(logits, some.y, reduction="none").double())
-        right.append(logits.argmax(dim=1) == some.y)
-    return torch.cat(losses), torch.cat(right)
+        losses[: len(some)] = cross_entropy(logits, some.y, reduction="none")
+        right[: len(some)] = logits.argmax(dim=1) == some.y
+    losses, right = ranks.gather(found, len(batches)).unbind(1)
+    return losses.flatten()[:n], right.flatten()[:n].bool()
 
 
 def _mean(parts: list[Tensor]) -> float:

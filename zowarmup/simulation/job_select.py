@@ -9,6 +9,7 @@ from zowarmup.settings.files import atomic_write_text
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, select, world
 from zowarmup.simulation.progress import log
+from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
 
 Spec = dict[str, Any]
@@ -24,6 +25,7 @@ def select_rate(
     warmups: Sequence[File],
     selections: Sequence[File],
     selection: File,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Run a whole grid of learning rates and write the choice with everything it rests on.
 
@@ -34,11 +36,13 @@ def select_rate(
     spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
     made = []
     for i, seed in enumerate(spec["seeds"]):
-        here = world.build(spec, data, federations[i])
+        here = world.build(spec, data, federations[i], ranks)
         seeds = Seeds.of(seed, spec["pin"])
         snapshot = checkpoint.snapshot(warmups[i], spec["start"]) if warmups else None
         w = world.start(here, seeds, snapshot)
         made += select.trials(here, spec, w, seeds, seed)
+    if not ranks.first:
+        return
     choice = select.choose(made)
     if choice["at_edge"]:
         log.warning(f"lr {choice['lr']:g} is the edge of the grid {spec['grid']}; widen it")

@@ -12,6 +12,7 @@ from zowarmup.settings.files import read_rows
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, record, rows, symptoms, train, world
 from zowarmup.simulation.progress import log
+from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
 from zowarmup.simulation.tally import Tally
 
@@ -32,25 +33,26 @@ def train_run(
     metrics: File,
     run_record: File,
     final: File,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Train the phases of a run after its warm-up and write metrics, record and final model.
 
     Args:
         warmup: folder of the snapshots, None for a run that starts from the initialisation.
+        ranks: the processes that share the run; see launch.
     """
     spec = spec | {"phases": with_rates(spec["phases"], selections)}
-    here = world.build(spec, data, federation)
+    here = world.build(spec, data, federation, ranks)
     seeds = Seeds.of(seed, spec["pin"])
-    tally, origin, before = Tally(), None, []  # type: Tally, Path | None, list[dict[str, Any]]
-    if warmup and warmup_metrics:
-        pivot = spec["phases"][0]["rounds"]
-        before = [pivot_row(warmup_metrics, pivot)]
-        origin, tally = checkpoint.snapshot(warmup, pivot), spent(before[0])
+    origin, before = pivot_of(spec, warmup, warmup_metrics)
+    tally = spent(before[0]) if before else Tally()
     w = world.start(here, seeds, origin)
     inputs = record.sha256(data, federation, *([origin] if origin else []))
     belongs_to = record.fingerprint(spec, seed, code, inputs)
     journal = Path(metrics).with_name("journal.jsonl")
     end = train.run(here, spec, w, seeds, journal=journal, belongs_to=belongs_to, tally=tally)
+    if not ranks.first:  # files are written once
+        return
     checkpoint.save(final, here.model, State(end.w), world.about(here, spec, end.t))
     rows.write(metrics, end.rows)
     warn([*before, *end.rows], spec)
@@ -70,6 +72,16 @@ def warn(rows: Sequence[Mapping[str, Any]], spec: Spec) -> None:
     """Say in the log what looks wrong, and what to try."""
     for sentence in symptoms.sentences(rows, spec["phases"]):
         log.warning(sentence)
+
+
+def pivot_of(
+    spec: Spec, warmup: File | None, metrics: File | None
+) -> tuple[Path | None, list[dict[str, str]]]:
+    """The snapshot that a run starts from and its row of metrics; none without a warm-up."""
+    if not (warmup and metrics):
+        return None, []
+    pivot = spec["phases"][0]["rounds"]
+    return checkpoint.snapshot(warmup, pivot), [pivot_row(metrics, pivot)]
 
 
 def pivot_row(metrics: File, pivot: int) -> dict[str, str]:

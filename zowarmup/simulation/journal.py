@@ -13,13 +13,16 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import lock
 from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation.ranks import Ranks
 
 FORMAT = "zowarmup-journal-1"
 SYNC_EVERY = 1.0  # seconds between forced writes to the disk: what a power failure can cost
@@ -84,6 +87,32 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._sync()
         self.file.close()
+
+
+@contextmanager
+def shared(
+    path: Path, belongs_to: str, ranks: Ranks
+) -> Iterator[tuple[int, Iterator[Record], Callable[[Record], None]]]:
+    """How many records there are, these records in all processes, and who takes the next one.
+
+    The first process alone reads and writes the file, and keeps others from working on it.
+
+    Raises:
+        JournalError: an older record is damaged.
+        UserError: another process trains this run.
+    """
+    if not ranks.first:
+        count = ranks.agree(int)
+        yield count, _told(iter(()), count, ranks), lambda record: None
+        return
+    with lock(path.with_name("lock")), Journal(path, belongs_to) as own:
+        count = ranks.agree(lambda: own.known)
+        yield count, _told(own.records(), count, ranks), own.append
+
+
+def _told(records: Iterator[Record], count: int, ranks: Ranks) -> Iterator[Record]:
+    """The records that the first process reads, one at a time, in all processes."""
+    return (ranks.agree(lambda: next(records)) for _ in range(count))
 
 
 def line(record: Record) -> bytes:

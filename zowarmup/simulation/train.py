@@ -9,12 +9,11 @@ from typing import Any
 from torch import Tensor
 
 from zowarmup.algorithms.rounds import State
-from zowarmup.settings.files import lock
 from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import journal as journals
 from zowarmup.simulation import loop
 from zowarmup.simulation.evaluate import evaluate
-from zowarmup.simulation.journal import Journal
-from zowarmup.simulation.loop import Step
+from zowarmup.simulation.loop import Record, Step
 from zowarmup.simulation.progress import Progress, log
 from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.world import World
@@ -72,11 +71,13 @@ def run(
         outcome.rows.append(loop.row(world, spec["phases"][0], 1, start))
     before = evaluate(world, w)["train_loss"]
     progress = Progress("run", end)
-    with lock(journal.with_name("lock")), Journal(journal, belongs_to) as records:
-        if records.known:
-            log.info(f"replaying {records.known} rounds from the journal")
-        steps = _steps(world, spec["phases"][skipped:], outcome, seeds, records, tally)
+    with journals.shared(journal, belongs_to, world.ranks) as (count, known, keep):
+        if count:
+            log.info(f"replaying {count} rounds from the journal")
+        steps = _steps(world, spec["phases"][skipped:], outcome, seeds, known, tally)
         for number, phase, step in steps:
+            if step.record is not None:
+                keep(step.record)
             outcome.w, outcome.t = step.w, step.t
             if step.t == pivot + EARLY:
                 outcome.early_change = evaluate(world, step.w)["train_loss"] - before
@@ -94,18 +95,16 @@ def _steps(
     phases: Sequence[Mapping[str, Any]],
     start: Outcome,
     seeds: Seeds,
-    journal: Journal,
+    known: Iterator[Record],
     tally: Tally,
 ) -> Iterator[tuple[int, Mapping[str, Any], Step]]:
-    """(number of the phase, the phase, the step) for every round; new records are written down."""
-    w, t, known = start.w, start.t, journal.records()
+    """(number of the phase, the phase, the step) for every round."""
+    w, t = start.w, start.t
     before = [None, *phases]
     for number, phase in enumerate(phases, start=1):
         state, tally = loop.begin(world, phase, w, tally, before[number - 1])
         count = phase["rounds"] if loop.has_records(phase) else 0
         mine = itertools.islice(known, count)
         for step in loop.run(world, phase, state, seeds, first=t + 1, tally=tally, known=mine):
-            if step.record is not None:
-                journal.append(step.record)
             yield number, phase, step
         w, t, tally = step.w, step.t, step.tally

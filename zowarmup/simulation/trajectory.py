@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, loop
 from zowarmup.simulation.loop import Step
 from zowarmup.simulation.progress import Progress, log
+from zowarmup.simulation.ranks import Ranks
 from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.world import World, about, start
 
@@ -41,8 +43,9 @@ def run(
     Raises:
         UserError: another process trains this warm-up.
     """
-    with lock(folder / "lock"):
-        return _run(world, spec, seeds, _Saved(folder / "partial", belongs_to), snapshots)
+    with lock(folder / "lock") if world.ranks.first else nullcontext():
+        saved = _Saved(folder / "partial", belongs_to, world.ranks)
+        return _run(world, spec, seeds, saved, snapshots)
 
 
 def _run(
@@ -63,27 +66,37 @@ def _run(
         progress.step(step.t)
     if saved.failed:
         saved.fill(world, spec, step)
-    shutil.rmtree(snapshots, ignore_errors=True)
-    os.replace(saved.folder, snapshots)
-    (snapshots / "state.json").unlink()
+    world.ranks.wait()  # all have read what they go on from
+    if world.ranks.first:
+        shutil.rmtree(snapshots, ignore_errors=True)
+        os.replace(saved.folder, snapshots)
+        (snapshots / "state.json").unlink()
     return saved.rows
 
 
 class _Saved:
-    """What a killed job can go on from: snapshots, rows and tally up to the last snapshot."""
+    """What a killed job can go on from: snapshots, rows and tally up to the last snapshot.
 
-    def __init__(self, folder: Path, belongs_to: str) -> None:
-        self.folder, self.belongs_to = folder, belongs_to
+    Only the first process writes; the others are told what it finds.
+    """
+
+    def __init__(self, folder: Path, belongs_to: str, ranks: Ranks) -> None:
+        self.folder, self.belongs_to, self.writes = folder, belongs_to, ranks.first
         self.t, self.rows, self.tally = 0, [], Tally()  # type: int, list[dict[str, Any]], Tally
+        if saved := ranks.agree(self._found):
+            self.t, self.rows, self.tally = saved["t"], saved["rows"], Tally(**saved["tally"])
+
+    def _found(self) -> dict[str, Any]:
+        """What was saved last; where that is nothing of this warm-up, an empty folder is made."""
         try:
-            saved = json.loads((folder / "state.json").read_text())
+            saved: dict[str, Any] = json.loads((self.folder / "state.json").read_text())
         except (FileNotFoundError, ValueError):
             saved = {}
-        if saved.get("belongs_to") == belongs_to:
-            self.t, self.rows, self.tally = saved["t"], saved["rows"], Tally(**saved["tally"])
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
+        if saved.get("belongs_to") == self.belongs_to:
+            return saved
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        return {}
 
     def start(self, world: World, phase: Spec, seeds: Seeds) -> Step:
         """Where to go on: at the last snapshot, or at the initialisation."""
@@ -117,6 +130,8 @@ class _Saved:
                 self._save(world, spec, t, step.state, step.tally)
 
     def _save(self, world: World, spec: Spec, t: int, state: State, tally: Tally) -> None:
+        if not self.writes:
+            return
         path = checkpoint.snapshot(self.folder, t)
         checkpoint.save(path, world.model, state, about(world, spec, t))
         so_far = {"belongs_to": self.belongs_to, "t": t, "rows": self.rows, "tally": asdict(tally)}

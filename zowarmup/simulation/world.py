@@ -21,7 +21,9 @@ from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds
 from zowarmup.settings.splits import MEMORY
 from zowarmup.simulation import checkpoint, heap, images
+from zowarmup.simulation.engines.distributed import Distributed
 from zowarmup.simulation.images import Images
+from zowarmup.simulation.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class World:
         train: all clients' training images, client after client.
         heldout: likewise the images held out for choosing learning rates.
         test: the test set.
+        ranks: the processes that share the work; each of them has this world.
     """
 
     model: FlatModel
@@ -47,22 +50,30 @@ class World:
     classes: int
     shape: tuple[int, int, int]
     device: torch.device
+    ranks: Ranks = ALONE
 
 
-def build(spec: Mapping[str, Any], data_file: Path | str, federation_file: Path | str) -> World:
+def build(
+    spec: Mapping[str, Any],
+    data_file: Path | str,
+    federation_file: Path | str,
+    ranks: Ranks = ALONE,
+) -> World:
     """The world of a run, from its description and the two files it names.
 
     Raises:
         DataError, FederationError: a file is missing, damaged or of another data set.
     """
     data = datasets.load(data_file)
-    return assemble(spec, data, federation.load(federation_file, data))
+    return assemble(spec, data, federation.load(federation_file, data), ranks)
 
 
-def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World:
+def assemble(
+    spec: Mapping[str, Any], data: Dataset, dealt: Federation, ranks: Ranks = ALONE
+) -> World:
     """The same from objects in memory."""
     settings = spec["engine"]
-    device = _device(settings["device"])
+    device = _device(settings["device"], ranks)
     torch.set_num_threads(settings["threads"])
     heap.keep()
     _deterministic(device)
@@ -76,7 +87,7 @@ def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World
     )
     return World(
         model=whole,
-        engine=engine,
+        engine=engine if ranks.size == 1 else Distributed(engine, sizes, ranks),
         tiers=_tiers(dealt, spec, whole, shape),
         sizes=sizes,
         train=train,
@@ -85,6 +96,7 @@ def assemble(spec: Mapping[str, Any], data: Dataset, dealt: Federation) -> World
         classes=data.classes,
         shape=shape,
         device=device,
+        ranks=ranks,
     )
 
 
@@ -138,9 +150,18 @@ def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1
     return FlatModel(family(1.0, 1.0), family)
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str, ranks: Ranks) -> torch.device:
+    """Each of several processes has a CUDA device of its own."""
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("engine.device: cuda: there is no CUDA device here; set it to cpu")
+    if name == "cuda" and ranks.size > 1:
+        if ranks.size > (here := torch.cuda.device_count()):
+            raise UserError(
+                f"engine.processes: {ranks.size}: each takes a CUDA device, and here are {here}; "
+                "set it to so many"
+            )
+        torch.cuda.set_device(ranks.rank)
+        return torch.device(name, ranks.rank)
     return torch.device(name)
 
 

@@ -1,0 +1,115 @@
+"""Jobs for tests/test_ranks.py: what workers run, so a module that they can import.
+
+Ten clients of digits of several sizes, 3 of them with high resources.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from zowarmup.data import datasets
+from zowarmup.data import federation as dealing
+from zowarmup.settings.algorithms import PHASES
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import loop, world
+from zowarmup.simulation.progress import log
+from zowarmup.simulation.ranks import ALONE
+from zowarmup.simulation.tally import Tally
+
+# engine, network, phase; the cohorts have 7, 5 and 1 clients: no multiples of 2 or 4 processes
+CASES = {
+    "fedavg": ("batched", "mlp", {"lr": 0.1, "epochs": 1, "batch": 8}),
+    "fedavg of one": ("plain", "mlp", {"lr": 0.1, "epochs": 1, "batch": 8, "participation": 0.1}),
+    "zo two_point": ("batched", "mlp", {"lr": 0.03}),
+    "zo two_point vmap": ("vmap", "resnet_tiny", {"lr": 0.03, "S": 1, "participation": 0.5}),
+    "zo directional": ("plain", "cnn", {"lr": 0.03, "estimator": "directional"}),
+    "zo_local": ("batched", "mlp", {"lr": 0.003, "S": 2, "batch": 8}),
+    "heterofl": ("plain", "mlp", {"lr": 0.1, "epochs": 1, "batch": 8}),
+    "fedkseed": ("batched", "mlp", {"lr": 0.003, "K": 64, "batch": 8}),
+}
+ROUNDS = 2
+
+
+def spec_of(engine, model, *phases, **more):
+    return {
+        "split": "30/70",
+        "model": model,
+        "width": 1.0,
+        "engine": {
+            "name": engine, "device": "cpu", "threads": 1, "micro_batch": 16, "options": {}
+        },
+        "pin": {},
+        "evaluate_every": 2,
+        "snapshot_every": 2,
+        "phases": list(phases),
+        **more,
+    }  # fmt: skip
+
+
+def phase_of(algorithm, rounds, **settings):
+    given = {"clients": "all", "participation": 0.7, "algorithm": algorithm, "rounds": rounds}
+    return PHASES[algorithm].model_validate(given | settings).model_dump()
+
+
+def federations(folder, data, federation, device="cpu", ranks=ALONE):
+    """Every case for some rounds; each process says what models it has seen, and the last row."""
+    images = datasets.load(data)
+    dealt = uneven(dealing.load(federation, images))
+    found = {
+        name: rounds(case, name.split()[0], images, dealt, device, ranks)
+        for name, case in CASES.items()
+    }
+    Path(folder, f"{ranks.rank}.json").write_text(json.dumps(found))
+
+
+def uneven(dealt):
+    """With different numbers of images, so that clients make different numbers of steps."""
+    some = [rows[: len(rows) - 5 * (i % 3)] for i, rows in enumerate(dealt.train)]
+    return replace(dealt, train=tuple(some))
+
+
+def rounds(case, algorithm, data, dealt, device, ranks):
+    engine, model, settings = case
+    phase, seeds = phase_of(algorithm, ROUNDS, **settings), Seeds.of(3, {})
+    spec = spec_of(engine, model, phase)
+    spec["engine"]["device"] = device
+    here = world.assemble(spec, data, dealt, ranks)
+    state, tally = loop.begin(here, phase, world.start(here, seeds, None), Tally())
+    steps = list(loop.run(here, phase, state, seeds, first=1, tally=tally))
+    models = [hashlib.sha256(step.w.cpu().numpy().tobytes()).hexdigest() for step in steps]
+    return models, [step.record for step in steps], repr(loop.row(here, phase, 1, steps[-1]))
+
+
+def fail(how, folder, ranks):
+    """The last process fails in the middle of the work, while the first waits for it."""
+    Path(folder, f"{ranks.rank}.pid").write_text(str(os.getpid()))
+    log.info("the work begins")
+    ranks.wait()
+    if ranks.rank == ranks.size - 1:
+        Path(folder, "failed").write_text(str(time.time()))
+        FAILURES[how]()
+    ranks.wait()
+
+
+def mendable():
+    raise UserError("engine: the gears grind; oil them")
+
+
+def bug():
+    raise ZeroDivisionError("of two numbers")
+
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def sleep():
+    time.sleep(600)
+
+
+FAILURES = {"user error": mendable, "error": bug, "kill": kill, "sleep": sleep}

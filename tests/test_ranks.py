@@ -1,0 +1,231 @@
+"""One run over several processes: the same bits for any number, and all of them end together."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ranks_jobs
+import torch
+import workbench
+
+from zowarmup.data import datasets, federation
+from zowarmup.settings import plan
+from zowarmup.settings.errors import UserError
+from zowarmup.simulation import job_train, job_warmup, launch, trajectory
+from zowarmup.simulation.ranks import Ranks
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Workers find the jobs of the tests beside the package."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+# --- the same bits --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    data = datasets.load_source("digits", images_train=300, images_test=60)
+    dealt = federation.build(data, clients=10, alpha=0.5, holdout=0.1, seed=3)
+    datasets.save(data, folder / "dataset.npz")
+    federation.save(dealt, folder / "federation.json")
+    return {"data": folder / "dataset.npz", "federation": folder / "federation.json"}
+
+
+@pytest.fixture(scope="module")
+def alone(inputs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alone")
+    launch.run(1, ranks_jobs.federations, folder, **inputs)
+    return json.loads((folder / "0.json").read_text())
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_every_process_has_the_bits_of_one_alone(alone, inputs, tmp_path, processes):
+    """Models of all rounds, records and measurements, whatever the cohort's size."""
+    launch.run(processes, ranks_jobs.federations, tmp_path, **inputs)
+    for rank in range(processes):
+        found = json.loads((tmp_path / f"{rank}.json").read_text())
+        for name in ranks_jobs.CASES:
+            assert found[name] == alone[name], f"{name} in process {rank}"
+    assert len(list(tmp_path.iterdir())) == processes
+
+
+def test_the_items_are_dealt_in_turn():
+    assert [list(Ranks(rank, 3).mine(7)) for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert list(Ranks(3, 4).mine(2)) == []
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
+    """A warm-up of 6 rounds, then 8 of them by zeroth order."""
+    first = ranks_jobs.phase_of("fedavg", 6, lr=0.1, epochs=1, batch=8)
+    second = ranks_jobs.phase_of("zo", 8, lr=0.03)
+    warm = {key: value for key, value in first.items() if key != "rounds"}
+    spec = ranks_jobs.spec_of("batched", "mlp", first, second, warmup="warm")
+    launch.run(
+        ranks_warm,
+        job_warmup.warm_up,
+        spec | {"phase": warm, "rounds": 6},
+        3,
+        "code",
+        **inputs,
+        selections=[],
+        snapshots=folder / "warm/snapshots",
+        metrics=folder / "warm/metrics.csv",
+        run_record=folder / "warm/run.json",
+    )
+    launch.run(
+        ranks_run,
+        job_train.train_run,
+        spec,
+        3,
+        "code",
+        **inputs,
+        selections=[],
+        warmup=folder / "warm/snapshots",
+        warmup_metrics=folder / "warm/metrics.csv",
+        metrics=folder / "run/metrics.csv",
+        run_record=folder / "run/run.json",
+        final=folder / "run/final.safetensors",
+    )
+
+
+def contents(folder):
+    """Everything but who did it when."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("lock", "run.json")
+    }
+
+
+def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkeypatch, caplog):
+    """One process is killed in the warm-up; two finish it, and replay half a run of one."""
+    jobs(tmp_path / "whole", inputs)
+    save = trajectory._Saved._save
+
+    def save_and_die(self, world, spec, t, *rest):
+        save(self, world, spec, t, *rest)
+        if t == 2:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trajectory._Saved, "_save", save_and_die)
+        with pytest.raises(Killed):
+            jobs(tmp_path / "cut", inputs)
+    assert (tmp_path / "cut/warm/partial/state.json").exists()
+    (tmp_path / "cut/run").mkdir()
+    journal = (tmp_path / "whole/run/journal.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut/run/journal.jsonl").write_bytes(b"".join(journal[:5]))
+    with caplog.at_level(logging.INFO, "zowarmup"):
+        jobs(tmp_path / "cut", inputs, 2, 2)
+    assert caplog.messages.count("going on after round 2") == 1
+    assert caplog.messages.count("replaying 4 rounds from the journal") == 1
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+def test_another_number_of_processes_is_no_other_run(tmp_path):
+    """Except where an engine's last bits may depend on who is computed side by side."""
+    text = (workbench.PROJECT / "tests/tiny.yaml").read_text()
+
+    def runs(engine):
+        (tmp_path / "config.yaml").write_text(text.replace("{name: batched}", engine))
+        made = plan.plan([str(tmp_path / "config.yaml")])
+        return made.runs | made.warmups | made.selections
+
+    for engine in ("name: batched, threads: 2", "name: plain, device: cuda", "name: vmap"):
+        assert runs(f"{{{engine}}}") == runs(f"{{{engine}, processes: 2}}")
+    for engine in ("name: vmap, threads: 2", "name: vmap, device: cuda"):
+        two = runs(f"{{{engine}, processes: 2}}")
+        assert all(spec["engine"]["processes"] == 2 for spec in two.values())
+
+
+# --- the end --------------------------------------------------------------------------------
+
+
+def gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+
+
+def pids(folder):
+    return [int(path.read_text()) for path in Path(folder).glob("*.pid")]
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "said"),
+    [
+        ("user error", UserError, "^engine: the gears grind; oil them$"),
+        ("error", RuntimeError, "(?s)process 2 of 2.*in bug.*ZeroDivisionError: of two numbers"),
+        ("kill", UserError, "process 2 of 2 was killed by SIGKILL"),
+    ],
+)
+def test_the_failure_of_one_ends_all(how, error, said, tmp_path, caplog):
+    """At once and with what really happened; the others say only that they lost somebody."""
+    with caplog.at_level(logging.INFO, "zowarmup"), pytest.raises(error, match=said):
+        launch.run(2, ranks_jobs.fail, how, tmp_path)
+    assert time.time() - float((tmp_path / "failed").read_text()) < 5
+    assert len(pids(tmp_path)) == 2
+    assert all(map(gone, pids(tmp_path)))
+    assert caplog.messages == ["the work begins"]
+
+
+ENDLESS = """
+import sys
+import ranks_jobs
+from zowarmup.simulation import launch
+launch.run(2, ranks_jobs.fail, "sleep", sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_the_others_end_with_the_one_that_started_them(name, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, tmp_path], stderr=subprocess.DEVNULL
+    ) as ours:
+        until(lambda: (tmp_path / "failed").exists(), 60)
+        ours.send_signal(signal.Signals[name])
+        assert ours.wait(timeout=10) != 0
+    assert len(pids(tmp_path)) == 2
+    until(lambda: all(map(gone, pids(tmp_path))), 5)
+
+
+def until(true, seconds):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_each_process_has_a_gpu_of_its_own(inputs, tmp_path):
+    for processes in (1, 2):
+        (tmp_path / str(processes)).mkdir()
+        launch.run(
+            processes, ranks_jobs.federations, tmp_path / str(processes), **inputs, device="cuda"
+        )
+    one, *two = (json.loads(path.read_text()) for path in sorted(tmp_path.rglob("*.json")))
+    exact = [name for name, case in ranks_jobs.CASES.items() if case[0] == "plain"]
+    assert [{name: found[name] for name in exact} for found in two] == [
+        {name: one[name] for name in exact}
+    ] * 2

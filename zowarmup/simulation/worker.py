@@ -1,0 +1,71 @@
+"""One of the processes that share a job: `launch` starts it and says on its input what to do."""
+
+import importlib
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+from typing import Any
+
+from zowarmup.settings.errors import UserError
+from zowarmup.simulation.progress import log
+from zowarmup.simulation.ranks import joined
+
+LONGEST = 2000  # bytes of a report's text: so short a line reaches a shared pipe in one piece
+
+
+class Teller(logging.Handler):
+    """What the first process logs is logged by the one that started it."""
+
+    def __init__(self, reports: int) -> None:
+        super().__init__()
+        self.reports = reports
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(self.reports, level=record.levelno, text=record.getMessage())
+
+
+def main() -> None:
+    """Run the job that is ordered; failures are reported, and end the process at once."""
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    rank, reports = order["rank"], order["reports"]
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(Teller(reports) if rank == 0 else logging.NullHandler())
+    try:
+        work(order)
+    except UserError as error:
+        tell(reports, rank=rank, user=True, text=str(error))
+    except BaseException:
+        tell(reports, rank=rank, user=False, text=traceback.format_exc())
+    else:
+        return
+    os._exit(1)  # at once: taking leave of the others could take for ever
+
+
+def work(order: dict[str, Any]) -> None:
+    """Call the job with its place among the others."""
+    module, name = order["job"]
+    job = getattr(importlib.import_module(module), name)
+    with joined(order["rank"], order["size"], order["meeting"]) as ranks:
+        job(*order["arguments"], **order["named"], ranks=ranks)
+
+
+def end_with_parent() -> None:
+    """The other end of the input closes when the process that holds it ends."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
+
+
+def tell(reports: int, *, text: str, **more: Any) -> None:
+    """Report to the process that started this one; of a long text the end."""
+    short = text.encode()[-LONGEST:].decode(errors="ignore")
+    os.write(reports, json.dumps(more | {"text": short}, ensure_ascii=False).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
