@@ -243,10 +243,10 @@ def test_results_come_in_order_and_as_early_as_can_be():
 @pytest.mark.parametrize("sizes", [(3, 5), (5, 3, 4)])
 def test_few_blocks_wait_for_clients_of_another_size(sizes):
     """Forty clients whose sizes take turns, in blocks of four: of each size one block may wait."""
-    data = make_data([sizes[i % len(sizes)] for i in range(40)])
+    data = dealt(make_data([sizes[i % len(sizes)] for i in range(40)]))
     engine = Batched(make_model("mlp"), data, 64, block=4)
     done, begun = 0, 0
-    blocks = [rows for rows, _, _ in engine.blocks(range(40))]
+    blocks = [rows for rows, _ in engine.blocks(range(40))]
     for rows in blocks:
         begun += len(rows)
         assert begun - done <= 4 * len(sizes)
