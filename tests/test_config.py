@@ -200,6 +200,21 @@ BAD = {
     ),
     "unknown model": ("model: resnett", "model", "there is no resnett; use one of mlp,"),
     "unknown model in a grid": (GRID.format("model: [mpl]"), "model", "there is no mpl; use one"),
+    "unknown precision": (
+        "engine: {precision: float16}",
+        "engine.precision",
+        "'float32' or 'bfloat16', not 'float16'",
+    ),
+    "a precision that the engine does not know": (
+        "engine: {precision: bfloat16}",
+        "engine.precision",
+        "batched computes with precision float32 only; leave it out, or use engine plain or",
+    ),
+    "a layout that the engine does not know": (
+        "engine: {channels_last: true}",
+        "engine.channels_last",
+        "batched computes with channels_last false only",
+    ),
     "unknown engine": (
         "engine: {name: fast}",
         "engine.name",

@@ -22,6 +22,8 @@ SPEC = {
         "device": "cpu",
         "threads": 1,
         "micro_batch": 64,
+        "precision": "float32",
+        "channels_last": False,
         "options": {},
     },
 }

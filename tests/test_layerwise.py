@@ -40,6 +40,7 @@ def test_long_directions_too(model, distribution, monkeypatch):
     monkeypatch.setitem(directions.CHUNK, "cpu", 1000)
     w, data = model.initial(0), [images(3), images(2)]
     u = directions.draw(0, 1, [0, 1], 2, model.d, distribution=distribution)
+    data = dealt(data)
     losses = [kind(model, data, 3).probe(w, (0, 1), u, radius=1e-3) for kind in (Plain, Layerwise)]
     assert torch.equal(*losses)
 

@@ -179,6 +179,8 @@ def of_budgets(megabytes: float, batch: int = 4) -> world.World:
         "device": "cpu",
         "threads": 1,
         "micro_batch": 64,
+        "precision": "float32",
+        "channels_last": False,
         "options": {},
     }
     spec = {"model": "mlp", "width": 1.0, "engine": engine, "split": "memory"}

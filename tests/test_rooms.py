@@ -152,7 +152,8 @@ job_train.train_run(
         "width": 1.0,
         "split": "30/70",
         "engine": {
-            "name": "batched", "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}
+            "name": "batched", "device": "cpu", "threads": 1, "micro_batch": 64,
+            "precision": "float32", "channels_last": False, "options": {},
         },
         "warmup": None,
         "evaluate_every": 1,

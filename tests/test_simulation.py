@@ -90,7 +90,15 @@ SMALL: dict[str, Spec] = {
 
 def spec_of(*phases: Spec, **settings: Any) -> Spec:
     """A run as a plan describes it, after a warm-up unless there is but one phase."""
-    engine = {"name": "batched", "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}}
+    engine = {
+        "name": "batched",
+        "device": "cpu",
+        "threads": 1,
+        "micro_batch": 64,
+        "precision": "float32",
+        "channels_last": False,
+        "options": {},
+    }
     return {
         "dataset": "digits",
         "federation": "default",

@@ -4,7 +4,12 @@ from typing import Any
 
 from zowarmup.settings.algorithms import TRAJECTORIES, know_tiers
 from zowarmup.settings.config import Config
-from zowarmup.settings.registry import NETWORKS, WIDTHS
+from zowarmup.settings.registry import (
+    ENGINE_SETTINGS,
+    ENGINES_WITH_SETTINGS,
+    NETWORKS,
+    WIDTHS,
+)
 from zowarmup.settings.splits import MEMORY, high_clients
 from zowarmup.settings.yaml_file import ConfigError
 
@@ -21,6 +26,7 @@ def check_run(config: Config, method: str, spec: Spec) -> None:
         ConfigError: names the key and the mend.
     """
     _check_model(method, spec)
+    _check_engine(spec["engine"])
     _check_images(config, spec)
     _check_tiers(config, method, spec)
     if spec["snapshot_every"] % spec["evaluate_every"]:
@@ -42,6 +48,15 @@ def _check_model(method: str, spec: Spec) -> None:
         raise ConfigError(
             f"{wanted}: {spec['model']} has no other width; use a model among {', '.join(WIDTHS)}"
         )
+
+
+def _check_engine(engine: Spec) -> None:
+    for key, plain in ENGINE_SETTINGS.items():
+        if engine[key] != plain and engine["name"] not in ENGINES_WITH_SETTINGS:
+            raise ConfigError(
+                f"engine.{key}: {engine['name']} computes with {key} {str(plain).lower()} only; "
+                f"leave it out, or use engine {' or '.join(ENGINES_WITH_SETTINGS)}"
+            )
 
 
 def _check_images(config: Config, spec: Spec) -> None:

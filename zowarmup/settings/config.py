@@ -52,13 +52,21 @@ class Federation(Settings):
 
 
 class Engine(Settings):
-    """How the simulation is computed; no setting changes the method."""
+    """How the simulation is computed; no setting changes the method.
+
+    precision: of the forward and backward passes of local training and of the estimator
+        `directional`. Weights, updates, losses of the estimator `two_point` and evaluations are
+        float32 in any case.
+    channels_last: the layout of images in memory, for networks of convolutions.
+    """
 
     name: str
     device: Literal["cpu", "cuda"] = "cpu"
     threads: Count = 1  # CPU threads of one run: part of the bits, so never left to the machine
     micro_batch: Count = 64
     processes: Count = 1  # that share the clients of one run; on cuda each has a GPU
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
     options: dict[str, Count] = {}  # of this engine alone, e.g. how many clients side by side
 
 

@@ -58,6 +58,10 @@ ENGINES = {
     "vmap": "zowarmup.simulation.engines.vmap:Vmap",
 }
 
+# The settings of `engine` that only some engines know, and the value that the others compute with.
+ENGINE_SETTINGS = {"precision": "float32", "channels_last": False}
+ENGINES_WITH_SETTINGS = ("plain", "layerwise")
+
 # What can stand under engine.options; an engine without a line here has none.
 ENGINE_OPTIONS = {
     "batched": ("block",),

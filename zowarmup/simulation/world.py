@@ -83,7 +83,7 @@ def assemble(
     shape = tuple(data.x_train.shape[1:])
     whole = model(spec["model"], shape, data.classes, spec["width"])
     engine = registry.load(registry.ENGINES, settings["name"])(
-        whole, train.split(sizes), settings["micro_batch"], **settings["options"]
+        whole, train.split(sizes), settings["micro_batch"], **_options(settings)
     )
     return World(
         model=whole,
@@ -150,6 +150,13 @@ def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1
     return FlatModel(family(1.0, 1.0), family)
 
 
+def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What an engine of this name takes beside the clients and the micro-batch."""
+    known = settings["name"] in registry.ENGINES_WITH_SETTINGS
+    own = {key: settings[key] for key in registry.ENGINE_SETTINGS if known}
+    return settings["options"] | own
+
+
 def _device(name: str, ranks: Ranks) -> torch.device:
     """Each of several processes has a CUDA device of its own."""
     if name == "cuda" and not torch.cuda.is_available():
@@ -166,7 +173,10 @@ def _device(name: str, ranks: Ranks) -> torch.device:
 
 
 def _deterministic(device: torch.device) -> None:
-    """The same bits in every process on the same kind of device; exact float32 products."""
+    """The same bits in every process on the same kind of device; exact float32 products.
+
+    Without TF32 whatever engine.precision is: two-point losses would drown in its rounding.
+    """
     if device.type == "cuda":
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # else cuBLAS may choose by free memory
         torch.use_deterministic_algorithms(True)

@@ -26,16 +26,28 @@ class Plain:
         data: each client's training images.
         micro_batch: images per forward pass, fixed, so that both losses of a pair see the same
             batches and rounding cancels.
+        precision: "float32", or "bfloat16" for the passes of `train` and `slopes`: those of a probe
+            differ by less than its rounding.
+        channels_last: images lie in memory with the channels innermost, as convolutions of many
+            channels like them. The order of w does not change.
     """
 
-    def __init__(self, model: FlatModel, data: Sequence[Images], micro_batch: int) -> None:
+    def __init__(
+        self,
+        model: FlatModel,
+        data: Sequence[Images],
+        micro_batch: int,
+        precision: str = "float32",
+        channels_last: bool = False,
+    ) -> None:
         self.model, self.data, self.micro_batch = model, data, micro_batch
+        self.precision, self.channels_last = precision, channels_last
         self.d = model.d
         self.sides = torch.empty(2, 0)  # where `both_sides` puts its two models
 
     def of(self, model: FlatModel) -> Self:
         """See algorithms.rounds.Engine."""
-        return type(self)(model, self.data, self.micro_batch)
+        return type(self)(model, self.data, self.micro_batch, self.precision, self.channels_last)
 
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.rounds.Engine."""
@@ -58,7 +70,7 @@ class Plain:
             absent = ~local.present(seen[0].y, local.classes(self.model)) if masked else None
             w_i, buffer = w.clone().requires_grad_(), local.start(w, sgd)
             for some in local.batches(seen, order, sgd.batch):
-                out = self.model.logits(w_i, some.x())
+                out = self.logits(w_i, some, self.precision)
                 out = out if absent is None else out.masked_fill(absent, 0.0)
                 (g,) = torch.autograd.grad(cross_entropy(out, some.y), w_i)
                 with torch.no_grad():
@@ -137,7 +149,7 @@ class Plain:
     def mean_loss(self, logits: Logits, images: Images) -> float:
         """Mean cross-entropy over some images, their float32 losses summed in float64."""
         sums = [
-            cross_entropy(logits(some.x()), some.y, reduction="none").double().sum()
+            cross_entropy(logits(self.x(some)), some.y, reduction="none").double().sum()
             for some in images.split(self.micro_batch)
         ]
         return torch.stack(sums).sum().item() / len(images)
@@ -154,7 +166,8 @@ class Plain:
         S = len(directions.keys) // len(clients)
         slopes = torch.empty(len(clients), S, dtype=torch.float64)
         for i, client in enumerate(clients):  # one direction at a time: all would be S A d numbers
-            g = self.gradient(w, *self.seen(client, moves)).double()
+            [images] = self.seen(client, moves)
+            g = self.gradient(w, images, self.precision).double()
             for s in range(S):
                 slopes[i, s] = g @ directions.row(i * S + s).double()
         return slopes
@@ -163,11 +176,23 @@ class Plain:
         """See algorithms.rounds.Engine."""
         return (self.gradient(w, self.data[client]) for client in clients)
 
-    def gradient(self, w: Tensor, images: Images) -> Tensor:
+    def gradient(self, w: Tensor, images: Images, precision: str = "float32") -> Tensor:
         """The gradient of the mean loss, (d,) float32, by backpropagation."""
         w = w.detach().requires_grad_()
         total = torch.zeros_like(w)
         for some in images.split(self.micro_batch):
-            loss = cross_entropy(self.model.logits(w, some.x()), some.y, reduction="sum")
+            loss = cross_entropy(self.logits(w, some, precision), some.y, reduction="sum")
             total.add_(torch.autograd.grad(loss, w)[0])
         return total / len(images)
+
+    def logits(self, w: Tensor, images: Images, precision: str) -> Tensor:
+        """The network's output for training, (n, C) as w whatever the precision of the passes."""
+        low = precision == "bfloat16"
+        with torch.autocast(w.device.type, torch.bfloat16, enabled=low):
+            out = self.model.logits(w, self.x(images))
+        return out.to(w.dtype)
+
+    def x(self, images: Images) -> Tensor:
+        """Images as the network gets them."""
+        x = images.x()
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x
