@@ -36,7 +36,7 @@ lint: $(READY) ## check style, types and workflow
 	$(BIN)/python envs/render.py --check
 
 bench: $(READY) ## time the hot parts
-	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 evidence: $(READY) ## copy the results that the documentation quotes to docs/evidence/
 	$(BIN)/python docs/evidence/collect.py

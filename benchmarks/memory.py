@@ -1,0 +1,81 @@
+"""Peak memory of a whole process for few and for many clients that share the same images.
+
+50,000 random images of 3 x 32 x 32 are dealt to 10 clients, then to 10,000, and the process trains
+two rounds. Nothing is subtracted from the peak of its resident set.
+
+    python -m benchmarks.memory ENGINE METHOD CLIENTS IMAGES      prints the bytes
+"""
+
+import resource
+import subprocess
+import sys
+
+import numpy as np
+
+from benchmarks.timing import Row
+from zowarmup.data.datasets import Dataset
+from zowarmup.data.federation import Federation
+from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import loop, world
+from zowarmup.simulation.tally import Tally
+
+FEW, MANY, IMAGES = 10, 10_000, 50_000
+GOAL = 1.05
+METHODS = {
+    "zo": {"algorithm": "zo", "participation": 1.0, "lr": 1e-3, "S": 3, "catch_up_limit": 20_000},
+    "fedavg": {"algorithm": "fedavg", "participation": 5, "lr": 0.1, "epochs": 1, "batch": 64},
+}
+
+
+def growth(tiny: bool) -> list[Row]:
+    """Peak with many clients / peak with few."""
+    engines = ("batched",) if tiny else ("batched", "plain")
+    return [of(engine, method, tiny) for engine in engines for method in METHODS]
+
+
+def of(engine: str, method: str, tiny: bool) -> Row:
+    """One engine and method, each number of clients in a process of its own."""
+    many, images = (100, 1000) if tiny else (MANY, IMAGES)
+    peaks = {K: peak(engine, method, K, images) for K in (FEW, many)}
+    ratio = peaks[many] / peaks[FEW]
+    more = {"peak_bytes": {str(K): size for K, size in peaks.items()}}
+    more["bytes_per_client"] = (peaks[many] - peaks[FEW]) / (many - FEW)
+    what = f"peak memory, {method}, {engine}: {many:,} clients / {FEW}"
+    return Row(f"{method} {engine}", what, ratio, (ratio, ratio), 1, GOAL, more)
+
+
+def peak(engine: str, method: str, clients: int, images: int) -> int:
+    """Bytes, from a fresh process."""
+    arguments = [engine, method, str(clients), str(images)]
+    call = [sys.executable, "-m", "benchmarks.memory", *arguments]
+    return int(subprocess.run(call, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def main(engine: str, method: str, clients: int, images: int) -> None:
+    """Two rounds, then the largest resident set that this process ever had."""
+    settings = {"name": engine, "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}}
+    spec = {"engine": settings, "model": "mlp", "width": 1.0, "split": None}
+    here = world.assemble(spec, *made(clients, images))
+    phase = {"clients": "all", "rounds": 2, **METHODS[method]}
+    phase["participation"] = min(1.0, phase["participation"] / clients) if method == "fedavg" else 1
+    state, tally = loop.begin(here, phase, here.model.initial(0), Tally())
+    for _ in loop.run(here, phase, state, Seeds(0, 0, 0), first=1, tally=tally):
+        pass
+    print(1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def made(clients: int, images: int) -> tuple[Dataset, Federation]:
+    """Random images, and clients that share them evenly in order."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (images, 3, 32, 32), dtype=np.uint8)
+    y = np.arange(images) % 10
+    half = np.full(3, 0.5, dtype=np.float32)
+    data = Dataset("random", x, y, x[:100], y[:100], half, half, 255.0)
+    parts = tuple(np.array_split(np.arange(images), clients))
+    nothing, counts = tuple(part[:0] for part in parts), np.zeros((clients, 10), dtype=int)
+    order = tuple(range(clients))
+    return data, Federation("", 1.0, 0.0, 0, order, None, parts, nothing, counts)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

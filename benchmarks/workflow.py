@@ -1,0 +1,81 @@
+"""The whole workflow on one core: how much of its time is not training.
+
+Training is what the jobs of warm-ups, selections and runs take beyond the start of a process that
+imports what they import; the rest is process starts, Snakemake, data, tables, figures and claims.
+"""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.timing import Row
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarmup")
+TRAINING = ("warmup", "select", "train")  # rules
+IMPORTS = "import zowarmup.simulation.job_train, zowarmup.simulation.engines.batched"
+
+
+def outside_of_training(tiny: bool) -> list[Row]:
+    """Of config/smoke.yaml; of nothing but its data where it is to be tiny."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = copy(Path(folder) / "project")
+        wall = snakemake(project, ["--dry-run"] if tiny else [])
+        starting = start(project)
+        jobs = seconds(project / "results/smoke/benchmarks")
+    training = sum(job - starting for job in jobs)
+    share = 1 - training / wall
+    more = {"wall_s": wall, "jobs": len(jobs), "start_s": starting, "training_s": training}
+    what = f"config/smoke.yaml, 1 core, {wall:.0f} s: share of time outside of training"
+    return [Row("workflow", what, share, (share, share), 1, None, more)]
+
+
+def copy(folder: Path) -> Path:
+    """The sources of the project, without results."""
+    folder.mkdir()
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
+        else:
+            shutil.copy2(ROOT / part, folder / part)
+    return folder
+
+
+def snakemake(project: Path, arguments: list[str]) -> float:
+    """Seconds of the whole workflow."""
+    call = ["--cores", "1", "--configfile", "config/smoke.yaml", "--quiet", "all", *arguments]
+    began = time.perf_counter()
+    run(project, ["-m", "snakemake", *call])
+    return time.perf_counter() - began
+
+
+def start(project: Path, n: int = 3) -> float:
+    """Seconds of a process that does nothing but import what a training job imports; the least."""
+    times = []
+    for _ in range(n):
+        began = time.perf_counter()
+        run(project, ["-c", IMPORTS])
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def run(project: Path, arguments: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": ""}
+    subprocess.run([sys.executable, *arguments], cwd=project, env=environment, check=True)
+
+
+def seconds(folder: Path) -> list[float]:
+    """Of all jobs that train, as Snakemake noted them."""
+    files = [file for rule in TRAINING for file in sorted((folder / rule).rglob("*.tsv"))]
+    return [float(row["s"]) for file in files for row in rows(file)]
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines, delimiter="\t"))
