@@ -35,7 +35,7 @@ lint: $(READY) ## check style, types and workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/python envs/render.py --check
 
-bench: $(READY) ## time the hot parts
+bench: $(READY) ## time the hot parts (6 minutes; ARGS="step forward" for some)
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 evidence: $(READY) ## copy the results that the documentation quotes to docs/evidence/

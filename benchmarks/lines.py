@@ -6,6 +6,7 @@ run in turns; R2 says how much of a line it is.
 
 import statistics
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from zowarmup.simulation import world
 from zowarmup.simulation.engines.batched import Batched
 
 IMAGES, REPEATS = 28, 9
-BASE = {"K": 40, "S": 3, "width": 1.0}
+BASE: dict[str, Any] = {"K": 40, "S": 3, "width": 1.0}
 SIZES = {"K": (10, 20, 40, 80, 160), "S": (1, 2, 3, 6, 12), "width": (1.0, 2.0, 4.0, 8.0)}
 UNITS = {"K": "client", "S": "direction", "width": "1000 parameters"}
 
@@ -62,4 +63,4 @@ def round_of(network: str, K: int, S: int, width: float) -> tuple[int, Callable[
 def fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
     """Slope and intercept of the line of least squares, and the share of variance it explains."""
     line = statistics.linear_regression(x, y)
-    return line.slope, intercept, statistics.correlation(x, y) ** 2
+    return line.slope, line.intercept, statistics.correlation(x, y) ** 2

@@ -9,6 +9,7 @@ two rounds. Nothing is subtracted from the peak of its resident set.
 import resource
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,10 @@ from zowarmup.simulation.tally import Tally
 
 FEW, MANY, IMAGES = 10, 10_000, 50_000
 GOAL = 1.05
-METHODS = {
-    "zo": {"algorithm": "zo", "participation": 1.0, "lr": 1e-3, "S": 3, "catch_up_limit": 20_000},
-    "fedavg": {"algorithm": "fedavg", "participation": 5, "lr": 0.1, "epochs": 1, "batch": 64},
+COHORT = 5  # clients of a round of FedAvg; those of a zeroth-order round are all
+METHODS: dict[str, dict[str, Any]] = {
+    "zo": {"algorithm": "zo", "lr": 1e-3, "S": 3, "catch_up_limit": 20_000},
+    "fedavg": {"algorithm": "fedavg", "lr": 0.1, "epochs": 1, "batch": 64},
 }
 
 
@@ -38,8 +40,10 @@ def of(engine: str, method: str, tiny: bool) -> Row:
     many, images = (100, 1000) if tiny else (MANY, IMAGES)
     peaks = {K: peak(engine, method, K, images) for K in (FEW, many)}
     ratio = peaks[many] / peaks[FEW]
-    more = {"peak_bytes": {str(K): size for K, size in peaks.items()}}
-    more["bytes_per_client"] = (peaks[many] - peaks[FEW]) / (many - FEW)
+    more = {
+        "peak_bytes": {str(K): size for K, size in peaks.items()},
+        "bytes_per_client": (peaks[many] - peaks[FEW]) / (many - FEW),
+    }
     what = f"peak memory, {method}, {engine}: {many:,} clients / {FEW}"
     return Row(f"{method} {engine}", what, ratio, (ratio, ratio), 1, GOAL, more)
 
@@ -56,8 +60,8 @@ def main(engine: str, method: str, clients: int, images: int) -> None:
     settings = {"name": engine, "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}}
     spec = {"engine": settings, "model": "mlp", "width": 1.0, "split": None}
     here = world.assemble(spec, *made(clients, images))
-    phase = {"clients": "all", "rounds": 2, **METHODS[method]}
-    phase["participation"] = min(1.0, phase["participation"] / clients) if method == "fedavg" else 1
+    share = COHORT / clients if method == "fedavg" else 1.0
+    phase = {"clients": "all", "rounds": 2, "participation": share, **METHODS[method]}
     state, tally = loop.begin(here, phase, here.model.initial(0), Tally())
     for _ in loop.run(here, phase, state, Seeds(0, 0, 0), first=1, tally=tally):
         pass

@@ -6,6 +6,7 @@ CPU time of one thread, which on a machine of its own is the time that passes.
 import itertools
 import statistics
 import time
+from functools import partial
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -62,6 +63,10 @@ def overhead(tiny: bool) -> list[Row]:
     return [Row("W3", what, statistics.median(shares), quartiles(shares), repeats, GOAL, more)]
 
 
+def product(a: Tensor, out: Tensor, t: int) -> Tensor:
+    return torch.mm(a, a, out=out)
+
+
 def share_of_peak(tiny: bool) -> list[Row]:
     """FLOP/s of a forward pass over those of the fastest matrix product, in turns."""
     one = engine(tiny)
@@ -73,7 +78,7 @@ def share_of_peak(tiny: bool) -> list[Row]:
     for size in (64,) if tiny else PEAK_SIZES:
         a, out = torch.ones(size, size), torch.empty(size, size)
         flops[f"mm {size}"] = 2.0 * size**3
-        sides[f"mm {size}"] = lambda t, a=a, out=out: torch.mm(a, a, out=out)
+        sides[f"mm {size}"] = partial(product, a, out)
     repeats = 2 if tiny else REPEATS
     times = turns(sides, repeats, clock=time.process_time)
     rates = {side: [flops[side] / 1e6 / ms for ms in found] for side, found in times.items()}

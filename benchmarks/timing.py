@@ -36,7 +36,7 @@ class Row:
         verdict = "met" if self.goal is not None and self.value <= self.goal else "missed"
         goal = "" if self.goal is None else f"goal {self.goal:g} {verdict}"
         return (
-            f"{self.name:9}  {self.what:70}  {self.value:8.4g} [{low:.4g}, {high:.4g}]"
+            f"{self.name:14}  {self.what:80}  {self.value:8.4g} [{low:.4g}, {high:.4g}]"
             f"  n {self.n:<3} {goal}"
         ).rstrip()
 
