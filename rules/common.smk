@@ -3,7 +3,7 @@
 
 import sys
 
-from zowarmup.settings import registry
+from zowarmup.settings import registry, snapshots
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -11,6 +11,8 @@ from zowarmup.settings.provenance import code_digest
 
 try:
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
+    if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
+        snapshots.check(Paths(PLAN))
 except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
 

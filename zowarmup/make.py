@@ -6,7 +6,7 @@ from typing import Any
 
 from zowarmup.analysis import collect
 from zowarmup.data import datasets, federation
-from zowarmup.settings import registry
+from zowarmup.settings import registry, snapshots
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
 from zowarmup.settings.plan import plan
@@ -20,6 +20,7 @@ class Maker:
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
         self.plan = plan([str(config)])
         self.paths = Paths(self.plan, str(results))
+        snapshots.check(self.paths)
 
     def metrics(self, runs: Iterable[str] | None, seeds: Iterable[int] | None) -> Path:
         """The tidy file of some runs and seeds.
