@@ -115,7 +115,7 @@ def test_wrong_names_are_said_in_one_sentence(tmp_path):
 
 
 def test_command_line(run, capsys, tmp_path):
-    assert main(["plan", "config/smoke.yaml"]) == 0
+    assert main(["plan", "config/smoke.yaml", "--list"]) == 0
     assert f"  {RUN}" in capsys.readouterr().out
     assert main(["inspect", str(run.folder), "--round", "12"]) == 0
     assert "round 12" in capsys.readouterr().out
@@ -129,4 +129,4 @@ def test_help_names_every_command():
     said = subprocess.run(
         [sys.executable, "-m", "zowarmup", "--help"], capture_output=True, text=True, check=True
     )
-    assert all(name in said.stdout for name in ("plan", "run", "inspect", "export"))
+    assert all(name in said.stdout for name in ("plan", "run", "inspect", "export", "clean"))

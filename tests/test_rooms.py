@@ -12,10 +12,10 @@ import workbench
 PACKAGE = workbench.PROJECT / "zowarmup"
 
 # A room may import those before it, never those after it.
-ROOMS = ("settings", "data", "models", "algorithms", "simulation", "analysis")
+ROOMS = ("settings", "data", "models", "algorithms", "simulation", "analysis", "forecast")
 
 # What users and jobs start from may import any room, and no room imports it.
-ENTRANCES = ("__init__", "__main__", "api", "make")
+ENTRANCES = ("__init__", "__main__", "api", "cli", "make")
 
 # What a room may import besides the standard library and the rooms before it.
 OUTSIDE = {
@@ -34,6 +34,7 @@ OUTSIDE = {
         "pydantic",
         "yaml",
     },
+    "forecast": {"torch", "numpy"},
 }
 LONGEST_FUNCTION, LONGEST_FILE = 40, 250
 

@@ -98,7 +98,7 @@ def run_config(
 
     Args:
         config: a file under config/.
-        runs: names as `zowarmup plan` shows them; all by default.
+        runs: names as `zowarmup plan --list` shows them; all by default.
         seeds: all that the studies ask for by default.
         results: the folder that takes the place of results/.
 

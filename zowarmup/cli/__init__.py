@@ -1,0 +1,1 @@
+"""The commands of `zowarmup`: each file takes its arguments, calls the library and prints."""

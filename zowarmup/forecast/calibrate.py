@@ -1,0 +1,148 @@
+"""How fast this machine is: a few rounds of every kind of work in a config, really run.
+
+Work that is too long to run is cut to two clients with few images, twice; what a round takes is
+taken to be so much per client and so much per operation. Kinds for which no time is left are taken
+to be as fast, in operations a second, as those of the same network.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from zowarmup.forecast.clock import Seconds, Watch, process, repeat
+from zowarmup.forecast.trial import PAIR, Timing, cut, timed
+from zowarmup.forecast.work import Kind
+
+BUDGET = 40.0  # seconds after which no further kind of work is run
+LEAST = 0.12  # seconds that repetitions of a round go on for
+WHOLE = 0.25  # seconds at full speed below which a round is run as it is
+LARGE = 100e6  # bytes of images above which the data set is cut in any case
+TRAINING = """
+from snakemake import script
+import torch
+import zowarmup.simulation.job_train
+torch.ones(9, 9, requires_grad=True).square().sum().backward()
+"""
+DRAWING = """
+from snakemake import script
+import matplotlib.pyplot, scipy.stats, tabulate
+import zowarmup.analysis.claims_write, zowarmup.analysis.figures.write
+"""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was measured.
+
+    Attributes:
+        timings: of each kind of work, by name.
+        start, drawing: a process that trains, or that draws, up to its first line of work.
+        base: bytes of memory that the former takes by then.
+        measured: how many kinds were really run.
+    """
+
+    timings: Mapping[str, Timing]
+    start: Seconds
+    drawing: Seconds
+    base: int
+    measured: int
+
+
+def machine(kinds: Sequence[tuple[Kind, float]], say: Say, budget: float = BUDGET) -> Machine:
+    """Measure this machine for kinds of work, each with its operations in the whole config.
+
+    Args:
+        say: is told how far it is.
+        budget: seconds after which what is left is estimated.
+    """
+    began = time.monotonic()
+    say("starting a process that trains")
+    start, base = process(TRAINING)
+    again, _ = process(TRAINING)
+    say("starting a process that draws")
+    drawing, _ = process(DRAWING)
+    speed = _speed()
+    timings: dict[str, Timing] = {}
+    ordered = sorted(kinds, key=lambda kind: -kind[1])
+    for number, (kind, _) in enumerate(ordered, start=1):
+        if time.monotonic() - began > budget:
+            break
+        say(f"round {number} of {len(ordered)}: {kind.phase['algorithm']}, {kind.model}")
+        timings[kind.name] = timing(kind, speed)
+    measured = len(timings)
+    known = [(kind, timings[kind.name]) for kind, _ in ordered[:measured]]
+    for kind, _ in ordered[measured:]:
+        timings[kind.name] = guess(kind, known)
+    return Machine(timings, start.plus(again).times(0.5), drawing, base, measured)
+
+
+def timing(kind: Kind, speed: float) -> Timing:
+    """Of a kind as it is, or worked out from two that are cut.
+
+    Args:
+        speed: operations a second of a large product of matrices.
+    """
+    data, most = kind.crowd.data, WHOLE * speed
+    heavy = max(kind.round().all, kind.row().all / 4) > most
+    if not heavy and 4 * data.pixels * (data.train + data.test) < LARGE:
+        return timed(kind, LEAST)
+    one = cut(kind, 1).round().all
+    many = int(min(max(2, most * 2 / one), kind.crowd.train))
+    few = max(1, many // 4)
+    return _whole(kind, (cut(kind, few), timed(cut(kind, few), 0)), cut(kind, many))
+
+
+def _whole(kind: Kind, less: tuple[Kind, Timing], more: Kind) -> Timing:
+    """A kind's times from those of a small and a larger part of it."""
+    small, first = less
+    second = timed(more, 0)
+    work = more.round().all - small.round().all
+    per_flop = second.round.plus(first.round, -1).times(1 / work) if work else Seconds()
+    slowest = second.round.times(1 / more.round().all)
+    per_flop = Seconds(*(min(max(a, b / 4), b) for a, b in zip(per_flop, slowest, strict=True)))
+    own = second.round.plus(per_flop, -more.round().all)  # of a pair of clients, however few images
+    share = kind.phase["participation"] * _members(kind) / PAIR
+    row = second.row.times(1 / more.row().all)
+    images = kind.crowd.data.train / more.crowd.data.train
+    return Timing(
+        round=own.times(share).plus(per_flop, kind.round().all),
+        row=row.times(kind.row().all),
+        heldout=row.times(kind.heldout().all),
+        world=second.world.times(images),
+    )
+
+
+def guess(kind: Kind, known: Sequence[tuple[Kind, Timing]]) -> Timing:
+    """The times of a kind from those that were measured, of the same network if there are any."""
+    like = [one for one in known if one[0].model == kind.model] or known
+    done = sum(one.round().all for one, _ in like)
+    spent = Seconds()
+    for _, timing in like:
+        spent = spent.plus(timing.round)
+    rate = spent.times(1 / done)
+    return Timing(
+        round=rate.times(kind.round().all),
+        row=rate.times(kind.row().all),
+        heldout=rate.times(kind.heldout().all),
+        world=like[0][1].world,
+    )
+
+
+def _members(kind: Kind) -> int:
+    crowd = kind.crowd
+    tiers = {"all": crowd.clients, "high": crowd.high, "low": crowd.clients - crowd.high}
+    return tiers[kind.phase["clients"]]
+
+
+def _speed() -> float:
+    """Operations a second in one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    a = torch.ones(512, 512)
+    took = repeat(lambda: a @ a, Watch, 0.1)
+    torch.set_num_threads(threads)
+    return 2 * 512**3 / took.wall
