@@ -17,7 +17,7 @@ from zowarmup.forecast.forecast import forecast, kinds
 from zowarmup.forecast.sizes import Size
 from zowarmup.forecast.text import text
 from zowarmup.forecast.traffic import FIRST, LATER, PIVOT, traffic
-from zowarmup.forecast.trial import Timing, cut
+from zowarmup.forecast.trial import cut
 from zowarmup.forecast.work import Kind, Work
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.jobs import Job, counts, graph
@@ -152,15 +152,15 @@ def test_a_cut_kind_is_scaled_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> N
     [piece] = work_of("config/config.yaml").pieces(Job("train", "zowarmup-10-90", "0"))
     kind, asked = piece.kind, []
 
-    def timed(part: Kind, least: float) -> Timing:
+    def timed_round(part: Kind) -> tuple[Seconds, Seconds]:
         asked.append(part.crowd.train)
-        one, row = part.round().all / 1e4 + part.crowd.clients, part.row().all / 1e4
-        return Timing(*(Seconds(t, t) for t in (one, row, 0.0, 0.0)))
+        one = part.round().all / 1e4 + part.crowd.clients
+        return Seconds(one, one), Seconds()
 
-    monkeypatch.setattr(calibrate, "timed", timed)
+    monkeypatch.setattr(calibrate, "timed_round", timed_round)
     monkeypatch.setattr(calibrate, "LARGE", 0)
     one = cut(kind, 1).round().all
-    found = calibrate.timing(kind, speed=8.5 * one / 2 / calibrate.WHOLE)
+    found = calibrate.timing(kind, speed=8.5 * one / calibrate.WHOLE)
     assert asked == [2, 8]
     assert found.round.wall == pytest.approx(50 + kind.round().all / 1e4)
     assert found.row.wall == pytest.approx(kind.row().all / 1e4)

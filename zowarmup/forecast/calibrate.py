@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 
 from zowarmup.forecast.clock import Seconds, Watch, process, repeat
-from zowarmup.forecast.trial import PAIR, Timing, cut, timed
+from zowarmup.forecast.trial import PAIR, Timing, cut, timed, timed_round
 from zowarmup.forecast.work import Kind
 
-BUDGET = 40.0  # seconds after which no further kind of work is run
+BUDGET = 30.0  # seconds after which no further kind of work is run
 LEAST = 0.12  # seconds that repetitions of a round go on for
 WHOLE = 0.25  # seconds at full speed below which a round is run as it is
 LARGE = 100e6  # bytes of images above which the data set is cut in any case
@@ -59,17 +59,16 @@ def machine(kinds: Sequence[tuple[Kind, float]], say: Say, budget: float = BUDGE
         say: is told how far it is.
         budget: seconds after which what is left is estimated.
     """
-    began = time.monotonic()
     say("starting a process that trains")
     start, base = process(TRAINING)
     again, _ = process(TRAINING)
     say("starting a process that draws")
     drawing, _ = process(DRAWING)
-    speed = _speed()
+    speed, began = _speed(), time.monotonic()
     timings: dict[str, Timing] = {}
     ordered = sorted(kinds, key=lambda kind: -kind[1])
     for number, (kind, _) in enumerate(ordered, start=1):
-        if time.monotonic() - began > budget:
+        if timings and time.monotonic() - began > budget:
             break
         say(f"round {number} of {len(ordered)}: {kind.phase['algorithm']}, {kind.model}")
         timings[kind.name] = timing(kind, speed)
@@ -91,29 +90,31 @@ def timing(kind: Kind, speed: float) -> Timing:
     if not heavy and 4 * data.pixels * (data.train + data.test) < LARGE:
         return timed(kind, LEAST)
     one = cut(kind, 1).round().all
-    many = int(min(max(2, most * 2 / one), kind.crowd.train))
+    many = int(min(max(2, most / one), kind.crowd.train))
     few = max(1, many // 4)
-    return _whole(kind, (cut(kind, few), timed(cut(kind, few), 0)), cut(kind, many))
+    return _whole(kind, cut(kind, few), cut(kind, many))
 
 
-def _whole(kind: Kind, less: tuple[Kind, Timing], more: Kind) -> Timing:
+def _whole(kind: Kind, small: Kind, large: Kind) -> Timing:
     """A kind's times from those of a small and a larger part of it."""
-    small, first = less
-    second = timed(more, 0)
-    work = more.round().all - small.round().all
-    per_flop = second.round.plus(first.round, -1).times(1 / work) if work else Seconds()
-    slowest = second.round.times(1 / more.round().all)
-    per_flop = Seconds(*(min(max(a, b / 4), b) for a, b in zip(per_flop, slowest, strict=True)))
-    own = second.round.plus(per_flop, -more.round().all)  # of a pair of clients, however few images
+    (less, _), (more, built) = timed_round(small), timed_round(large)
+    work, all_ = large.round().all - small.round().all, large.round().all
+    rates = [_rate(*both, work, all_) for both in zip(less, more, strict=True)] if work else [0, 0]
+    per_flop = Seconds(*rates)
+    own = more.plus(per_flop, -all_)  # of a pair of clients, however few images they have
     share = kind.phase["participation"] * _members(kind) / PAIR
-    row = second.row.times(1 / more.row().all)
-    images = kind.crowd.data.train / more.crowd.data.train
     return Timing(
         round=own.times(share).plus(per_flop, kind.round().all),
-        row=row.times(kind.row().all),
-        heldout=row.times(kind.heldout().all),
-        world=second.world.times(images),
+        row=per_flop.times(kind.row().all),
+        heldout=per_flop.times(kind.heldout().all),
+        world=built.times(kind.crowd.data.train / large.crowd.data.train),
     )
+
+
+def _rate(less: float, more: float, work: float, all_: float) -> float:
+    """Seconds of an operation: the slope, within what noise can make of it."""
+    most = more / all_
+    return min(max((more - less) / work, most / 4), most)
 
 
 def guess(kind: Kind, known: Sequence[tuple[Kind, Timing]]) -> Timing:

@@ -1,7 +1,7 @@
 """A small world of random images of the right shape, in which a few rounds are really run."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -58,21 +58,37 @@ def cut(kind: Kind, images: int) -> Kind:
 
 def timed(kind: Kind, least: float) -> Timing:
     """What there is to know about a kind, each repeated for at least so many seconds."""
+    watch = _watch(kind)
+    here, built = _built(kind)
+    round, last = _rounds(here, kind, least)
+    row = repeat(lambda: loop.row(here, kind.phase, 1, last), watch, least / 2)
+    heldout = repeat(lambda: heldout_loss(here, last.w), watch, least / 4)
+    return Timing(round, row, heldout, built)
+
+
+def timed_round(kind: Kind) -> tuple[Seconds, Seconds]:
+    """Of one round, and of making the world."""
+    here, built = _built(kind)
+    return _rounds(here, kind, 0)[0], built
+
+
+def _watch(kind: Kind) -> Callable[[], Watch]:
     alone = kind.spec["engine"]["threads"] == 1 and _device(kind) == "cpu"
+    return lambda: Watch(alone)
 
-    def watch() -> Watch:
-        return Watch(alone)
 
-    made = watch()
-    here = make(kind)
-    built = made.read()
+def _built(kind: Kind) -> tuple[World, Seconds]:
+    made = _watch(kind)()
+    return make(kind), made.read()
+
+
+def _rounds(here: World, kind: Kind, least: float) -> tuple[Seconds, Step]:
+    """How long a round takes, and the last of them."""
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal", "") as journal:
         steps = _steps(here, kind.phase, journal)
         last = [next(steps)]  # what is made once is made now
-        round = repeat(lambda: last.__setitem__(0, next(steps)), watch, least)
-    row = repeat(lambda: loop.row(here, kind.phase, 1, last[0]), watch, least / 2)
-    heldout = repeat(lambda: heldout_loss(here, last[0].w), watch, least / 4)
-    return Timing(round, row, heldout, built)
+        took = repeat(lambda: last.__setitem__(0, next(steps)), _watch(kind), least)
+    return took, last[0]
 
 
 def make(kind: Kind) -> World:
