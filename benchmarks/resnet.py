@@ -9,6 +9,7 @@ import time
 from functools import partial
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.recorded import as_recorded

@@ -95,6 +95,13 @@ def test_operations_of_the_default_config_by_hand() -> None:
     assert (piece.rounds, piece.heldout) == (6 * 300, 6 * (300 // 25 + 1))
 
 
+def test_an_algorithm_without_a_formula_costs_as_one_of_its_settings() -> None:
+    assert flops.like({"algorithm": "new", "epochs": 3, "batch": 16}) == "fedavg"
+    assert flops.like({"algorithm": "new", "S": 3, "eps": 1e-4}) == "zo"
+    with pytest.raises(UserError, match="new: nothing says what a round of it costs"):
+        flops.like({"algorithm": "new"})
+
+
 # --- bytes, held beside what a run counted ---------------------------------------------------
 
 

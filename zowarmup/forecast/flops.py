@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from zowarmup.analysis import costs, facts
 from zowarmup.forecast.sizes import Crowd, Size, network
 from zowarmup.models import static_norm
+from zowarmup.settings.errors import UserError
 
 Spec = Mapping[str, Any]
 
@@ -52,13 +53,33 @@ def costs_of(phase: Spec, crowd: Crowd) -> costs.Phase:
     who = phase["clients"]
     row = facts.settings_of([dict(phase)])
     return costs.Phase(
-        algorithm=phase["algorithm"],
+        algorithm=like(phase),
         clients=who,
         rounds=phase.get("rounds", 0),
         members={tier: n if who in (tier, "all") else 0 for tier, n in tiers.items()},
         participation=phase["participation"],
         row=row | {"images": crowd.train, "d": crowd.d, "d_low": crowd.d_low},
         number=1,
+    )
+
+
+def like(phase: Spec) -> str:
+    """The algorithm whose formula holds for a phase: its own, else one of the same settings.
+
+    Raises:
+        UserError: there is none.
+    """
+    name = str(phase["algorithm"])
+    if name in costs.FORMULAS:
+        return name
+    for other, settings in (("zo_local", {"S", "batch"}), ("fedkseed", {"K"}), ("zo", {"S"})):
+        if settings <= set(phase):
+            return other
+    if {"epochs", "batch"} <= set(phase):
+        return "fedavg"
+    raise UserError(
+        f"{name}: nothing says what a round of it costs; give it a line in FORMULAS of "
+        "zowarmup/analysis/costs.py"
     )
 
 

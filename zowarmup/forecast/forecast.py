@@ -11,7 +11,7 @@ from typing import Any
 from zowarmup.forecast import hours, storage
 from zowarmup.forecast.calibrate import Machine, Say, machine
 from zowarmup.forecast.devices import DEVICES, REACHED_BFLOAT16, REACHED_FLOAT32
-from zowarmup.forecast.flops import Flops
+from zowarmup.forecast.flops import Flops, like
 from zowarmup.forecast.sizes import Size, dataset_size
 from zowarmup.forecast.traffic import RATES, traffic
 from zowarmup.forecast.work import Kind, Piece, Work
@@ -38,6 +38,7 @@ def forecast(
     made: Numbers = {
         "name": plan.name,
         "jobs": counts(jobs),
+        "like": alike(pieces),
         "operations": operations(plan, pieces),
         "devices": sheets(pieces, devices),
         "federation_bytes": {k: v._asdict() for k, v in traffic(work, jobs).items()},
@@ -48,6 +49,13 @@ def forecast(
     if say is not None:
         made["machine"] = measured(work, jobs, machine(kinds(pieces), say), cores)
     return made
+
+
+def alike(pieces: Mapping[Job, list[Piece]]) -> dict[str, str]:
+    """Algorithms without a formula of their own, and whose they are taken to cost."""
+    phases = [piece.kind.phase for parts in pieces.values() for piece in parts]
+    found = {phase["algorithm"]: like(phase) for phase in phases}
+    return {name: other for name, other in found.items() if name != other}
 
 
 def operations(plan: Plan, pieces: Mapping[Job, list[Piece]]) -> Numbers:

@@ -18,7 +18,11 @@ def text(made: Numbers) -> str:
 def _jobs(made: Numbers) -> str:
     jobs: Mapping[str, int] = made["jobs"]
     listed = ", ".join(f"{count} {rule}" for rule, count in jobs.items() if rule != "all")
-    return _wrap(f"{made['name']}: {sum(jobs.values())} jobs: {listed}, 1 all")
+    taken = "".join(
+        f" {name} has no formula and is taken to cost as {other}."
+        for name, other in made["like"].items()
+    )
+    return _wrap(f"{made['name']}: {sum(jobs.values())} jobs: {listed}, 1 all.{taken}")
 
 
 def _operations(tables: Numbers) -> str:
