@@ -242,6 +242,7 @@ class TestSweeps:
         assert rows == {
             "S": 3, "tau": 4, "eps": 3, "lr": 3, "seeds_shared": 2, "alpha": 8, "clients": 6,
             "extreme": 2, "width": 6, "heterofl": 4, "fedkseed": 2, "memory": 2,
+            "estimator": 2,
         }  # fmt: skip
 
     def test_the_setting_is_named(self) -> None:
