@@ -12,8 +12,8 @@ from zowarmup.forecast.schedule import longest, makespan
 from zowarmup.forecast.work import Piece, Work
 from zowarmup.settings.jobs import Graph, Job
 
-# Jobs that do not train take so many times as long as a process that loads what draws: of the
-# default config, one run on two cores.
+# Jobs that do not train take so many times as long as a process that loads what draws. From one run
+# of the default config on a busy machine, its seconds divided by how much the load drew them out.
 DRAWING = {
     "dataset": 0.3,
     "federation": 0.1,
