@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
-from benchmarks import lines, memory, resnet, rounds, workflow
+from benchmarks import lines, memory, resnet, rounds, scaling, workflow
 from benchmarks.timing import Row, hardware, versions
 from zowarmup.settings.files import atomic_write_text
 from zowarmup.simulation import heap
@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "forward": resnet.share_of_peak,
     "lines": lines.slopes,
     "memory": memory.growth,
+    "processes": scaling.processes,
     "workflow": workflow.outside_of_training,
 }
 

@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.timing import Row
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
+from zowarmup.settings.config import Engine
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import loop, world
 from zowarmup.simulation.tally import Tally
@@ -57,7 +58,7 @@ def peak(engine: str, method: str, clients: int, images: int) -> int:
 
 def main(engine: str, method: str, clients: int, images: int) -> None:
     """Two rounds, then the largest resident set that this process ever had."""
-    settings = {"name": engine, "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}}
+    settings = Engine(name=engine).model_dump()
     spec = {"engine": settings, "model": "mlp", "width": 1.0, "split": None}
     here = world.assemble(spec, *made(clients, images))
     share = COHORT / clients if method == "fedavg" else 1.0

@@ -1,27 +1,29 @@
-"""Time a round by two processes against one alone: `python -m benchmarks.scaling`.
+"""A round by two processes against one alone.
 
 Zeroth-order rounds (two-point, S = 3) of a ResNet on random images of the size of CIFAR's, by 8
 clients of 14, engine plain, one thread a process. The second process waits while the first one
-works alone; both ways take turns, so that whatever else the machine does meets both. Prints a row
-of a table. Two processes need two idle cores: where there are none, the processor time of the
-busier one says what the work is divided by.
+works alone; both ways take turns, so that whatever else the machine does meets both. Two processes
+need two idle cores: where there are none, the processor time of the busier one says what the work
+is divided by.
 """
 
 import json
-import statistics
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.timing import Row, quartiles
 from zowarmup.algorithms.rounds import State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.data import federation
 from zowarmup.data.datasets import Dataset
+from zowarmup.settings.config import Engine
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import launch, loop, world
 from zowarmup.simulation.ranks import ALONE, Ranks
@@ -33,35 +35,38 @@ SPEC = {
     "model": "resnet8",
     "width": 1.0,
     "split": None,
-    "engine": {"name": "plain", "device": "cpu", "threads": 1, "micro_batch": 64, "options": {}},
+    "engine": Engine(name="plain").model_dump(),
 }
 
 
-def main() -> None:
-    found = scaling()
-    ratios = [f"{m:.2f} [{low:.2f}, {high:.2f}]" for low, m, high in map(quartiles, found.values())]
-    print("| round | speed-up by 2 processes | of processor time | n |")
-    print("|---|---|---|---|")
-    print(f"| two-point, resnet8, {CLIENTS} clients x 3 | {' | '.join(ratios)} | {REPEATS} |")
+def processes(tiny: bool) -> list[Row]:
+    """Time of a round by two processes over that by one; half would be all that there is."""
+    ratios = {name: [1 / ratio for ratio in found] for name, found in measured(tiny).items()}
+    what = f"two-point round, resnet8, {CLIENTS} clients: 2 processes / 1, by "
+    clocks = {"wall": "the clock", "processor": "processor time"}
+    return [
+        Row(name, what + clock, median(ratios[name]), quartiles(ratios[name]), len(ratios[name]))
+        for name, clock in clocks.items()
+    ]
 
 
-def scaling() -> dict[str, Any]:
+def measured(tiny: bool) -> dict[str, Any]:
     """How many times faster two processes are, of each repeat: by wall and by processor time."""
     from benchmarks import scaling as here  # by a name that the workers can import
 
     with tempfile.TemporaryDirectory() as folder:
-        launch.run(2, here.measure, Path(folder, "found.json"))
+        launch.run(2, here.measure, Path(folder, "found.json"), 2 if tiny else REPEATS)
         found: dict[str, Any] = json.loads(Path(folder, "found.json").read_text())
     return found
 
 
-def measure(output: str, ranks: Ranks) -> None:
-    """What `scaling` returns, written by the first of the processes that run this."""
+def measure(output: str, repeats: int, ranks: Ranks) -> None:
+    """What `measured` returns, written by the first of the processes that run this."""
     data = images()
     dealt = federation.build(data, clients=CLIENTS, alpha="infinite", holdout=0.1, seed=0)
     own, common = (world.assemble(SPEC, data, dealt, among) for among in (ALONE, ranks))
     ratios = []
-    for t in range(REPEATS + 1):
+    for t in range(repeats + 1):
         alone = seconds(own, t) if ranks.first else torch.zeros(1, 2)
         ranks.wait()
         both = ranks.gather(seconds(common, t), ranks.size)
@@ -87,11 +92,3 @@ def images() -> Dataset:
     y = np.arange(len(x)) % 10
     half = np.full(3, 0.5, dtype=np.float32)
     return Dataset("random", x, y, x[:10], y[:10], half, half, 255.0)
-
-
-def quartiles(values: list[float]) -> list[float]:
-    return statistics.quantiles(values, n=4)
-
-
-if __name__ == "__main__":
-    main()

@@ -41,7 +41,8 @@ def spec_of(engine, model, *phases, **more):
         "model": model,
         "width": 1.0,
         "engine": {
-            "name": engine, "device": "cpu", "threads": 1, "micro_batch": 16, "options": {}
+            "name": engine, "device": "cpu", "threads": 1, "micro_batch": 16, "options": {},
+            "precision": "float32", "channels_last": False,
         },
         "pin": {},
         "evaluate_every": 2,

@@ -41,8 +41,8 @@ def _belongs_to(saved: Path) -> str | None:
     if saved.is_dir():
         state = json.loads((saved / "state.json").read_text())
         return str(state["belongs_to"])
-    records, _ = journal.scan(saved)
-    return str(records[0]["belongs_to"]) if records else None
+    header, _ = next(journal.scan(saved), (None, 0))
+    return str(header["belongs_to"]) if header else None
 
 
 def _warmup(paths: Paths, job: Job) -> list[str]:
