@@ -67,10 +67,11 @@ def commit() -> str | None:
 
 
 def sha256(*files: Path | str) -> str:
-    """Fingerprint of the contents of files, in order."""
+    """Fingerprint of the contents of files, in order; read piece by piece, for one may be large."""
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(hashlib.sha256(Path(file).read_bytes()).digest())
+    for path in files:
+        with Path(path).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 
