@@ -128,6 +128,10 @@ def test_what_is_no_data_is_refused(case: str, protocol: int, tmp_path: Path) ->
     assert not canary.exists()
 
 
+# A list of which each holds the one before twice, 2^40 in all.
+TWOFOLD = b"]q\x00" + b"".join(b"](h%ch%ceq%c" % (k, k, k + 1) for k in range(40))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -149,6 +153,7 @@ def test_what_is_no_data_is_refused(case: str, protocol: int, tmp_path: Path) ->
         (b"\x80\x04K\x01K\x02\x93.", "expected str instance"),
         (b"}N" + b"\x85" * 200_000 + b"K\x01s.", "a key of a dict is no text"),
         (b"\x80\x02Nr\xff\xff\xff\x7f0.", "pop from empty list"),
+        (TWOFOLD + b"cnumpy\ndtype\nh\x28\x85R.", "the name of a number type is no text"),
     ],
 )
 def test_instructions_that_data_have_no_need_of(data: bytes, message: str, tmp_path: Path) -> None:

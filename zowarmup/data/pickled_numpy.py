@@ -73,7 +73,12 @@ def encode(text: str, encoding: str) -> bytes:
 
 
 def _text(text: str | bytes) -> str:
-    return text.decode("latin-1") if isinstance(text, bytes) else str(text)
+    if type(text) is bytes:
+        return text.decode("latin-1")
+    # A list that holds itself many times over is short in a file, and endless as text.
+    if type(text) is not str:
+        raise ValueError("the name of a number type is no text")
+    return text
 
 
 CALLS: dict[str, Callable[..., Any]] = {
