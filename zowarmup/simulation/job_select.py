@@ -36,11 +36,8 @@ def select_rate(
     spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
     made = []
     for i, seed in enumerate(spec["seeds"]):
-        here = world.build(spec, data, federations[i], ranks)
-        seeds = Seeds.of(seed, spec["pin"])
         snapshot = checkpoint.snapshot(warmups[i], spec["start"]) if warmups else None
-        w = world.start(here, seeds, snapshot)
-        made += select.trials(here, spec, w, seeds, seed)
+        made += _trials(spec, seed, data, federations[i], snapshot, ranks)
     if not ranks.first:
         return
     choice = select.choose(made)
@@ -48,3 +45,12 @@ def select_rate(
         log.warning(f"lr {choice['lr']:g} is the edge of the grid {spec['grid']}; widen it")
     text = json.dumps(choice | {"grid": made, "spec": spec, "code": code}, indent=1, sort_keys=True)
     atomic_write_text(selection, text + "\n")
+
+
+def _trials(
+    spec: Spec, seed: int, data: File, federation: File, snapshot: Path | None, ranks: Ranks
+) -> list[dict[str, Any]]:
+    """The grid for one tuning seed, in a world that is gone before the next seed's is built."""
+    here = world.build(spec, data, federation, ranks)
+    seeds = Seeds.of(seed, spec["pin"])
+    return select.trials(here, spec, world.start(here, seeds, snapshot), seeds, seed)
