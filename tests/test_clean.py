@@ -158,3 +158,11 @@ def test_a_pivot_that_was_cleaned_away_is_one_clear_error(copy: Path) -> None:
     shutil.rmtree(copy / WARMUP)
     [answer] = workbench.snakemake_many([(copy, ["--dry-run", *TINY])])
     assert planned(answer)["warmup"] == 2
+
+
+def test_a_longer_warm_up_is_made_again_without_a_word(copy: Path) -> None:
+    """Nobody cleaned away the rounds that the old config did not have."""
+    edit("tiny.yaml", "rounds: 60", "rounds: 80")(copy)
+    [answer] = workbench.snakemake_many([(copy, ["--dry-run", *TINY])])
+    assert answer.code == 0, answer.text
+    assert planned(answer)["warmup"] == 2

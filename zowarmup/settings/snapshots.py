@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import read_json
 from zowarmup.settings.jobs import Graph, graph
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import Plan
@@ -49,9 +50,17 @@ def check(paths: Paths) -> None:
     for (warmup, seed), rounds in wanted(paths.plan, graph(paths.plan)).items():
         folder = Path(paths.warmup(warmup, seed))
         found = there(folder / "snapshots")
-        missing = sorted(rounds - set(found))
-        if found and missing and (folder / "run.json").is_file():
+        missing = sorted(t for t in rounds - set(found) if _was_made(folder / "run.json", t))
+        if found and missing:
             raise UserError(
                 f"{folder}/snapshots: round {missing[0]}, where a run of this config starts, was "
                 f"cleaned away; let the warm-up be made again: rm -r {paths.root}/warmups/{warmup}"
             )
+
+
+def _was_made(record: Path, t: int) -> bool:
+    """Whether a finished warm-up saved round t; of other rounds Snakemake sees that it must."""
+    if not record.is_file():
+        return False
+    spec = read_json(record)["spec"]
+    return bool(t == spec["rounds"] or (t < spec["rounds"] and t % spec["snapshot_every"] == 0))
