@@ -16,6 +16,7 @@ from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings.jobs import Job
 from zowarmup.simulation import loop
+from zowarmup.simulation.engines.shelves import KEPT
 from zowarmup.simulation.evaluate import BATCH
 
 FLOAT = 4
@@ -24,9 +25,6 @@ SCALAR, INDEX, MEMBER = 21.0, 4.5, 8.0  # text of a journal: a scalar, a candida
 ROW, RECALL = 200, 12  # of metrics.csv: a row, and a class in it
 RECORD = 2000  # run.json, logs and benchmarks of a job
 SHOWN = {"table": 35_000, "figure": 400_000}  # in all its formats
-# An image of a job: as recorded, as float32, taken out for its client; engines that stack clients
-# have a copy of their own.
-IMAGE, STACKED = 1 + 2 * FLOAT, FLOAT
 SIDE_BY_SIDE = 60  # models at once in an engine that has the option `block`
 
 
@@ -63,9 +61,11 @@ def peak(piece: Piece) -> tuple[float, float]:
     """(images, training) of a job beyond a process that has loaded torch."""
     kind, data = piece.kind, piece.kind.crowd.data
     engine, model = kind.spec["engine"], _model(kind)
-    at_once, image = 1, IMAGE
+    at_once, images = 1, data.pixels * (data.train + data.test)  # bytes, as they were recorded
     if engine["name"] in ("batched", "vmap"):
-        at_once, image = engine["options"].get("block", SIDE_BY_SIDE), IMAGE + STACKED
+        at_once = engine["options"].get("block", SIDE_BY_SIDE)
+        if data.pixels * data.train <= KEPT:  # then there is a normalised copy
+            images += FLOAT * data.pixels * data.train
     micro = min(engine["micro_batch"], kind.crowd.train)
     steps = [memory.inference(model, data.shape, BATCH)]
     if "eps" in kind.phase:
@@ -77,7 +77,7 @@ def peak(piece: Piece) -> tuple[float, float]:
         momentum = kind.phase.get("momentum", 0) > 0
         width = min(at_once, sum(costs_of(kind.phase, kind.crowd).members.values()))
         steps.append(width * memory.backprop(model, data.shape, batch, momentum=momentum))
-    return image * data.pixels * (data.train + data.test), max(steps)
+    return images, max(steps)
 
 
 def _images(size: Size) -> int:
