@@ -9,15 +9,26 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
+
+import real_images
 
 ROOT = Path(__file__).parents[2]
 RESULTS, HERE = ROOT / "results", Path(__file__).parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "method.md", ROOT / "docs" / "results.md")
+PAGES = (
+    ROOT / "README.md",
+    *(
+        ROOT / "docs" / f"{page}.md"
+        for page in ("method", "results", "reproduction", "performance")
+    ),
+)
 TABLES = (
     *("main", "pivot", "distribution", "server", "server_sweep", "architecture", "steps", "sweeps"),
     *("participation", "costs", "memory", "gradient_quality"),
 )
 FIGURES = ("steps", "sensitivity", "width", "gradient_quality", "server", "clients")
+REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
+RUN = "runs/zowarmup-10-90/0/run.json"  # stands for all: machine, versions, settings
 FILES = {
     "digits": (
         *(f"tables/{name}.csv" for name in ("main", "pivot", "distribution", "costs")),
@@ -29,6 +40,13 @@ FILES = {
         *("claims.csv", "claims.md", "signatures.md"),
         *(f"figures/{name}.png" for name in FIGURES),
     ),
+    "cifar10-cpu": (
+        *REAL,
+        RUN,
+        "tables/gradient_quality.csv",
+        *(f"figures/{name}.png" for name in ("training_curves", "estimator", "recall")),
+    ),
+    "imagenet32-cpu": (*REAL, RUN, "figures/training_curves.png"),
 }
 FACTS = ("commit", "hardware", "versions")
 METHODS = (
@@ -42,7 +60,7 @@ def copy(config: str) -> None:
     (HERE / config).mkdir(exist_ok=True)
     for file in FILES[config]:
         shutil.copyfile(RESULTS / config / file, HERE / config / Path(file).name)
-    record = json.loads((RESULTS / config / "runs/zowarmup-10-90/0/run.json").read_text())
+    record = json.loads((RESULTS / config / RUN).read_text())
     about = {fact: record[fact] for fact in FACTS}
     (HERE / config / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
 
@@ -99,14 +117,31 @@ takes such steps on the high-resource clients' data alone, with {recall[2]} %; t
 
 
 def bench() -> str:
-    """The timings of the engines."""
-    measured = json.loads((HERE / "digits" / "bench.json").read_text())
+    """The timings of the engine of small networks."""
     lines = ["| round | plain, ms | batched, ms | ratio | goal |", "|---|---|---|---|---|"]
     for name in ("W1", "W2", "W2b"):
-        row = measured[name]
+        row = measured()[name]
         times = f"{row['plain_ms']:.2f} | {row['ours_ms']:.2f}"
         lines.append(f"| {row['what']} | {times} | {row['ratio']:.3f} | {row['goal']} |")
     return "\n".join(lines)
+
+
+def all_bench() -> str:
+    """All that `make bench` measures."""
+    lines = ["| row | what | value [quartiles] | n | goal |", "|---|---|---|---|---|"]
+    for name, row in measured().items():
+        if isinstance(row, dict) and "value" in row:
+            low, high = row["quartiles"]
+            value = f"{row['value']:.3g} [{low:.3g}, {high:.3g}]"
+            goal = "" if row["goal"] is None else f"{row['goal']:g}"
+            lines.append(f"| {name} | {row['what']} | {value} | {row['n']} | {goal} |")
+    return "\n".join(lines)
+
+
+def measured() -> dict[str, Any]:
+    """What `make bench` wrote."""
+    found: dict[str, Any] = json.loads((HERE / "digits" / "bench.json").read_text())
+    return found
 
 
 def render(text: str) -> str:
@@ -117,6 +152,8 @@ def render(text: str) -> str:
         "all-verdicts": verdicts("digits-full"),
         "skew": skew(),
         "bench": bench(),
+        "all-bench": all_bench(),
+        **real_images.blocks(),
     }
     for file in sorted((HERE / "digits-full").glob("*.md")):
         # one level down, since the page has a heading for each of them

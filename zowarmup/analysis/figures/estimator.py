@@ -61,7 +61,8 @@ def _curves(axes: Axes, rows: pd.DataFrame, column: str, factor: float) -> None:
 
 def _handles(rows: pd.DataFrame) -> list[Line2D]:
     present = [name for name in ESTIMATORS if name in set(rows["estimator"])]
-    seeds = ", ".join(map(str, sorted(rows["seed"].unique())))
+    seeds = sorted(rows["seed"].unique())
+    who = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     handles = [Line2D([], [], **ESTIMATORS[n][1].kwargs(), label=ESTIMATORS[n][0]) for n in present]
-    handles[0].set_label(f"{handles[0].get_label()} (mean ± std, seeds {seeds})")
+    handles[0].set_label(f"{handles[0].get_label()} (mean ± std, {who})")
     return [*handles, *style.diverged_handle(rows)]

@@ -1,0 +1,97 @@
+"""What docs/reproduction.md quotes: runs on real images, ours beside the paper's."""
+
+import csv
+import statistics
+from pathlib import Path
+
+HERE = Path(__file__).parent
+Row = dict[str, str]
+
+# (High Res Only, ZOWarmUp), final test accuracy in % at 10/90, ResNet18, 200 + 300 rounds.
+PAPER = {"cifar10-cpu": (44.3, 54.3), "imagenet32-cpu": (10.9, 12.3)}
+DATA = {
+    "cifar10-cpu": ("CIFAR-10", "5,000 images of CIFAR-10"),
+    "imagenet32-cpu": ("ImageNet32", "5,000 images of 200 classes in ImageNet32's format"),
+}
+METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "zo_init")
+
+
+def blocks() -> dict[str, str]:
+    """By the name of its mark in the page."""
+    made = {"beside the paper": beside()}
+    for config in PAPER:
+        made[f"{config} seeds"] = seeds(config)
+        made[f"{config} main"] = (HERE / config / "main.md").read_text().strip()
+    return made | {"estimators": estimators()}
+
+
+def beside() -> str:
+    """The paper's headline and what these runs have in its place."""
+    lines = [
+        "| accuracy at 10/90, % | High Res Only | ZOWarmUp | difference, points |",
+        "|---|---|---|---|",
+    ]
+    for config, (first, second) in PAPER.items():
+        name, ours = DATA[config]
+        own = {row["method"]: row for row in rows(config, "main.csv")}
+        means = " | ".join(_spread(own[method]) for method in METHODS[:2])
+        n = own["zowarmup"]["n"]
+        ends = (own["zowarmup"][f"difference{end}"] for end in ("", "_low", "_high"))
+        gain = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * float(end) for end in ends))
+        gain = gain.replace("-", "−")
+        lines.append(f"| {name}, ResNet18, paper | {first} | {second} | {second - first:+.1f} |")
+        lines.append(f"| {ours}, ResNet-8, ours (n = {n}) | {means} | {gain} |")
+    return "\n".join(lines)
+
+
+def seeds(config: str) -> str:
+    """Every seed at the end: accuracy and test loss of each method."""
+    final = [row for row in ends(config) if row["study"] == "main"]
+    found = {(row["method"], row["seed"]): row for row in final}
+    numbers = sorted({row["seed"] for row in final}, key=int)
+    methods = [method for method in METHODS if (method, numbers[0]) in found]
+    lines = [
+        f"| accuracy, %; test loss | {' | '.join(f'seed {seed}' for seed in numbers)} |",
+        "|---" * (len(numbers) + 1) + "|",
+    ]
+    for method in methods:
+        cells = " | ".join(_both(found[method, seed]) for seed in numbers)
+        lines.append(f"| {found[method, numbers[0]]['label']} | {cells} |")
+    return "\n".join(lines)
+
+
+def estimators() -> str:
+    """The paired seeds of both estimators, as one sentence."""
+    final = [row for row in ends("cifar10-cpu") if row["study"] == "estimator"]
+    texts = [f"`{row['estimator']}` ends at {_both(row)}" for row in final]
+    curves: dict[str, list[float]] = {}
+    for row in rows("cifar10-cpu", "metrics.csv"):
+        if row["study"] == "estimator" and int(row["round"]) > float(row["pivot"]):
+            curves.setdefault(row["round"], []).append(float(row["train_loss"]))
+    apart = [abs(a - b) for a, b in curves.values()]
+    seed = final[0]["seed"]
+    return (
+        f"On seed {seed}, {' and '.join(texts)} (accuracy in %, test loss). Their training losses, "
+        f"measured {len(apart)} times after the pivot, differ by {statistics.mean(apart):.0e} on "
+        f"average and {max(apart):.0e} at most."
+    )
+
+
+def rows(config: str, name: str) -> list[Row]:
+    """The lines of one of the files."""
+    with (HERE / config / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def ends(config: str) -> list[Row]:
+    """The last row of every run, seed and study."""
+    last = {(r["study"], r["run"], r["seed"]): r for r in rows(config, "metrics.csv")}
+    return list(last.values())
+
+
+def _both(row: Row) -> str:
+    return f"{100 * float(row['test_accuracy']):.1f}; {float(row['test_loss']):.3f}"
+
+
+def _spread(row: Row) -> str:
+    return f"{100 * float(row['accuracy_mean']):.1f} ± {100 * float(row['accuracy_std']):.1f}"
