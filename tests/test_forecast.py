@@ -11,7 +11,7 @@ from workbench import PROJECT
 
 from zowarmup import api
 from zowarmup.__main__ import main
-from zowarmup.forecast import calibrate, flops, hours, schedule, sizes
+from zowarmup.forecast import calibrate, flops, hours, schedule, sizes, storage
 from zowarmup.forecast.clock import Seconds
 from zowarmup.forecast.forecast import forecast, kinds
 from zowarmup.forecast.sizes import Size
@@ -242,6 +242,22 @@ def test_sizes_of_files_are_read_from_their_headers(
     assert forecast(made, given, 1, 1, None)["jobs"]["train"] == 2
     with pytest.raises(UserError, match="--size: digits=40: give NAME="):
         sizes.parse_size("digits=40")
+    with pytest.raises(UserError, match="all numbers from 1 on"):
+        sizes.parse_size("digits=-5,0,1,8,8,10")
+
+
+def test_a_size_is_of_a_data_set_of_the_config(capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(PROJECT / "config/smoke.yaml")
+    assert main(["plan", config, "--no-calibration", "--size", "other=90,9,1,8,8,10"]) == 2
+    assert "--size: other: no such data set; there is digits" in capsys.readouterr().err
+
+
+def test_images_are_held_as_bytes() -> None:
+    """ImageNet32 on a GPU: 4.0 GB in main memory, as much on the device, places beside."""
+    work, data = work_of("config/paper.yaml"), sizes.KNOWN["imagenet32"]
+    job = next(j for j in graph(work.plan) if j.rule == "train" and "imagenet32" in j.name)
+    images, _ = storage.peak(work.pieces(job)[0])
+    assert images == (2 * 3072 + 32) * (data.train + data.test)
 
 
 def test_a_large_config_is_forecast_without_its_data() -> None:

@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterable, Sequence
 
+from zowarmup.settings.errors import UserError
 from zowarmup.settings.plan import Plan, plan
 
 DEFAULT = "config/config.yaml"
@@ -42,6 +44,7 @@ def show(chosen: argparse.Namespace) -> None:
     from zowarmup.forecast.forecast import forecast
 
     given = dict(map(sizes.parse_size, chosen.size))
+    _check(given, plans)
     cores = chosen.cores or os.cpu_count() or 1
     say = None if chosen.no_calibration else _say
     found = [forecast(made, given, cores, chosen.devices, say) for made in plans]
@@ -50,6 +53,15 @@ def show(chosen: argparse.Namespace) -> None:
         print(json.dumps(found, indent=1))
     else:
         print("\n\n".join(map(text.text, found)))
+
+
+def _check(given: Iterable[str], plans: Sequence[Plan]) -> None:
+    known = {name for made in plans for name in made.config.datasets}
+    for name in given:
+        if name not in known:
+            raise UserError(
+                f"--size: {name}: no such data set; there is {', '.join(sorted(known))}"
+            )
 
 
 def _list(made: Plan) -> None:

@@ -95,9 +95,12 @@ def parse_size(text: str) -> tuple[str, Size]:
     name, _, numbers = text.partition("=")
     try:
         train, test, c, h, w, classes = map(int, numbers.split(","))
+        if min(train, test, c, h, w, classes) < 1:
+            raise ValueError
     except ValueError:
         raise UserError(
-            f"--size: {text}: give NAME=TRAIN,TEST,CHANNELS,HEIGHT,WIDTH,CLASSES, all numbers"
+            f"--size: {text}: give NAME=TRAIN,TEST,CHANNELS,HEIGHT,WIDTH,CLASSES, "
+            "all numbers from 1 on"
         ) from None
     return name, Size((c, h, w), classes, train, test)
 

@@ -16,7 +16,7 @@ from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.settings.jobs import Job
 from zowarmup.simulation import loop
-from zowarmup.simulation.engines.shelves import KEPT
+from zowarmup.simulation.engines import shelves
 from zowarmup.simulation.evaluate import BATCH
 
 FLOAT = 4
@@ -25,6 +25,8 @@ SCALAR, INDEX, MEMBER = 21.0, 4.5, 8.0  # text of a journal: a scalar, a candida
 ROW, RECALL = 200, 12  # of metrics.csv: a row, and a class in it
 RECORD = 2000  # run.json, logs and benchmarks of a job
 SHOWN = {"table": 35_000, "figure": 400_000}  # in all its formats
+PLACES = 32  # of an image: its row and its label, in the data set and again as dealt
+STACKING = ("batched", "vmap")
 SIDE_BY_SIDE = 60  # models at once in an engine that has the option `block`
 
 
@@ -61,11 +63,9 @@ def peak(piece: Piece) -> tuple[float, float]:
     """(images, training) of a job beyond a process that has loaded torch."""
     kind, data = piece.kind, piece.kind.crowd.data
     engine, model = kind.spec["engine"], _model(kind)
-    at_once, images = 1, data.pixels * (data.train + data.test)  # bytes, as they were recorded
-    if engine["name"] in ("batched", "vmap"):
+    at_once = 1
+    if engine["name"] in STACKING:
         at_once = engine["options"].get("block", SIDE_BY_SIDE)
-        if data.pixels * data.train <= KEPT:  # then there is a normalised copy
-            images += FLOAT * data.pixels * data.train
     micro = min(engine["micro_batch"], kind.crowd.train)
     steps = [memory.inference(model, data.shape, BATCH)]
     if "eps" in kind.phase:
@@ -77,7 +77,19 @@ def peak(piece: Piece) -> tuple[float, float]:
         momentum = kind.phase.get("momentum", 0) > 0
         width = min(at_once, sum(costs_of(kind.phase, kind.crowd).members.values()))
         steps.append(width * memory.backprop(model, data.shape, batch, momentum=momentum))
-    return images, max(steps)
+    return _held(kind), max(steps)
+
+
+def _held(kind: Kind) -> float:
+    """Images of a job: bytes, on a GPU once more than in the main memory, and what is kept beside.
+
+    Engines that stack clients keep the training images normalised where they are few.
+    """
+    data, engine = kind.crowd.data, kind.spec["engine"]
+    copies = 1 if engine["device"] == "cpu" else 2
+    trained = kind.crowd.clients * kind.crowd.train * data.pixels
+    kept = trained if engine["name"] in STACKING and trained <= shelves.KEPT else 0
+    return (copies * data.pixels + PLACES) * (data.train + data.test) + FLOAT * kept
 
 
 def _images(size: Size) -> int:
