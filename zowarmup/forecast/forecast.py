@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
+
 from zowarmup.forecast import hours, storage
 from zowarmup.forecast.calibrate import Machine, Say, machine
 from zowarmup.forecast.devices import DEVICES, REACHED_BFLOAT16, REACHED_FLOAT32
@@ -132,12 +134,19 @@ def measured(work: Work, jobs: Graph, found: Machine, cores: int) -> Numbers:
         "cores": cores,
         "kinds": len(found.timings),
         "kinds_measured": found.measured,
+        "cpu_instead": _cpu_instead(work.plan),
         "process_bytes": found.base,
         "path": [" ".join(filter(None, job)) for job in now.last],
         "now": summary(now),
         "idle": summary(idle),
         "by_job": by_rule(jobs, {job: hours.seconds(work, job, found).wall for job in jobs}),
     }
+
+
+def _cpu_instead(plan: Plan) -> bool:
+    """Whether rounds that belong on a GPU were timed without one."""
+    wanted = {spec["engine"]["device"] for spec in plan.runs.values()}
+    return wanted != {"cpu"} and not torch.cuda.is_available()
 
 
 def summary(found: hours.Hours) -> dict[str, float]:

@@ -66,7 +66,8 @@ def _here(machine: Numbers) -> list[str]:
         if seconds:
             rows.append((f"  all of {rule}", duration(seconds), ""))
     known, all_ = machine["kinds_measured"], machine["kinds"]
-    said = f"{known} of {all_} kinds of rounds were run" + (
+    instead = " on the CPU, as no GPU is here" if machine["cpu_instead"] else ""
+    said = f"{known} of {all_} kinds of rounds were run{instead}" + (
         "; the others are taken to do as many operations a second. " if known < all_ else ". "
     )
     path = " > ".join(machine["path"])
