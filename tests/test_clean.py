@@ -166,3 +166,8 @@ def test_a_longer_warm_up_is_made_again_without_a_word(copy: Path) -> None:
     [answer] = workbench.snakemake_many([(copy, ["--dry-run", *TINY])])
     assert answer.code == 0, answer.text
     assert planned(answer)["warmup"] == 2
+
+
+def test_a_mistyped_folder_is_an_error(capsys) -> None:
+    assert main(["clean", "config/smoke.yaml", "--results", "resluts"]) == 2
+    assert "resluts/smoke: no such folder" in capsys.readouterr().err

@@ -141,18 +141,6 @@ def test_files_are_about_as_large_as_foretold(counted: tuple[Path, dict[str, int
         assert found[name] == pytest.approx(file.stat().st_size, rel=0.1), name
 
 
-def test_images_take_a_byte_a_pixel_and_small_sets_a_copy() -> None:
-    """As in simulation.images: ImageNet32 once, as bytes; digits with float32 beside them."""
-    from zowarmup.forecast.storage import peak
-
-    [digits] = work_of("config/smoke.yaml").pieces(Job("train", "zowarmup-10-90", "0"))
-    assert peak(digits)[0] == 64 * (1437 + 360 + 4 * 1437)
-    work = work_of("config/paper.yaml")
-    runs = work.plan.runs.items()
-    run = next(n for n, spec in runs if spec["dataset"] == "imagenet32" and spec["phases"][1:])
-    assert peak(work.pieces(Job("train", run, "0"))[-1])[0] == 3072 * (1_281_167 + 50_000)
-
-
 # --- time -----------------------------------------------------------------------------------
 
 JOBS = {Job("a"): (), Job("b"): (), Job("c"): (Job("a"),), Job("d"): (Job("b"), Job("c"))}

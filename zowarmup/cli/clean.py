@@ -1,7 +1,9 @@
 """zowarmup clean: take away what no result of a config needs."""
 
 import argparse
+from pathlib import Path
 
+from zowarmup.settings.errors import UserError
 from zowarmup.settings.plan import plan
 
 
@@ -22,9 +24,10 @@ def clean(chosen: argparse.Namespace) -> None:
     from zowarmup.forecast.text import size
     from zowarmup.simulation.clean import Cleaner
 
-    cleaner = Cleaner(
-        plan([chosen.config]), chosen.results, dry=chosen.dry_run, orphans=chosen.orphans
-    )
+    made = plan([chosen.config])
+    if not (folder := Path(chosen.results, made.name)).is_dir():
+        raise UserError(f"--results: {folder}: no such folder; name the one that holds {made.name}")
+    cleaner = Cleaner(made, chosen.results, dry=chosen.dry_run, orphans=chosen.orphans)
     found = cleaner.clean()
     verb = "would remove" if chosen.dry_run else "removed"
     for path, bytes_ in found.removed.items():
