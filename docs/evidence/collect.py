@@ -132,7 +132,7 @@ def all_bench() -> str:
     for name, row in measured().items():
         if isinstance(row, dict) and "value" in row:
             low, high = row["quartiles"]
-            value = f"{row['value']:.3g} [{low:.3g}, {high:.3g}]"
+            value = f"{row['value']:.4g} [{low:.4g}, {high:.4g}]"
             goal = "" if row["goal"] is None else f"{row['goal']:g}"
             lines.append(f"| {name} | {row['what']} | {value} | {row['n']} | {goal} |")
     return "\n".join(lines)
