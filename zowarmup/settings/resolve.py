@@ -13,10 +13,10 @@ from zowarmup.settings.yaml_file import ConfigError
 Overrides = dict[str, Any]
 
 NAMES = ("split", "model", "engine", "federation")
-# What a study can vary of the engine; another engine is another value of `engine`.
-ENGINE = tuple(
-    f"engine.{key}" for key in Engine.model_fields if key not in ("name", "options", "processes")
-)
+# What a study can vary of the engine. Another engine is another value of `engine`; what decides the
+# cores and GPUs that a job asks for is one thing for all jobs.
+FIXED = ("name", "options", "processes", "device", "threads")
+ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXED)
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
