@@ -504,7 +504,7 @@ class TestEstimator:
     def test_shows_only_seeds_that_both_estimators_have(self):
         """A mean over other seeds would differ for that reason alone."""
         drawing = draw("estimator")
-        assert "seed 0)" in words(drawing)
+        assert "seeds: 0 |" in words(drawing) + " |"
         accuracy, loss = drawing.axes
         rows = METRICS[(METRICS["study"] == "estimator") & (METRICS["seed"] == 0)]
         for axes, column, factor in ((accuracy, "test_accuracy", 100), (loss, "train_loss", 1)):

@@ -29,9 +29,9 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
         metrics: with the study `estimator`, whose runs differ in `zo.estimator`.
         federation: not needed.
     """
-    rows = paired(m.of_study(metrics, "estimator"))
+    rows = m.of_study(metrics, "estimator")
     rows = rows[rows["round"] >= rows["pivot"].fillna(0)]
-    groups = list(m.by_split(rows))
+    groups = [(scale, split, paired(here)) for scale, split, here in m.by_split(rows)]
     drawing, grid = style.panels(len(groups) * len(SHOWN), 2.3, columns=len(SHOWN))
     for i, (scale, split, here) in enumerate(groups):
         line = grid[len(SHOWN) * i : len(SHOWN) * (i + 1)]
@@ -39,7 +39,9 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
             _curves(axes, here, column, factor)
             axes.set_ylabel(label)
             axes.set_xlabel("round")
-        line[0].set_title(f"{', '.join(scale)}; {style.split_title(split)}", loc="left")
+        seeds = ", ".join(map(str, sorted(here["seed"].unique())))
+        title = f"{', '.join(scale)}; {style.split_title(split)}; seeds: {seeds}"
+        line[0].set_title(title, loc="left")
     style.legend(drawing, _handles(rows))
     return drawing
 
@@ -61,8 +63,6 @@ def _curves(axes: Axes, rows: pd.DataFrame, column: str, factor: float) -> None:
 
 def _handles(rows: pd.DataFrame) -> list[Line2D]:
     present = [name for name in ESTIMATORS if name in set(rows["estimator"])]
-    seeds = sorted(rows["seed"].unique())
-    who = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
     handles = [Line2D([], [], **ESTIMATORS[n][1].kwargs(), label=ESTIMATORS[n][0]) for n in present]
-    handles[0].set_label(f"{handles[0].get_label()} (mean ± std, {who})")
+    handles[0].set_label(f"{handles[0].get_label()} (mean ± std)")
     return [*handles, *style.diverged_handle(rows)]
