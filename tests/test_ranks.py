@@ -189,8 +189,11 @@ def test_the_failure_of_one_ends_all(how, error, said, tmp_path, caplog):
     assert caplog.messages == ["the work begins"]
 
 
+# Where these tests are started in the background of a shell, an interrupt would be ignored.
 ENDLESS = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import ranks_jobs
 from zowarmup.simulation import launch
 launch.run(2, ranks_jobs.fail, "sleep", sys.argv[1])
@@ -202,9 +205,12 @@ def test_the_others_end_with_the_one_that_started_them(name, tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", ENDLESS, tmp_path], stderr=subprocess.DEVNULL
     ) as ours:
-        until(lambda: (tmp_path / "failed").exists(), 60)
-        ours.send_signal(signal.Signals[name])
-        assert ours.wait(timeout=10) != 0
+        try:
+            until(lambda: (tmp_path / "failed").exists(), 60)
+            ours.send_signal(signal.Signals[name])
+            assert ours.wait(timeout=10) != 0
+        finally:
+            ours.kill()  # else a failure would wait for it
     assert len(pids(tmp_path)) == 2
     until(lambda: all(map(gone, pids(tmp_path))), 5)
 
