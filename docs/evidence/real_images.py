@@ -22,7 +22,7 @@ def blocks() -> dict[str, str]:
     for config in PAPER:
         made[f"{config} seeds"] = seeds(config)
         made[f"{config} main"] = (HERE / config / "main.md").read_text().strip()
-    return made | {"estimators": estimators()}
+    return made | {"estimators": estimators(), "rates": rates()}
 
 
 def beside() -> str:
@@ -75,6 +75,17 @@ def estimators() -> str:
         f"measured {len(apart)} times after the pivot, differ by {statistics.mean(apart):.0e} on "
         f"average and {max(apart):.0e} at most."
     )
+
+
+def rates() -> str:
+    """High Res Only with the chosen learning rate and with the next one."""
+    ours = [row for row in ends("cifar10-cpu") if row["method"] == "high_res_only"]
+    texts = []
+    for lr in sorted({float(row["lr_1"]) for row in ours}):
+        values = [100 * float(row["test_accuracy"]) for row in ours if float(row["lr_1"]) == lr]
+        spread = f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} %"
+        texts.append(f"{spread} at {lr:g} (n = {len(values)})")
+    return " and ".join(texts)
 
 
 def rows(config: str, name: str) -> list[Row]:
