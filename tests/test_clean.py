@@ -40,11 +40,12 @@ def test_only_snapshots_where_something_starts_stay(copy: Path) -> None:
     assert snapshots(0) == [0, 10, 20, 30, 40, 50, 60]
     assert main(["clean", "tiny.yaml"]) == 0
     assert snapshots(0) == snapshots(1) == [20, 60]
-    gone = {str(path.relative_to(copy)) for path in set(before) - set(files(copy))}
-    assert {Path(path).name for path in gone} == {
+    gone = {path for path in set(before) - set(files(copy)) if path.parent.name != "state"}
+    assert {path.name for path in gone} == {
         "lock",
         *(f"round-{t:06d}.safetensors" for t in (0, 10, 30, 40, 50)),
     }
+    assert not list(copy.glob("results/tiny/*/*/**/state"))
     again = workbench.snakemake(copy, "--cores", "2", *TINY)
     assert planned(again) == {}
     run = api.load_run(copy / RUN / "1")
@@ -80,21 +81,21 @@ def test_a_half_finished_folder_goes_on(finished: Path, copy: Path) -> None:
 
 
 def test_work_of_other_settings_goes(copy: Path) -> None:
-    """Neither a journal of another fingerprint nor a partial warm-up would ever be gone on from."""
+    """Neither a journal nor a state of other code would ever be gone on from."""
     (copy / RUN / "1/run.json").unlink()
     journal = copy / RUN / "1/journal.jsonl"
     journal.write_bytes(journal.read_bytes()[:0])
     from zowarmup.simulation.journal import Journal
 
-    with Journal(journal, "something else"):
+    with Journal(journal, {"spec": {}, "seed": 1, "code": "something else", "inputs": {}}):
         pass
     (copy / WARMUP / "1/run.json").unlink()
-    partial = copy / WARMUP / "1/partial"
-    partial.mkdir()
-    (partial / "state.json").write_text(json.dumps({"belongs_to": "something else"}))
+    state = copy / WARMUP / "1/state/state.json"
+    saved = json.loads(state.read_text())
+    state.write_text(json.dumps(saved | {"origin": saved["origin"] | {"code": "something else"}}))
     assert main(["clean", "tiny.yaml"]) == 0
     assert not journal.exists()
-    assert not partial.exists()
+    assert not state.parent.exists()
     assert 30 in snapshots(1)  # not finished, as far as anybody can tell
 
 

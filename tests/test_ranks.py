@@ -17,8 +17,9 @@ import workbench
 from zowarmup.data import datasets, federation
 from zowarmup.settings import plan
 from zowarmup.settings.errors import UserError
-from zowarmup.simulation import job_train, job_warmup, launch, trajectory
+from zowarmup.simulation import job_train, job_warmup, launch
 from zowarmup.simulation.ranks import Ranks
+from zowarmup.simulation.saved import Saved
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -118,18 +119,19 @@ def contents(folder):
 def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkeypatch, caplog):
     """One process is killed in the warm-up; two finish it, and replay half a run of one."""
     jobs(tmp_path / "whole", inputs)
-    save = trajectory._Saved._save
+    save = Saved.save
 
-    def save_and_die(self, world, spec, t, *rest):
-        save(self, world, spec, t, *rest)
+    def save_and_die(self):
+        t = self.latest[0].t
+        save(self)
         if t == 2:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(trajectory._Saved, "_save", save_and_die)
+        patch.setattr(Saved, "save", save_and_die)
         with pytest.raises(Killed):
             jobs(tmp_path / "cut", inputs)
-    assert (tmp_path / "cut/warm/partial/state.json").exists()
+    assert (tmp_path / "cut/warm/state/state.json").exists()
     (tmp_path / "cut/run").mkdir()
     journal = (tmp_path / "whole/run/journal.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "cut/run/journal.jsonl").write_bytes(b"".join(journal[:5]))

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, cast
 
 import pytest
@@ -27,7 +28,7 @@ from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.settings.algorithms import PHASES
 from zowarmup.settings.errors import UserError
-from zowarmup.settings.files import read_rows
+from zowarmup.settings.files import holder, lock, read_rows
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import (
     checkpoint,
@@ -41,6 +42,7 @@ from zowarmup.simulation import (
     rates,
     rebuild,
     rows,
+    saved,
     select,
     train,
     trajectory,
@@ -145,9 +147,20 @@ def last_of(steps: Iterator[Step]) -> Step:
     return last
 
 
-def finish(here: World, spec: Spec, w: Tensor, file: Path, belongs_to: str = "this") -> Outcome:
+THIS: Spec = {"code": "this"}  # stands for all that decides a result
+
+
+def finish(
+    here: World,
+    spec: Spec,
+    w: Tensor,
+    folder: Path,
+    origin: Spec = THIS,
+    tally: Tally | None = None,
+) -> Outcome:
     """The phases after the warm-up, from the model at the pivot."""
-    return train.run(here, spec, w, SEEDS, journal=file, belongs_to=belongs_to, tally=Tally())
+    spent = Tally() if tally is None else tally
+    return train.run(here, spec, w, SEEDS, folder=folder, origin=origin, tally=spent)
 
 
 # --- replay ---------------------------------------------------------------------------------
@@ -169,7 +182,7 @@ def test_replaying_the_journal_gives_every_model(
     """Of the run itself only the pivot and the journal are used: it is a real file, read again."""
     phase = zo(**settings)
     expected = [step.w for step in steps_of(here, phase, pivot)]
-    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path / "journal.jsonl")
+    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path)
     records = journal.read(tmp_path / "journal.jsonl")
     method = loop.algorithm(phase)
     states = list(journal.replay(method.begin(pivot), records, method, SEEDS))
@@ -186,10 +199,10 @@ def test_a_run_goes_on_from_any_piece_of_its_journal(
 ) -> None:
     """Wherever a kill cuts the file, the end is the same: model, rows and the journal itself."""
     spec, file = spec_of(fedavg(), zo(participation=0.5)), tmp_path / "journal.jsonl"
-    whole = finish(here, spec, pivot, file)
+    whole = finish(here, spec, pivot, tmp_path)
     text = file.read_bytes()
     file.write_bytes(text[:cut])
-    again = finish(here, spec, pivot, file)
+    again = finish(here, spec, pivot, tmp_path)
     assert torch.equal(again.w, whole.w)
     assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
     assert again.early_change == whole.early_change
@@ -201,9 +214,9 @@ def test_a_finished_journal_is_only_replayed(
     here: World, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec, file = spec_of(fedavg(), zo()), tmp_path / "journal.jsonl"
-    whole, before = finish(here, spec, pivot, file), file.read_bytes()
+    whole, before = finish(here, spec, pivot, tmp_path), file.read_bytes()
     with caplog.at_level(logging.INFO, "zowarmup"):
-        assert torch.equal(finish(here, spec, pivot, file).w, whole.w)
+        assert torch.equal(finish(here, spec, pivot, tmp_path).w, whole.w)
     assert file.read_bytes() == before
     assert f"replaying {ALL - WARM} rounds" in caplog.text
 
@@ -211,10 +224,10 @@ def test_a_finished_journal_is_only_replayed(
 def test_a_journal_of_something_else_is_started_over(
     here: World, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = tmp_path / "journal.jsonl"
-    finish(here, spec_of(fedavg(), zo(lr=0.01)), pivot, file, "other")
-    again = finish(here, spec_of(fedavg(), zo()), pivot, file, "this")
+    finish(here, spec_of(fedavg(), zo(lr=0.01)), pivot, tmp_path, {"code": "other"})
+    again = finish(here, spec_of(fedavg(), zo()), pivot, tmp_path)
     assert "replaying" not in caplog.text
+    assert "starting over: it was made otherwise: origin.code was other and is this" in caplog.text
     assert torch.equal(again.w, last_of(steps_of(here, zo(), pivot)).w)
 
 
@@ -225,11 +238,11 @@ def test_phases_without_records_do_not_take_those_of_others(
     """A run of four phases is resumed: averaging on all clients leaves no records."""
     phases = fedavg(), zo(10), fedavg(10, clients="all"), zo(20)
     spec, file = spec_of(*phases), tmp_path / "journal.jsonl"
-    whole = finish(here, spec, pivot, file)
+    whole = finish(here, spec, pivot, tmp_path)
     lines = file.read_bytes().splitlines(keepends=True)
     assert len(lines) == 1 + 10 + 20
     file.write_bytes(b"".join(lines[: 1 + kept]))
-    again = finish(here, spec, pivot, file)
+    again = finish(here, spec, pivot, tmp_path)
     assert torch.equal(again.w, whole.w)
     assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
     assert file.read_bytes() == b"".join(lines)
@@ -253,7 +266,7 @@ def test_any_journal_gives_every_model(
 ) -> None:
     phase = phase_of(algorithm, participation=0.5, **settings)
     expected = [step.state for step in steps_of(here, phase, pivot)]
-    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path / "journal.jsonl")
+    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path)
     records, method = journal.read(tmp_path / "journal.jsonl"), replayable(phase)
     replayed = list(journal.replay(method.begin(pivot), records, method, SEEDS))
     for a, b in zip(replayed, expected, strict=True):
@@ -277,10 +290,10 @@ def test_any_run_goes_on_in_the_middle_of_its_journal(
     """The last record is cut too; rows are equal with drift and gradient_cosine in them."""
     spec = spec_of(fedavg(), phase_of(algorithm, participation=0.5, **settings))
     file = tmp_path / "journal.jsonl"
-    whole, text = finish(here, spec, pivot, file), file.read_bytes()
+    whole, text = finish(here, spec, pivot, tmp_path), file.read_bytes()
     lines = text.splitlines(keepends=True)
     file.write_bytes(b"".join(lines[: 1 + kept]) + lines[1 + kept][:-9])
-    again = finish(here, spec, pivot, file)
+    again = finish(here, spec, pivot, tmp_path)
     assert torch.equal(again.w, whole.w)
     assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
     assert file.read_bytes() == text
@@ -295,17 +308,18 @@ def test_phases_of_different_kinds_share_one_journal(
     here: World, pivot: Tensor, tmp_path: Path
 ) -> None:
     """Each begins anew from the model that the one before it has left."""
+    file = tmp_path / "journal.jsonl"
     kinds = ("zo", "zo_adam", "zo_local", "fedkseed")
     spec = spec_of(fedavg(), *(phase_of(kind, 10) for kind in kinds))
-    whole, text = finish(here, spec, pivot, tmp_path / "j"), (tmp_path / "j").read_bytes()
+    whole, text = finish(here, spec, pivot, tmp_path), file.read_bytes()
     lines = text.splitlines(keepends=True)
     assert len(lines) == 1 + 40
     for kept in (5, 10, 15, 20, 35):
-        (tmp_path / "j").write_bytes(b"".join(lines[: 1 + kept]))
-        again = finish(here, spec, pivot, tmp_path / "j")
+        file.write_bytes(b"".join(lines[: 1 + kept]))
+        again = finish(here, spec, pivot, tmp_path)
         assert torch.equal(again.w, whole.w)
         assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
-    records, w = iter(journal.read(tmp_path / "j")), pivot
+    records, w = iter(journal.read(file)), pivot
     for phase in spec["phases"][1:]:
         method = replayable(phase)
         mine = itertools.islice(records, 10)
@@ -400,7 +414,7 @@ RECORD = {"round": 11, "clients": [0, 2], "scalars": [[0.1, -3e-30], [1e30, 0.0]
 
 
 def written(file: Path, *records: Spec) -> bytes:
-    with journal.Journal(file, "this") as opened:
+    with journal.Journal(file, THIS) as opened:
         for record in records:
             opened.append(record)
     return file.read_bytes()
@@ -413,7 +427,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> None:
     """Killing the process loses nothing: what was appended can be read while it is still open."""
-    with journal.Journal(tmp_path / "j", "this") as opened:
+    with journal.Journal(tmp_path / "j", THIS) as opened:
         for n in range(3):
             opened.append(RECORD)
             assert len(journal.read(tmp_path / "j")) == n + 1
@@ -422,7 +436,7 @@ def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> No
 def test_old_records_are_read_one_at_a_time_and_new_ones_are_not(tmp_path: Path) -> None:
     """Records of many clients, all at once, would need many times the memory of the file."""
     written(tmp_path / "j", RECORD, RECORD | {"round": 12})
-    with journal.Journal(tmp_path / "j", "this") as opened:
+    with journal.Journal(tmp_path / "j", THIS) as opened:
         old = opened.records()
         assert (opened.known, next(old)) == (2, RECORD)
         opened.append(RECORD | {"round": 13})
@@ -439,23 +453,31 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path, missing: int) -> None:
 
 @pytest.mark.parametrize("position", [2, 20, 60, -2])
 @pytest.mark.parametrize("line", [1, 2, 3])
-def test_damage_is_an_error_that_names_the_line(tmp_path: Path, line: int, position: int) -> None:
+def test_damage_is_named_by_its_place_and_gone_on_from_before_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, line: int, position: int
+) -> None:
     """Also in the last line, if that was written to its end: it is no kill then."""
-    lines = written(tmp_path / "j", RECORD, RECORD).splitlines(keepends=True)
+    text = written(tmp_path / "j", RECORD, RECORD)
+    lines = text.splitlines(keepends=True)
     broken = bytearray(lines[line - 1])
     broken[position] ^= 1
     (tmp_path / "j").write_bytes(b"".join([*lines[: line - 1], bytes(broken), *lines[line:]]))
-    expected = f"{tmp_path / 'j'}: line {line} is damaged; delete the file"
-    for use in (journal.read, lambda file: journal.Journal(file, "this")):
-        with pytest.raises(JournalError, match=f"^{expected}"):
-            use(tmp_path / "j")
+    byte = sum(map(len, lines[: line - 1]))
+    expected = f"{tmp_path / 'j'}: line {line}, at byte {byte}, is damaged"
+    with pytest.raises(JournalError, match=f"^{expected}"):
+        journal.read(tmp_path / "j")
+    left = max(0, line - 2)
+    with journal.Journal(tmp_path / "j", THIS) as opened:
+        assert opened.known == left
+    assert f"{expected}; going on from before it" in caplog.messages
+    assert written(tmp_path / "j", *[RECORD] * (2 - left)) == text
 
 
 def test_a_lost_or_foreign_journal_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no such journal"):
         journal.read(tmp_path / "j")
     (tmp_path / "j").write_bytes(journal.line({"format": "something"}))
-    with pytest.raises(JournalError, match="not a journal of this project"):
+    with pytest.raises(JournalError, match="not a journal of this version"):
         journal.read(tmp_path / "j")
 
 
@@ -473,7 +495,7 @@ def warm_up(
     phase = without(phase_of(algorithm, rounds, **{"clients": "high"} | settings), {"rounds"})
     spec = spec_of() | {"phase": phase, "rounds": rounds}
     return trajectory.run(
-        here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", belongs_to="this"
+        here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", origin=THIS
     )
 
 
@@ -520,15 +542,16 @@ class Killed(BaseException):
 @contextmanager
 def killed_after(t: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Within, a warm-up is killed when it has saved its state after round t."""
-    save = trajectory._Saved._save
+    save = saved.Saved.save
 
-    def save_and_die(self: Any, world: World, spec: Spec, at: int, *rest: Any) -> None:
-        save(self, world, spec, at, *rest)
+    def save_and_die(self: saved.Saved) -> None:
+        at = self.latest[0].t if self.latest else None
+        save(self)
         if at == t:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(trajectory._Saved, "_save", save_and_die)
+        patch.setattr(saved.Saved, "save", save_and_die)
         yield
 
 
@@ -558,9 +581,9 @@ def test_a_snapshot_holds_what_the_server_has_beside_the_model(
     whole = warm_up(here, tmp_path / "whole", **own)
     with killed_after(t, monkeypatch), pytest.raises(Killed):
         warm_up(here, tmp_path / "cut", **own)
-    saved = checkpoint.load(checkpoint.snapshot(tmp_path / "cut" / "partial", t))
-    assert set(saved.server) == kept
-    assert saved.server.get("steps", torch.tensor(t)).item() == t
+    file = checkpoint.load(checkpoint.snapshot(tmp_path / "cut" / "state", t))
+    assert set(file.server) == kept
+    assert file.server.get("steps", torch.tensor(t)).item() == t
     again = warm_up(here, tmp_path / "cut", **own)
     assert all(same(a, b) for a, b in zip(again, whole, strict=True))
     for file in (tmp_path / "whole" / "snapshots").iterdir():
@@ -568,12 +591,17 @@ def test_a_snapshot_holds_what_the_server_has_beside_the_model(
     assert whole[-1]["train_loss"] < whole[0]["train_loss"]
 
 
-def test_saved_work_of_something_else_is_thrown_away(here: World, tmp_path: Path) -> None:
-    (tmp_path / "partial").mkdir()
-    state = {"belongs_to": "other", "t": 5, "rows": [], "tally": {}}
-    (tmp_path / "partial" / "state.json").write_text(json.dumps(state))
-    (tmp_path / "partial" / "round-000007.safetensors").write_text("old")
+def test_saved_work_of_something_else_is_thrown_away(
+    here: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "state").mkdir()
+    facts = {"format": saved.FORMAT, "origin": {"code": "other"}, "t": 5, "rows": [], "tally": {}}
+    (tmp_path / "state" / "state.json").write_text(json.dumps(facts))
+    (tmp_path / "state" / "round-000007.safetensors").write_text("old")
     assert warm_up(here, tmp_path, rounds=10)[0]["round"] == 0
+    assert (
+        "starting over: what is saved was made otherwise: code was other and is this" in caplog.text
+    )
     assert not (tmp_path / "snapshots" / "round-000007.safetensors").exists()
     assert not (tmp_path / "snapshots" / "state.json").exists()
 
@@ -719,9 +747,7 @@ def test_the_broadcast_at_the_pivot_is_counted_once(
     """Ten clients, seven of them low, download 4 d bytes before the first of their 30 scalars."""
     spent = Tally(100, 200, 30, 40, 300, 400)
     spec = spec_of(fedavg(), zo())
-    end = train.run(
-        here, spec, pivot, SEEDS, journal=tmp_path / "j", belongs_to="this", tally=spent
-    )
+    end = finish(here, spec, pivot, tmp_path, tally=spent)
     first, records = end.rows[0], 5 * 4 * 3 * 10
     assert first["bytes_up"] == 100 + records
     assert first["bytes_down"] == 200 + 10 * 4 * here.model.d + 10 * records
@@ -794,10 +820,7 @@ def test_costs_of_every_phase_of_records(
             passes += 2 * phase.get("S", 1) * phase.get("epochs", 1) * here.sizes[i]
     if algorithm != "fedkseed":
         down.update(unread)
-    end = train.run(
-        here, spec_of(fedavg(), phase), pivot, SEEDS,
-        journal=tmp_path / "j", belongs_to="this", tally=spent,
-    )  # fmt: skip
+    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path, tally=spent)
     expected = tally_of(here, up, down, passes, 0)
     for name, value in vars(expected).items():
         assert end.rows[-1][name] - vars(spent)[name] == value, name
@@ -1002,7 +1025,7 @@ def test_progress_says_round_speed_and_time_to_go(
     with caplog.at_level(logging.INFO, "zowarmup"):
         warm_up(here, tmp_path, rounds=WARM)
         finish(here, spec_of(fedavg(), zo()), pivot, tmp_path / "j")
-        select.trials(here, trial(zo()), pivot, SEEDS, 0)
+        chosen(here, trial(zo()), pivot, tmp_path, seed=0)
     pattern = r"round {}/{}.*  \d+\.\d rounds/s  left \d\d:\d\d"
     for what, rounds in (("warm-up", (4, WARM)), ("run", (17, ALL)), ("lr 0.1", (12, 22))):
         line = rf"{what}: {pattern.format(*rounds)}"
@@ -1016,18 +1039,26 @@ def test_progress_says_round_speed_and_time_to_go(
 
 def trial(phase: Spec, grid: Sequence[float] = (0.1,), rounds: int = 12) -> Spec:
     own = {key: value for key, value in phase.items() if key not in ("lr", "rounds")}
-    return {"phase": own, "start": WARM, "rounds": rounds, "grid": list(grid), "seeds": [3]}
+    spec = {"phase": own, "start": WARM, "rounds": rounds, "grid": list(grid), "seeds": [3]}
+    return without(spec_of(), {"phases"}) | spec
 
 
-def test_a_trial_is_training_judged_on_held_out_images(here: World, pivot: Tensor) -> None:
-    [row] = select.trials(here, trial(zo()), pivot, SEEDS, 3)
+def chosen(here: World, spec: Spec, w: Tensor, folder: Path, seed: int = 3) -> list[Spec]:
+    """All trials of a seed, with their work in a folder."""
+    return select.trials(here, spec, w, SEEDS, seed, folder=folder / "state", origin=THIS)
+
+
+def test_a_trial_is_training_judged_on_held_out_images(
+    here: World, pivot: Tensor, tmp_path: Path
+) -> None:
+    [row] = chosen(here, trial(zo()), pivot, tmp_path)
     w = last_of(itertools.islice(steps_of(here, zo(lr=0.1), pivot), 12)).w
     assert row == {"lr": 0.1, "seed": 3, "heldout_loss": evaluate.heldout_loss(here, w)}
 
 
-def test_the_step_that_learns_is_chosen(here: World, pivot: Tensor) -> None:
+def test_the_step_that_learns_is_chosen(here: World, pivot: Tensor, tmp_path: Path) -> None:
     """From among one that goes nowhere and one that explodes."""
-    made = select.trials(here, trial(zo(), [1e-9, 0.1, 1e30], rounds=20), pivot, SEEDS, 3)
+    made = chosen(here, trial(zo(), [1e-9, 0.1, 1e30], rounds=20), pivot, tmp_path)
     choice = select.choose(made)
     assert made[2]["heldout_loss"] is None
     assert (choice["lr"], choice["at_edge"]) == (0.1, False)
@@ -1080,10 +1111,10 @@ def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None
     ]
 
 
-def test_a_trial_of_fedadam_varies_the_server_s_rate_alone(here: World) -> None:
+def test_a_trial_of_fedadam_varies_the_server_s_rate_alone(here: World, tmp_path: Path) -> None:
     w = here.model.initial(SEEDS.initialisation)
     phase = phase_of("fedadam", 12, clients="high")
-    [row] = select.trials(here, trial(phase) | {"start": 0}, w, SEEDS, 3)
+    [row] = chosen(here, trial(phase) | {"start": 0}, w, tmp_path)
     expected = last_of(steps_of(here, phase | {"lr": 0.1}, w, first=1)).w
     assert row["heldout_loss"] == evaluate.heldout_loss(here, expected)
 
@@ -1189,16 +1220,23 @@ def test_a_run_without_a_warmup_starts_from_the_initialisation(here: World, tmp_
     assert end.t == 20
 
 
-def test_a_second_process_cannot_work_on_the_same_run(tmp_path: Path) -> None:
+def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     """An orphan of a killed workflow may still be training when its rerun starts."""
-    from zowarmup.settings.files import lock
-
+    code = (
+        "import logging; from zowarmup.settings.files import lock; logging.basicConfig()\n"
+        f"lock({str(tmp_path / 'lock')!r}); print('mine')"
+    )
     with lock(tmp_path / "lock"):
-        code = f"from zowarmup.settings.files import lock; lock({str(tmp_path / 'lock')!r})"
-        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert other.returncode == 1
-    assert f"another process works on this run: pid {os.getpid()} on" in other.stderr
-    lock(tmp_path / "lock").close()
+        assert f"pid {os.getpid()} on" in (holder(tmp_path / "lock") or "")
+        with pytest.raises(UserError, match=f"another process works here: pid {os.getpid()} on"):
+            lock(tmp_path / "lock", wait=False)
+        other = subprocess.Popen([sys.executable, "-c", code], stdout=PIPE, stderr=PIPE, text=True)
+        assert other.stderr
+        said = other.stderr.readline()
+        assert f"waiting for another process that works here: pid {os.getpid()} on" in said
+        assert other.poll() is None
+    assert other.communicate()[0] == "mine\n"
+    assert holder(tmp_path / "lock") is None
 
 
 def test_a_row_measures_every_tier_on_its_own_data(here: World, pivot: Tensor) -> None:

@@ -44,7 +44,12 @@ def test_everything_is_made(finished: Path) -> None:
 def test_nothing_is_left_half_done(finished: Path) -> None:
     left = [path for path in (finished / "results").rglob("*") if path.suffix == ".tmp"]
     assert left == []
-    assert not list((finished / WARMUP).glob("*/partial"))
+    assert not list((finished / "results").rglob("progress.json"))
+
+
+def test_the_state_of_a_warmup_is_its_snapshots_under_another_name(finished: Path) -> None:
+    for file in (finished / WARMUP).glob("*/snapshots/*.safetensors"):
+        assert file.samefile(file.parents[1] / "state" / file.name)
 
 
 def test_logs_say_how_far_a_job_was(finished: Path) -> None:
@@ -233,21 +238,26 @@ DYING = """
 import os
 import signal
 
-from zowarmup.simulation import journal, trajectory
+from zowarmup.simulation import journal, saved
+
+append, save = journal.Journal.append, saved.Saved.save
 
 
-def dying(method, place, name):
-    def method_then_death(self, *arguments):
-        method(self, *arguments)
-        t = arguments[place]
-        if str(t["round"] if isinstance(t, dict) else t) == os.environ.get(name):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return method_then_death
+def append_then_death(self, record):
+    append(self, record)
+    if str(record.get("round")) == os.environ.get("LAST_ROUND_OF_RUN"):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-journal.Journal.append = dying(journal.Journal.append, 0, "LAST_ROUND_OF_RUN")
-trajectory._Saved._save = dying(trajectory._Saved._save, 2, "LAST_ROUND_OF_WARMUP")
+def save_then_death(self):
+    t = self.latest[0].t if self.latest else None
+    save(self)
+    if str(t) == os.environ.get("LAST_ROUND_OF_WARMUP"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+journal.Journal.append = append_then_death
+saved.Saved.save = save_then_death
 """
 
 
@@ -261,7 +271,7 @@ def test_killed_jobs_go_on_where_they_were(finished: Path, copy: Path) -> None:
 
     first = workbench.snakemake(copy, *call, LAST_ROUND_OF_WARMUP="30")
     assert first.code == 1
-    assert json.loads((copy / WARMUP / "1/partial/state.json").read_text())["t"] == 30
+    assert json.loads((copy / WARMUP / "1/state/state.json").read_text())["t"] == 30
     assert not (copy / WARMUP / "1/snapshots").exists()
 
     second = workbench.snakemake(copy, *call, LAST_ROUND_OF_RUN="41")

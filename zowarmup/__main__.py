@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from zowarmup import __version__
 from zowarmup.cli import clean, inspect, plan, run
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.stopping import Stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.command(chosen)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Stopped as stop:
+        print(f"zowarmup: {stop}; run it again to go on", file=sys.stderr)
+        return stop.status
     except UserError as error:
         print(f"zowarmup: {error}", file=sys.stderr)
         return 2

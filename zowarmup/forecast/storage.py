@@ -21,6 +21,7 @@ from zowarmup.simulation.evaluate import BATCH
 
 FLOAT = 4
 HEADER = 120  # of a tensor in a checkpoint
+ORIGIN = 1200  # of what made a journal, in its first line
 SCALAR, INDEX, MEMBER = 21.0, 4.5, 8.0  # text of a journal: a scalar, a candidate, a client
 ROW, RECALL = 200, 12  # of metrics.csv: a row, and a class in it
 RECORD = 2000  # run.json, logs and benchmarks of a job
@@ -48,6 +49,7 @@ def disk(work: Work, jobs: Iterable[Job]) -> Mapping[str, float]:
             if job.rule == "warmup":
                 sums["snapshots"] += piece.snapshots * _checkpoint(piece.kind)
         if job.rule == "train":
+            sums["journals"] += ORIGIN
             sums["final models"] += _checkpoint(pieces[-1].kind, server=False)
     rows = sums["metrics"] * 3  # again with what they are of, in the file of all rows
     return sums | {"metrics": sums["metrics"] + rows}

@@ -84,7 +84,7 @@ def _built(kind: Kind) -> tuple[World, Seconds]:
 
 def _rounds(here: World, kind: Kind, least: float) -> tuple[Seconds, Step]:
     """How long a round takes, and the last of them."""
-    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal", "") as journal:
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal", {}) as journal:
         steps = _steps(here, kind.phase, journal)
         last = [next(steps)]  # what is made once is made now
         took = repeat(lambda: last.__setitem__(0, next(steps)), _watch(kind), least)

@@ -4,18 +4,26 @@ Reading them, a file that something else cut short is found and named.
 """
 
 import csv
+import errno
 import fcntl
 import io
 import json
+import logging
 import os
 import platform
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from zowarmup.settings.errors import UserError
+
+SAY_EVERY, LOOK_EVERY = 30.0, 0.2  # seconds, while waiting for a lock
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
+
+log = logging.getLogger("zowarmup")
 
 
 @contextmanager
@@ -88,25 +96,71 @@ def _text(path: str | Path) -> str:
         raise UserError(f"{path}: no such file; make it with the workflow") from None
 
 
-def lock(path: str | Path) -> IO[str]:
+def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
     """Keep others from working on what `path` stands for, until the file is closed or the process
     ends in whatever way.
 
+    Whoever comes second waits, and says for whom: a job that outlived its workflow may still be
+    at work. On a file system that has no locks this says so and keeps nobody away.
+
     Raises:
-        UserError: another process has it.
+        UserError: another process has it, and we are not to wait.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    said = -SAY_EVERY
+    while (file := _taken(path)) is None:
+        if not wait:
+            raise UserError(f"{path}: another process works here: {_text(path)}")
+        if time.monotonic() - said >= SAY_EVERY:
+            said = time.monotonic()
+            log.warning(f"{path}: waiting for another process that works here: {_text(path)}")
+        time.sleep(LOOK_EVERY)
+    file.truncate(0)
+    job = os.environ.get("SLURM_JOB_ID")
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    slurm = f", SLURM job {job}" if job else ""
+    file.write(f"pid {os.getpid()} on {platform.node()}{slurm}, since {since}")
+    file.flush()
+    return file
+
+
+def holder(path: str | Path) -> str | None:
+    """Who has a lock, as its text says; None if nobody has. The lock is left as it is."""
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _text(path)
+    except OSError:  # no such file, or no locks here
+        return None
+    return None
+
+
+def _taken(path: Path) -> IO[str] | None:
+    """The open file with its lock; None if another process has it."""
     file = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        raise UserError(f"{path}: another process works on this run: {file.read()}") from None
-    file.truncate(0)
-    file.write(f"pid {os.getpid()} on {platform.node()}")
-    file.flush()
-    return file
+        file.close()
+        return None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        log.warning(f"{path}: this file system has no locks; do not start a second job for it")
+    if _names(path, file):
+        return file
+    file.close()  # whoever had it before took the file away, so that others lock another one
+    return None
+
+
+def _names(path: Path, file: IO[str]) -> bool:
+    """Whether a path still is that of an open file."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.stopping import Stopped
 
 
 @contextmanager
@@ -26,6 +27,9 @@ def log_to(path: str | Path) -> Iterator[None]:
     except UserError as error:
         logger.error(str(error))
         sys.exit(f"zowarmup: {error}")
+    except Stopped as stop:
+        logger.warning(f"{stop}; what was done is saved, and gone on from next time")
+        sys.exit(stop.status)
     except Exception:
         logger.exception("the job failed")
         raise

@@ -7,7 +7,6 @@ there that a job would take for whole. A job that is running has the lock of its
 alone.
 """
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zowarmup.settings.files import lock, read_json
+from zowarmup.settings.files import holder, lock, read_json
 from zowarmup.settings.jobs import ALONE, RULES, Job, graph
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import Plan
@@ -24,7 +23,10 @@ from zowarmup.settings.snapshots import there, wanted
 from zowarmup.simulation.overtaken import overtaken
 
 REMOVED = ".removed-"  # before the name of a folder that is being taken away
-SAVED = {"warmup": "partial", "train": "journal.jsonl"}  # what a killed job goes on from
+# What a killed job goes on from; of the two, a journal is also what rounds are rebuilt from.
+SAVED = {"warmup": ("state",), "select": ("state",), "train": ("state", "journal.jsonl")}
+DONE = {"warmup": "run.json", "select": "selection.json", "train": "run.json"}
+REST = ("lock", "progress.json")
 
 
 @dataclass
@@ -86,17 +88,17 @@ class Cleaner:
         """A folder whose job is not running."""
         for rest in [*path.glob(".*.tmp"), *path.glob(f"{REMOVED}*")]:
             self._discard(rest)
-        if (path / "run.json").is_file():
-            self._discard(path / "partial")
+        if (path / DONE[job.rule]).is_file():
+            self._discard(path / "state")
             if job.rule == "warmup":
                 kept = self.wanted[job.name, job.part]
                 for t, file in sorted(there(path / "snapshots").items()):
                     if t not in kept and file.resolve() not in origins:
                         self._discard(file)
             self._discard(path / "lock")
-        elif overtaken(self.paths, job, path / SAVED[job.rule]):
-            self._discard(path / SAVED[job.rule])
-            self._discard(path / "lock")
+        elif overtaken(self.paths, job, path):
+            for name in (*SAVED[job.rule], *REST):
+                self._discard(path / name)
 
     def _discard(self, path: Path) -> None:
         """Take it away, unless this is a dry run."""
@@ -140,28 +142,20 @@ def _held(path: Path, dry: bool, locked: bool) -> Iterator[bool]:
     if not locked or (dry and not was_there):
         yield True
         return
-    if was_there and not _free(file):
+    if holder(file):
         yield False
         return
     if dry:
         yield True
         return
-    with lock(file):
+    with lock(file, wait=False):
         yield True
         if not was_there:
             file.unlink(missing_ok=True)
 
 
-def _free(file: Path) -> bool:
-    """Whether no process has a lock, which is left as it is."""
-    with file.open() as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
-
-
 def _size(path: Path) -> int:
+    """What the disk gains: nothing by a file with a second name, as snapshots in state/ have."""
     files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.lstat().st_size for file in files if file.is_file())
+    found = [file.lstat() for file in files if file.is_file()]
+    return sum(facts.st_size for facts in found if facts.st_nlink == 1)

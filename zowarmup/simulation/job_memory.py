@@ -51,6 +51,7 @@ def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output
     resident = resident_growth(work)
     record.write(
         output,
+        [],
         role=role,
         model=name,
         d=model.d,

@@ -7,10 +7,11 @@ from typing import Any
 
 from zowarmup.settings.files import atomic_write_text
 from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import checkpoint, select, world
+from zowarmup.simulation import checkpoint, origin, record, select, world
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
+from zowarmup.simulation.workplace import workplace
 
 Spec = dict[str, Any]
 File = Path | str
@@ -34,23 +35,27 @@ def select_rate(
         selections: for the rates of the phase that are not the one to be chosen.
     """
     spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
-    made = []
-    for i, seed in enumerate(spec["seeds"]):
-        snapshot = checkpoint.snapshot(warmups[i], spec["start"]) if warmups else None
-        made += _trials(spec, seed, data, federations[i], snapshot, ranks)
-    if not ranks.first:
-        return
-    choice = select.choose(made)
+    starts = [checkpoint.snapshot(folder, spec["start"]) for folder in warmups]
+    files = {"data": data}
+    files |= {f"federation.{i}": file for i, file in enumerate(federations)}
+    files |= {f"start.{i}": file for i, file in enumerate(starts)}
+    with workplace(Path(selection).parent, ranks) as folder:
+        made_by, made = origin.of(spec, code, files), []
+        for i, seed in enumerate(spec["seeds"]):
+            # a world that is gone before the next seed's is built
+            here = world.build(spec, data, federations[i], ranks)
+            seeds = Seeds.of(seed, spec["pin"])
+            w = world.start(here, seeds, starts[i] if starts else None)
+            state = folder / "state"
+            made += select.trials(here, spec, w, seeds, seed, folder=state, origin=made_by)
+        if ranks.first:
+            _write(selection, made_by, made)
+
+
+def _write(selection: File, made_by: origin.Origin, made: list[dict[str, Any]]) -> None:
+    """The choice, beside everything that it rests on."""
+    choice, grid = select.choose(made), made_by["spec"]["grid"]
     if choice["at_edge"]:
-        log.warning(f"lr {choice['lr']:g} is the edge of the grid {spec['grid']}; widen it")
-    text = json.dumps(choice | {"grid": made, "spec": spec, "code": code}, indent=1, sort_keys=True)
-    atomic_write_text(selection, text + "\n")
-
-
-def _trials(
-    spec: Spec, seed: int, data: File, federation: File, snapshot: Path | None, ranks: Ranks
-) -> list[dict[str, Any]]:
-    """The grid for one tuning seed, in a world that is gone before the next seed's is built."""
-    here = world.build(spec, data, federation, ranks)
-    seeds = Seeds.of(seed, spec["pin"])
-    return select.trials(here, spec, world.start(here, seeds, snapshot), seeds, seed)
+        log.warning(f"lr {choice['lr']:g} is the edge of the grid {grid}; widen it")
+    facts = choice | {"grid": made} | made_by | {"versions": record.versions()}
+    atomic_write_text(selection, json.dumps(facts, indent=1, sort_keys=True) + "\n")

@@ -10,14 +10,16 @@ from typing import Any
 from zowarmup.algorithms.rounds import State
 from zowarmup.settings.files import read_rows
 from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import checkpoint, record, rows, symptoms, train, world
+from zowarmup.simulation import checkpoint, origin, record, rows, symptoms, train, world
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
 from zowarmup.simulation.tally import Tally
+from zowarmup.simulation.workplace import workplace
 
 Spec = dict[str, Any]
 File = Path | str
+EARLY = f"loss_change_first_{train.EARLY}_rounds"
 
 
 def train_run(
@@ -42,30 +44,27 @@ def train_run(
         ranks: the processes that share the run; see launch.
     """
     spec = spec | {"phases": with_rates(spec["phases"], selections)}
-    here = world.build(spec, data, federation, ranks)
     seeds = Seeds.of(seed, spec["pin"])
-    origin, before = pivot_of(spec, warmup, warmup_metrics)
+    start, before = pivot_of(spec, warmup, warmup_metrics)
     tally = spent(before[0]) if before else Tally()
-    w = world.start(here, seeds, origin)
-    inputs = record.sha256(data, federation, *([origin] if origin else []))
-    belongs_to = record.fingerprint(spec, seed, code, inputs)
-    journal = Path(metrics).with_name("journal.jsonl")
-    end = train.run(here, spec, w, seeds, journal=journal, belongs_to=belongs_to, tally=tally)
-    if not ranks.first:  # files are written once
-        return
-    checkpoint.save(final, here.model, State(end.w), world.about(here, spec, end.t))
-    rows.write(metrics, end.rows)
-    warn([*before, *end.rows], spec)
-    record.write(
-        run_record,
-        spec=spec,
-        seed=seed,
-        seeds=vars(seeds),
-        code=code,
-        **world.facts(here, spec["phases"]),
-        start=os.path.relpath(origin, Path(run_record).parent) if origin else None,
-        loss_change_first_10_rounds=end.early_change if math.isfinite(end.early_change) else None,
-    )
+    with workplace(Path(metrics).parent, ranks) as folder:
+        here = world.build(spec, data, federation, ranks)
+        w = world.start(here, seeds, start)
+        files = {"data": data, "federation": federation} | ({"start": start} if start else {})
+        where = os.path.relpath(start, folder) if start else None
+        made_by = origin.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
+        end = train.run(here, spec, w, seeds, folder=folder, origin=made_by, tally=tally)
+        if not ranks.first:  # files are written once
+            return
+        checkpoint.save(final, here.model, State(end.w), world.about(here, spec, end.t))
+        rows.write(metrics, end.rows)
+        warn([*before, *end.rows], spec)
+        facts = made_by | world.facts(here, spec["phases"]) | {EARLY: _finite(end.early_change)}
+        record.write(run_record, [metrics, final, folder / train.JOURNAL], **facts)
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def warn(rows: Sequence[Mapping[str, Any]], spec: Spec) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import record, rows, trajectory, world
+from zowarmup.simulation import origin, record, rows, trajectory, world
 from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
+from zowarmup.simulation.workplace import workplace
 
 Spec = dict[str, Any]
 File = Path | str
@@ -28,18 +29,16 @@ def warm_up(
 ) -> None:
     """Train one warm-up and write its snapshots, metrics and record."""
     spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
-    here = world.build(spec, data, federation, ranks)
     seeds = Seeds.of(seed, spec["pin"])
-    made = trajectory.run(
-        here,
-        spec,
-        seeds,
-        folder=Path(metrics).parent,
-        snapshots=Path(snapshots),
-        belongs_to=record.fingerprint(spec, seed, code, record.sha256(data, federation)),
-    )
-    if not ranks.first:
-        return
-    rows.write(metrics, made)
-    facts = world.facts(here, [spec["phase"]])
-    record.write(run_record, spec=spec, seed=seed, seeds=vars(seeds), code=code, **facts)
+    with workplace(Path(metrics).parent, ranks) as folder:
+        here = world.build(spec, data, federation, ranks)
+        files = {"data": data, "federation": federation}
+        made_by = origin.of(spec, code, files, seed=seed, seeds=vars(seeds))
+        made = trajectory.run(
+            here, spec, seeds, folder=folder, snapshots=Path(snapshots), origin=made_by
+        )
+        if not ranks.first:
+            return
+        rows.write(metrics, made)
+        outputs = [metrics, *sorted(Path(snapshots).glob("*.safetensors"))]
+        record.write(run_record, outputs, **made_by, **world.facts(here, [spec["phase"]]))

@@ -4,8 +4,9 @@ The model at the pivot and the records 1..n give the model after round n, bit fo
 function that training uses. So resuming after a kill, catching up after an absence and looking at
 any intermediate model are the same replay.
 
-One JSON object per line, {"crc32": ..., "record": ...}; the first record says what the journal
-belongs to. A line that a kill cut short is dropped, any other damage is an error.
+One JSON object per line, {"crc32": ..., "record": ...}; the first record says what made the
+journal. A line that a kill cut short is dropped. Other damage is an error to whoever looks; a job
+says where it is and goes on from before it.
 """
 
 import itertools
@@ -20,11 +21,12 @@ from typing import Any, Self
 
 from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.settings.errors import UserError
-from zowarmup.settings.files import lock
 from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation.origin import Origin, difference
+from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import Ranks
 
-FORMAT = "zowarmup-journal-1"
+FORMAT = "zowarmup-journal-2"
 SYNC_EVERY = 1.0  # seconds between forced writes to the disk: what a power failure can cost
 
 Record = dict[str, Any]
@@ -41,20 +43,15 @@ class Journal:
     loses nothing.
     """
 
-    def __init__(self, path: Path | str, belongs_to: str) -> None:
-        """Open the journal of `belongs_to`; one of something else is started over.
-
-        Raises:
-            JournalError: an older record is damaged.
-        """
+    def __init__(self, path: Path | str, origin: Origin) -> None:
+        """Open the journal of `origin`; one of something else is started over."""
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        header = {"format": FORMAT, "belongs_to": belongs_to}
-        first, lines, length = header, 0, 0
-        for record, reached in scan(self.path):
-            first = first if lines else record
-            lines, length = lines + 1, reached
-        fresh = not lines or first != header
+        header = {"format": FORMAT, "origin": origin}
+        first, lines, length = self._whole()
+        if first and (differs := difference(first, header)):
+            log.warning(f"{self.path}: starting over: it was made otherwise: {differs}")
+        fresh = first != header
         self.known = 0 if fresh else lines - 1  # rounds that were there already
         self.file = self.path.open("r+b" if self.path.exists() else "w+b")
         self.file.truncate(0 if fresh else length)
@@ -62,6 +59,17 @@ class Journal:
         self.synced = time.monotonic()
         if fresh:
             self._write(header)
+
+    def _whole(self) -> tuple[Record, int, int]:
+        """The first record, how many there are up to where one is damaged, their bytes."""
+        first, lines, length = {}, 0, 0  # type: Record, int, int
+        try:
+            for record, reached in scan(self.path):
+                first = first if lines else record
+                lines, length = lines + 1, reached
+        except JournalError as error:
+            log.warning(f"{error}; going on from before it")
+        return first, lines, length
 
     def records(self) -> Iterator[Record]:
         """The rounds that were there already, one at a time: many clients' do not fit memory."""
@@ -91,21 +99,17 @@ class Journal:
 
 @contextmanager
 def shared(
-    path: Path, belongs_to: str, ranks: Ranks
+    path: Path, origin: Origin, ranks: Ranks
 ) -> Iterator[tuple[int, Iterator[Record], Callable[[Record], None]]]:
     """How many records there are, these records in all processes, and who takes the next one.
 
-    The first process alone reads and writes the file, and keeps others from working on it.
-
-    Raises:
-        JournalError: an older record is damaged.
-        UserError: another process trains this run.
+    The first process alone reads and writes the file.
     """
     if not ranks.first:
         count = ranks.agree(int)
         yield count, _told(iter(()), count, ranks), lambda record: None
         return
-    with lock(path.with_name("lock")), Journal(path, belongs_to) as own:
+    with Journal(path, origin) as own:
         count = ranks.agree(lambda: own.known)
         yield count, _told(own.records(), count, ranks), own.append
 
@@ -131,12 +135,30 @@ def read(path: Path | str) -> list[Record]:
     Raises:
         JournalError: missing or damaged.
     """
-    if not Path(path).exists():
+    return list(itertools.islice(_ours(Path(path)), 1, None))
+
+
+def origin_of(path: Path | str) -> Origin:
+    """What made a journal.
+
+    Raises:
+        JournalError: missing, or its first line is damaged.
+    """
+    return dict(next(_ours(Path(path)))["origin"])
+
+
+def _ours(path: Path) -> Iterator[Record]:
+    """All records of a journal of this project, what made it first."""
+    if not path.exists():
         raise JournalError(f"{path}: no such journal; run the phase again")
-    records = [record for record, _ in scan(Path(path))]
-    if not records or records[0].get("format") != FORMAT:
-        raise JournalError(f"{path}: not a journal of this project; give another file")
-    return records[1:]
+    records = (record for record, _ in scan(path))
+    first = next(records, {})
+    if first.get("format") != FORMAT:
+        raise JournalError(
+            f"{path}: not a journal of this version of the project; give another file"
+        )
+    yield first
+    yield from records
 
 
 def scan(path: Path) -> Iterator[tuple[Record, int]]:
@@ -148,11 +170,10 @@ def scan(path: Path) -> Iterator[tuple[Record, int]]:
         for number, text in enumerate(file, start=1):
             if not text.endswith(b"\n"):
                 return  # cut short
-            record, length = _checked(text), length + len(text)
+            record = _checked(text)
             if record is None:
-                raise JournalError(
-                    f"{path}: line {number} is damaged; delete the file and let the run start over"
-                )
+                raise JournalError(f"{path}: line {number}, at byte {length}, is damaged")
+            length += len(text)
             yield record, length
 
 

@@ -19,13 +19,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.stopping import Stopped, stoppable
 
 ROOT = Path(__file__).parents[2]  # what the workers import the package from
 WAIT = 0.1  # seconds between two looks at who is alive
+LEAVE = 5.0  # seconds in which the first process may save what there is
 GRACE = 0.5  # seconds in which the others may say, or show, what has really happened
 
 Worker = subprocess.Popen[bytes]
@@ -41,7 +44,15 @@ def run(processes: int, job: Callable[..., None], *arguments: Any, **named: Any)
     Raises:
         UserError: as the job does, or a process was killed.
         RuntimeError: the job failed otherwise.
+        Stopped: a signal has asked for the end; what the job had done is saved.
     """
+    with stoppable():
+        _run(processes, job, arguments, named)
+
+
+def _run(
+    processes: int, job: Callable[..., None], arguments: Sequence[Any], named: dict[str, Any]
+) -> None:
     if processes == 1:
         job(*arguments, **named)
         return
@@ -66,6 +77,12 @@ def _together(processes: int, order: dict[str, Any]) -> None:
         finally:
             os.close(told)
         _watch(team, reports)
+    except Stopped:
+        if team:  # it saves for all; what it waits for the others still deliver
+            team[0].terminate()
+            with suppress(subprocess.TimeoutExpired):
+                team[0].wait(LEAVE)
+        raise
     finally:
         for worker in team:
             worker.kill()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, State
 from zowarmup.models.directions import permutations
-from zowarmup.settings import registry
+from zowarmup.settings import registry, stopping
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds, key
 from zowarmup.simulation.catch_up import Absences
@@ -97,6 +97,7 @@ def run(
     absences, recorded = _absences(world, phase, state), iter(known)
     last = first + phase["rounds"] - 1
     for t in range(first, last + 1):
+        stopping.check()
         members, before = cohort(world, phase, t, seeds), state.w
         record = next(recorded, None)
         if record is None:
@@ -111,6 +112,15 @@ def run(
             tally = tally.sent(absences.finish() if t == last else {}, low(world))
         new = report.record if record is None else None
         yield Step(t, state, tally, before, new, report.drift)
+
+
+def after(
+    world: World, phase: Phase, step: Step, seeds: Seeds, end: int, known: Iterable[Record] = ()
+) -> Iterator[Step]:
+    """The rounds of a phase that follow a step of it, up to round `end`."""
+    left = {**phase, "rounds": end - step.t}
+    first = step.t + 1
+    return run(world, left, step.state, seeds, first=first, tally=step.tally, known=known)
 
 
 def begin(

@@ -1,16 +1,17 @@
 """Whether the saved work of a killed job can still be gone on from, or belongs to an older state.
 
-The fingerprint that a job would look for is worked out as the job does it, see `job_warmup` and
-`job_train`.
+The origin that a job would look for is worked out as the job does it, see `job_warmup`, `job_train`
+and `job_select`. Torch and the device are left out: this may be asked on another machine.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import read_json
 from zowarmup.settings.jobs import Job
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.provenance import ROOT, code_digest
@@ -21,51 +22,69 @@ Spec = dict[str, Any]
 SCRIPTS = ROOT.parent / "workflow" / "scripts"
 
 
-def overtaken(paths: Paths, job: Job, saved: Path) -> bool:
-    """Whether a warm-up's or a run's saved work is of other settings, inputs or code.
+def overtaken(paths: Paths, job: Job, folder: Path) -> bool:
+    """Whether a job's saved work in its folder is of other settings, inputs or code.
 
     Work of which that cannot be told, since an input of its job is not there yet, is not.
     """
     try:
-        belongs_to = _belongs_to(saved)
-        known = _warmup(paths, job) if job.rule == "warmup" else _run(paths, job)
-    except (OSError, UserError, ValueError):
+        then, now = _then(folder), _NOW[job.rule](paths, job)
+    except (OSError, UserError, ValueError, KeyError):
         return False
-    return belongs_to is not None and belongs_to not in known
+    return then is not None and any(then[name] not in now[name] for name in now)
 
 
-def _belongs_to(saved: Path) -> str | None:
+def _then(folder: Path) -> Spec | None:
     """What saved work says that it is of; None where there is none."""
-    if not saved.exists():
-        return None
-    if saved.is_dir():
-        state = json.loads((saved / "state.json").read_text())
-        return str(state["belongs_to"])
-    header, _ = next(journal.scan(saved), (None, 0))
-    return str(header["belongs_to"]) if header else None
+    if (state := folder / "state" / "state.json").exists():
+        return dict(read_json(state)["origin"])
+    journals = [folder / "journal.jsonl", *sorted((folder / "state").glob("trials-*.jsonl"))]
+    return next((journal.origin_of(file) for file in journals if file.exists()), None)
 
 
-def _warmup(paths: Paths, job: Job) -> list[str]:
+def _warmup(paths: Paths, job: Job) -> Spec:
     spec, inputs = paths.plan.warmups[job.name], paths.warmup_inputs(job.name, job.part)
     [phase] = with_rates([spec["phase"]], inputs["selections"])
-    files = record.sha256(inputs["data"], inputs["federation"])
-    return _fingerprints("warmup", spec | {"phase": phase}, job, [spec["phase"]], files)
+    files = {name: inputs[name] for name in ("data", "federation")}
+    return _now("warmup", spec | {"phase": phase}, [spec["phase"]], files, int(job.part))
 
 
-def _run(paths: Paths, job: Job) -> list[str]:
+def _run(paths: Paths, job: Job) -> Spec:
     spec, inputs = paths.plan.runs[job.name], paths.run_inputs(job.name, job.part)
-    files = [inputs["data"], inputs["federation"]]
+    files = {name: inputs[name] for name in ("data", "federation")}
     if spec["warmup"]:
-        files.append(checkpoint.snapshot(inputs["warmup"], spec["phases"][0]["rounds"]))
+        pivot = spec["phases"][0]["rounds"]
+        files["start"] = checkpoint.snapshot(inputs["warmup"], pivot)
     phases = with_rates(spec["phases"], inputs["selections"])
     own = spec["phases"][1 if spec["warmup"] else 0 :]
-    return _fingerprints("train", spec | {"phases": phases}, job, own, record.sha256(*files))
+    return _now("train", spec | {"phases": phases}, own, files, int(job.part))
 
 
-def _fingerprints(
-    script: str, spec: Spec, job: Job, phases: Sequence[Spec], files: str
-) -> list[str]:
-    """As the workflow has it, and as `zowarmup run` does, which needs no script."""
+def _select(paths: Paths, job: Job) -> Spec:
+    spec, inputs = paths.plan.selections[job.name], paths.selection_inputs(job.name)
+    [phase] = with_rates([spec["phase"]], inputs["selections"])
+    starts = [checkpoint.snapshot(folder, spec["start"]) for folder in inputs["warmups"]]
+    files = {"data": inputs["data"]}
+    files |= {f"federation.{i}": file for i, file in enumerate(inputs["federations"])}
+    files |= {f"start.{i}": file for i, file in enumerate(starts)}
+    return _now("select", spec | {"phase": phase}, [spec["phase"]], files)
+
+
+def _now(
+    script: str,
+    spec: Spec,
+    phases: Sequence[Spec],
+    files: Mapping[str, Path | str],
+    *seed: int,
+) -> dict[str, list[Any]]:
+    """What may stand in an origin; the code as the workflow has it, or as `zowarmup run` does."""
     modules = registry.modules_of(spec, phases)
-    codes = [code_digest(modules, SCRIPTS / f"{script}.py"), code_digest(modules)]
-    return [record.fingerprint(spec, int(job.part), code, files) for code in codes]
+    made = {
+        "spec": [json.loads(json.dumps(spec))],
+        "inputs": [{name: record.sha256(file) for name, file in files.items()}],
+        "code": [code_digest(modules, SCRIPTS / f"{script}.py"), code_digest(modules)],
+    }
+    return made | ({"seed": list(seed)} if seed else {})
+
+
+_NOW = {"warmup": _warmup, "train": _run, "select": _select}

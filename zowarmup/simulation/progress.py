@@ -1,12 +1,17 @@
-"""How far a job is: one line every few seconds, in its log or on the terminal."""
+"""How far a job is: a line every few seconds, in its log or on the terminal, and a small file."""
 
+import json
 import logging
+import os
+import platform
 import time
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 EVERY = 2.0  # seconds between lines
+FILE = "progress.json"  # beside the results; see `zowarmup status`
 
 log = logging.getLogger("zowarmup")
 
@@ -17,12 +22,14 @@ class Progress:
     Args:
         what: name of the job.
         total: its last round.
+        folder: where its file lies, None for none.
     """
 
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.total = what, total
+    def __init__(self, what: str, total: int, folder: Path | None = None) -> None:
+        self.what, self.total, self.folder = what, total, folder
         self.began = self.said = time.monotonic()
-        self.measured, self.first = "", total
+        self.measured: dict[str, Any] = {}
+        self.first = total
 
     def step(self, t: int) -> None:
         """Round t is done; says so now and then."""
@@ -33,10 +40,27 @@ class Progress:
 
     def note(self, row: dict[str, Any]) -> None:
         """Remember the latest row of metrics."""
-        self.measured = f"  loss {row['test_loss']:.4f}  accuracy {row['test_accuracy']:.4f}"
+        self.measured = {name: row[name] for name in ("test_accuracy", "test_loss")}
 
     def _say(self, t: int, speed: float) -> None:
-        left = tqdm.format_interval((self.total - t) / speed)
+        seconds = (self.total - t) / speed
+        left = tqdm.format_interval(seconds)
+        measured = "  loss {test_loss:.4f}  accuracy {test_accuracy:.4f}" if self.measured else ""
         log.info(
-            f"{self.what}: round {t}/{self.total}{self.measured}  {speed:.1f} rounds/s  left {left}"
+            f"{self.what}: round {t}/{self.total}{measured.format(**self.measured)}  "
+            f"{speed:.1f} rounds/s  left {left}"
         )
+        if self.folder:
+            facts = {"round": t, "rounds_per_second": speed, "seconds_left": seconds}
+            _write(
+                self.folder / FILE, {"what": self.what, "total": self.total} | facts | self.measured
+            )
+
+
+def _write(path: Path, facts: dict[str, Any]) -> None:
+    """Replaced as a whole, but not forced to the disk: it is worth nothing after a power cut."""
+    who = {"pid": os.getpid(), "host": platform.node(), "slurm_job": os.environ.get("SLURM_JOB_ID")}
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    hidden = path.with_name(f".{path.name}.tmp")
+    hidden.write_text(json.dumps(facts | who | {"at": at}), encoding="utf-8")
+    os.replace(hidden, path)

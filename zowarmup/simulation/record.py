@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,27 @@ from zowarmup.settings.files import atomic_write_text
 PACKAGES = ("numpy", "safetensors")
 
 
-def write(path: Path | str, **facts: Any) -> None:
-    """Write the facts of a run with versions, hardware, commit and time added."""
-    everything = facts | {
+def write(path: Path | str, outputs: Sequence[Path | str], **facts: Any) -> None:
+    """Write the facts of a run, with versions, hardware, commit and time added.
+
+    Args:
+        outputs: the files that it has made, below the folder of `path`; their hashes are added, so
+            that `zowarmup verify` can tell what has become of them.
+    """
+    folder = Path(path).parent
+    hashes = {Path(os.path.relpath(file, folder)).as_posix(): sha256(file) for file in outputs}
+    text = json.dumps(facts | {"outputs": hashes} | circumstances(), indent=1, sort_keys=True)
+    atomic_write_text(path, text + "\n")
+
+
+def circumstances() -> dict[str, Any]:
+    """Where and when something was made."""
+    return {
         "versions": versions(),
         "hardware": hardware(),
         "commit": commit(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    atomic_write_text(path, json.dumps(everything, indent=1, sort_keys=True) + "\n")
 
 
 def versions() -> dict[str, str]:
@@ -66,16 +79,7 @@ def commit() -> str | None:
     return head.stdout.strip() + ("+" if changed.stdout else "")
 
 
-def sha256(*files: Path | str) -> str:
-    """Fingerprint of the contents of files, in order; read piece by piece, for one may be large."""
-    digest = hashlib.sha256()
-    for path in files:
-        with Path(path).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def fingerprint(*parts: Any) -> str:
-    """Fingerprint of anything that JSON can hold; what a journal or a saved state belongs to."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def sha256(path: Path | str) -> str:
+    """Hash of the contents of a file, as `sha256sum` prints it; read piece by piece."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

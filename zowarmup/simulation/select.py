@@ -8,16 +8,22 @@ Test images never choose anything.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import journal as journals
 from zowarmup.simulation import loop
 from zowarmup.simulation.evaluate import heldout_loss
+from zowarmup.simulation.loop import Step
+from zowarmup.simulation.origin import Origin
 from zowarmup.simulation.progress import Progress, log
+from zowarmup.simulation.saved import Saved
 from zowarmup.simulation.tally import Tally
 from zowarmup.simulation.world import World
 
@@ -26,29 +32,70 @@ CHECK_EVERY = 25  # rounds between two looks at whether a trial has already fail
 Spec = Mapping[str, Any]
 
 
-def trials(world: World, spec: Spec, w: Tensor, seeds: Seeds, seed: int) -> list[dict[str, Any]]:
-    """The whole grid for one tuning seed: lr, seed, held-out loss (None: diverged)."""
-    made = []
-    for lr in spec["grid"]:
-        loss = trial(world, spec, w, seeds, lr)
-        log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
-        made.append({"lr": lr, "seed": seed, "heldout_loss": None if loss == math.inf else loss})
+def trials(
+    world: World, spec: Spec, w: Tensor, seeds: Seeds, seed: int, *, folder: Path, origin: Origin
+) -> list[dict[str, Any]]:
+    """The whole grid for one tuning seed: lr, seed, held-out loss (None: diverged).
+
+    Args:
+        folder: where finished trials, and the work of the one that is going on, are kept; what is
+            there of the same origin is gone on from.
+    """
+    origin = origin | {"trials_of_seed": seed}
+    with journals.shared(folder / f"trials-{seed}.jsonl", origin, world.ranks) as kept:
+        count, known, keep = kept
+        made = list(known)
+        for lr in spec["grid"][count:]:
+            own = folder / f"trial-{seed}-{lr!r}"
+            loss = trial(world, spec, w, seeds, lr, folder=own, origin=origin | {"trial_of": lr})
+            log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
+            row = {"lr": lr, "seed": seed, "heldout_loss": None if loss == math.inf else loss}
+            keep(row)
+            made.append(row)
+            if world.ranks.first:
+                shutil.rmtree(own)
     return made
 
 
-def trial(world: World, spec: Spec, w: Tensor, seeds: Seeds, lr: float) -> float:
+def trial(
+    world: World, spec: Spec, w: Tensor, seeds: Seeds, lr: float, *, folder: Path, origin: Origin
+) -> float:
     """Held-out loss after the trial's rounds; inf if it is no finite number by then."""
     phase = {**spec["phase"], "lr": lr, "rounds": spec["rounds"]}
-    progress = Progress(f"lr {lr:g}", spec["start"] + spec["rounds"])
+    to_watch = folder.parent.parent if world.ranks.first else None
+    progress = Progress(f"lr {lr:g}", spec["start"] + spec["rounds"], to_watch)
     loss = heldout_loss(world, w)
-    state, tally = loop.begin(world, phase, w, Tally())
-    for step in loop.run(world, phase, state, seeds, first=spec["start"] + 1, tally=tally):
+    for step in _steps(world, spec, phase, w, seeds, folder, origin):
         progress.step(step.t)
         if (step.t - spec["start"]) % CHECK_EVERY == 0 or step.t == progress.total:
             loss = heldout_loss(world, step.w)
             if not math.isfinite(loss):
                 return math.inf
     return loss
+
+
+def _steps(
+    world: World, spec: Spec, phase: Spec, w: Tensor, seeds: Seeds, folder: Path, origin: Origin
+) -> Iterator[Step]:
+    """The rounds of a trial, from what is left in its folder on."""
+    step = Step(spec["start"], *loop.begin(world, phase, w, Tally()))
+    end = spec["start"] + spec["rounds"]
+    if loop.has_records(phase):
+        with journals.shared(folder / "journal.jsonl", origin, world.ranks) as (_, known, keep):
+            steps = loop.after(world, phase, step, seeds, end, known)
+            for step in steps:
+                if step.record is not None:
+                    keep(step.record)
+                yield step
+        return
+    with Saved(folder, origin, world, spec) as saved:
+        if saved.found:
+            step = saved.step()
+            yield step
+        steps = loop.after(world, phase, step, seeds, end)
+        for step in steps:
+            yield step
+            saved.offer(step)
 
 
 def choose(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

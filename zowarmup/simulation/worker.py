@@ -10,6 +10,7 @@ import traceback
 from typing import Any
 
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.stopping import Stopped, stoppable
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import joined
 
@@ -36,7 +37,10 @@ def main() -> None:
     log.propagate = False
     log.addHandler(Teller(reports) if rank == 0 else logging.NullHandler())
     try:
-        work(order)
+        with stoppable():
+            work(order)
+    except Stopped:
+        pass  # as the process that started this one has asked
     except UserError as error:
         tell(reports, rank=rank, user=True, text=str(error))
     except BaseException:

@@ -1,0 +1,23 @@
+"""The folder of a job at work: nobody else works there, and others see how far it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zowarmup.settings.files import lock
+from zowarmup.simulation.progress import FILE
+from zowarmup.simulation.ranks import Ranks
+
+
+@contextmanager
+def workplace(folder: Path, ranks: Ranks) -> Iterator[Path]:
+    """Within, this job has the folder to itself; it waits for one that is there already.
+
+    Of several processes the first one keeps the others' place.
+    """
+    if not ranks.first:
+        yield folder
+        return
+    with lock(folder / "lock"):
+        yield folder
+        (folder / FILE).unlink(missing_ok=True)
