@@ -6,10 +6,10 @@ CONFIG ?= config/config.yaml
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help install reproduce report test lint bench evidence lock envs clean
+.PHONY: help install reproduce report test test-all lint bench evidence lock envs clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 install: $(READY) ## create .venv from requirements.lock, if it is not up to date
 
@@ -26,6 +26,9 @@ report: $(READY) ## put all results into one page, results/<name>/report.html
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(READY) ## run the tests, those that take minutes too
+	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
 
 lint: $(READY) ## check style, types and workflow
 	$(BIN)/ruff check

@@ -1,5 +1,6 @@
 """The folder of a job at work: nobody else works there, and others see how far it is."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,5 +20,7 @@ def workplace(folder: Path, ranks: Ranks) -> Iterator[Path]:
         yield folder
         return
     with lock(folder / "lock"):
+        for rest in folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
+            shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
         yield folder
         (folder / FILE).unlink(missing_ok=True)

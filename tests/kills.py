@@ -1,0 +1,165 @@
+"""Kills the jobs of a small study at random moments: python tests/kills.py FOLDER KILLS SEED.
+
+Selection, warm-up and run, each as the workflow calls it, in forks of this process, which has
+imported torch but never computes. Every job is started again until it ends by itself; the chain is
+gone through again in a new folder until there were as many kills as asked for. Prints as JSON how
+many kills each job and signal had, and how long the slowest leave took.
+
+    FOLDER/whole        undisturbed
+    FOLDER/0, 1, ...    killed again and again
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from zowarmup.data import datasets, federation
+from zowarmup.settings.algorithms import PHASES
+from zowarmup.settings.joblog import log_to
+from zowarmup.simulation import job_select, job_train, job_warmup, launch
+
+SIGNALS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGUSR1")  # the first is the hardest
+LONGEST = 0.4  # seconds until a job is killed at the latest
+LEAVE = 10.0  # seconds in which a job must have ended
+PIVOT, ROUNDS = 200, (200, 400, 200, 400)
+
+Job = Callable[[], None]
+Spec = dict[str, Any]
+
+
+def phase(algorithm: str, rounds: int, **settings: Any) -> Spec:
+    given = {"algorithm": algorithm, "rounds": rounds, **settings}
+    return PHASES[algorithm].model_validate(given).model_dump()
+
+
+def averaging(rounds: int, clients: str = "high", **settings: Any) -> Spec:
+    own: Spec = {"clients": clients, "epochs": 1, "batch": 8, "lr": 0.1, "participation": 0.6}
+    return phase("fedavg", rounds, **own | settings)
+
+
+def zeroth(rounds: int) -> Spec:
+    return phase("zo", rounds, clients="all", lr=0.03, participation=0.5)
+
+
+def spec_of(**more: Any) -> Spec:
+    engine = {"name": "batched", "device": "cpu", "threads": 1, "micro_batch": 64}
+    plain = {"precision": "float32", "channels_last": False, "options": {}}
+    own = {"dataset": "digits", "federation": "default", "split": "30/70", "model": "mlp"}
+    strides = {"evaluate_every": 20, "snapshot_every": 40}
+    return {**own, "width": 1.0, "engine": engine | plain, "pin": {}, **strides, **more}
+
+
+def images(folder: Path) -> None:
+    data = datasets.load_source("digits", images_train=300, images_test=60)
+    datasets.save(data, folder / "dataset.npz")
+    dealt = federation.build(data, clients=10, alpha=0.5, holdout=0.1, seed=3)
+    federation.save(dealt, folder / "federation.json")
+
+
+def jobs(inputs: Path, folder: Path) -> Iterator[tuple[str, Job]]:
+    """The chain; every job reads what the one before it has made."""
+    data, dealt = inputs / "dataset.npz", inputs / "federation.json"
+    chosen = {"selection": "any"}
+
+    def select() -> None:
+        own = {key: v for key, v in averaging(1).items() if key not in ("lr", "rounds")}
+        trial = {"phase": own, "start": 0, "rounds": 100, "grid": [0.03, 0.1, 0.3], "seeds": [3]}
+        launch.run(
+            1, job_select.select_rate, spec_of(**trial, warmup=None), "code", data=data,
+            federations=[dealt], warmups=[], selections=[],
+            selection=folder / "select/selection.json",
+        )  # fmt: skip
+
+    def warm() -> None:
+        own = {key: v for key, v in averaging(1).items() if key != "rounds"} | {"lr": chosen}
+        launch.run(
+            1, job_warmup.warm_up, spec_of(phase=own, rounds=500), 3, "code", data=data,
+            federation=dealt, selections=[folder / "select/selection.json"],
+            snapshots=folder / "warm/snapshots", metrics=folder / "warm/metrics.csv",
+            run_record=folder / "warm/run.json",
+        )  # fmt: skip
+
+    def train() -> None:
+        first, second, third, fourth = ROUNDS
+        phases = [averaging(first), zeroth(second), averaging(third, "all"), zeroth(fourth)]
+        phases[0] |= {"lr": chosen}
+        launch.run(
+            1, job_train.train_run, spec_of(phases=phases, warmup="any"), 3, "code", data=data,
+            federation=dealt, selections=[folder / "select/selection.json"],
+            warmup=folder / "warm/snapshots", warmup_metrics=folder / "warm/metrics.csv",
+            metrics=folder / "run/metrics.csv", run_record=folder / "run/run.json",
+            final=folder / "run/final.safetensors",
+        )  # fmt: skip
+
+    yield from {"select": select, "warm": warm, "run": train}.items()
+
+
+def fork(job: Job, log: Path) -> int:
+    """A process that does the job as a script of the workflow does."""
+    if child := os.fork():
+        return child
+    code = 1
+    try:
+        with log_to(log):
+            job()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        os._exit(code)
+
+
+def ended(child: int, seconds: float) -> int | None:
+    """The exit code of a process that ends within some time, else None."""
+    until = time.monotonic() + seconds
+    while True:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until:
+            return None
+        time.sleep(0.002)
+
+
+def finish(name: str, job: Job, log: Path, draw: random.Random, told: Counter[str]) -> float:
+    """Kill a job until it ends by itself; returns how long it took at most to leave."""
+    slowest = 0.0
+    while True:
+        child = fork(job, log)
+        code = ended(child, draw.uniform(0, LONGEST))
+        if code == 0:
+            return slowest
+        if code is not None:
+            sys.exit(f"{name} failed by itself with {code}:\n{log.read_text()}")
+        chosen = draw.choice(SIGNALS)
+        began = time.monotonic()
+        os.kill(child, signal.Signals[chosen])
+        if ended(child, LEAVE) is None:
+            sys.exit(f"{name} is still there {LEAVE} s after {chosen}")
+        slowest = max(slowest, time.monotonic() - began)
+        told.update([name, chosen])
+
+
+def main(folder: Path, kills: int, seed: int) -> None:
+    draw, told, slowest, number = random.Random(seed), Counter[str](), 0.0, 0
+    folder.mkdir(exist_ok=True)
+    for name, job in [("images", lambda: images(folder)), *jobs(folder, folder / "whole")]:
+        (folder / "whole").mkdir(exist_ok=True)
+        if ended(fork(job, folder / "log"), 600) != 0:
+            sys.exit(f"{name} failed, undisturbed:\n{(folder / 'log').read_text()}")
+    while sum(told[name] for name in set(SIGNALS)) < kills:
+        for name, job in jobs(folder, folder / str(number)):
+            slowest = max(slowest, finish(name, job, folder / "log", draw, told))
+        number += 1
+    print(json.dumps({"kills": told, "slowest": slowest, "chains": number}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

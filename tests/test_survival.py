@@ -1,0 +1,300 @@
+"""Kills, signals and saved work: whatever happens on the way, the same bytes come out."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import kills
+import psutil
+import pytest
+import torch
+import workbench
+
+from zowarmup.settings import stopping
+from zowarmup.settings.stopping import SIGNALS, Stopped, stoppable
+from zowarmup.simulation import journal, loop, progress
+
+TINY = ("--configfile", "tiny.yaml", "--quiet", "host", "rules")
+RESULTS = (".csv", ".safetensors", ".jsonl", ".md", ".tex")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Everything that depends on nothing but what it is of: not on who made it when."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("lock", "run.json")
+    }
+
+
+# --- jobs -----------------------------------------------------------------------------------
+
+
+def killed(folder: Path, number: int) -> dict[str, Any]:
+    command = [sys.executable, kills.__file__, str(folder), str(number), "1"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=workbench.environment(workbench.PROJECT)
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_hundred_kills_change_no_byte(tmp_path: Path) -> None:
+    """Of a selection, a warm-up and a run whose phases keep records, states and records again."""
+    told = killed(tmp_path / "study", 100)
+    expected = contents(tmp_path / "study" / "whole")
+    assert {"select/selection.json", "warm/metrics.csv", "run/journal.jsonl"} <= set(expected)
+    for chain in range(told["chains"]):
+        assert contents(tmp_path / "study" / str(chain)) == expected
+    assert sum(told["kills"][name] for name in set(kills.SIGNALS)) >= 100
+    assert min(told["kills"][name] for name in (*kills.SIGNALS, "warm", "run")) > 5
+    assert told["slowest"] < 5, "a signal should make a job save and leave within seconds"
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Callable[[str], None]:
+    """The jobs of the study, here; called by name, in their order."""
+    kills.images(tmp_path)
+    return lambda name: dict(kills.jobs(tmp_path, tmp_path / "made"))[name]()
+
+
+def test_a_finished_warmup_that_is_run_again_is_only_put_in_place(
+    job: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake deletes the outputs of a job that it takes for incomplete, before it runs it."""
+    job("select")
+    job("warm")
+    before, warm = contents(tmp_path / "made"), tmp_path / "made" / "warm"
+    shutil.rmtree(warm / "snapshots")
+    for name in ("metrics.csv", "run.json"):
+        (warm / name).unlink()
+    monkeypatch.setattr(loop, "cohort", None)  # no round can be trained
+    job("warm")
+    assert contents(tmp_path / "made") == before
+    (tmp_path / "made" / "select" / "selection.json").unlink()
+    job("select")
+    assert contents(tmp_path / "made") == before
+
+
+@pytest.mark.parametrize("damage", ["state.json", "snapshot", "version"])
+def test_a_damaged_state_is_said_and_started_over(
+    job: Callable[[str], None], tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    job("select")
+    job("warm")
+    before, state = contents(tmp_path / "made"), tmp_path / "made/warm/state"
+    file = state / "state.json" if damage != "snapshot" else max(state.glob("*.safetensors"))
+    if damage == "version":
+        saved = json.loads(file.read_text())
+        file.write_text(json.dumps(saved | {"format": "zowarmup-state-0"}))
+    else:
+        data = file.read_bytes()
+        file.unlink()  # a second name of a snapshot, which stays as it is
+        file.write_bytes(data[: len(data) // 2])
+    job("warm")
+    assert any(f"{state}: starting over: " in said for said in caplog.messages)
+    assert contents(tmp_path / "made") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"torch": "0.1"}, f"torch was 0.1 and is {torch.__version__}"),
+        ({"device": "cuda"}, "device was cuda and is cpu"),
+        ({"code": "older"}, "code was older and is code"),
+        ({"inputs": {"data": "other"}}, "inputs.data was other and is"),
+    ],
+)
+def test_work_made_otherwise_is_not_gone_on_from(
+    job: Callable[[str], None],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    change: dict[str, Any],
+    said: str,
+) -> None:
+    """And the reason is given, for a warm-up's state and a run's journal alike."""
+    for name in ("select", "warm", "run"):
+        job(name)
+    before, made = contents(tmp_path / "made"), tmp_path / "made"
+    file = made / "warm/state/state.json"
+    state = json.loads(file.read_text())
+    file.write_text(json.dumps(state | {"origin": state["origin"] | change}))
+    file = made / "run/journal.jsonl"
+    first, *rest = file.read_bytes().splitlines(keepends=True)
+    header = json.loads(first)["record"]
+    header["origin"] |= change
+    file.write_bytes(b"".join([journal.line(header), *rest]))
+    job("warm")
+    job("run")
+    assert sum(said in message for message in caplog.messages) == 2
+    assert contents(made) == before
+
+
+def test_how_far_a_job_is_stands_in_a_file_while_it_works(
+    job: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, replace = [], os.replace
+
+    def look(source: Path, target: Path) -> None:
+        replace(source, target)
+        if Path(target).name == progress.FILE:
+            seen.append(json.loads(Path(target).read_text()))
+
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    monkeypatch.setattr(os, "replace", look)
+    for name in ("select", "warm", "run"):
+        job(name)
+    assert {"lr 0.1", "warm-up", "run"} <= {facts["what"] for facts in seen}
+    last = seen[-1]
+    assert (last["round"], last["total"], last["pid"]) == (1200, 1200, os.getpid())
+    assert 0 <= last["test_accuracy"] <= 1
+    assert not list(tmp_path.rglob(progress.FILE))
+
+
+# --- signals --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Interrupts are not ignored, wherever the tests were started; afterwards all is as before."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_ends_a_job_and_later_ones_let_it_save(
+    handlers: None, number: int
+) -> None:
+    saved, before = [], signal.getsignal(number)
+
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            saved.append(True)
+
+    with pytest.raises(Stopped, match=signal.Signals(number).name) as stop, stoppable():
+        work()
+    assert saved
+    assert stop.value.status == 128 + number
+    assert signal.getsignal(number) is before
+    stopping.check()
+
+
+def test_a_signal_that_a_destructor_swallows_ends_the_next_round(handlers: None) -> None:
+    with stoppable():
+        with suppress(Stopped):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)
+        with pytest.raises(Stopped):
+            stopping.check()
+
+
+def test_ignored_signals_stay_ignored(handlers: None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stoppable():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+
+def test_a_job_can_run_in_any_thread() -> None:
+    done = []
+
+    def work() -> None:
+        with stoppable():
+            done.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done
+
+
+# --- whole workflows ------------------------------------------------------------------------
+
+
+def start(project: Path) -> subprocess.Popen[bytes]:
+    """Snakemake as from a shell: in a process group of its own."""
+    (project / ".snakemake/locks").mkdir(parents=True, exist_ok=True)
+    for lock in (project / ".snakemake/locks").iterdir():
+        lock.unlink()  # as `snakemake --unlock` does, in a fraction of the time
+    with (project / "out").open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--cores", "2", "--rerun-incomplete", *TINY],
+            cwd=project,
+            env=workbench.environment(project),
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+
+
+def strike(main: subprocess.Popen[bytes], draw: random.Random) -> str:
+    """A random signal, to Snakemake, to one of its processes or to all of them."""
+    name = draw.choice(("SIGKILL", "SIGTERM", "SIGINT"))
+    number, whom = signal.Signals[name], draw.choice(("main", "job", "all"))
+    children = psutil.Process(main.pid).children(recursive=True)
+    if whom == "all":
+        os.killpg(main.pid, number)
+    elif whom == "job" and children:
+        draw.choice(children).send_signal(number)
+    else:
+        main.send_signal(number)
+    return name
+
+
+def campaign(project: Path, number: int, seed: int) -> list[str]:
+    """Strikes at one study after the other, each of which is then finished; returns the signals."""
+    draw, struck = random.Random(seed), list[str]()
+    while True:
+        main = start(project)
+        try:
+            if len(struck) < number:
+                main.wait(draw.uniform(0.5, 12))
+            elif main.wait(300) == 0:
+                return struck
+        except subprocess.TimeoutExpired:
+            struck.append(strike(main, draw))
+            main.wait(120)
+        if main.returncode == 0 and len(struck) < number:
+            put_aside(project, len(struck))
+
+
+def put_aside(project: Path, number: int) -> None:
+    """Put the results of a finished study aside, so that the next one begins with none."""
+    shutil.move(project / "results", project / f"results-{number}")
+    shutil.rmtree(project / ".snakemake")
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    return {name: data for name, data in contents(folder).items() if Path(name).suffix in RESULTS}
+
+
+@pytest.mark.parametrize("number", [3, pytest.param(60, marks=pytest.mark.long)])
+def test_struck_workflows_end_with_the_same_bytes(
+    finished: Path, tmp_path: Path, number: int
+) -> None:
+    """Snakemake or its jobs, which may outlive it: then those of the next call wait for them."""
+    project = workbench.copy_project(tmp_path / "copy")
+    struck = campaign(project, number, seed=number)
+    assert len(struck) == number
+    studies = [*project.glob("results-*"), project / "results"]
+    for results in studies:
+        assert outcome(results / "tiny") == outcome(finished / "results/tiny")
