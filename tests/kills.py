@@ -63,8 +63,14 @@ def images(folder: Path) -> None:
     federation.save(dealt, folder / "federation.json")
 
 
-def jobs(inputs: Path, folder: Path) -> Iterator[tuple[str, Job]]:
-    """The chain; every job reads what the one before it has made."""
+def jobs(
+    inputs: Path, folder: Path, *, processes: int = 1, rounds: int = 500
+) -> Iterator[tuple[str, Job]]:
+    """The chain; every job reads what the one before it has made.
+
+    Args:
+        rounds: of the warm-up.
+    """
     data, dealt = inputs / "dataset.npz", inputs / "federation.json"
     chosen = {"selection": "any"}
 
@@ -72,7 +78,7 @@ def jobs(inputs: Path, folder: Path) -> Iterator[tuple[str, Job]]:
         own = {key: v for key, v in averaging(1).items() if key not in ("lr", "rounds")}
         trial = {"phase": own, "start": 0, "rounds": 100, "grid": [0.03, 0.1, 0.3], "seeds": [3]}
         launch.run(
-            1, job_select.select_rate, spec_of(**trial, warmup=None), "code", data=data,
+            processes, job_select.select_rate, spec_of(**trial, warmup=None), "code", data=data,
             federations=[dealt], warmups=[], selections=[],
             selection=folder / "select/selection.json",
         )  # fmt: skip
@@ -80,7 +86,7 @@ def jobs(inputs: Path, folder: Path) -> Iterator[tuple[str, Job]]:
     def warm() -> None:
         own = {key: v for key, v in averaging(1).items() if key != "rounds"} | {"lr": chosen}
         launch.run(
-            1, job_warmup.warm_up, spec_of(phase=own, rounds=500), 3, "code", data=data,
+            processes, job_warmup.warm_up, spec_of(phase=own, rounds=rounds), 3, "code", data=data,
             federation=dealt, selections=[folder / "select/selection.json"],
             snapshots=folder / "warm/snapshots", metrics=folder / "warm/metrics.csv",
             run_record=folder / "warm/run.json",
@@ -91,8 +97,8 @@ def jobs(inputs: Path, folder: Path) -> Iterator[tuple[str, Job]]:
         phases = [averaging(first), zeroth(second), averaging(third, "all"), zeroth(fourth)]
         phases[0] |= {"lr": chosen}
         launch.run(
-            1, job_train.train_run, spec_of(phases=phases, warmup="any"), 3, "code", data=data,
-            federation=dealt, selections=[folder / "select/selection.json"],
+            processes, job_train.train_run, spec_of(phases=phases, warmup="any"), 3, "code",
+            data=data, federation=dealt, selections=[folder / "select/selection.json"],
             warmup=folder / "warm/snapshots", warmup_metrics=folder / "warm/metrics.csv",
             metrics=folder / "run/metrics.csv", run_record=folder / "run/run.json",
             final=folder / "run/final.safetensors",

@@ -214,6 +214,39 @@ def test_ignored_signals_stay_ignored(handlers: None) -> None:
         time.sleep(0.01)
 
 
+WARM_UP = """
+import signal, sys
+from pathlib import Path
+import kills
+from zowarmup.settings.joblog import log_to
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+folder = Path(sys.argv[1])
+with log_to(folder / "log"):
+    dict(kills.jobs(folder, folder / "made", processes=2, rounds=100_000))["warm"]()
+"""
+
+
+def test_of_several_processes_one_saves_for_all(job: Callable[[str], None], tmp_path: Path) -> None:
+    """Within seconds, the round before the signal, which is on no stride as a rule."""
+    job("select")
+    state = tmp_path / "made/warm/state/state.json"
+    env = workbench.environment(Path(kills.__file__).parent)
+    with subprocess.Popen([sys.executable, "-c", WARM_UP, str(tmp_path)], env=env) as warm:
+        until(lambda: state.exists() and json.loads(state.read_text())["t"] >= 200, 60)
+        warm.terminate()
+        assert warm.wait(8) == 128 + signal.SIGTERM
+    saved = json.loads(state.read_text())["t"]
+    assert list(state.parent.glob(f"round-{saved:06d}.safetensors"))
+    assert "stopped by SIGTERM; what was done is saved" in (tmp_path / "log").read_text()
+
+
+def until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
 def test_a_job_can_run_in_any_thread() -> None:
     done = []
 
