@@ -2,12 +2,14 @@
 # every job of a cluster reads this file again.
 
 import sys
+from pathlib import Path
 
 from zowarmup.settings import registry, snapshots
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
 from zowarmup.settings.provenance import code_digest
+from zowarmup.settings.snakemake_lock import said_of_lock
 
 try:
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
@@ -15,6 +17,10 @@ try:
         snapshots.check(Paths(PLAN))
 except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
+
+# Snakemake's own message, which follows, cannot tell a killed one from one at work.
+if workflow.is_main_process and (said := said_of_lock(Path.cwd())):
+    print(f"zowarmup: {said}", file=sys.stderr)
 
 NAME, CONFIG, PATHS = PLAN.name, PLAN.config, Paths(PLAN)
 GPUS = CONFIG.engine.processes if CONFIG.engine.device == "cuda" else 0

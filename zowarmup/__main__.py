@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from zowarmup import __version__
 from zowarmup.cli import clean, inspect, plan, run
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, explain
 from zowarmup.settings.stopping import Stopped
 
 
@@ -23,8 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stopped as stop:
         print(f"zowarmup: {stop}; run it again to go on", file=sys.stderr)
         return stop.status
-    except UserError as error:
-        print(f"zowarmup: {error}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        sentence = explain(error) if isinstance(error, OSError) else str(error)
+        if sentence is None:
+            raise
+        print(f"zowarmup: {sentence}", file=sys.stderr)
         return 2
     return 0
 

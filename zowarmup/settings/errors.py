@@ -1,5 +1,36 @@
 """Errors that the user can mend."""
 
+import errno
+import shutil
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+
 
 class UserError(ValueError):
     """Bad input; the message is one sentence that names the file or key, the fault and the mend."""
+
+
+def explain(error: OSError) -> str | None:
+    """One sentence for what the file system refuses; None where that is no fault of the user's."""
+    where = error.filename or "a file"
+    if error.errno in FULL:
+        return (
+            f"{where}: the disk is full{_free(error)}; make room, for instance with "
+            "`zowarmup clean CONFIG`, and run it again: it goes on where it was"
+        )
+    if error.errno in CLOSED:
+        return f"{where}: {error.strerror}; make it writable for this user, or work elsewhere"
+    if error.errno in LOST:
+        return f"{where}: {error.strerror}; if it is a result let the workflow make it again"
+    return None
+
+
+def _free(error: OSError) -> str:
+    """What room is left where a file was to be written, if that can be told."""
+    if not error.filename:
+        return ""
+    folder = Path(str(error.filename)).parent
+    return f" ({shutil.disk_usage(folder).free / 1e6:.1f} MB free)" if folder.is_dir() else ""

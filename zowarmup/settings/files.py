@@ -14,7 +14,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -45,8 +45,10 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
             # Without it a power cut can leave the new name with empty contents.
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not error.filename:
+            error.filename = str(path)
         raise
     _sync_folder(path.parent)
 
@@ -120,8 +122,9 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
     job = os.environ.get("SLURM_JOB_ID")
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     slurm = f", SLURM job {job}" if job else ""
-    file.write(f"pid {os.getpid()} on {platform.node()}{slurm}, since {since}")
-    file.flush()
+    text = f"pid {os.getpid()} on {platform.node()}{slurm}, since {since}"
+    with suppress(OSError):  # on a full disk nobody needs the name
+        os.write(file.fileno(), text.encode())
     return file
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, explain
 from zowarmup.settings.stopping import Stopped
 
 
@@ -14,8 +14,8 @@ from zowarmup.settings.stopping import Stopped
 def log_to(path: str | Path) -> Iterator[None]:
     """Within, everything logged and every error goes into the log file of a job, line by line.
 
-    A `UserError` ends the process with its one sentence, in the log and on the terminal; other
-    errors go on as they are, with their traceback in the log too.
+    A `UserError`, and what the file system refuses, end the process with one sentence, in the log
+    and on the terminal; other errors go on as they are, with their traceback in the log too.
     """
     handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
@@ -30,7 +30,10 @@ def log_to(path: str | Path) -> Iterator[None]:
     except Stopped as stop:
         logger.warning(f"{stop}; what was done is saved, and gone on from next time")
         sys.exit(stop.status)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and (sentence := explain(error)):
+            logger.error(sentence)
+            sys.exit(f"zowarmup: {sentence}")
         logger.exception("the job failed")
         raise
     finally:

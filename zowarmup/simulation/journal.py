@@ -53,7 +53,8 @@ class Journal:
             log.warning(f"{self.path}: starting over: it was made otherwise: {differs}")
         fresh = first != header
         self.known = 0 if fresh else lines - 1  # rounds that were there already
-        self.file = self.path.open("r+b" if self.path.exists() else "w+b")
+        # Without a buffer, so that a record is with the system at once, and none is written twice.
+        self.file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         self.file.truncate(0 if fresh else length)
         self.file.seek(0, os.SEEK_END)
         self.synced = time.monotonic()
@@ -82,8 +83,14 @@ class Journal:
             self._sync()
 
     def _write(self, record: Record) -> None:
-        self.file.write(line(record))
-        self.file.flush()
+        left = line(record)
+        try:
+            while left:
+                left = left[self.file.write(left) :]
+        except OSError as error:  # a part may be there, which the next job drops
+            self.file.close()
+            error.filename = str(self.path)
+            raise
 
     def _sync(self) -> None:
         os.fsync(self.file.fileno())
@@ -93,8 +100,9 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._sync()
-        self.file.close()
+        if not self.file.closed:
+            self._sync()
+            self.file.close()
 
 
 @contextmanager

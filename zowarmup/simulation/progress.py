@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,5 +63,6 @@ def _write(path: Path, facts: dict[str, Any]) -> None:
     who = {"pid": os.getpid(), "host": platform.node(), "slurm_job": os.environ.get("SLURM_JOB_ID")}
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     hidden = path.with_name(f".{path.name}.tmp")
-    hidden.write_text(json.dumps(facts | who | {"at": at}), encoding="utf-8")
-    os.replace(hidden, path)
+    with suppress(OSError):  # nothing that a job should end for
+        hidden.write_text(json.dumps(facts | who | {"at": at}), encoding="utf-8")
+        os.replace(hidden, path)

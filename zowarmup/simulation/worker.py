@@ -9,7 +9,7 @@ import threading
 import traceback
 from typing import Any
 
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, explain
 from zowarmup.settings.stopping import Stopped, stoppable
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import joined
@@ -43,7 +43,10 @@ def main() -> None:
         pass  # as the process that started this one has asked
     except UserError as error:
         tell(reports, rank=rank, user=True, text=str(error))
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and (sentence := explain(error)):
+            tell(reports, rank=rank, user=True, text=sentence)
+            os._exit(1)
         tell(reports, rank=rank, user=False, text=traceback.format_exc())
     else:
         return

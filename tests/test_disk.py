@@ -1,0 +1,118 @@
+"""Full disks, folders that cannot be written, and those where another Snakemake works."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import workbench
+
+from zowarmup.__main__ import main
+from zowarmup.settings.snakemake_lock import said_of_lock
+
+KB = 1024
+TINY = ("--configfile", "tiny.yaml")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("lock", "run.json")
+    }
+
+
+def mount(disk: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", options, disk], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 16 kB, in memory."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={16 * KB}", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("only who may mount a file system can try a full one: run the tests as root")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def run(results: Path) -> int:
+    config = str(workbench.PROJECT / "tests" / "tiny.yaml")
+    return main(["run", config, "--seed", "0", "--results", str(results)])
+
+
+def test_a_full_disk_is_one_sentence_and_with_room_the_same_bytes(
+    disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A little more room after each failure, so that it fails in all sorts of places."""
+    assert run(tmp_path / "undisturbed") == 0
+    capsys.readouterr()
+    sentences, size = [], 16
+    while run(disk) != 0:
+        [sentence] = capsys.readouterr().err.strip().splitlines()[-1:]
+        sentences.append(sentence)
+        assert "the disk is full (" in sentence
+        assert "zowarmup clean CONFIG" in sentence
+        size += 16
+        assert size < 4096, sentences
+        mount(disk, f"remount,size={size * KB}")
+    named = {Path(sentence.split(": ")[1]).name for sentence in sentences}
+    assert {"dataset.npz", "journal.jsonl"} <= named
+    assert contents(disk) == contents(tmp_path / "undisturbed")
+    assert not [path for path in disk.rglob("*") if path.name.endswith(".tmp")]
+
+
+def test_a_disk_that_cannot_be_written_is_one_sentence(
+    disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mount(disk, "remount,ro")
+    assert run(disk) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith(f"zowarmup: {disk}/tiny")
+    assert "Read-only file system; make it writable" in said
+
+
+def test_jobs_of_the_workflow_say_it_too(disk: Path, project: Path, tmp_path: Path) -> None:
+    copy = workbench.copy_project(tmp_path / "copy", project)
+    (copy / "results").symlink_to(disk)
+    answer = workbench.snakemake(copy, "--cores", "2", *TINY)
+    assert answer.code == 1
+    assert "zowarmup: results/tiny/datasets/digits/dataset.npz: the disk is full (" in answer.text
+    assert "Traceback" not in answer.text.split("RuleException")[0]
+    assert not list(disk.rglob("dataset.npz"))
+
+
+# --- two workflows in one folder ------------------------------------------------------------
+
+
+def test_who_holds_a_folder_is_said(project: Path, tmp_path: Path) -> None:
+    """First by one that is at work, then by the same one, which was killed."""
+    copy = workbench.copy_project(tmp_path / "copy", project)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *TINY]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(
+        command, cwd=copy, env=workbench.environment(copy), start_new_session=True, **quiet
+    ) as first:
+        until = time.monotonic() + 60
+        while not list(copy.glob(".snakemake/locks/*")):
+            assert time.monotonic() < until, "it locks nothing"
+            time.sleep(0.05)
+        second = workbench.snakemake(copy, "--cores", "1", *TINY)
+        os.killpg(first.pid, signal.SIGKILL)
+    assert second.code == 1
+    assert f"another Snakemake (pid {first.pid}) works here; wait for it" in second.text
+    third = workbench.snakemake(copy, "--cores", "1", *TINY)
+    assert third.code == 1
+    assert "a Snakemake that worked here was killed" in third.text
+    assert workbench.snakemake(copy, "--unlock", *TINY).code == 0
+    assert said_of_lock(copy) is None
+    wanted = "results/tiny/federations/default/0/federation.json"
+    fourth = workbench.snakemake(copy, wanted, "--cores", "1", "--rerun-incomplete", *TINY)
+    assert fourth.code == 0, fourth.text
