@@ -82,7 +82,8 @@ class FlatModel:
         """The inverse of `named`.
 
         Raises:
-            ValueError: a parameter is missing, unknown or of another shape; the first is named.
+            ValueError: a parameter is missing, unknown or of another shape or type; the first is
+                named.
         """
         for name, shape in zip(self.names, self.shapes, strict=True):
             if name not in named:
@@ -92,6 +93,8 @@ class FlatModel:
                     f"parameter {name} is {tuple(named[name].shape)} in the checkpoint, "
                     f"{shape} in the network"
                 )
+            if named[name].dtype != torch.float32:
+                raise ValueError(f"parameter {name} is {named[name].dtype}, not float32")
         if extra := sorted(set(named) - set(self.names)):
             raise ValueError(f"the checkpoint has parameter {extra[0]}, the network has not")
         return torch.cat([named[name].flatten() for name in self.names])

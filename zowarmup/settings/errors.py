@@ -2,15 +2,38 @@
 
 import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 
+# What reading JSON of another shape, or numbers of other sizes, ends in.
+STRANGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+
 
 class UserError(ValueError):
     """Bad input; the message is one sentence that names the file or key, the fault and the mend."""
+
+
+@contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Within, contents of a file that make no sense are an error that names it.
+
+    Raises:
+        UserError: instead of whatever they ended in.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except STRANGE as error:
+        raise UserError(
+            f"{path}: not what this project writes ({type(error).__name__}: {error}); it was "
+            "changed or is of another version, so let it be made again"
+        ) from error
 
 
 def explain(error: OSError) -> str | None:

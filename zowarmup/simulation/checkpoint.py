@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import atomic_write_bytes
 
 FORMAT = "zowarmup-checkpoint-1"
@@ -51,7 +51,13 @@ def load(path: Path | str) -> Checkpoint:
 
     Raises:
         CheckpointError: missing, truncated, or not one of ours.
+        UserError: one of ours that was changed.
     """
+    with reading(path):
+        return _load(path)
+
+
+def _load(path: Path | str) -> Checkpoint:
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get("zowarmup", "{}"))
@@ -81,7 +87,7 @@ def weights(path: Path | str, model: FlatModel) -> Tensor:
     """
     try:
         return model.flatten(load(path).named)
-    except CheckpointError:
+    except UserError:
         raise
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}; it belongs to another model") from None

@@ -14,13 +14,15 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import torch
+
 from zowarmup.algorithms.rounds import Replayable, State
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import STRANGE, UserError
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation.origin import Origin, difference
 from zowarmup.simulation.progress import log
@@ -199,5 +201,37 @@ def replay(
 ) -> Iterator[State]:
     """The state after each record, from that before the first; `method` as in training."""
     for record in records:
-        state = method.apply(state, record, seeds)
+        state = applied(state, record, method, seeds)
         yield state
+
+
+def due(record: Record, t: int, clients: Sequence[int]) -> None:
+    """Check that a record is that of round t and of its clients.
+
+    Raises:
+        JournalError: it is another one.
+    """
+    if record.get("round") != t or record.get("clients") != list(clients):
+        raise JournalError(
+            f"journal: a record of round {record.get('round')} stands where round {t} of "
+            f"{len(clients)} clients is due; it was changed, so delete the journal and let the "
+            "run be made again"
+        )
+
+
+def applied(state: State, record: Record, method: Replayable, seeds: Seeds) -> State:
+    """The state after one record.
+
+    Raises:
+        JournalError: the record is none of such a phase, though its checksum is right.
+    """
+    try:
+        return method.apply(state, record, seeds)
+    except (*STRANGE, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise JournalError(
+            f"journal: the record of round {record.get('round')} is none of such a phase "
+            f"({type(error).__name__}: {error}); it was changed, so delete the journal and let "
+            "the run be made again"
+        ) from error

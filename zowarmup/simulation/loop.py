@@ -12,6 +12,7 @@ from zowarmup.models.directions import permutations
 from zowarmup.settings import registry, stopping
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds, key
+from zowarmup.simulation import journal
 from zowarmup.simulation.catch_up import Absences
 from zowarmup.simulation.evaluate import evaluate
 from zowarmup.simulation.quality import NOTHING, quality
@@ -103,7 +104,8 @@ def run(
         if record is None:
             state, report = method.round(state, t, members, world.engine, seeds)
         else:
-            state = replayable.apply(state, record, seeds)
+            journal.due(record, t, members.clients)
+            state = journal.applied(state, record, replayable, seeds)
             report = replayable.report(members, record)
         tally = tally.add(report, members)
         if absences:

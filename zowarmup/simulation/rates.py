@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zowarmup.settings.errors import reading
 from zowarmup.settings.files import read_json
 from zowarmup.settings.phases import RATES
 
@@ -28,6 +29,7 @@ def chosen(selection: File) -> float:
     """The learning rate in a selection file.
 
     Raises:
-        UserError: the file is missing or cut short.
+        UserError: the file is missing, cut short or none of ours.
     """
-    return float(read_json(selection)["lr"])
+    with reading(selection):
+        return float(read_json(selection)["lr"])
