@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, reading
 
 SAY_EVERY, LOOK_EVERY = 30.0, 0.2  # seconds, while waiting for a lock
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
@@ -72,7 +72,9 @@ def read_json(path: str | Path) -> Any:
     """
     try:
         return json.loads(_text(path))
-    except ValueError as error:
+    except UserError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: not complete JSON ({error}); delete it and let it be made again"
         ) from None
@@ -84,7 +86,8 @@ def read_rows(path: str | Path) -> list[dict[str, str]]:
     Raises:
         UserError: no such file, no rows, or one that is not complete.
     """
-    text = _text(path)
+    with reading(path):
+        text = _text(path)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     if not rows or not text.endswith("\n") or any(None in row.values() for row in rows):
         raise UserError(f"{path}: cut short; delete it and let it be made again")

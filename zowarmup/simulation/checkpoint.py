@@ -66,7 +66,9 @@ def _load(path: Path | str) -> Checkpoint:
                     f"{path}: not a checkpoint of this project; give another file"
                 )
             named = {name: file.get_tensor(name) for name in metadata.pop("names")}
-            kept = [name for name in file.keys() if name.startswith(SERVER)]  # noqa: SIM118
+            kept = set(file.keys()) - set(named)
+            if strange := sorted(name for name in kept if not name.startswith(SERVER)):
+                raise CheckpointError(f"{path}: holds {strange[0]}, which nobody wrote there")
             server = {name.removeprefix(SERVER): file.get_tensor(name) for name in sorted(kept)}
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint; make it with the workflow") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.algorithms.rounds import State
+from zowarmup.settings.errors import reading
 from zowarmup.settings.files import read_rows
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, origin, record, rows, symptoms, train, world
@@ -80,7 +81,11 @@ def pivot_of(
     if not (warmup and metrics):
         return None, []
     pivot = spec["phases"][0]["rounds"]
-    return checkpoint.snapshot(warmup, pivot), [pivot_row(metrics, pivot)]
+    with reading(metrics):  # everything that will be read of it, before anything is computed
+        row = pivot_row(metrics, pivot)
+        _ = spent(row), int(row["phase"]), row["diverged"]
+        _ = [symptoms.as_number(row[symptoms.loss_column(p["clients"])]) for p in spec["phases"]]
+    return checkpoint.snapshot(warmup, pivot), [row]
 
 
 def pivot_row(metrics: File, pivot: int) -> dict[str, str]:

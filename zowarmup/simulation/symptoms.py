@@ -58,7 +58,7 @@ def sentences(rows: Sequence[Row], phases: Sequence[Mapping[str, Any]]) -> list[
         if begin < 0 or not own or own[-1] == begin:
             continue  # nothing that it could have changed
         column = loss_column(phase["clients"])
-        losses = [_number(rows[i][column]) for i in (begin, own[-1])]
+        losses = [as_number(rows[i][column]) for i in (begin, own[-1])]
         sign = symptom(*losses, diverged=str(rows[own[-1]]["diverged"]) == "True")
         if sign:
             found.append(_sentence(sign, number, phase, losses))
@@ -102,6 +102,6 @@ def _sentence(sign: str, number: int, phase: Row, losses: Sequence[float]) -> st
     )
 
 
-def _number(value: Any) -> float:
+def as_number(value: Any) -> float:
     """Of a row that training made, or of one read from a file, where NaN is empty."""
     return float(value) if value != "" else math.nan
