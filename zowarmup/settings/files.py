@@ -116,10 +116,10 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
     said = -SAY_EVERY
     while (file := _taken(path)) is None:
         if not wait:
-            raise UserError(f"{path}: another process works here: {_text(path)}")
+            raise UserError(f"{path}: another process works here: {_who(path)}")
         if time.monotonic() - said >= SAY_EVERY:
             said = time.monotonic()
-            log.warning(f"{path}: waiting for another process that works here: {_text(path)}")
+            log.warning(f"{path}: waiting for another process that works here: {_who(path)}")
         time.sleep(LOOK_EVERY)
     file.truncate(0)
     job = os.environ.get("SLURM_JOB_ID")
@@ -137,10 +137,18 @@ def holder(path: str | Path) -> str | None:
         with Path(path).open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _text(path)
+        return _who(path)
     except OSError:  # no such file, or no locks here
         return None
     return None
+
+
+def _who(path: str | Path) -> str:
+    """What whoever has a lock has written into it; nothing, perhaps, on a full disk."""
+    try:
+        return Path(path).read_text(encoding="utf-8") or "unknown"
+    except FileNotFoundError:
+        return "unknown"
 
 
 def _taken(path: Path) -> IO[str] | None:

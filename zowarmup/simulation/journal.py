@@ -117,11 +117,23 @@ def shared(
     """
     if not ranks.first:
         count = ranks.agree(int)
-        yield count, _told(iter(()), count, ranks), lambda record: None
+        with named(path):
+            yield count, _told(iter(()), count, ranks), lambda record: None
         return
-    with Journal(path, origin) as own:
+    with named(path), Journal(path, origin) as own:
         count = ranks.agree(lambda: own.known)
         yield count, _told(own.records(), count, ranks), own.append
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Within, what is wrong with a record is said with the name of its file."""
+    try:
+        yield
+    except JournalError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise JournalError(f"{path}: {error}") from error
 
 
 def _told(records: Iterator[Record], count: int, ranks: Ranks) -> Iterator[Record]:
@@ -213,7 +225,7 @@ def due(record: Record, t: int, clients: Sequence[int]) -> None:
     """
     if record.get("round") != t or record.get("clients") != list(clients):
         raise JournalError(
-            f"journal: a record of round {record.get('round')} stands where round {t} of "
+            f"a record of round {record.get('round')} stands where round {t} of "
             f"{len(clients)} clients is due; it was changed, so delete the journal and let the "
             "run be made again"
         )
@@ -231,7 +243,7 @@ def applied(state: State, record: Record, method: Replayable, seeds: Seeds) -> S
         if isinstance(error, torch.OutOfMemoryError):
             raise
         raise JournalError(
-            f"journal: the record of round {record.get('round')} is none of such a phase "
+            f"the record of round {record.get('round')} is none of such a phase "
             f"({type(error).__name__}: {error}); it was changed, so delete the journal and let "
             "the run be made again"
         ) from error
