@@ -226,14 +226,19 @@ with log_to(folder / "log"):
 """
 
 
-def test_of_several_processes_one_saves_for_all(job: Callable[[str], None], tmp_path: Path) -> None:
-    """Within seconds, the round before the signal, which is on no stride as a rule."""
+@pytest.mark.parametrize("everybody", [False, True])
+def test_of_several_processes_one_saves_for_all(
+    job: Callable[[str], None], tmp_path: Path, everybody: bool
+) -> None:
+    """Within seconds, the round before the signal; SLURM sends it to every process of a job."""
     job("select")
     state = tmp_path / "made/warm/state/state.json"
     env = workbench.environment(Path(kills.__file__).parent)
     with subprocess.Popen([sys.executable, "-c", WARM_UP, str(tmp_path)], env=env) as warm:
         until(lambda: state.exists() and json.loads(state.read_text())["t"] >= 200, 60)
-        warm.terminate()
+        workers = psutil.Process(warm.pid).children() if everybody else []
+        for process in (*workers, warm):
+            process.terminate()
         assert warm.wait(8) == 128 + signal.SIGTERM
     saved = json.loads(state.read_text())["t"]
     assert list(state.parent.glob(f"round-{saved:06d}.safetensors"))

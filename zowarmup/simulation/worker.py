@@ -4,13 +4,14 @@ import importlib
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
 from typing import Any
 
 from zowarmup.settings.errors import UserError, explain
-from zowarmup.settings.stopping import Stopped, stoppable
+from zowarmup.settings.stopping import SIGNALS, Stopped, stoppable
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import joined
 
@@ -33,6 +34,9 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=end_with_parent, daemon=True).start()
     rank, reports = order["rank"], order["reports"]
+    if rank != 0:  # a cluster signals every process; these end when the first has saved for all
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
     log.setLevel(logging.INFO)
     log.propagate = False
     log.addHandler(Teller(reports) if rank == 0 else logging.NullHandler())
