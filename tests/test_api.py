@@ -1,5 +1,6 @@
 """The Python API and the command line, on one small real run shared by all tests here."""
 
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,10 @@ from zowarmup.__main__ import main
 from zowarmup.settings.errors import UserError
 
 RUN = "zowarmup-10-90"
+COMMANDS = (
+    *("plan", "run", "status", "inspect", "export", "replay", "evaluate", "compare", "verify"),
+    "clean",
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +110,16 @@ def test_export_is_a_state_dict(run, tmp_path):
     assert list(state) == list(module.state_dict())
 
 
+def test_commands_are_functions_too(run):
+    """Their own tests say what they find; here it is what a program gets."""
+    assert api.inspect(run.folder)["is"] == "run"
+    assert api.evaluate(run.folder)["test_loss"] == run.metrics["test_loss"].iloc[-1]
+    assert api.compare(run.folder, run.folder)["settings"] == []
+    results = run.folder.parents[2]
+    assert set(api.status(results)["state"]) == {"done"}
+    assert api.verify(results)["agrees"]
+
+
 def test_wrong_names_are_said_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match="nonsense: the config has no such run"):
         api.run_config("config/smoke.yaml", runs=["nonsense"], results=tmp_path)
@@ -117,16 +132,16 @@ def test_wrong_names_are_said_in_one_sentence(tmp_path):
 def test_command_line(run, capsys, tmp_path):
     assert main(["plan", "config/smoke.yaml", "--list"]) == 0
     assert f"  {RUN}" in capsys.readouterr().out
-    assert main(["inspect", str(run.folder), "--round", "12"]) == 0
-    assert "round 12" in capsys.readouterr().out
+    assert main(["replay", str(run.folder), "--round", "12"]) == 0
+    assert re.match(r"round +12\n", capsys.readouterr().out)
     output = str(tmp_path / "model.pt")
     assert main(["export", str(run.folder / "final.safetensors"), output]) == 0
     assert main(["inspect", str(tmp_path / "none.safetensors")]) == 2
-    assert "no such checkpoint" in capsys.readouterr().err
+    assert "no such file or folder" in capsys.readouterr().err
 
 
 def test_help_names_every_command():
     said = subprocess.run(
         [sys.executable, "-m", "zowarmup", "--help"], capture_output=True, text=True, check=True
     )
-    assert all(name in said.stdout for name in ("plan", "run", "inspect", "export", "clean"))
+    assert all(name in said.stdout for name in COMMANDS)

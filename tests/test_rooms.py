@@ -12,7 +12,10 @@ import workbench
 PACKAGE = workbench.PROJECT / "zowarmup"
 
 # A room may import those before it, never those after it.
-ROOMS = ("settings", "data", "models", "algorithms", "simulation", "analysis", "forecast")
+ROOMS = (
+    *("settings", "data", "models", "algorithms", "simulation", "analysis", "forecast"),
+    "inspection",
+)
 
 # What users and jobs start from may import any room, and no room imports it.
 ENTRANCES = ("__init__", "__main__", "api", "cli", "make")
@@ -35,6 +38,7 @@ OUTSIDE = {
         "yaml",
     },
     "forecast": {"torch", "numpy"},
+    "inspection": {"torch", "rich"},
 }
 LONGEST_FUNCTION, LONGEST_FILE = 40, 250
 
@@ -126,6 +130,13 @@ def test_reading_the_graph_loads_settings_alone() -> None:
     rooms = {name.split(".")[1] for name in seen if name.startswith("zowarmup.")}
     assert rooms == {"settings"}
     assert not seen & {"torch", "numpy", "pandas", "matplotlib", "sklearn"}
+
+
+def test_looking_how_far_jobs_are_needs_no_torch() -> None:
+    """Somebody may look every minute, from a login node."""
+    seen = loaded("from zowarmup.inspection import status, status_text")
+    assert "zowarmup.inspection.status" in seen
+    assert not seen & {"torch", "pandas", "matplotlib"}
 
 
 def test_dealing_images_needs_no_torch() -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from zowarmup import __version__
-from zowarmup.cli import clean, inspect, plan, run
+from zowarmup.cli import clean, compare, inspect, plan, replay, run, status, verify
 from zowarmup.settings.errors import UserError, explain
 from zowarmup.settings.stopping import Stopped
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
-        chosen.command(chosen)
+        return chosen.command(chosen) or 0
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Stopped as stop:
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="zowarmup", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (plan, run, inspect, clean):
+    for command in (plan, run, status, inspect, replay, compare, verify, clean):
         command.add(commands)
     return parser
 

@@ -8,6 +8,7 @@ run.metrics.plot(x="round", y="test_accuracy")
 logits = run.module()(images)            # a plain torch.nn.Module
 middle = run.module(round=run.record["spec"]["phases"][0]["rounds"] + 5)
 api.export_state_dict("results/smoke/runs/zowarmup-10-90/0/final.safetensors", "model.pt")
+api.status("results/smoke")             # a table of all jobs
 """
 
 from collections.abc import Iterable
@@ -19,7 +20,12 @@ import pandas as pd
 import torch
 from torch import nn
 
+from zowarmup.inspection import compare as comparison
+from zowarmup.inspection import look, models, score
+from zowarmup.inspection import status as states
+from zowarmup.inspection import verify as verification
 from zowarmup.make import Maker
+from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import atomic_file
 from zowarmup.simulation import checkpoint, rebuild
 
@@ -74,15 +80,65 @@ def load_module(file: File) -> nn.Module:
     return model.module(model.flatten(saved.named))
 
 
-def export_state_dict(file: File, output: File) -> None:
-    """Write a checkpoint as a state_dict for `torch.load`, names as in the module; all or nothing.
+def export_state_dict(file: File, output: File, *, overwrite: bool = True) -> None:
+    """Write a model as a state_dict for `torch.load`, names as in the module; all or nothing.
+
+    Args:
+        file: a checkpoint, or the folder of a run.
 
     Raises:
         CheckpointError: unreadable, or not one of ours.
+        UserError: the output is there already, and is not to be overwritten.
     """
-    named = dict(checkpoint.load(file).named)
+    named = dict(models.latest(Path(file)).saved.named)
+    if not overwrite and Path(output).exists():
+        raise UserError(f"{output}: is there already; name another file or add --force")
     with atomic_file(output) as target:
         torch.save(named, target)
+
+
+def inspect(path: File) -> dict[str, Any]:
+    """What a checkpoint, journal, federation, data set, selection or folder is, and its origin.
+
+    Raises:
+        UserError: nothing there, damaged, or nothing of this project.
+    """
+    return look.look(Path(path))
+
+
+def evaluate(file: File, data: File | None = None) -> dict[str, Any]:
+    """Test accuracy, loss and recalls of a checkpoint or of a run's last model.
+
+    Args:
+        data: a dataset.npz; by default that of the run beside the checkpoint.
+
+    Raises:
+        UserError: there is no data set, or it is of another shape.
+    """
+    return score.score(Path(file), None if data is None else Path(data))
+
+
+def compare(a: File, b: File) -> dict[str, Any]:
+    """Settings, weights by layer and metrics by round in which two runs or checkpoints differ.
+
+    Raises:
+        UserError: one of them has no model.
+    """
+    return comparison.compare(Path(a), Path(b))
+
+
+def status(results: File) -> pd.DataFrame:
+    """The warm-ups, selections and runs in results/<name>, one a row, and how far they are."""
+    return pd.DataFrame(states.jobs_of(Path(results)))
+
+
+def verify(results: File, *, deep: bool = False) -> dict[str, Any]:
+    """Whether results/<name> is what its records say; `deep` evaluates final models again.
+
+    Returns:
+        agrees, counts of what was compared, and the findings: wrong, mixed and note.
+    """
+    return verification.verify(Path(results), deep=deep)
 
 
 def run_config(

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, State
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, Report, State
 from zowarmup.models.directions import permutations
 from zowarmup.settings import registry, stopping
 from zowarmup.settings.errors import UserError
@@ -95,7 +95,7 @@ def run(
     """
     method = algorithm(phase)
     replayable = cast(Replayable, method)  # only such a phase has records in its journal
-    absences, recorded = _absences(world, phase, state), iter(known)
+    away, recorded = absences(world, phase, state), iter(known)
     last = first + phase["rounds"] - 1
     for t in range(first, last + 1):
         stopping.check()
@@ -107,11 +107,7 @@ def run(
             journal.due(record, t, members.clients)
             state = journal.applied(state, record, replayable, seeds)
             report = replayable.report(members, record)
-        tally = tally.add(report, members)
-        if absences:
-            late = absences.round(members.clients, sum(report.bytes_up))
-            tally = tally.sent(late, low(world))
-            tally = tally.sent(absences.finish() if t == last else {}, low(world))
+        tally = counted(world, tally, report, members, away, t == last)
         new = report.record if record is None else None
         yield Step(t, state, tally, before, new, report.drift)
 
@@ -150,7 +146,22 @@ def has_records(phase: Phase) -> bool:
     return hasattr(registry.load(registry.ALGORITHMS, phase["algorithm"]), "apply")
 
 
-def _absences(world: World, phase: Phase, state: State) -> Absences | None:
+def counted(
+    world: World, tally: Tally, report: Report, members: Cohort, away: Absences | None, ends: bool
+) -> Tally:
+    """The tally after a round, with what those who were away before, or are at its end, download.
+
+    Args:
+        ends: whether it is the last round of its phase.
+    """
+    tally = tally.add(report, members)
+    if away is None:
+        return tally
+    tally = tally.sent(away.round(members.clients, sum(report.bytes_up)), low(world))
+    return tally.sent(away.finish() if ends else {}, low(world))
+
+
+def absences(world: World, phase: Phase, state: State) -> Absences | None:
     """None where whoever comes back downloads what it needs in any round's messages."""
     if "catch_up_limit" not in phase:
         return None

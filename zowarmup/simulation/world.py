@@ -88,7 +88,7 @@ def assemble(
     return World(
         model=whole,
         engine=engine if ranks.size == 1 else Distributed(engine, sizes, ranks),
-        tiers=_tiers(dealt, spec, whole, shape),
+        tiers=tiers(dealt, spec, whole, shape),
         sizes=sizes,
         train=train,
         heldout=images.dealt(everything, dealt.heldout),
@@ -185,9 +185,10 @@ def _deterministic(device: torch.device) -> None:
         torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def _tiers(
+def tiers(
     dealt: Federation, spec: Mapping[str, Any], model: FlatModel, shape: tuple[int, int, int]
 ) -> dict[str, tuple[int, ...]]:
+    """The clients that "all", "high" and "low" stand for in a run, sorted."""
     everyone, split = tuple(range(dealt.clients)), spec["split"]
     if split is None:
         return {"all": everyone}

@@ -1,0 +1,1 @@
+"""Looking into results: what a file is, any round's weights, two runs, a whole folder."""

@@ -1,0 +1,71 @@
+"""What the clients of a run have sent and received up to a round that nobody measured."""
+
+import itertools
+from dataclasses import asdict, fields
+from typing import cast
+
+import torch
+
+from zowarmup.algorithms.rounds import Engine, Replayable
+from zowarmup.data import federation
+from zowarmup.inspection.metrics import row_at
+from zowarmup.inspection.origins import inputs_of
+from zowarmup.simulation import loop, rebuild, world
+from zowarmup.simulation.images import Images
+from zowarmup.simulation.rebuild import Track
+from zowarmup.simulation.tally import Tally
+
+
+def sent(run: Track, t: int) -> dict[str, int] | None:
+    """The tally of a run after round t, which its journal has; None where files do not tell.
+
+    Each round is counted as in training, from its record; nothing is replayed.
+    """
+    tally, here = _before(run), _world(run)
+    if tally is None or here is None:
+        return None
+    w, end, before, records = rebuild.begin(run), run.pivot, None, run.records()
+    for phase in run.phases:
+        if end == t:
+            break
+        if not loop.has_records(phase):
+            return None
+        state, tally = loop.begin(here, phase, w, tally, before)
+        away = loop.absences(here, phase, state)
+        method, last = cast(Replayable, loop.algorithm(phase)), end + phase["rounds"]
+        for record in itertools.islice(records, min(t, last) - end):
+            end += 1
+            members = loop.cohort(here, phase, end, run.seeds)
+            report = method.report(members, record)
+            tally = loop.counted(here, tally, report, members, away, end == last)
+        before = phase
+    return asdict(tally)
+
+
+def _before(run: Track) -> Tally | None:
+    """What the warm-up has cost."""
+    if run.start is None:
+        return Tally()
+    row = row_at(run.start.parent.parent, run.pivot)
+    return Tally(**{field.name: row[field.name] for field in fields(Tally)}) if row else None
+
+
+def _world(run: Track) -> world.World | None:
+    """The clients of a run without their images."""
+    file = inputs_of(run.folder, run.spec, run.seed).get("federation")
+    if file is None or not file.is_file():
+        return None
+    dealt, model = federation.load(file), run.model
+    shape = tuple(run.about["shape"])
+    return world.World(
+        model=model,
+        engine=cast(Engine, None),
+        tiers=world.tiers(dealt, run.spec, model, shape),
+        sizes=tuple(map(int, dealt.train_sizes)),
+        train=cast(Images, None),
+        heldout=cast(Images, None),
+        test=cast(Images, None),
+        classes=run.about["classes"],
+        shape=shape,
+        device=torch.device("cpu"),
+    )
