@@ -1,6 +1,7 @@
 # Resolves the config into named work, and answers the rules' questions about it. No torch here:
 # every job of a cluster reads this file again.
 
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,11 @@ if workflow.is_main_process and (said := said_of_lock(Path.cwd())):
 NAME, CONFIG, PATHS = PLAN.name, PLAN.config, Paths(PLAN)
 GPUS = CONFIG.engine.processes if CONFIG.engine.device == "cuda" else 0
 SCRIPTS = f"{workflow.basedir}/workflow/scripts"
+
+# Warm-ups are shared between working copies where the user asks for it: see docs/checkpoints.md.
+SHARED = workflow.enable_cache
+if SHARED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
+    sys.exit("zowarmup: --cache: SNAKEMAKE_OUTPUT_CACHE names no folder; set it to a shared one")
 
 
 wildcard_constraints:
@@ -76,6 +82,19 @@ def warmup_code(wildcards):
 
 def warmup_inputs(wildcards):
     return PATHS.warmup_inputs(wildcards.warmup, wildcards.seed)
+
+
+def warmup_key(wildcards, input):
+    """What Snakemake's cache has to know a warm-up by, beside its settings and its code.
+
+    A function of the inputs is worked out right before the job, and a change of it reruns nothing.
+    """
+    if not SHARED:
+        return None
+    from zowarmup.simulation import shared  # torch, for its version and its device
+
+    files = [input.data, input.federation, *input.get("selections", [])]
+    return shared.key(wildcards.seed, CONFIG.engine.device, files)
 
 
 def run_spec(wildcards):

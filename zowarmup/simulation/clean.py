@@ -90,7 +90,7 @@ class Cleaner:
             self._discard(rest)
         if (path / DONE[job.rule]).is_file():
             self._discard(path / "state")
-            if job.rule == "warmup":
+            if job.rule == "warmup" and not (path / "snapshots").is_symlink():  # shared by others
                 kept = self.wanted[job.name, job.part]
                 for t, file in sorted(there(path / "snapshots").items()):
                     if t not in kept and file.resolve() not in origins:
