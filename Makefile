@@ -43,6 +43,7 @@ bench: $(READY) ## time the hot parts (6 minutes; ARGS="step forward" for some)
 
 evidence: $(READY) ## copy the results that the documentation quotes to docs/evidence/
 	$(BIN)/python docs/evidence/collect.py
+	$(BIN)/python docs/evidence/commands.py
 
 # Pins that still fit are kept; ARGS=--upgrade takes the newest. "fewest" asks for one version
 # of a package on every Python, so that results do not depend on which one is there.

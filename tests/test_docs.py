@@ -20,6 +20,15 @@ def test_numbers_in_the_pages_are_those_of_the_evidence():
     assert subprocess.run([sys.executable, str(script), "--check"]).returncode == 0
 
 
+def test_commands_say_what_the_page_shows():
+    """`make evidence` writes it; numbers aside, which belong to a machine, it is compared here."""
+    script = ROOT / "docs/evidence/commands.py"
+    said = subprocess.run(
+        [sys.executable, str(script), "--check"], stdout=subprocess.PIPE, text=True
+    )
+    assert said.returncode == 0, said.stdout
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):

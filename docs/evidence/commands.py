@@ -1,0 +1,68 @@
+"""Run the commands that docs/checkpoints.md shows, and write what they say into the page.
+
+With --check nothing is written; exits 1 if a command says other words than the page. Numbers,
+hashes and what the machine is called may differ: they are not the same on every machine.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from zowarmup.__main__ import main as zowarmup
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "checkpoints.md"
+BLOCK = re.compile(r"```console\n\$ (zowarmup [^\n]*)\n(.*?)```", re.DOTALL)
+OF_THE_MACHINE = ("torch", "device", "commit", "finished")  # lines that begin so
+
+
+def said(command: str) -> str:
+    """What a command prints, in this process."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        code = zowarmup(shlex.split(command)[1:])
+    assert code == 0, command
+    return out.getvalue()
+
+
+def page(folder: Path) -> str:
+    """The page with all its commands run, one after the other, in an empty folder."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return BLOCK.sub(lambda m: f"```console\n$ {m[1]}\n{said(m[1])}```", PAGE.read_text())
+    finally:
+        os.chdir(before)
+
+
+def words(text: str) -> list[str]:
+    """The lines of a page, without what differs between machines."""
+    lines = [line for line in text.splitlines() if not line.strip().startswith(OF_THE_MACHINE)]
+    lines = [re.sub(r"\b[0-9a-f]{12,}\b", "HASH", line) for line in lines]
+    lines = [re.sub(r"-?\d[\d,.]*(e[-+]\d+)?", "0", line) for line in lines]
+    return [re.sub(r"\s+", " ", line).strip() for line in lines]
+
+
+def main() -> int:
+    """Write the page, or check it."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = page(Path(folder))
+    old = PAGE.read_text()
+    if "--check" not in sys.argv:
+        PAGE.write_text(made)
+        return 0
+    for ours, theirs in zip(words(old), words(made), strict=False):
+        if ours != theirs:
+            print(f"{PAGE}: says {ours!r}, the command says {theirs!r}: make evidence")
+            return 1
+    return int(len(words(old)) != len(words(made)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
