@@ -23,8 +23,17 @@ include: "rules/analysis.smk"
 include: "rules/studies.smk"
 
 
+# What a cluster's login node does itself: fetching data, which compute nodes often cannot, and
+# what takes seconds, where submitting, waiting and starting Snakemake twice would take a minute.
 localrules:
     all,
+    dataset,
+    collect,
+    table,
+    figure,
+    claims,
+    signatures,
+    front_page,
 
 
 rule all:

@@ -12,8 +12,8 @@ rule collect:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=small_mb,
+        runtime=small_minutes,
     params:
         cells=scope_cells,
         code=code("collect"),
@@ -43,8 +43,8 @@ rule table:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=small_mb,
+        runtime=small_minutes,
     params:
         code=table_code,
     script:
@@ -72,8 +72,8 @@ rule figure:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=small_mb,
+        runtime=small_minutes,
     params:
         federations=figure_federations,
         code=figure_code,
@@ -102,8 +102,8 @@ rule claims:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=small_mb,
+        runtime=small_minutes,
     params:
         code=code("claims"),
     script:
@@ -131,8 +131,8 @@ rule signatures:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=small_mb,
+        runtime=small_minutes,
     params:
         code=code("signatures"),
     script:
@@ -155,8 +155,8 @@ rule front_page:
         "../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=small_mb,
+        runtime=small_minutes,
     params:
         code=code("front_page"),
     script:

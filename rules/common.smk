@@ -59,6 +59,37 @@ def code_of(script, spec, phases):
     return code(script, *registry.modules_of(spec, phases))
 
 
+def image_mb(input):
+    """Two copies of the images, in MB: as read, and as used."""
+    return 2 * os.path.getsize(input.data) // 10**6
+
+
+def training_mb(wildcards, input, attempt):
+    """Every process that shares a run has the images, the libraries and the network to itself."""
+    return attempt * CONFIG.engine.processes * (CONFIG.jobs.memory_mb + image_mb(input))
+
+
+def training_minutes(wildcards, attempt):
+    """A job that met its limit goes on where it was, so a second attempt need not start over."""
+    return attempt * CONFIG.jobs.minutes
+
+
+def dealing_mb(wildcards, input, attempt):
+    return attempt * (1000 + image_mb(input))
+
+
+def small_mb(wildcards, attempt):
+    return attempt * 2000
+
+
+def measuring_mb(wildcards, attempt):
+    return attempt * 4000
+
+
+def small_minutes(wildcards, attempt):
+    return attempt * 30
+
+
 def dataset_settings(wildcards):
     return CONFIG.datasets[wildcards.dataset].model_dump()
 

@@ -32,8 +32,8 @@ rule federation:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=30,
+        mem_mb=dealing_mb,
+        runtime=small_minutes,
     params:
         settings=federation_settings,
         code=code("federation"),

@@ -10,8 +10,8 @@ rule measure:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=measuring_mb,
+        runtime=small_minutes,
         gpu=int(CONFIG.engine.device == "cuda"),
     params:
         settings=measure_settings,

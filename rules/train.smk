@@ -14,8 +14,8 @@ rule train:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads * CONFIG.engine.processes
     resources:
-        mem_mb=2000 * CONFIG.engine.processes,
-        runtime=240,
+        mem_mb=training_mb,
+        runtime=training_minutes,
         gpu=GPUS,
         processes=CONFIG.engine.processes,
     params:

@@ -15,8 +15,8 @@ rule warmup:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads * CONFIG.engine.processes
     resources:
-        mem_mb=2000 * CONFIG.engine.processes,
-        runtime=240,
+        mem_mb=training_mb,
+        runtime=training_minutes,
         gpu=GPUS,
         processes=CONFIG.engine.processes,
     params:
@@ -46,8 +46,8 @@ rule select:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads * CONFIG.engine.processes
     resources:
-        mem_mb=2000 * CONFIG.engine.processes,
-        runtime=240,
+        mem_mb=training_mb,
+        runtime=training_minutes,
         gpu=GPUS,
         processes=CONFIG.engine.processes,
     params:

@@ -70,6 +70,16 @@ class Engine(Settings):
     options: dict[str, Count] = {}  # of this engine alone, e.g. how many clients side by side
 
 
+class Jobs(Settings):
+    """What a cluster is asked for by default for a job that trains; no result depends on it.
+
+    A second attempt asks for twice as much, a third for three times as much.
+    """
+
+    memory_mb: Count = 2000  # of each process, beside two copies of the images
+    minutes: Count = 240
+
+
 class Memory(Settings):
     """Networks of which one client's peak memory is measured, on random images."""
 
@@ -140,6 +150,7 @@ class Config(Settings):
     figures: list[str]
     claims: str = "config/claims.yaml"
     memory: Memory = Memory()
+    jobs: Jobs = Jobs()
 
     @field_validator("seeds")
     @classmethod
