@@ -29,7 +29,7 @@ PATIENCE = 240  # seconds that a workflow may take
 
 pytestmark = pytest.mark.slurm
 
-HOLDING = f"""
+HOLDING = """
 import json, os, signal, time
 from pathlib import Path
 
@@ -40,12 +40,12 @@ append = journal.Journal.append
 
 def append_then_wait(self, record):
     append(self, record)
-    hold = Path(f"hold-{{record.get('round')}}")
+    hold = Path(f"hold-{record.get('round')}")
     try:
         hold.rename("taken")
     except FileNotFoundError:
         return
-    about = {{"pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID")}}
+    about = {"pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID")}
     Path("held.tmp").write_text(json.dumps(about))
     os.rename("held.tmp", "held")
     exec(Path("taken").read_text())

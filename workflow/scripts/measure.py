@@ -3,8 +3,9 @@
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import job_memory
+    from zowarmup.simulation import gpus, job_memory
 
+    gpus.take(snakemake.resources.gpu)
     job_memory.measure(
         snakemake.params.settings,
         snakemake.wildcards.model,

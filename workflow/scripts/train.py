@@ -3,8 +3,9 @@
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import job_train, launch
+    from zowarmup.simulation import gpus, job_train, launch
 
+    gpus.take(snakemake.resources.gpu)
     launch.run(
         snakemake.resources.processes,
         job_train.train_run,

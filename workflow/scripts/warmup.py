@@ -3,8 +3,9 @@
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import job_warmup, launch
+    from zowarmup.simulation import gpus, job_warmup, launch
 
+    gpus.take(snakemake.resources.gpu)
     launch.run(
         snakemake.resources.processes,
         job_warmup.warm_up,
