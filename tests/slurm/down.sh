@@ -31,4 +31,4 @@ if [ -e /run/slurm/munged.ours ]; then
     stop /run/munge/munged.pid
     rm -f /run/slurm/munged.ours
 fi
-rm -f /etc/slurm/slurm.conf /etc/slurm/slurmdbd.conf /etc/slurm/gres.conf /etc/slurm/cgroup.conf
+rm -f /etc/slurm/slurm.conf /etc/slurm/slurmdbd.conf /etc/slurm/gres.conf

@@ -112,11 +112,6 @@ if [ "$gpus" -gt 0 ]; then
         echo "NodeName=$host Name=gpu File=/dev/fakegpu$i" >>/etc/slurm/gres.conf
     done
 fi
-cat >/etc/slurm/cgroup.conf <<CONF
-CgroupAutomount=no
-ConstrainCores=no
-ConstrainRAMSpace=no
-CONF
 # No cgroups, which containers lack: memory limits are kept by looking every second. Finished jobs
 # stay visible to squeue. A job is killed KillWait seconds after it was asked to end.
 cat >$conf <<CONF
