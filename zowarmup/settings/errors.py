@@ -11,7 +11,9 @@ CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 
 # What reading JSON of another shape, or numbers of other sizes, ends in.
-STRANGE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
+STRANGE = (
+    KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError,
+)  # fmt: skip
 
 
 class UserError(ValueError):

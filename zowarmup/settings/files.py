@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from zowarmup.settings.errors import UserError, reading
+from zowarmup.settings.errors import UserError
 
 SAY_EVERY, LOOK_EVERY = 30.0, 0.2  # seconds, while waiting for a lock
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
@@ -64,20 +64,23 @@ def atomic_write_text(path: str | Path, text: str) -> None:
     atomic_write_bytes(path, text.encode())
 
 
-def read_json(path: str | Path) -> Any:
-    """What a JSON file holds.
+def read_json(path: str | Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
 
     Raises:
-        UserError: no such file, or it is not complete.
+        UserError: no such file, or it is not complete, or no object.
     """
     try:
-        return json.loads(_text(path))
+        found = json.loads(_text(path))
     except UserError:
         raise
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: not complete JSON ({error}); delete it and let it be made again"
         ) from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: holds no JSON object; delete it and let it be made again")
+    return found
 
 
 def read_rows(path: str | Path) -> list[dict[str, str]]:
@@ -86,10 +89,13 @@ def read_rows(path: str | Path) -> list[dict[str, str]]:
     Raises:
         UserError: no such file, no rows, or one that is not complete.
     """
-    with reading(path):
-        text = _text(path)
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    if not rows or not text.endswith("\n") or any(None in row.values() for row in rows):
+    text = _text(path)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise UserError(f"{path}: no table ({error}); delete it and let it be made again") from None
+    odd = any(None in row or None in row.values() for row in rows)  # fields without a name, or none
+    if not rows or not text.endswith("\n") or odd:
         raise UserError(f"{path}: cut short; delete it and let it be made again")
     return rows
 
@@ -99,6 +105,8 @@ def _text(path: str | Path) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path}: no such file; make it with the workflow") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: no text ({error}); delete it and let it be made again") from None
 
 
 def lock(path: str | Path, *, wait: bool = True) -> IO[str]:

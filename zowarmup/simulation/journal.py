@@ -202,10 +202,11 @@ def scan(path: Path) -> Iterator[tuple[Record, int]]:
 def _checked(text: bytes) -> Record | None:
     try:
         entry = json.loads(text)
-        intact = zlib.crc32(_text(entry["record"]).encode()) == entry["crc32"]
-    except (ValueError, KeyError, TypeError):
+        record = entry["record"]
+        intact = zlib.crc32(_text(record).encode()) == entry["crc32"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return dict(entry["record"]) if intact else None
+    return record if intact and isinstance(record, dict) else None
 
 
 def replay(
