@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from zowarmup.data.federation import load
 from zowarmup.settings.files import read_json
 from zowarmup.settings.splits import high_clients
 
@@ -117,9 +118,9 @@ def _images(federation: str) -> float:
 
 @cache
 def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
-    fields = read_json(federation)
-    sizes = [len(images) for images in fields["train"]]
-    return fields["order"], fields["label_counts"], sum(sizes) / len(sizes)
+    dealt = load(federation)
+    counts: list[list[int]] = dealt.label_counts.tolist()
+    return list(dealt.order), counts, sum(map(len, dealt.train)) / dealt.clients
 
 
 @cache

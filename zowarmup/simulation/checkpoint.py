@@ -1,6 +1,7 @@
 """Checkpoints: named tensors that any tool can open, equal states being equal bytes."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from torch import Tensor
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.models.flat import FlatModel
+from zowarmup.settings import registry
 from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import atomic_write_bytes
 
 FORMAT = "zowarmup-checkpoint-1"
 SERVER = "server/"  # before the names of what is no parameter of the network
+LARGEST, WIDEST = 1 << 16, 1024  # classes or pixels of a row, multiple of a network's channels
 
 
 class CheckpointError(UserError):
@@ -78,7 +81,25 @@ def _load(path: Path | str) -> Checkpoint:
             "delete it and let it be made again"
         ) from None
     metadata.pop("format")
+    _check(metadata)
     return Checkpoint(named, metadata, server)
+
+
+def _check(about: Mapping[str, Any]) -> None:
+    """What a checkpoint says of its network can be built, and that in the memory of a machine.
+
+    Raises:
+        ValueError: names the first that cannot.
+    """
+    sizes = [*about["shape"], about["classes"]]
+    if about["model"] not in registry.NETWORKS:
+        raise ValueError(f"there is no network {str(about['model'])[:20]}")
+    if len(sizes) != 4 or not all(type(n) is int and 0 < n <= LARGEST for n in sizes):
+        raise ValueError("shape and classes are no sizes of images")
+    if type(about["width"]) not in (int, float) or not 0 < about["width"] <= WIDEST:
+        raise ValueError("width is no multiple")
+    if type(about["round"]) is not int or about["round"] < 0:
+        raise ValueError("round is none")
 
 
 def weights(path: Path | str, model: FlatModel) -> Tensor:

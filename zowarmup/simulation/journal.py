@@ -14,7 +14,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -24,9 +24,11 @@ import torch
 from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.settings.errors import STRANGE, UserError
 from zowarmup.settings.seeds import Seeds
+from zowarmup.simulation import records
 from zowarmup.simulation.origin import Origin, difference
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import Ranks
+from zowarmup.simulation.records import RecordError
 
 FORMAT = "zowarmup-journal-2"
 SYNC_EVERY = 1.0  # seconds between forced writes to the disk: what a power failure can cost
@@ -114,26 +116,18 @@ def shared(
     """How many records there are, these records in all processes, and who takes the next one.
 
     The first process alone reads and writes the file.
+
+    Raises:
+        JournalError: within, where one of the records turns out to be none of a round.
     """
     if not ranks.first:
         count = ranks.agree(int)
         with named(path):
             yield count, _told(iter(()), count, ranks), lambda record: None
         return
-    with named(path), Journal(path, origin) as own:
+    with Journal(path, origin) as own, named(path):
         count = ranks.agree(lambda: own.known)
         yield count, _told(own.records(), count, ranks), own.append
-
-
-@contextmanager
-def named(path: Path) -> Iterator[None]:
-    """Within, what is wrong with a record is said with the name of its file."""
-    try:
-        yield
-    except JournalError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise JournalError(f"{path}: {error}") from error
 
 
 def _told(records: Iterator[Record], count: int, ranks: Ranks) -> Iterator[Record]:
@@ -173,14 +167,14 @@ def _ours(path: Path) -> Iterator[Record]:
     """All records of a journal of this project, what made it first."""
     if not path.exists():
         raise JournalError(f"{path}: no such journal; run the phase again")
-    records = (record for record, _ in scan(path))
-    first = next(records, {})
+    found = (record for record, _ in scan(path))
+    first = next(found, {})
     if first.get("format") != FORMAT:
         raise JournalError(
             f"{path}: not a journal of this version of the project; give another file"
         )
     yield first
-    yield from records
+    yield from found
 
 
 def scan(path: Path) -> Iterator[tuple[Record, int]]:
@@ -210,41 +204,42 @@ def _checked(text: bytes) -> Record | None:
 
 
 def replay(
-    state: State, records: Iterable[Record], method: Replayable, seeds: Seeds
+    state: State, rounds: Iterable[Record], method: Replayable, seeds: Seeds
 ) -> Iterator[State]:
     """The state after each record, from that before the first; `method` as in training."""
-    for record in records:
+    for record in rounds:
         state = applied(state, record, method, seeds)
         yield state
-
-
-def due(record: Record, t: int, clients: Sequence[int]) -> None:
-    """Check that a record is that of round t and of its clients.
-
-    Raises:
-        JournalError: it is another one.
-    """
-    if record.get("round") != t or record.get("clients") != list(clients):
-        raise JournalError(
-            f"a record of round {record.get('round')} stands where round {t} of "
-            f"{len(clients)} clients is due; it was changed, so delete the journal and let the "
-            "run be made again"
-        )
 
 
 def applied(state: State, record: Record, method: Replayable, seeds: Seeds) -> State:
     """The state after one record.
 
     Raises:
-        JournalError: the record is none of such a phase, though its checksum is right.
+        RecordError: the record is none of such a phase, though its checksum is right.
     """
     try:
+        records.check(record)
         return method.apply(state, record, seeds)
     except (*STRANGE, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
+        raise RecordError(
+            f"the record of round {records.short(record)} is none of such a phase "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
+@contextmanager
+def named(path: Path | str) -> Iterator[None]:
+    """Within, a record that no round has made is an error that names its journal.
+
+    Raises:
+        JournalError: instead of it.
+    """
+    try:
+        yield
+    except RecordError as error:
         raise JournalError(
-            f"the record of round {record.get('round')} is none of such a phase "
-            f"({type(error).__name__}: {error}); it was changed, so delete the journal and let "
-            "the run be made again"
+            f"{path}: {error}; it was changed, so delete it and let the run be made again"
         ) from error

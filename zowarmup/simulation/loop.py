@@ -12,7 +12,7 @@ from zowarmup.models.directions import permutations
 from zowarmup.settings import registry, stopping
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.seeds import Seeds, key
-from zowarmup.simulation import journal
+from zowarmup.simulation import journal, records
 from zowarmup.simulation.catch_up import Absences
 from zowarmup.simulation.evaluate import evaluate
 from zowarmup.simulation.quality import NOTHING, quality
@@ -104,7 +104,7 @@ def run(
         if record is None:
             state, report = method.round(state, t, members, world.engine, seeds)
         else:
-            journal.due(record, t, members.clients)
+            records.due(record, t, members)
             state = journal.applied(state, record, replayable, seeds)
             report = replayable.report(members, record)
         tally = counted(world, tally, report, members, away, t == last)
