@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from zowarmup.analysis.facts import Cell, Row, facts_of, forget, lacked_classes
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import atomic_file, read_rows
 
 MANY = 100  # classes; with more, a run's own file alone has the recall of each
@@ -42,11 +42,12 @@ def rows_of(cell: Cell) -> Iterator[Row]:
     facts = facts_of(cell)
     lacked = lacked_classes(cell["federation"], facts["high_clients"])
     for part, last in _parts(cell):
-        rows = [row for row in _read(f"{part}/metrics.csv") if int(row["round"]) <= last]
-        _check_end(part, rows, last)
-        for row in rows:
-            own = row if facts["classes"] <= MANY else without_recalls(row)
-            yield facts | own | of_low(row, facts, cell) | missing(row, lacked)
+        with reading(f"{part}/metrics.csv"):
+            rows = [row for row in _read(f"{part}/metrics.csv") if int(row["round"]) <= last]
+            _check_end(part, rows, last)
+            for row in rows:
+                own = row if facts["classes"] <= MANY else without_recalls(row)
+                yield facts | own | of_low(row, facts, cell) | missing(row, lacked)
 
 
 def _check_end(part: str, rows: Sequence[Row], last: int) -> None:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from zowarmup.data.federation import load
+from zowarmup.settings.errors import reading
 from zowarmup.settings.files import read_json
 from zowarmup.settings.splits import high_clients
 
@@ -25,7 +26,17 @@ def forget() -> None:
 
 
 def facts_of(cell: Cell) -> Row:
-    """What is the same for all rows of a run."""
+    """What is the same for all rows of a run.
+
+    Raises:
+        UserError: the run's record, a selection or the federation is missing or none of ours.
+    """
+    read = [*(f"{part}/run.json" for part in cell["parts"]), *cell["selections"]]
+    with reading(" or ".join(read)):
+        return _facts_of(cell)
+
+
+def _facts_of(cell: Cell) -> Row:
     spec, phases = cell["spec"], cell["spec"]["phases"]
     records = [record(part) for part in cell["parts"]]
     high = high_clients_of(cell)
@@ -125,14 +136,12 @@ def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
 
 @cache
 def record(part: str) -> Row:
-    read: Row = read_json(f"{part}/run.json")
-    return read
+    return read_json(f"{part}/run.json")
 
 
 @cache
 def selection(file: str) -> Row:
-    read: Row = read_json(file)
-    return read
+    return read_json(file)
 
 
 def _text(value: float | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from zowarmup.settings.errors import reading
 from zowarmup.settings.files import read_json
 
 RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # by folder of results
@@ -24,11 +25,16 @@ def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
     jobs = f"{len(files)} jobs"
     if len(measured) < len(files):
         jobs = f"{len(measured)} measured of {jobs}"
-    commits = {read_json(root / f)["commit"] or "none" for f in files if f.name == "run.json"}
+    commits = {_commit(root / file) for file in files if file.name == "run.json"}
     return {
         "CPU time": f"{duration(sum(measured))} ({jobs})",
-        "commit": ", ".join(sorted(commit[:7] for commit in commits)),
+        "commit": ", ".join(sorted(commits)),
     }
+
+
+def _commit(record: Path) -> str:
+    with reading(record):
+        return str(read_json(record)["commit"] or "none")[:7]
 
 
 def cpu_seconds(root: Path, file: Path) -> float | None:
@@ -37,9 +43,10 @@ def cpu_seconds(root: Path, file: Path) -> float | None:
     benchmark = root / "benchmarks" / RULES[folder] / f"{'/'.join(names)}.tsv"
     if not benchmark.exists():
         return None
-    names, *lines = (line.split("\t") for line in benchmark.read_text().splitlines())
-    text = dict(zip(names, lines[-1], strict=True))["cpu_time"]
-    return None if text == "NA" else float(text)
+    with reading(benchmark):
+        names, *lines = (line.split("\t") for line in benchmark.read_text().splitlines())
+        text = dict(zip(names, lines[-1], strict=True))["cpu_time"]
+        return None if text == "NA" else float(text)
 
 
 def duration(seconds: float) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from zowarmup.data import partition, sealed
+from zowarmup.data import numbers, partition, sealed
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.settings import files
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import STRANGE, UserError
 
 VERSION = 2  # 2 added the memory budgets
 
@@ -183,41 +184,36 @@ def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
     return federation
 
 
+def fields(path: str | Path) -> dict[str, Any]:
+    """What federation.json holds, as it stands there, once `load` has verified it.
+
+    Raises:
+        FederationError: see `load`.
+    """
+    load(path)
+    return files.read_json(path)
+
+
 def _parse(data: bytes) -> Federation:
     """The federation that a file's bytes stand for, if they are those that `save` wrote."""
     try:
-        fields = sealed.unseal(data, VERSION, "federation")
+        said = sealed.unseal(data, VERSION, "federation")
     except ValueError as error:
         raise FederationError(str(error)) from error
     try:
         return Federation(
-            fields["dataset_sha256"],
-            partition.as_alpha(fields["alpha"]),
-            fields["holdout"],
-            fields["seed"],
-            tuple(_integers(fields["order"]).tolist()),
-            _budgets(fields["budgets"]),
-            tuple(map(_integers, fields["train"])),
-            tuple(map(_integers, fields["heldout"])),
-            np.stack([_integers(row) for row in fields["label_counts"]]),
+            str(said["dataset_sha256"]),
+            partition.as_alpha(said["alpha"]),
+            numbers.fraction(said["holdout"]),
+            int(numbers.integers([said["seed"]])[0]),
+            tuple(numbers.integers(said["order"]).tolist()),
+            numbers.budgets(said["budgets"]),
+            tuple(map(numbers.integers, said["train"])),
+            tuple(map(numbers.integers, said["heldout"])),
+            np.stack([numbers.integers(row) for row in said["label_counts"]]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except STRANGE as error:
         raise FederationError(f"it is not a federation ({error!r})") from error
-
-
-def _integers(values: list[int]) -> np.ndarray:
-    array = np.array(values, dtype=None if values else np.int64)
-    if array.dtype != np.int64 or array.ndim != 1:
-        raise ValueError("a list of integers is something else")
-    return array
-
-
-def _budgets(values: list[float] | None) -> tuple[float, ...] | None:
-    if values is None:
-        return None
-    if not all(isinstance(v, float) and 0 < v < float("inf") for v in values):
-        raise ValueError("a memory budget is no number of megabytes above 0")
-    return tuple(values)
 
 
 def _check(federation: Federation) -> None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import read_json
 from zowarmup.settings.jobs import Graph, graph
 from zowarmup.settings.paths import Paths
@@ -62,5 +62,6 @@ def _was_made(record: Path, t: int) -> bool:
     """Whether a finished warm-up saved round t; of other rounds Snakemake sees that it must."""
     if not record.is_file():
         return False
-    spec = read_json(record)["spec"]
-    return bool(t == spec["rounds"] or (t < spec["rounds"] and t % spec["snapshot_every"] == 0))
+    with reading(record):
+        spec = read_json(record)["spec"]
+        return bool(t == spec["rounds"] or (t < spec["rounds"] and t % spec["snapshot_every"] == 0))

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zowarmup.settings.errors import reading
 from zowarmup.settings.files import holder, lock, read_json
 from zowarmup.settings.jobs import ALONE, RULES, Job, graph
 from zowarmup.settings.paths import Paths
@@ -130,8 +131,9 @@ def _jobs(folder: Path) -> Iterator[tuple[Job, Path]]:
 def _origin(path: Path) -> set[Path]:
     """The snapshot that a finished run started from."""
     record = path / "run.json"
-    start = read_json(record).get("start") if record.is_file() else None
-    return {(path / start).resolve()} if start else set()
+    with reading(record):
+        start = read_json(record).get("start") if record.is_file() else None
+        return {(path / start).resolve()} if start else set()
 
 
 @contextmanager
