@@ -2,12 +2,12 @@
 
 from zowarmup.analysis import metrics
 from zowarmup.analysis.figures import write
-from zowarmup.data import federation
+from zowarmup.data import sealed
 from zowarmup.settings import registry
 from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
     named = snakemake.params.federations
-    dealt = {dataset: federation.fields(path) for dataset, path in named.items()}
+    dealt = {dataset: sealed.read(path) for dataset, path in named.items()}
     write.write(draw(metrics.read(snakemake.input.metrics), dealt), snakemake.output)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from zowarmup.data.federation import load
+from zowarmup.data import sealed
 from zowarmup.settings.errors import reading
 from zowarmup.settings.files import read_json
 from zowarmup.settings.splits import high_clients
@@ -115,11 +115,11 @@ def _rates(records: Sequence[Row]) -> list[float]:
 def lacked_classes(federation: str, high: int) -> list[int]:
     """The classes of which the first `high` clients hold under 1 % of the clients' images."""
     order, counts, _ = holdings(federation)
-    held = [sum(counts[client][c] for client in order[:high]) for c in range(len(counts[0]))]
-    total = [sum(row[c] for row in counts) for c in range(len(counts[0]))]
-    return [
-        c for c, (part, all_) in enumerate(zip(held, total, strict=True)) if part < LACKED * all_
-    ]
+    with reading(federation):
+        held = [sum(counts[client][c] for client in order[:high]) for c in range(len(counts[0]))]
+        total = [sum(row[c] for row in counts) for c in range(len(counts[0]))]
+        pairs = zip(held, total, strict=True)
+        return [c for c, (part, all_) in enumerate(pairs) if part < LACKED * all_]
 
 
 def _images(federation: str) -> float:
@@ -129,9 +129,10 @@ def _images(federation: str) -> float:
 
 @cache
 def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
-    dealt = load(federation)
-    counts: list[list[int]] = dealt.label_counts.tolist()
-    return list(dealt.order), counts, sum(map(len, dealt.train)) / dealt.clients
+    fields = sealed.read(federation)
+    with reading(federation):
+        sizes = [len(images) for images in fields["train"]]
+        return fields["order"], fields["label_counts"], sum(sizes) / len(sizes)
 
 
 @cache

@@ -136,6 +136,27 @@ def tidy_labels(y: np.ndarray, where: str) -> np.ndarray:
     return y.astype(np.int64)
 
 
+def check_saved(arrays: Arrays, where: str) -> None:
+    """The arrays of dataset.npz are such as training needs: of one layout, and scaled by numbers.
+
+    Raises:
+        DataError: the first that is not.
+    """
+    tidied = tidy(arrays, where)
+    channels = tidied["x_train"].shape[1]
+    sizes = {"mean": (channels,), "std": (channels,), "scale": (), "name": ()}
+    for name, array in arrays.items():
+        kind = "U" if name == "name" else "f" if name in sizes else tidied[name].dtype.kind
+        fits = array.shape == (sizes[name] if name in sizes else tidied[name].shape)
+        if array.dtype.kind != kind or not fits or (kind == "f" and not np.isfinite(array).all()):
+            raise DataError(
+                f"{where}: array {name} is {array.dtype} of shape {array.shape} or not finite, "
+                "which is not what this project writes; delete the file and let it be made again"
+            )
+    if not (arrays["scale"] > 0 and (arrays["std"] > 0).all()):
+        raise DataError(f"{where}: scale or std is 0 or below; delete it and let it be made again")
+
+
 def check_classes(y_train: np.ndarray, y_test: np.ndarray, where: str) -> None:
     """Every class 0..C-1 has a training image, C-1 being the largest label of all.
 

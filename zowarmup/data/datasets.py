@@ -16,6 +16,7 @@ from zowarmup.data.arrays import (
     Arrays,
     DataError,
     check_classes,
+    check_saved,
     read_npz,
     tidy,
     write_npz,
@@ -180,8 +181,17 @@ def load(path: str | Path) -> Dataset:
     """Read what `save` wrote.
 
     Raises:
-        DataError: no such file, damaged (every array has a checksum), or an array is missing.
+        DataError: no such file, damaged (every array has a checksum), an array is missing or none
+            that `save` writes, or the summary beside it is of other contents.
     """
     found = read_npz(Path(path), (*KEYS, "mean", "std", "scale", "name"))
+    check_saved(found, str(path))
     name, scale = str(found.pop("name")), float(found.pop("scale"))
-    return Dataset(name=name, scale=scale, **found)
+    dataset = Dataset(name=name, scale=scale, **found)
+    summary = Path(path).with_suffix(".json")
+    if summary.exists() and files.read_json(summary).get("sha256") != dataset.sha256:
+        raise DataError(
+            f"{path}: its contents are not those that {summary.name} beside it is of; delete both "
+            "and let them be made again"
+        )
+    return dataset

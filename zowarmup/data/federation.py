@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -182,16 +181,6 @@ def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
     except FederationError as error:
         raise FederationError(f"{path}: {error}; delete it and let it be made again") from None
     return federation
-
-
-def fields(path: str | Path) -> dict[str, Any]:
-    """What federation.json holds, as it stands there, once `load` has verified it.
-
-    Raises:
-        FederationError: see `load`.
-    """
-    load(path)
-    return files.read_json(path)
 
 
 def _parse(data: bytes) -> Federation:

@@ -6,7 +6,13 @@ found when it is read.
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
+
+from zowarmup.settings.errors import UserError
+from zowarmup.settings.files import read_json
+
+EDITED = "its sha256 does not match its contents, so it was edited"
 
 
 def seal(fields: dict[str, Any]) -> str:
@@ -30,7 +36,19 @@ def unseal(data: bytes, version: int, kind: str) -> dict[str, Any]:
     if not isinstance(fields, dict) or fields.get("version") != version:
         raise ValueError(f"it is not a {kind} of version {version}")
     if fields.pop("sha256", None) != _sha256(fields):
-        raise ValueError("its sha256 does not match its contents, so it was edited")
+        raise ValueError(EDITED)
+    return fields
+
+
+def read(path: Path | str) -> dict[str, Any]:
+    """The object that `seal` made a file of, whatever it stands for.
+
+    Raises:
+        UserError: no such file, or it was cut short or edited.
+    """
+    fields = read_json(path)
+    if fields.pop("sha256", None) != _sha256(fields):
+        raise UserError(f"{path}: {EDITED}; delete it and let it be made again")
     return fields
 
 
