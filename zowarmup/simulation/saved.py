@@ -8,6 +8,7 @@ is asked to end. How often changes no number. The folder is none of Snakemake's 
 deletes before it runs a job again.
 """
 
+import hashlib
 import json
 import shutil
 import time
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from zowarmup.algorithms.rounds import State
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import STRANGE, UserError
 from zowarmup.settings.files import atomic_write_text, read_json
 from zowarmup.settings.stopping import Stopped
-from zowarmup.simulation import checkpoint
+from zowarmup.simulation import checkpoint, record
 from zowarmup.simulation.loop import Step
 from zowarmup.simulation.origin import Origin, difference
 from zowarmup.simulation.progress import log
@@ -85,7 +86,8 @@ class Saved:
         facts = about(self.world, self.spec, step.t)
         checkpoint.save(self._file(step.t), self.world.model, step.state, facts)
         told = {"format": FORMAT, "origin": self.origin, "t": step.t, "tally": asdict(step.tally)}
-        atomic_write_text(self.folder / "state.json", json.dumps(told | more))
+        told |= more | {"model": record.sha256(self._file(step.t))}
+        atomic_write_text(self.folder / "state.json", json.dumps(told | {"sha256": _seal(told)}))
         before, self.written, self.latest = self.written, step.t, None
         if before is not None and before != step.t and not self.stays(before):
             self._file(before).unlink(missing_ok=True)
@@ -107,7 +109,7 @@ class Saved:
         if (self.folder / "state.json").exists():
             try:
                 saved = self._read()
-            except (UserError, KeyError, TypeError) as error:
+            except (UserError, *STRANGE) as error:
                 log.warning(f"{self.folder}: starting over: {error}")
             else:
                 return saved
@@ -121,6 +123,13 @@ class Saved:
             raise UserError("what is saved is of another version")
         if differs := difference(saved["origin"], self.origin):
             raise UserError(f"what is saved was made otherwise: {differs}")
+        whole = saved.pop("sha256", None) == _seal(saved)
+        if not whole or record.sha256(self._file(saved["t"])) != saved["model"]:
+            raise UserError("what is saved was changed, or its model was")
         checkpoint.weights(self._file(saved["t"]), self.world.model)
-        Tally(**saved["tally"])
         return saved
+
+
+def _seal(told: Mapping[str, Any]) -> str:
+    """What tells whether somebody, or the disk, has changed it since."""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
