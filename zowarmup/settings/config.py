@@ -13,6 +13,7 @@ from zowarmup.settings.yaml_file import ConfigError, merge, read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seed = Annotated[int, Field(ge=0)]
+Seeds = Annotated[int, Field(ge=1, le=10_000)]  # so many; each is a run of its own
 Value = bool | int | float | str | list[int] | dict[str, str]
 
 
@@ -118,7 +119,7 @@ class Part(Settings):
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
     variants: dict[Name, Variant] = {}
     set: dict[str, Value] = {}
-    seeds: Count | list[Seed] | None = None  # the study's by default, and the config's for it
+    seeds: Seeds | list[Seed] | None = None  # the study's by default, and the config's for it
 
 
 class Study(Part):
@@ -138,7 +139,7 @@ class Config(Settings):
     model: str
     width: Annotated[float, Field(gt=0, le=1024)] = 1.0  # multiple of the model's channels
     engine: Engine
-    seeds: Count | list[Seed]
+    seeds: Seeds | list[Seed]
     pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}
     evaluate_every: Count
     snapshot_every: Count

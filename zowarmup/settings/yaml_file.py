@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import STRANGE, UserError
 
 
 class ConfigError(UserError):
@@ -61,7 +61,8 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {error}") from None
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error}); give the path of a config") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    # A date without its month, a number of a million digits, lists ten thousand deep.
+    except (yaml.YAMLError, *STRANGE) as error:
         raise ConfigError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{file}: a config is a mapping of keys to values")
