@@ -410,7 +410,14 @@ def test_rounds_in_which_models_travel_have_no_cosine(here: World) -> None:
 
 # --- the journal as a file ------------------------------------------------------------------
 
-RECORD = {"round": 11, "clients": [0, 2], "scalars": [[0.1, -3e-30], [1e30, 0.0]], "dropped": []}
+RECORD = {
+    "round": 11,
+    "clients": [0, 2],
+    "weights": [0.25, 0.75],
+    "scalars": [[0.1, -3e-30], [1e30, 0.0]],
+    "lr": 0.1,
+    "dropped": [],
+}
 
 
 def written(file: Path, *records: Spec) -> bytes:

@@ -119,16 +119,17 @@ def _of_file(file: Path) -> Size:
             train, test = _shape(archive, "x_train"), _shape(archive, "x_test")
         with np.load(file, allow_pickle=False) as found:
             classes = int(found["y_train"].max()) + 1
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        n, *image = train
+        if len(image) == 2:
+            image = [1, *image]
+        elif image[0] not in CHANNELS:
+            image = [image[2], image[0], image[1]]
+        return Size((image[0], image[1], image[2]), classes, n, test[0])
+    # A damaged file fails in a dozen ways inside zipfile, zlib and numpy; all mean the same.
+    except Exception as error:
         raise UserError(
             f"{file}: not a readable .npz file ({error}); it may be truncated, copy it again"
         ) from None
-    n, *image = train
-    if len(image) == 2:
-        image = [1, *image]
-    elif image[0] not in CHANNELS:
-        image = [image[2], image[0], image[1]]
-    return Size((image[0], image[1], image[2]), classes, n, test[0])
 
 
 def _shape(archive: zipfile.ZipFile, key: str) -> tuple[int, ...]:

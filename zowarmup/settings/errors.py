@@ -16,6 +16,9 @@ STRANGE = (
 )  # fmt: skip
 
 
+LONGEST = 200  # characters of a cause that is quoted
+
+
 class UserError(ValueError):
     """Bad input; the message is one sentence that names the file or key, the fault and the mend."""
 
@@ -33,9 +36,15 @@ def reading(path: Path | str) -> Iterator[None]:
         raise
     except STRANGE as error:
         raise UserError(
-            f"{path}: not what this project writes ({type(error).__name__}: {error}); it was "
-            "changed or is of another version, so let it be made again"
+            f"{path}: not what this project writes ({cause(error)}); it was changed or is of "
+            "another version, so let it be made again"
         ) from error
+
+
+def cause(error: Exception) -> str:
+    """An exception as part of a sentence: torch and numpy may say a page of it."""
+    lines = str(error).splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:LONGEST]}"
 
 
 def explain(error: OSError) -> str | None:

@@ -22,7 +22,7 @@ from typing import Any, Self
 import torch
 
 from zowarmup.algorithms.rounds import Replayable, State
-from zowarmup.settings.errors import STRANGE, UserError
+from zowarmup.settings.errors import STRANGE, UserError, cause
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import records
 from zowarmup.simulation.origin import Origin, difference
@@ -187,8 +187,9 @@ def scan(path: Path) -> Iterator[tuple[Record, int]]:
             if not text.endswith(b"\n"):
                 return  # cut short
             record = _checked(text)
-            if record is None:
-                raise JournalError(f"{path}: line {number}, at byte {length}, is damaged")
+            wrong = "is damaged" if record is None else records.fault(record)
+            if record is None or wrong:
+                raise JournalError(f"{path}: line {number}, at byte {length}, {wrong}")
             length += len(text)
             yield record, length
 
@@ -219,14 +220,12 @@ def applied(state: State, record: Record, method: Replayable, seeds: Seeds) -> S
         RecordError: the record is none of such a phase, though its checksum is right.
     """
     try:
-        records.check(record)
         return method.apply(state, record, seeds)
     except (*STRANGE, RuntimeError) as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
         raise RecordError(
-            f"the record of round {records.short(record)} is none of such a phase "
-            f"({type(error).__name__}: {error})"
+            f"the record of round {records.short(record)} is none of such a phase ({cause(error)})"
         ) from error
 
 

@@ -168,9 +168,10 @@ def rounds(run: Track) -> Iterator[tuple[int, Tensor]]:
     for phase in itertools.takewhile(loop.has_records, run.phases):
         method = cast(Replayable, loop.algorithm(phase))
         own = itertools.islice(records, phase["rounds"])
-        for state in journal.replay(method.begin(w), own, method, run.seeds):
-            w, t = state.w, t + 1
-            yield t, w
+        with journal.named(run.folder / "journal.jsonl"):
+            for state in journal.replay(method.begin(w), own, method, run.seeds):
+                w, t = state.w, t + 1
+                yield t, w
 
 
 def weights_at(folder: Path | str, t: int) -> Tensor:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zowarmup.algorithms.rounds import Cohort
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import STRANGE, UserError, cause
 
 LARGEST = 3.4028234663852886e38  # of a float32, as which scalars travel
 SUM = 1e-6  # by how much the sum of the weights may be off 1
@@ -22,13 +22,20 @@ class RecordError(UserError):
     """A record that no round has made; the message is part of a sentence."""
 
 
-def check(record: Record) -> None:
-    """Every field is such as a round leaves it.
+def fault(record: Record) -> str:
+    """What is wrong with a record of a round, nothing if every field is such as a round leaves it.
 
-    Raises:
-        ValueError: names the first that is not; what is missing or of another shape also ends in
-            one of `errors.STRANGE`.
+    Nothing is said of other lines of a journal: the first one, and results of trials.
     """
+    try:
+        if "round" in record:
+            _check(record)
+    except STRANGE as error:
+        return f"is none of a round ({cause(error)})"
+    return ""
+
+
+def _check(record: Record) -> None:
     clients, weights, scalars = record["clients"], record["weights"], record["scalars"]
     _must(type(record["round"]) is int and record["round"] > 0, "round is no number from 1 on")
     _must(_numbers(clients) and clients == sorted(set(clients)), "clients are no sorted numbers")
