@@ -4,24 +4,32 @@ Every case is run as a user would, by the command line, on a copy of a finished 
 compared by their bytes before and after.
 """
 
+import ast
 import contextlib
 import io
+import json
+import math
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import malform as m
 import numpy as np
+import pickling
 import pytest
 import workbench
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zowarmup.__main__ import main
+from zowarmup.analysis import claims_file
+from zowarmup.settings import yaml_file
+from zowarmup.settings.errors import UserError
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 RUN, WARMUP = "runs/zowarmup/0", "warmups/fedavg-high/0"
@@ -118,6 +126,38 @@ def clean(study: Path) -> Said:
 
 def swapped(lines: list[bytes]) -> list[bytes]:
     return [lines[0], lines[2], lines[1], *lines[3:]]
+
+
+class Bomb:
+    """An object that runs code when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (66,)
+
+
+def _plain(header: dict[str, Any]) -> dict[str, Any]:
+    return {name: said for name, said in header.items() if name != "__metadata__"}
+
+
+def _halved(header: dict[str, Any]) -> dict[str, Any]:
+    """The same bytes as twice as many numbers of half the size."""
+    *rest, last = header["1.weight"]["shape"]
+    return header | {"1.weight": header["1.weight"] | {"dtype": "F16", "shape": [*rest, 2 * last]}}
+
+
+def _without(arrays: m.Arrays, name: str) -> m.Arrays:
+    return {key: array for key, array in arrays.items() if key != name}
+
+
+def _twice(data: bytes) -> bytes:
+    image = json.loads(data)["train"][1][0]
+    return m.sealed_field("train.0.0", image)(data)
+
+
+def _npy(array: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
 
 
 Use = Callable[[Path], Said]
@@ -257,34 +297,6 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
 }
 
 
-class Bomb:
-    """An object that runs code when it is unpickled."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os._exit, (66,)
-
-
-def _plain(header: dict[str, Any]) -> dict[str, Any]:
-    return {name: said for name, said in header.items() if name != "__metadata__"}
-
-
-def _halved(header: dict[str, Any]) -> dict[str, Any]:
-    """The same bytes as twice as many numbers of half the size."""
-    *rest, last = header["1.weight"]["shape"]
-    return header | {"1.weight": header["1.weight"] | {"dtype": "F16", "shape": [*rest, 2 * last]}}
-
-
-def _without(arrays: m.Arrays, name: str) -> m.Arrays:
-    return {key: array for key, array in arrays.items() if key != name}
-
-
-def _twice(data: bytes) -> bytes:
-    import json
-
-    image = json.loads(data)["train"][1][0]
-    return m.sealed_field("train.0.0", image)(data)
-
-
 @pytest.mark.parametrize("case", FILES)
 def test_a_damaged_file_is_one_sentence_and_changes_no_result(case: str, study: Path) -> None:
     file, damage, use, part = FILES[case]
@@ -372,10 +384,333 @@ def test_values_that_were_replaced(
 
 
 def _keys(file: str, content: bytes) -> list[str]:
-    import json
-
     if file == JOURNAL:
         return list(m.keys(json.loads(content.splitlines()[3])["record"]))
     if file == FINAL:
         return ["model", "shape", "shape.0", "classes", "width", "round", "names", "names.0"]
     return list(m.keys(json.loads(content)))
+
+
+# --- configs and claims ---------------------------------------------------------------------
+
+TEXT = TINY.read_text(encoding="utf-8")
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(9)
+)
+CONFIGS: dict[str, tuple[str | bytes, str]] = {
+    "nothing": ("", "a config is a mapping"),
+    "a list": ("- name: tiny\n", "a config is a mapping"),
+    "a text": ("tiny", "a config is a mapping"),
+    "two documents": (TEXT + "---\n" + TEXT, "not valid YAML"),
+    "no end of a list": ("name: [tiny", "not valid YAML"),
+    "a tab": ("name:\n\t- tiny", "not valid YAML"),
+    "no text": (b"\xff\xfe" + TEXT.encode(), "not valid YAML"),
+    "a zero byte": ("name: \0", "not valid YAML"),
+    "a name of nothing": ("name: *nothing", "not valid YAML"),
+    "Python to be run": ("name: !!python/object/apply:os._exit [66]\n", "not valid YAML"),
+    "a Python module": ("name: !!python/module:os\n", "not valid YAML"),
+    "a billion laughs": (TEXT + LAUGHS, "unknown key"),
+    "a billion laughs in a key": (
+        LAUGHS + TEXT.replace("tables: [main]", "tables: *a9"),
+        "unknown key",
+    ),
+    "a list within itself": (TEXT + "memory: &m {models: *m}\n", "memory.models"),
+    "lists too deep": ("name: " + "[" * 5000, "not valid YAML"),
+    "a month that there is not": ("name: 2024-13-45\n", "not valid YAML"),
+    "a number of 5000 digits": ("seeds: " + "1" * 5000, "not valid YAML"),
+    "a key twice": (TEXT + "name: other\n", "given twice"),
+    "a key that is a list": (TEXT + "[1]: 2\n", "not valid YAML"),
+    "an unknown key": (TEXT + "learning_rate: 1\n", "learning_rate: unknown key"),
+    "templates of Snakemake": (TEXT + "__use_yte__: true\n", "__use_yte__: unknown key"),
+    "a name that leaves the folder": (TEXT.replace("name: tiny", "name: ../tiny"), "name"),
+    "no seeds": (TEXT.replace("seeds: 2", "seeds: 0"), "seeds"),
+    "more seeds than years": (TEXT.replace("seeds: 2", "seeds: 1000000000000"), "seeds"),
+    "half a client": (TEXT.replace("clients: 10,", "clients: 10.5,"), "clients"),
+    "a federation of nothing": (TEXT.replace("federation: default", "federation: x"), "federation"),
+    "no data": (TEXT.replace("  digits: {", "  other: {"), "digits"),
+    "a rate that is no number": (TEXT.replace("[0.03, 0.1]", "[.nan, 0.1]"), "selection.grid"),
+    "an infinite rate": (TEXT.replace("[0.03, 0.1]", "[.inf, 0.1]"), "selection.grid"),
+    "a phase that is a text": (
+        TEXT.replace("- {algorithm: zo, clients: all, rounds: 40}", "- zo"),
+        "zowarmup.phases",
+    ),
+    "an algorithm that there is not": (TEXT.replace("algorithm: zo,", "algorithm: os,"), "os"),
+    "a file below that is not there": ("extends: nowhere.yaml\n", "nowhere.yaml: no such file"),
+    "a file below that is a folder": ("extends: /\n", "cannot be read"),
+    "a file below that is a list": ("extends: [a]\n", "no such file"),
+    "itself": ("extends: bad.yaml\n", "break the circle"),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGS)
+def test_a_config_that_cannot_be_run(case: str, tmp_path: Path) -> None:
+    text, part = CONFIGS[case]
+    file = tmp_path / "bad.yaml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    refused(zowarmup("plan", "--list", file), part)
+    refused(zowarmup("run", file, "--results", tmp_path / "results"), part)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "run", "clean"])
+def test_a_config_that_is_not_there(command: str, tmp_path: Path) -> None:
+    refused(zowarmup(command, tmp_path / "no.yaml"), "no.yaml: no such file")
+    refused(zowarmup(command, tmp_path), "cannot be read")
+
+
+@repeatable
+@given(data=st.data())
+def test_a_config_with_a_strange_value(tmp_path: Path, data: st.DataObject) -> None:
+    strange = [None, "x", -1, 0, 1.5, NAN, math.inf, 10**30, [], {}, [1], {"a": {"b": 1}}, True, ""]
+    whole = yaml.safe_load(TEXT)
+    key, new = data.draw(st.sampled_from(list(m.keys(whole)))), data.draw(st.sampled_from(strange))
+    file = tmp_path / "bad.yaml"
+    file.write_text(yaml.safe_dump(m.put(whole, key, new)))
+    said = zowarmup("plan", "--list", file)
+    if said.code:
+        refused(said, "bad.yaml")
+
+
+CLAIMS = {
+    "a list": ("- 1", "a mapping"),
+    "no text": (b"\xff", "not valid YAML"),
+    "Python to be run": ("a: !!python/object/apply:os._exit [66]", "not valid YAML"),
+    "a claim that is a text": ("one: yes it is", "one"),
+    "a claim of nothing": ("one: {}", "one."),
+    "an unknown key": ("one: {claim: 1}", "unknown key"),
+    "claims of another file": ("extends: claims.yaml", "claims"),
+}
+
+
+@pytest.mark.parametrize("case", CLAIMS)
+def test_claims_that_say_nothing(case: str, tmp_path: Path) -> None:
+    text, part = CLAIMS[case]
+    (tmp_path / "claims.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=part) as error:
+        claims_file.read(tmp_path / "claims.yaml")
+    assert str(tmp_path / "claims.yaml") in str(error.value)
+
+
+# --- data of the user -----------------------------------------------------------------------
+
+
+def npz(folder: Path, damage: m.Damage) -> None:
+    """A good small data set, then damaged."""
+    x = np.arange(60 * 64, dtype=np.uint8).reshape(60, 8, 8)
+    y = np.arange(60) % 10
+    out = io.BytesIO()
+    np.savez(out, x_train=x[:50], y_train=y[:50], x_test=x[50:], y_test=y[50:])
+    (folder / "images.npz").write_bytes(damage(out.getvalue()))
+
+
+def cifar(folder: Path, damage: m.Damage) -> None:
+    place = folder / "cifar-10-batches-py"
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+        pickling.write(place / name, pickling.rows(20, 10))
+    (place / "data_batch_3").write_bytes(damage((place / "data_batch_3").read_bytes()))
+
+
+def imagenet32(folder: Path, damage: m.Damage) -> None:
+    pickling.write_imagenet32(folder)
+    (folder / "train_data_batch_7").write_bytes(
+        damage((folder / "train_data_batch_7").read_bytes())
+    )
+
+
+def pickled(content: object) -> m.Damage:
+    return m.only(pickle.dumps(content, 2))
+
+
+Make = Callable[[Path, m.Damage], None]
+IMAGES: dict[str, tuple[str, Make, m.Damage, str]] = {
+    "npz: cut in two": ("images", npz, m.cut(0.5), "images.npz: not a readable .npz"),
+    "npz: no zip": ("images", npz, m.only(b"hello"), "images.npz"),
+    "npz: one plain array": ("images", npz, m.only(_npy(np.ones(3))), "one plain array"),
+    "npz: an object": (
+        "images",
+        npz,
+        m.array("y_train", lambda y: np.array([Bomb()], object)),
+        "y_train cannot be read",
+    ),
+    "npz: a number with a point": ("images", npz, m.array("x_train", lambda x: x / 1), "float64"),
+    "npz: no number": ("images", npz, m.array("x_test", lambda x: x * NAN), "x_test"),
+    "npz: 20 TB": (
+        "images",
+        npz,
+        m.says_shape("x_train", "(200000000000, 10, 10)"),
+        "x_train cannot be read",
+    ),
+    "npz: a negative shape": ("images", npz, m.says_shape("x_train", "(-1, 8)"), "x_train"),
+    "npz: labels from 1": ("images", npz, m.array("y_train", lambda y: y + 1), "class 0"),
+    "npz: no labels": ("images", npz, m.arrays(lambda a: _without(a, "y_test")), "y_test"),
+    "cifar10: cut in two": ("cifar10", cifar, m.cut(0.5), "data_batch_3: not a readable pickle"),
+    "cifar10: empty": ("cifar10", cifar, m.only(b""), "data_batch_3: not a readable pickle"),
+    "cifar10: code": ("cifar10", cifar, m.only(pickle.dumps({"a": Bomb()}, 2)), "nothing of it"),
+    "cifar10: a list": ("cifar10", cifar, pickled([1]), "no dict"),
+    "cifar10: text for images": ("cifar10", cifar, pickled({"data": "x", "labels": [0]}), "data"),
+    "cifar10: label 10": (
+        "cifar10",
+        cifar,
+        pickled(pickling.rows(20, 10) | {"labels": [10] * 20}),
+        "labels go from 10",
+    ),
+    "cifar10: too few labels": (
+        "cifar10",
+        cifar,
+        pickled(pickling.rows(20, 10) | {"labels": [1]}),
+        "1 labels",
+    ),
+    "imagenet32: cut in two": ("imagenet32", imagenet32, m.cut(0.5), "train_data_batch_7"),
+    "imagenet32: other instructions": (
+        "imagenet32",
+        imagenet32,
+        m.only(b"\x80\x03cos\nsystem\n(X\x04\x00\x00\x00true\x85R."),
+        "os.system",
+    ),
+    "imagenet32: of 64 pixels": (
+        "imagenet32",
+        imagenet32,
+        pickled({"data": np.zeros((4, 12288), np.uint8), "labels": [1] * 4}),
+        "32 x 32",
+    ),
+    "imagenet32: labels from 0": (
+        "imagenet32",
+        imagenet32,
+        pickled(pickling.rows(4, 4)),
+        "counts from 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", IMAGES)
+def test_images_that_cannot_be_used(
+    case: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, make, damage, part = IMAGES[case]
+    (tmp_path / "data").mkdir()
+    make(tmp_path / "data", damage)
+    config = tmp_path / "bad.yaml"
+    own = f"{{source: {source}, data_dir: {tmp_path / 'data'}, images_train: null, images_test: null}}"
+    config.write_text(f"extends: {TINY}\nname: bad\ndatasets: {{digits: {own}}}\n")
+    refused(zowarmup("run", config, "--results", tmp_path / "results"), part)
+    assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
+
+
+# --- no file runs code ----------------------------------------------------------------------
+
+# What makes objects of a file's choice, and what has to be said with it.
+UNSAFE = {
+    "pickle": None,
+    "cPickle": None,
+    "dill": None,
+    "joblib": None,
+    "shelve": None,
+    "marshal": None,
+    "cloudpickle": None,
+    "torch.load": "weights_only",
+    "yaml.load": None,
+    "yaml.unsafe_load": None,
+    "yaml.full_load": None,
+    "pd.read_pickle": None,
+    "eval": None,
+    "exec": None,
+    "__import__": None,
+    "np.load": "allow_pickle",
+    "numpy.load": "allow_pickle",
+}
+SOURCES = [
+    *sorted((workbench.PROJECT / "zowarmup").rglob("*.py")),
+    *sorted((workbench.PROJECT / "workflow").rglob("*.py")),
+]
+
+
+def unsafe(source: str) -> Iterator[str]:
+    """The calls and imports in a module that could make a file run."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = node.module if isinstance(node, ast.ImportFrom) else None
+            names = [module or "", *(alias.name for alias in node.names)]
+            yield from (name for name in names if name in UNSAFE)
+        elif isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in UNSAFE:
+            told = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            safe = {"allow_pickle": "False", "weights_only": "True"}
+            needed = UNSAFE[name]
+            loader = [ast.unparse(argument) for argument in node.args[1:]]
+            if name == "yaml.load" and loader == ["_Loader"]:
+                continue  # a SafeLoader, see below
+            if needed is None or told.get(needed) != safe[needed]:
+                yield f"{name} in line {node.lineno}"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
+def test_no_module_loads_what_could_run(file: Path) -> None:
+    assert not list(unsafe(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "torch.load(f)",
+        "torch.load(f, weights_only=False)",
+        "np.load(f)",
+        "np.load(f, allow_pickle=True)",
+        "yaml.load(f, yaml.Loader)",
+        "eval(text)",
+    ],
+)
+def test_the_search_finds_what_could_run(source: str) -> None:
+    assert list(unsafe(source))
+
+
+def test_the_loader_of_configs_is_a_safe_one() -> None:
+    assert issubclass(yaml_file._Loader, yaml.SafeLoader)
+    for tag in yaml_file._Loader.yaml_constructors:
+        assert "python" not in str(tag)
+    assert not yaml_file._Loader.yaml_multi_constructors
+
+
+# --- jobs of the workflow -------------------------------------------------------------------
+
+
+def test_a_job_says_which_of_its_inputs_is_damaged(
+    project: Path, made: Path, tmp_path: Path
+) -> None:
+    """On the terminal and in its log, without a traceback of ours, and nothing is made of it."""
+    copy = workbench.copy_project(tmp_path / "copy", project)
+    data = copy / "results" / "tiny" / DATA
+    data.parent.mkdir(parents=True)
+    for file in (DATA, SUMMARY):
+        shutil.copy2(made / file, copy / "results" / "tiny" / file)
+    data.write_bytes(m.cut(0.5)(data.read_bytes()))
+    before = data.read_bytes()
+    dealt = f"results/tiny/{DEALT}"
+    answer = workbench.snakemake(copy, dealt, "--cores", "1", "--configfile", "tiny.yaml")
+    assert answer.code == 1
+    sentence = f"zowarmup: results/tiny/{DATA}: not a readable .npz file ("
+    assert sentence in answer.text
+    assert "Traceback" not in answer.text.split("RuleException")[0]
+    log = (copy / "results/tiny/logs/federation/default/0.log").read_text()
+    assert log.count("\n") == 1
+    assert "not a readable .npz" in log
+    assert data.read_bytes() == before
+    assert not (copy / dealt).exists()
+
+
+def test_a_workflow_says_what_is_wrong_before_it_makes_anything(
+    project: Path, tmp_path: Path
+) -> None:
+    """Snakemake reads the config first; what it cannot read it names in a last line of its own."""
+    copy = workbench.copy_project(tmp_path / "copy", project)
+    (copy / "bad.yaml").write_text(TEXT.replace("clients: 10,", "clients: ten,"))
+    (copy / "list.yaml").write_text("- 1\n")
+    (copy / "code.yaml").write_text("name: !!python/object/apply:os._exit [66]\n")
+    files = ("bad.yaml", "list.yaml", "code.yaml", "nowhere.yaml")
+    answers = workbench.snakemake_many([(copy, ["-n", "--configfile", file]) for file in files])
+    assert [answer.code for answer in answers] == [1] * len(files)
+    bad, *others = (answer.text.strip().splitlines() for answer in answers)
+    assert bad[-1].startswith("zowarmup: bad.yaml: federations.default.clients:")
+    for lines in others:
+        assert "onfig file" in lines[-1] or "nowhere.yaml" in lines[-1]
+    assert not (copy / "results").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
-LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 # What reading JSON of another shape, or numbers of other sizes, ends in.
 STRANGE = (
