@@ -103,8 +103,9 @@ def _cells(job: Job) -> dict[str, str]:
     return {column: shown[column] for column in COLUMNS}
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _number(value: object) -> str:
+    """Nothing where there is none, or where a file that jobs leave says something else."""
+    return f"{value:.4f}" if isinstance(value, int | float) else ""
 
 
 def _counts(jobs: Sequence[Job]) -> str:
