@@ -30,6 +30,7 @@ from zowarmup.__main__ import main
 from zowarmup.analysis import claims_file
 from zowarmup.settings import yaml_file
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.joblog import log_to
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 RUN, WARMUP = "runs/zowarmup/0", "warmups/fedavg-high/0"
@@ -332,6 +333,51 @@ def test_a_damaged_file_is_one_sentence_and_changes_no_result(case: str, study: 
     assert not [name for name in after if name not in before and "journal" not in name]
 
 
+STATE = f"{WARMUP}/state/state.json"
+# Work in progress that was damaged is done again, from before the damage, and said to be.
+MENDED: dict[str, tuple[str, m.Damage, str]] = {
+    "no state": (STATE, m.only(b""), "starting over"),
+    "a state cut in two": (STATE, m.cut(0.5), "starting over"),
+    "a state nested deeply": (STATE, m.only(DEEP), "starting over"),
+    "a state that is a list": (STATE, m.only(b"[]"), "starting over"),
+    "a state of another version": (STATE, m.field("format", "x"), "another version"),
+    "a state of another seed": (STATE, m.field("origin.seed", 9), "seed was 9 and is 0"),
+    "rows that were edited": (STATE, m.field("rows.2.test_loss", 0.5), "was changed"),
+    "costs that were edited": (STATE, m.field("tally.bytes_up", 0), "was changed"),
+    "a round that is not the last": (STATE, m.field("t", 50), "was changed"),
+    "a model with a wrong bit": (
+        f"{WARMUP}/state/round-000060.safetensors",
+        m.flipped(0.7),
+        "was changed",
+    ),
+    "a torn journal": (JOURNAL, lambda data: data[:-20], "replaying 39 rounds"),
+    "a journal damaged in its middle": (JOURNAL, m.flipped(0.5), "is damaged; going on from"),
+    "a record of no numbers": (JOURNAL, m.record(7, "scalars.0", ["x"]), "line 8, at byte"),
+    "a record without its round": (JOURNAL, m.lines(lambda x: [x[0], b"{}\n"]), "line 2, at"),
+    "a journal of another run": (JOURNAL, m.record(0, "origin.seed", 9), "seed was 9 and is 0"),
+    "a journal of an older version": (JOURNAL, m.record(0, "format", "1"), "starting over"),
+    "a journal that is none": (JOURNAL, m.only(b"hello\n"), "line 1, at byte 0, is damaged"),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_damaged_work_in_progress_is_done_again_to_the_same_bytes(
+    case: str, made: Path, study: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, damage, part = MENDED[case]
+    before = m.contents(made)
+    path = study / file
+    path.write_bytes(damage(path.read_bytes()))
+    for record in (f"{WARMUP}/run.json", RECORD):
+        (study / record).unlink(missing_ok=True)
+    caplog.set_level("INFO", "zowarmup")
+    assert run(study).code == 0
+    assert part in caplog.text
+    after = m.contents(study)
+    for name in (f"{WARMUP}/metrics.csv", ROWS, FINAL, JOURNAL, SNAPSHOT):
+        assert after[name] == before[name], name
+
+
 # --- the same by chance ---------------------------------------------------------------------
 
 
@@ -619,7 +665,8 @@ def test_images_that_cannot_be_used(
     (tmp_path / "data").mkdir()
     make(tmp_path / "data", damage)
     config = tmp_path / "bad.yaml"
-    own = f"{{source: {source}, data_dir: {tmp_path / 'data'}, images_train: null, images_test: null}}"
+    place = f"source: {source}, data_dir: {tmp_path / 'data'}"
+    own = f"{{{place}, images_train: null, images_test: null}}"
     config.write_text(f"extends: {TINY}\nname: bad\ndatasets: {{digits: {own}}}\n")
     refused(zowarmup("run", config, "--results", tmp_path / "results"), part)
     assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
@@ -725,6 +772,20 @@ def test_a_job_says_which_of_its_inputs_is_damaged(
     assert "not a readable .npz" in log
     assert data.read_bytes() == before
     assert not (copy / dealt).exists()
+
+
+def test_what_nobody_foresaw_is_in_the_log_and_one_line_on_the_terminal(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(SystemExit) as end, log_to(log):
+        raise LookupError("odd\nin many lines")
+    assert end.value.code == f"zowarmup: the job failed (LookupError: odd); {log} says where"
+    assert "Traceback" in log.read_text()
+
+
+def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as end, log_to(tmp_path / "nowhere" / "log"):
+        raise AssertionError("it must not begin")
+    assert str(end.value.code).startswith(f"zowarmup: {tmp_path}/nowhere/log: No such file")
 
 
 def test_a_workflow_says_what_is_wrong_before_it_makes_anything(

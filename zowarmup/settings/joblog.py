@@ -3,10 +3,10 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zowarmup.settings.errors import UserError, explain
+from zowarmup.settings.errors import UserError, cause, explain
 from zowarmup.settings.stopping import Stopped
 
 
@@ -15,12 +15,15 @@ def log_to(path: str | Path) -> Iterator[None]:
     """Within, everything logged and every error goes into the log file of a job, line by line.
 
     A `UserError`, and what the file system refuses, end the process with one sentence, in the log
-    and on the terminal; other errors go on as they are, with their traceback in the log too.
+    and on the terminal. Of other errors the log has the traceback, and the terminal says where.
     """
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("zowarmup")
     logger.setLevel(logging.INFO)
+    try:
+        handler = _LogFile(path, mode="w", encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"zowarmup: {explain(error) or error}")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logger.addHandler(handler)
     try:
         yield
@@ -35,7 +38,15 @@ def log_to(path: str | Path) -> Iterator[None]:
             logger.error(sentence)
             sys.exit(f"zowarmup: {sentence}")
         logger.exception("the job failed")
-        raise
+        sys.exit(f"zowarmup: the job failed ({cause(error)}); {path} says where")
     finally:
         logger.removeHandler(handler)
-        handler.close()
+        with suppress(OSError):
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log that a full disk cuts short. No job ends for that, and no traceback is printed."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Go on without this line."""
