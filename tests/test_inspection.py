@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +265,7 @@ def test_data_of_another_shape_is_one_clear_error(
 
     data = datasets.load(TINY / "datasets/digits/dataset.npz")
     wide = {key: value.repeat(2, axis=-1) for key, value in data.arrays.items() if key[0] == "x"}
-    datasets.save(datasets.Dataset(**{**vars(data), **wide}), tmp_path / "wide.npz")
+    datasets.save(replace(data, **wide), tmp_path / "wide.npz")
     assert main(["evaluate", str(RUN), "--data", str(tmp_path / "wide.npz")]) == 2
     assert "images of shape (1, 8, 16)" in capsys.readouterr().err
 
