@@ -13,7 +13,7 @@ from torch import Tensor, cuda
 
 from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.errors import UserError
+from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import read_json
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation import checkpoint, journal, loop, world
@@ -184,9 +184,10 @@ def weights_at(folder: Path | str, t: int) -> Tensor:
     Raises:
         UserError: the run keeps no journal, or t is not one of its rounds.
     """
-    run = track(folder)
-    check(run, t)
-    end = run.pivot
+    with reading(folder):
+        run = track(folder)
+        check(run, t)
+        end = run.pivot
     for end, w in rounds(run):
         if end == t:
             return w.cpu()
