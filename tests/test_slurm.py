@@ -71,8 +71,11 @@ def up(request: pytest.FixtureRequest, **variables: str) -> bool:
     )
     said = (done.stdout.strip().splitlines() or [""])[-1]
     if done.returncode == LACKING:
-        reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line(f"\nSLURM IS NOT TESTED: {said}", red=True, bold=True)
+        plugins = request.config.pluginmanager
+        reporter: Any = plugins.get_plugin("terminalreporter")
+        capture: Any = plugins.get_plugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(f"\nSLURM IS NOT TESTED: {said}", red=True, bold=True)
         pytest.skip(said)
     assert done.returncode == 0, done.stdout
     return said == "started"
@@ -122,7 +125,7 @@ class Workflow:
 
     def start(self, *more: str) -> subprocess.Popen[bytes]:
         """Snakemake as on a login node, looking at its jobs more often than is polite there."""
-        soon = ["--slurm-init-seconds-before-status-checks", "4", "--latency-wait", "5"]
+        soon = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
         often = ["--max-status-checks-per-second", "1"]
         command = [sys.executable, "-m", "snakemake", "--profile", self.profile]
         with (self.project / "out").open("ab") as out:
