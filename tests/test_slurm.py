@@ -53,7 +53,14 @@ def append_then_wait(self, record):
 
 journal.Journal.append = append_then_wait
 """
-WAIT = "while Path('taken').exists(): time.sleep(0.1)"
+WAIT = """
+try:
+    while Path("taken").exists():
+        time.sleep(0.1)
+except BaseException as end:
+    Path("heard").write_text(str(end))
+    raise
+"""
 
 
 # --- the cluster ----------------------------------------------------------------------------
@@ -163,6 +170,10 @@ class Workflow:
         found: dict[str, Any] = json.loads((self.project / "held").read_text())
         return found
 
+    def heard(self) -> str:
+        """What ended the wait."""
+        return (self.project / "heard").read_text()
+
     def release(self) -> None:
         (self.project / "taken").unlink()
 
@@ -221,6 +232,7 @@ def test_a_cancelled_study_gives_the_bytes_of_a_local_one(
     until(lambda: not psutil.pid_exists(held["pid"]), 8, workflow.said)
     workflow.end(main)
     assert state_of(held["job"]) == "CANCELLED"
+    assert workflow.heard() == "stopped by SIGTERM"
     assert f"replaying {RECORDS} rounds" in workflow.logs()
     assert outcome(workflow.project) == outcome(finished)
 
@@ -262,6 +274,7 @@ def test_a_job_saves_before_its_time_is_up(workflow: Workflow, finished: Path) -
     assert time.monotonic() - began < 110
     workflow.end(main)
     assert state_of(held["job"]) == "FAILED"  # and not TIMEOUT
+    assert workflow.heard() == "stopped by SIGTERM"
     assert f"replaying {RECORDS} rounds" in workflow.logs()
     assert outcome(workflow.project) == outcome(finished)
 
@@ -287,6 +300,7 @@ def test_an_interrupted_snakemake_cancels_its_jobs(workflow: Workflow, finished:
     main.send_signal(signal.SIGINT)
     workflow.end(main, code=1)
     until(lambda: state_of(held["job"]) == "CANCELLED", 20)
+    assert workflow.heard() == "stopped by SIGTERM"
     workflow.run()
     assert f"replaying {RECORDS} rounds" in workflow.logs()
     assert outcome(workflow.project) == outcome(finished)
