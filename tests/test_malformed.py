@@ -270,6 +270,9 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
     "a choice cut in two": (RATE, m.cut(0.5), again, "not complete JSON"),
     "a choice of nothing": (RATE, m.field("lr", m.GONE), again, "not what"),
     "a rate that is a list": (RATE, m.field("lr", []), again, "not what"),
+    "a chosen rate that is no number": (RATE, m.field("lr", NAN), again, "lr is nan"),
+    "a federation of nobody, only shown": (DEALT, m.sealed_field("train", []), run, "not what"),
+    "counts that are a number, only shown": (DEALT, m.sealed_field("label_counts", 7), run, ""),
     # images
     "images cut in two": (DATA, m.cut(0.5), again, "not a readable .npz"),
     "an image changed": (DATA, m.flipped(0.3), again, "cannot be read"),

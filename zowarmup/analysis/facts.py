@@ -132,6 +132,7 @@ def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
     fields = sealed.read(federation)
     with reading(federation):
         sizes = [len(images) for images in fields["train"]]
+        _ = [len(row) for row in fields["label_counts"]]
         return fields["order"], fields["label_counts"], sum(sizes) / len(sizes)
 
 

@@ -12,7 +12,7 @@ LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELO
 
 # What reading JSON of another shape, or numbers of other sizes, ends in.
 STRANGE = (
-    KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError,
+    KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError,
 )  # fmt: skip
 
 

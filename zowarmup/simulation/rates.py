@@ -1,5 +1,6 @@
 """Learning rates that were chosen by a selection."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,4 +33,7 @@ def chosen(selection: File) -> float:
         UserError: the file is missing, cut short or none of ours.
     """
     with reading(selection):
-        return float(read_json(selection)["lr"])
+        lr = float(read_json(selection)["lr"])
+        if not 0 < lr < math.inf:
+            raise ValueError(f"lr is {lr}")
+        return lr
