@@ -87,15 +87,20 @@ def test_a_finished_warmup_that_is_run_again_is_only_put_in_place(
     assert contents(tmp_path / "made") == before
 
 
-@pytest.mark.parametrize("damage", ["state.json", "snapshot", "version"])
+@pytest.mark.parametrize("damage", ["state.json", "snapshot", "earlier", "missing", "version"])
 def test_a_damaged_state_is_said_and_started_over(
     job: Callable[[str], None], tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     job("select")
     job("warm")
     before, state = contents(tmp_path / "made"), tmp_path / "made/warm/state"
-    file = state / "state.json" if damage != "snapshot" else max(state.glob("*.safetensors"))
-    if damage == "version":
+    models = sorted(state.glob("*.safetensors"))
+    file = {"snapshot": models[-1], "earlier": models[1], "missing": models[1]}.get(
+        damage, state / "state.json"
+    )
+    if damage == "missing":
+        file.unlink()
+    elif damage == "version":
         saved = json.loads(file.read_text())
         file.write_text(json.dumps(saved | {"format": "zowarmup-state-0"}))
     else:

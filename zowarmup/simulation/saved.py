@@ -59,6 +59,7 @@ class Saved:
         self.folder, self.origin, self.stays = folder, origin, stays
         self.world, self.spec = world, spec
         self.found: dict[str, Any] = world.ranks.agree(self._find)
+        self.hashes: dict[str, str] = dict(self.found.get("models", {}))  # by round
         self.written: int | None = self.found.get("t")
         self.latest: tuple[Step, dict[str, Any]] | None = None
         self.cost, self.at = 0.0, time.monotonic()
@@ -86,7 +87,9 @@ class Saved:
         facts = about(self.world, self.spec, step.t)
         checkpoint.save(self._file(step.t), self.world.model, step.state, facts)
         told = {"format": FORMAT, "origin": self.origin, "t": step.t, "tally": asdict(step.tally)}
-        told |= more | {"model": record.sha256(self._file(step.t))}
+        staying = {t: sha for t, sha in self.hashes.items() if self.stays(int(t))}
+        self.hashes = staying | {str(step.t): record.sha256(self._file(step.t))}
+        told |= more | {"models": self.hashes}
         atomic_write_text(self.folder / "state.json", json.dumps(told | {"sha256": _seal(told)}))
         before, self.written, self.latest = self.written, step.t, None
         if before is not None and before != step.t and not self.stays(before):
@@ -109,7 +112,7 @@ class Saved:
         if (self.folder / "state.json").exists():
             try:
                 saved = self._read()
-            except (UserError, *STRANGE) as error:
+            except (UserError, FileNotFoundError, *STRANGE) as error:
                 log.warning(f"{self.folder}: starting over: {error}")
             else:
                 return saved
@@ -123,9 +126,11 @@ class Saved:
             raise UserError("what is saved is of another version")
         if differs := difference(saved["origin"], self.origin):
             raise UserError(f"what is saved was made otherwise: {differs}")
-        whole = saved.pop("sha256", None) == _seal(saved)
-        if not whole or record.sha256(self._file(saved["t"])) != saved["model"]:
-            raise UserError("what is saved was changed, or its model was")
+        if saved.pop("sha256", None) != _seal(saved):
+            raise UserError("what is saved was changed")
+        for t, sha in saved["models"].items():  # all that stay: others start from any of them
+            if record.sha256(self._file(int(t))) != sha:
+                raise UserError(f"the model of round {t} that is saved was changed")
         checkpoint.weights(self._file(saved["t"]), self.world.model)
         return saved
 
