@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stopped as stop:
         print(f"zowarmup: {stop}; run it again to go on", file=sys.stderr)
         return stop.status
+    except KeyboardInterrupt:
+        print("zowarmup: interrupted", file=sys.stderr)
+        return 130
     except (UserError, OSError) as error:
         sentence = explain(error) if isinstance(error, OSError) else str(error)
         if sentence is None:
