@@ -1,6 +1,7 @@
 """The Python API and the command line, on one small real run shared by all tests here."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -54,6 +55,19 @@ def test_run_config_finishes_what_was_cut_off(results):
     (run / "run.json").unlink()
     again = api.run_config("config/smoke.yaml", runs=[RUN], seeds=[0], results=folder.parent)
     assert again.equals(table)
+
+
+def test_run_config_makes_again_what_somebody_took_away(results):
+    """Though run.json is there: a missing folder of snapshots was an error that nothing mended."""
+    folder, table = results
+    [snapshots] = folder.glob("warmups/*/0/snapshots")
+    final = folder / "runs" / RUN / "0" / "final.safetensors"
+    before = {file: file.read_bytes() for file in (final, *snapshots.iterdir())}
+    shutil.rmtree(snapshots)
+    final.unlink()
+    again = api.run_config("config/smoke.yaml", runs=[RUN], seeds=[0], results=folder.parent)
+    assert again.equals(table)
+    assert {file: file.read_bytes() for file in (final, *snapshots.iterdir())} == before
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Maker:
             self.warmup(spec["warmup"], seed)
         later = spec["phases"][1 if spec["warmup"] else 0 :]
         folder = Path(self.paths.run(run, seed))
-        if not later or (folder / "run.json").exists():
+        if not later or _there(folder, "run.json", "metrics.csv", "final.safetensors"):
             return
         inputs = self._world(spec, self.paths.run_inputs(run, seed), spec["phases"])
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ class Maker:
         """One warm-up, unless it is there."""
         spec = self.plan.warmups[warmup]
         folder = Path(self.paths.warmup(warmup, seed))
-        if (folder / "run.json").exists():
+        if _there(folder, "run.json", "metrics.csv", "snapshots"):
             return
         inputs = self._world(spec, self.paths.warmup_inputs(warmup, seed), [spec["phase"]])
         folder.mkdir(parents=True, exist_ok=True)
@@ -144,3 +144,8 @@ class Maker:
 
 def _code(spec: dict[str, Any], phases: list[dict[str, Any]]) -> str:
     return code_digest(registry.modules_of(spec, phases))
+
+
+def _there(folder: Path, *outputs: str) -> bool:
+    """Whether a job has nothing to do: somebody may have taken a part of its results away."""
+    return all((folder / name).exists() for name in outputs)
