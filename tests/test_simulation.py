@@ -229,6 +229,10 @@ def test_a_journal_of_something_else_is_started_over(
     assert "replaying" not in caplog.text
     assert "starting over: it was made otherwise: origin.code was other and is this" in caplog.text
     assert torch.equal(again.w, last_of(steps_of(here, zo(), pivot)).w)
+    older = {"format": "zowarmup-journal-1", "belongs_to": "0" * 64}
+    (tmp_path / "journal.jsonl").write_bytes(journal.line(older))
+    assert torch.equal(finish(here, spec_of(fedavg(), zo()), pivot, tmp_path).w, again.w)
+    assert "starting over: it is of another version" in caplog.text
 
 
 @pytest.mark.parametrize("kept", [1, 12, 25])

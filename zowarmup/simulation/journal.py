@@ -53,7 +53,9 @@ class Journal:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = {"format": FORMAT, "origin": origin}
         first, lines, length = self._whole()
-        if first and (differs := difference(first, header)):
+        if first.get("format", FORMAT) != FORMAT:
+            log.warning(f"{self.path}: starting over: it is of another version")
+        elif first and (differs := difference(first, header)):
             log.warning(f"{self.path}: starting over: it was made otherwise: {differs}")
         fresh = first != header
         self.known = 0 if fresh else lines - 1  # rounds that were there already
