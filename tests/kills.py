@@ -168,4 +168,5 @@ def main(folder: Path, kills: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -144,6 +144,7 @@ class Workflow:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                preexec_fn=workbench.heed_interrupts,
             )
 
     def end(self, main: subprocess.Popen[bytes], code: int = 0, patience: float = PATIENCE) -> None:

@@ -286,6 +286,7 @@ def start(project: Path) -> subprocess.Popen[bytes]:
             stdout=out,
             stderr=out,
             start_new_session=True,
+            preexec_fn=workbench.heed_interrupts,
         )
 
 

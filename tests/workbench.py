@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -88,6 +89,11 @@ def snakemake(project: Path, *arguments: str, **variables: str) -> Answer:
         text=True,
     )
     return Answer(done.returncode, done.stdout)
+
+
+def heed_interrupts() -> None:
+    """For a process about to start: in the background of a shell it would ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def planned(answer: Answer) -> dict[str, int]:
