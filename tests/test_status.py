@@ -129,6 +129,17 @@ def test_a_job_that_failed_says_why(copy: Path, capsys: pytest.CaptureFixture[st
     assert states(capsys, "tiny.yaml")["zo-all-after-fedavg", ""]["state"] == "waiting"
 
 
+def test_a_warmup_whose_snapshots_were_taken_away_is_not_done(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(WARMUP / "1/snapshots")
+    job = states(capsys, "tiny.yaml")["fedavg-high", "1"]
+    assert (job["state"], job["note"]) == (
+        "failed",
+        "was killed; goes on when it is started again",
+    )
+
+
 def test_a_diverged_run_is_told_from_a_good_one(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

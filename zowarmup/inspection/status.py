@@ -65,7 +65,7 @@ def _state(place: Place, total: int | None) -> Facts:
         trial = f"{told['what']}, " if place.rule == "select" and "what" in told else ""
         facts |= {"state": RUNNING, "note": trial + who}
         facts["seconds_left"] = told.get("seconds_left")
-    elif (folder / RESULT[place.rule]).is_file():
+    elif _is_there(place):
         facts |= _finished(place, row)
     elif any((folder / name).exists() for name in SAVED) or last_error(place.log):
         facts["state"] = FAILED
@@ -88,6 +88,14 @@ def _facts(place: Place, told: Facts, row: Facts, total: int | None) -> Facts:
         "seconds_left": None,
         "note": "",
     }
+
+
+def _is_there(place: Place) -> bool:
+    """Whether the result is there; a warm-up's snapshots may have been taken away by hand."""
+    snapshots = place.folder / "snapshots"
+    return (place.folder / RESULT[place.rule]).is_file() and (
+        place.rule != "warmup" or snapshots.is_dir()
+    )
 
 
 def _finished(place: Place, row: Facts) -> Facts:
