@@ -87,6 +87,20 @@ def test_a_finished_warmup_that_is_run_again_is_only_put_in_place(
     assert contents(tmp_path / "made") == before
 
 
+def test_what_a_kill_left_between_two_files_is_taken_away(
+    job: Callable[[str], None], tmp_path: Path
+) -> None:
+    job("select")
+    job("warm")
+    before, state = contents(tmp_path / "made"), tmp_path / "made/warm/state"
+    shutil.copy(state / "round-000040.safetensors", state / "round-000041.safetensors")
+    (tmp_path / "made/select/state/trial-3-0.1").mkdir()
+    (tmp_path / "made/select/state/trial-3-0.1/state.json").write_text("{}")
+    job("warm")
+    job("select")
+    assert contents(tmp_path / "made") == before
+
+
 @pytest.mark.parametrize("damage", ["state.json", "snapshot", "earlier", "missing", "version"])
 def test_a_damaged_state_is_said_and_started_over(
     job: Callable[[str], None], tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str

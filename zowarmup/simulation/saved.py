@@ -132,6 +132,9 @@ class Saved:
             if record.sha256(self._file(int(t))) != sha:
                 raise UserError(f"the model of round {t} that is saved was changed")
         checkpoint.weights(self._file(saved["t"]), self.world.model)
+        kept = {self._file(int(t)) for t in saved["models"]}
+        for rest in set(self.folder.glob("*.safetensors")) - kept:
+            rest.unlink()  # a kill came between the two files, or before the older one was gone
         return saved
 
 

@@ -45,15 +45,17 @@ def trials(
     with journals.shared(folder / f"trials-{seed}.jsonl", origin, world.ranks) as kept:
         count, known, keep = kept
         made = list(known)
-        for lr in spec["grid"][count:]:
+        for i, lr in enumerate(spec["grid"]):
             own = folder / f"trial-{seed}-{lr!r}"
-            loss = trial(world, spec, w, seeds, lr, folder=own, origin=origin | {"trial_of": lr})
-            log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
-            row = {"lr": lr, "seed": seed, "heldout_loss": None if loss == math.inf else loss}
-            keep(row)
-            made.append(row)
-            if world.ranks.first:
-                shutil.rmtree(own)
+            if i >= count:
+                by = origin | {"trial_of": lr}
+                loss = trial(world, spec, w, seeds, lr, folder=own, origin=by)
+                log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
+                row = {"lr": lr, "seed": seed, "heldout_loss": None if loss == math.inf else loss}
+                keep(row)
+                made.append(row)
+            if world.ranks.first:  # also where a kill came right after the row was kept
+                shutil.rmtree(own, ignore_errors=True)
     return made
 
 
