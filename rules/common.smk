@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from zowarmup.settings import registry, snapshots
+from zowarmup.settings import codes, registry, snapshots
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -54,9 +54,9 @@ def code(script, *modules):
     return code_digest(modules, f"{SCRIPTS}/{script}.py")
 
 
-def code_of(script, spec, phases):
+def code_of(script, spec):
     """The same for a job that trains: its phases' algorithms, its network, its engine."""
-    return code(script, *registry.modules_of(spec, phases))
+    return code(script, *codes.modules(spec))
 
 
 def image_mb(input):
@@ -107,8 +107,7 @@ def warmup_spec(wildcards):
 
 
 def warmup_code(wildcards):
-    spec = warmup_spec(wildcards)
-    return code_of("warmup", spec, [spec["phase"]])
+    return code_of("warmup", warmup_spec(wildcards))
 
 
 def warmup_inputs(wildcards):
@@ -133,8 +132,7 @@ def run_spec(wildcards):
 
 
 def run_code(wildcards):
-    spec = run_spec(wildcards)
-    return code_of("train", spec, spec["phases"][1 if spec["warmup"] else 0 :])
+    return code_of("train", run_spec(wildcards))
 
 
 def run_inputs(wildcards):
@@ -146,8 +144,7 @@ def selection_spec(wildcards):
 
 
 def selection_code(wildcards):
-    spec = selection_spec(wildcards)
-    return code_of("select", spec, [spec["phase"]])
+    return code_of("select", selection_spec(wildcards))
 
 
 def selection_inputs(wildcards):

@@ -6,7 +6,8 @@ from typing import Any
 
 from zowarmup.analysis import collect
 from zowarmup.data import datasets, federation
-from zowarmup.settings import registry, snapshots
+from zowarmup.settings import snapshots
+from zowarmup.settings.codes import modules, own_phases
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
 from zowarmup.settings.plan import plan
@@ -53,9 +54,8 @@ class Maker:
         spec = self.plan.runs[run]
         if spec["warmup"]:
             self.warmup(spec["warmup"], seed)
-        later = spec["phases"][1 if spec["warmup"] else 0 :]
         folder = Path(self.paths.run(run, seed))
-        if not later or _there(folder, "run.json", "metrics.csv", "final.safetensors"):
+        if not own_phases(spec) or _there(folder, "run.json", "metrics.csv", "final.safetensors"):
             return
         inputs = self._world(spec, self.paths.run_inputs(run, seed), spec["phases"])
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ class Maker:
             job_train.train_run,
             spec,
             seed,
-            _code(spec, later),
+            code_digest(modules(spec)),
             data=inputs["data"],
             federation=inputs["federation"],
             selections=inputs["selections"],
@@ -88,7 +88,7 @@ class Maker:
             job_warmup.warm_up,
             spec,
             seed,
-            _code(spec, [spec["phase"]]),
+            code_digest(modules(spec)),
             **inputs,
             snapshots=folder / "snapshots",
             metrics=folder / "metrics.csv",
@@ -113,7 +113,7 @@ class Maker:
             self.plan.config.engine.processes,
             job_select.select_rate,
             spec,
-            _code(spec, [spec["phase"]]),
+            code_digest(modules(spec)),
             **inputs,
             selection=self.paths.selection(selection),
         )
@@ -140,10 +140,6 @@ class Maker:
         for selection in selected(phases):
             self.selection(selection)
         return inputs
-
-
-def _code(spec: dict[str, Any], phases: list[dict[str, Any]]) -> str:
-    return code_digest(registry.modules_of(spec, phases))
 
 
 def _there(folder: Path, *outputs: str) -> bool:

@@ -1,21 +1,19 @@
 """What made a result, as its run.json, its selection, its saved state or its journal says."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from zowarmup.inspection.places import place_of
-from zowarmup.settings import registry
+from zowarmup.settings.codes import codes
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import read_json
-from zowarmup.settings.provenance import ROOT, code_digest
 from zowarmup.simulation import journal
 
 Facts = dict[str, Any]
 KEYS = ("spec", "seed", "seeds", "code", "inputs", "start", "torch", "device")
 MORE = ("versions", "hardware", "commit", "finished", "outputs")
-SCRIPTS = ROOT.parent / "workflow" / "scripts"
 SELECTION = "selection.json"
 STATES = ("state/state.json", "partial/state.json")
 
@@ -62,21 +60,6 @@ def phases_of(spec: Mapping[str, Any]) -> list[Facts]:
     if "phase" in spec:
         return [dict(spec["phase"]) | {"rounds": spec["rounds"]}]
     return list(spec["phases"])
-
-
-def own_phases(spec: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """Those of them that the job trains itself: a run starts where its warm-up ends."""
-    if "phase" in spec:
-        return [spec["phase"]]
-    phases: Sequence[Mapping[str, Any]] = spec["phases"]
-    return phases[1 if spec["warmup"] else 0 :]
-
-
-def codes(rule: str, spec: Mapping[str, Any]) -> list[str]:
-    """The digests that the present code has for a job: by the workflow, and by `zowarmup run`."""
-    modules = registry.modules_of(spec, own_phases(spec))
-    script = SCRIPTS / f"{rule}.py"
-    return [*([code_digest(modules, script)] if script.is_file() else []), code_digest(modules)]
 
 
 def inputs_of(folder: Path, spec: Mapping[str, Any], seed: int) -> dict[str, Path]:

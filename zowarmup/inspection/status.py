@@ -12,7 +12,7 @@ from zowarmup.inspection.metrics import last_row
 from zowarmup.inspection.places import Place, place_of, places
 from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import holder, read_json
-from zowarmup.settings.jobs import Graph, Job, graph
+from zowarmup.settings.jobs import RESULT, Graph, Job, graph
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import Plan
 
@@ -22,7 +22,6 @@ DONE, DIVERGED, RUNNING, FAILED, WAITING = "done", "diverged", "running", "faile
 STATES = (FAILED, RUNNING, DIVERGED, WAITING, DONE)  # what needs a look first
 WHAT = {"warmup": "warm-up", "select": "selection", "train": "run"}
 KINDS = ("warmups", "selections", "runs")
-RESULT = {"warmup": "run.json", "select": "selection.json", "train": "run.json"}
 SAVED = ("journal.jsonl", "state", "partial", "progress.json")  # what a job leaves on its way
 FRESH = 20.0  # seconds for which a job that said how far it is counts as being at work
 TAIL = 1 << 16  # bytes of a log's end that are read

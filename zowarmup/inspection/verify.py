@@ -20,12 +20,13 @@ import torch
 from zowarmup.data import datasets, federation
 from zowarmup.inspection import models
 from zowarmup.inspection.metrics import last_row
-from zowarmup.inspection.origins import Facts, codes, inputs_of, origin_of
+from zowarmup.inspection.origins import Facts, inputs_of, origin_of
 from zowarmup.inspection.places import Place, places
 from zowarmup.inspection.score import against, measured
-from zowarmup.inspection.status import RESULT
+from zowarmup.settings.codes import codes
 from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import read_json
+from zowarmup.settings.jobs import RESULT
 from zowarmup.simulation import checkpoint, loop, rebuild
 from zowarmup.simulation.origin import kind_of_device
 from zowarmup.simulation.record import sha256

@@ -29,6 +29,8 @@ RULES = {
     "runs": "train",
     "memory": "measure",
 }
+# What a job that trains writes last into its folder.
+RESULT = {"warmup": "run.json", "select": "selection.json", "train": "run.json"}
 ALONE = ("dataset", "select")  # their folders have no further part
 
 

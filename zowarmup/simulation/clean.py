@@ -17,7 +17,7 @@ from pathlib import Path
 
 from zowarmup.settings.errors import reading
 from zowarmup.settings.files import holder, lock, read_json
-from zowarmup.settings.jobs import ALONE, RULES, Job, graph
+from zowarmup.settings.jobs import ALONE, RESULT, RULES, Job, graph
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import Plan
 from zowarmup.settings.snapshots import there, wanted
@@ -26,7 +26,6 @@ from zowarmup.simulation.overtaken import overtaken
 REMOVED = ".removed-"  # before the name of a folder that is being taken away
 # What a killed job goes on from; of the two, a journal is also what rounds are rebuilt from.
 SAVED = {"warmup": ("state",), "select": ("state",), "train": ("state", "journal.jsonl")}
-DONE = {"warmup": "run.json", "select": "selection.json", "train": "run.json"}
 REST = ("lock", "progress.json")
 
 
@@ -89,7 +88,7 @@ class Cleaner:
         """A folder whose job is not running."""
         for rest in [*path.glob(".*.tmp"), *path.glob(f"{REMOVED}*")]:
             self._discard(rest)
-        if (path / DONE[job.rule]).is_file():
+        if (path / RESULT[job.rule]).is_file():
             self._discard(path / "state")
             if job.rule == "warmup" and not (path / "snapshots").is_symlink():  # shared by others
                 kept = self.wanted[job.name, job.part]

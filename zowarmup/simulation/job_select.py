@@ -36,9 +36,7 @@ def select_rate(
     """
     spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
     starts = [checkpoint.snapshot(folder, spec["start"]) for folder in warmups]
-    files = {"data": data}
-    files |= {f"federation.{i}": file for i, file in enumerate(federations)}
-    files |= {f"start.{i}": file for i, file in enumerate(starts)}
+    files = origin.files_of_trials(data, federations, starts)
     with workplace(Path(selection).parent, ranks) as folder:
         made_by, made = origin.of(spec, code, files), []
         for i, seed in enumerate(spec["seeds"]):

@@ -5,7 +5,7 @@ only where all of it is the same.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,14 @@ def of(spec: Mapping[str, Any], code: str, files: Mapping[str, File], **more: An
         "device": kind_of_device(spec["engine"]["device"]),
     }
     return dict(json.loads(json.dumps(made)))  # as it is when it has been read again
+
+
+def files_of_trials(
+    data: File, federations: Sequence[File], starts: Sequence[File]
+) -> dict[str, File]:
+    """What a selection reads: of each tuning seed its federation and, after a warm-up, a start."""
+    dealt = {f"federation.{i}": file for i, file in enumerate(federations)}
+    return {"data": data} | dealt | {f"start.{i}": file for i, file in enumerate(starts)}
 
 
 def kind_of_device(device: str) -> str:

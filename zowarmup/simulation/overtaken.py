@@ -5,21 +5,19 @@ and `job_select`. Torch and the device are left out: this may be asked on anothe
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zowarmup.settings import registry
+from zowarmup.settings.codes import codes
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import read_json
 from zowarmup.settings.jobs import Job
 from zowarmup.settings.paths import Paths
-from zowarmup.settings.provenance import ROOT, code_digest
-from zowarmup.simulation import checkpoint, journal, record
+from zowarmup.simulation import checkpoint, journal, origin, record
 from zowarmup.simulation.rates import with_rates
 
 Spec = dict[str, Any]
-SCRIPTS = ROOT.parent / "workflow" / "scripts"
 
 
 def overtaken(paths: Paths, job: Job, folder: Path) -> bool:
@@ -31,7 +29,7 @@ def overtaken(paths: Paths, job: Job, folder: Path) -> bool:
         then, now = _then(folder), _NOW[job.rule](paths, job)
     except (OSError, UserError, ValueError, KeyError):
         return False
-    return then is not None and any(then[name] not in now[name] for name in now)
+    return then is not None and any(then.get(name) not in now[name] for name in now)
 
 
 def _then(folder: Path) -> Spec | None:
@@ -46,7 +44,7 @@ def _warmup(paths: Paths, job: Job) -> Spec:
     spec, inputs = paths.plan.warmups[job.name], paths.warmup_inputs(job.name, job.part)
     [phase] = with_rates([spec["phase"]], inputs["selections"])
     files = {name: inputs[name] for name in ("data", "federation")}
-    return _now("warmup", spec | {"phase": phase}, [spec["phase"]], files, int(job.part))
+    return _now("warmup", spec | {"phase": phase}, files, int(job.part))
 
 
 def _run(paths: Paths, job: Job) -> Spec:
@@ -56,33 +54,25 @@ def _run(paths: Paths, job: Job) -> Spec:
         pivot = spec["phases"][0]["rounds"]
         files["start"] = checkpoint.snapshot(inputs["warmup"], pivot)
     phases = with_rates(spec["phases"], inputs["selections"])
-    own = spec["phases"][1 if spec["warmup"] else 0 :]
-    return _now("train", spec | {"phases": phases}, own, files, int(job.part))
+    return _now("train", spec | {"phases": phases}, files, int(job.part))
 
 
 def _select(paths: Paths, job: Job) -> Spec:
     spec, inputs = paths.plan.selections[job.name], paths.selection_inputs(job.name)
     [phase] = with_rates([spec["phase"]], inputs["selections"])
     starts = [checkpoint.snapshot(folder, spec["start"]) for folder in inputs["warmups"]]
-    files = {"data": inputs["data"]}
-    files |= {f"federation.{i}": file for i, file in enumerate(inputs["federations"])}
-    files |= {f"start.{i}": file for i, file in enumerate(starts)}
-    return _now("select", spec | {"phase": phase}, [spec["phase"]], files)
+    files = origin.files_of_trials(inputs["data"], inputs["federations"], starts)
+    return _now("select", spec | {"phase": phase}, files)
 
 
 def _now(
-    script: str,
-    spec: Spec,
-    phases: Sequence[Spec],
-    files: Mapping[str, Path | str],
-    *seed: int,
+    rule: str, spec: Spec, files: Mapping[str, Path | str], *seed: int
 ) -> dict[str, list[Any]]:
     """What may stand in an origin; the code as the workflow has it, or as `zowarmup run` does."""
-    modules = registry.modules_of(spec, phases)
     made = {
         "spec": [json.loads(json.dumps(spec))],
         "inputs": [{name: record.sha256(file) for name, file in files.items()}],
-        "code": [code_digest(modules, SCRIPTS / f"{script}.py"), code_digest(modules)],
+        "code": codes(rule, spec),
     }
     return made | ({"seed": list(seed)} if seed else {})
 

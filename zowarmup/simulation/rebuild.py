@@ -13,6 +13,7 @@ from torch import Tensor, cuda
 
 from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.models.flat import FlatModel
+from zowarmup.settings.codes import own_phases
 from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import read_json
 from zowarmup.settings.seeds import Seeds
@@ -48,7 +49,7 @@ class Track:
     @property
     def phases(self) -> list[Facts]:
         """Those after the pivot."""
-        return list(self.spec["phases"][1 if self.start else 0 :])
+        return list(map(dict, own_phases(self.spec)))
 
     @property
     def last(self) -> int:
