@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from zowarmup import __version__
 from zowarmup.cli import clean, compare, inspect, plan, replay, run, status, verify
-from zowarmup.settings.errors import UserError, explain
+from zowarmup.settings.errors import explain
 from zowarmup.settings.stopping import Stopped
 
 
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("zowarmup: interrupted", file=sys.stderr)
         return 130
-    except (UserError, OSError) as error:
-        sentence = explain(error) if isinstance(error, OSError) else str(error)
+    except Exception as error:
+        sentence = explain(error)
         if sentence is None:
             raise
         print(f"zowarmup: {sentence}", file=sys.stderr)

@@ -47,8 +47,17 @@ def cause(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:LONGEST]}"
 
 
-def explain(error: OSError) -> str | None:
-    """One sentence for what the file system refuses; None where that is no fault of the user's."""
+def explain(error: BaseException) -> str | None:
+    """One sentence for what the user can mend: bad input, and what the file system refuses.
+
+    None for anything else, which is a fault of ours.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    return _refused(error) if isinstance(error, OSError) else None
+
+
+def _refused(error: OSError) -> str | None:
     where = error.filename or "a file"
     if error.errno in FULL:
         return (

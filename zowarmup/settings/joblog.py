@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zowarmup.settings.errors import UserError, cause, explain
+from zowarmup.settings.errors import cause, explain
 from zowarmup.settings.stopping import Stopped
 
 
@@ -27,14 +27,11 @@ def log_to(path: str | Path) -> Iterator[None]:
     logger.addHandler(handler)
     try:
         yield
-    except UserError as error:
-        logger.error(str(error))
-        sys.exit(f"zowarmup: {error}")
     except Stopped as stop:
         logger.warning(f"{stop}; what was done is saved, and gone on from next time")
         sys.exit(stop.status)
     except Exception as error:
-        if isinstance(error, OSError) and (sentence := explain(error)):
+        if (sentence := explain(error)) is not None:
             logger.error(sentence)
             sys.exit(f"zowarmup: {sentence}")
         logger.exception("the job failed")

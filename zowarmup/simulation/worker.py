@@ -10,7 +10,7 @@ import threading
 import traceback
 from typing import Any
 
-from zowarmup.settings.errors import UserError, explain
+from zowarmup.settings.errors import explain
 from zowarmup.settings.stopping import SIGNALS, Stopped, stoppable
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import joined
@@ -45,13 +45,10 @@ def main() -> None:
             work(order)
     except Stopped:
         pass  # as the process that started this one has asked
-    except UserError as error:
-        tell(reports, rank=rank, user=True, text=str(error))
     except BaseException as error:
-        if isinstance(error, OSError) and (sentence := explain(error)):
-            tell(reports, rank=rank, user=True, text=sentence)
-            os._exit(1)
-        tell(reports, rank=rank, user=False, text=traceback.format_exc())
+        sentence = explain(error)
+        text = traceback.format_exc() if sentence is None else sentence
+        tell(reports, rank=rank, user=sentence is not None, text=text)
     else:
         return
     os._exit(1)  # at once: taking leave of the others could take for ever
