@@ -7,7 +7,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -188,12 +187,3 @@ def says_shape(name: str, shape: str) -> Damage:
 
 
 # --- what has to stay as it was -------------------------------------------------------------
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files but those in which a job says that it is there."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("lock", "progress.json")
-    }

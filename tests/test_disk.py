@@ -19,14 +19,6 @@ KB = 1024
 TINY = ("--configfile", "tiny.yaml")
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("lock", "run.json")
-    }
-
-
 def mount(disk: Path, options: str) -> None:
     subprocess.run(["mount", "-o", options, disk], check=True)
 
@@ -65,7 +57,7 @@ def test_a_full_disk_is_one_sentence_and_with_room_the_same_bytes(
         mount(disk, f"remount,size={size * KB}")
     named = {Path(sentence.split(": ")[1]).name for sentence in sentences}
     assert {"dataset.npz", "journal.jsonl"} <= named
-    assert contents(disk) == contents(tmp_path / "undisturbed")
+    assert workbench.contents(disk) == workbench.contents(tmp_path / "undisturbed")
     assert not [path for path in disk.rglob("*") if path.name.endswith(".tmp")]
 
 

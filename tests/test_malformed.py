@@ -32,6 +32,7 @@ from zowarmup.settings import yaml_file
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.joblog import log_to
 
+UNLIKE = ("lock", "progress.json")  # in which a job says that it is there
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 RUN, WARMUP = "runs/zowarmup/0", "warmups/fedavg-high/0"
 SNAPSHOT = f"{WARMUP}/snapshots/round-000020.safetensors"
@@ -326,10 +327,10 @@ def test_a_damaged_file_is_one_sentence_and_changes_no_result(case: str, study: 
     file, damage, use, part = FILES[case]
     path = study / file
     path.write_bytes(damage(path.read_bytes()))
-    before = m.contents(study)
+    before = workbench.contents(study, UNLIKE)
     said = use(study)
     refused(said, path.name if use is not replay or "early" not in case else RUN, part)
-    after = m.contents(study)
+    after = workbench.contents(study, UNLIKE)
     assert {name: after.get(name) for name in after if name in before} == {
         name: before[name] for name in after if name in before
     }
@@ -368,7 +369,7 @@ def test_damaged_work_in_progress_is_done_again_to_the_same_bytes(
     case: str, made: Path, study: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file, damage, part = MENDED[case]
-    before = m.contents(made)
+    before = workbench.contents(made, UNLIKE)
     path = study / file
     path.write_bytes(damage(path.read_bytes()))
     for record in (f"{WARMUP}/run.json", RECORD):
@@ -376,7 +377,7 @@ def test_damaged_work_in_progress_is_done_again_to_the_same_bytes(
     caplog.set_level("INFO", "zowarmup")
     assert run(study).code == 0
     assert part in caplog.text
-    after = m.contents(study)
+    after = workbench.contents(study, UNLIKE)
     for name in (f"{WARMUP}/metrics.csv", ROWS, FINAL, JOURNAL, SNAPSHOT):
         assert after[name] == before[name], name
 

@@ -107,15 +107,6 @@ def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
     )
 
 
-def contents(folder):
-    """Everything but who did it when."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("lock", "run.json")
-    }
-
-
 def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkeypatch, caplog):
     """One process is killed in the warm-up; two finish it, and replay half a run of one."""
     jobs(tmp_path / "whole", inputs)
@@ -139,7 +130,7 @@ def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkey
         jobs(tmp_path / "cut", inputs, 2, 2)
     assert caplog.messages.count("going on after round 2") == 1
     assert caplog.messages.count("replaying 4 rounds from the journal") == 1
-    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert workbench.contents(tmp_path / "cut") == workbench.contents(tmp_path / "whole")
 
 
 def test_another_number_of_processes_is_no_other_run(tmp_path):
@@ -208,20 +199,13 @@ def test_the_others_end_with_the_one_that_started_them(name, tmp_path):
         [sys.executable, "-c", ENDLESS, tmp_path], stderr=subprocess.DEVNULL
     ) as ours:
         try:
-            until(lambda: (tmp_path / "failed").exists(), 60)
+            workbench.until(lambda: (tmp_path / "failed").exists(), 60)
             ours.send_signal(signal.Signals[name])
             assert ours.wait(timeout=10) != 0
         finally:
             ours.kill()  # else a failure would wait for it
     assert len(pids(tmp_path)) == 2
-    until(lambda: all(map(gone, pids(tmp_path))), 5)
-
-
-def until(true, seconds):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
+    workbench.until(lambda: all(map(gone, pids(tmp_path))), 5)
 
 
 @pytest.mark.gpu

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ import workbench
 
 SCRIPTS = workbench.PROJECT / "tests" / "slurm"
 LACKING = 77  # exit status of up.sh where the cluster cannot be had
-RESULTS = (".csv", ".safetensors", ".jsonl", ".md", ".tex")
 HELD_ROUND, RECORDS = 41, 21  # the round after which a run waits, and its records by then
 PATIENCE = 300  # seconds that a workflow may take
 
@@ -167,7 +166,7 @@ class Workflow:
 
     def held(self) -> dict[str, Any]:
         """The process and the SLURM job that wait."""
-        until(lambda: (self.project / "held").exists(), 120, self.said)
+        workbench.until(lambda: (self.project / "held").exists(), 120, self.said)
         found: dict[str, Any] = json.loads((self.project / "held").read_text())
         return found
 
@@ -182,15 +181,6 @@ class Workflow:
         """Of the last attempts of the runs."""
         folder = self.project / "results/tiny/logs/train"
         return "\n".join(path.read_text() for path in folder.glob("*/*.log"))
-
-
-def until(
-    true: Callable[[], bool], seconds: float, context: Callable[[], str] = lambda: ""
-) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, f"waited too long\n{context()}"
-        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -211,12 +201,6 @@ def unfinished(finished: Path, folder: Path, *lacking: str) -> Workflow:
     return Workflow(project)
 
 
-def outcome(project: Path) -> dict[str, bytes]:
-    results = project / "results"
-    files = [path for path in sorted(results.rglob("*")) if path.suffix in RESULTS]
-    return {str(path.relative_to(results)): path.read_bytes() for path in files}
-
-
 # --- what CI tries --------------------------------------------------------------------------
 
 
@@ -230,12 +214,14 @@ def test_a_cancelled_study_gives_the_bytes_of_a_local_one(
     main = workflow.start()
     held = workflow.held()
     slurm("scancel", held["job"])
-    until(lambda: not psutil.pid_exists(held["pid"]), 8, workflow.said)
+    workbench.until(lambda: not psutil.pid_exists(held["pid"]), 8, workflow.said)
     workflow.end(main)
     assert state_of(held["job"]) == "CANCELLED"
     assert workflow.heard() == "stopped by SIGTERM"
     assert f"replaying {RECORDS} rounds" in workflow.logs()
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 # --- the long form --------------------------------------------------------------------------
@@ -248,7 +234,9 @@ def test_a_killed_job_is_run_again(workflow: Workflow, finished: Path) -> None:
     os.kill(workflow.held()["pid"], signal.SIGKILL)
     workflow.end(main)
     assert f"replaying {RECORDS} rounds" in workflow.logs()
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 @pytest.mark.long
@@ -261,7 +249,9 @@ def test_a_job_gets_more_memory_when_it_had_too_little(workflow: Workflow, finis
     [log] = workflow.project.glob("results/logs/slurm/rule_train/*/*.log")  # of what failed
     assert "exceeded memory limit" in log.read_text()
     assert f"replaying {RECORDS} rounds" in workflow.logs()
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 @pytest.mark.long
@@ -271,13 +261,15 @@ def test_a_job_saves_before_its_time_is_up(workflow: Workflow, finished: Path) -
     began = time.monotonic()
     main = workflow.start("--set-resources", "train:runtime=2 * attempt")
     held = workflow.held()
-    until(lambda: not psutil.pid_exists(held["pid"]), 110, workflow.said)
+    workbench.until(lambda: not psutil.pid_exists(held["pid"]), 110, workflow.said)
     assert time.monotonic() - began < 110
     workflow.end(main)
     assert state_of(held["job"]) == "FAILED"  # and not TIMEOUT
     assert workflow.heard() == "stopped by SIGTERM"
     assert f"replaying {RECORDS} rounds" in workflow.logs()
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 @pytest.mark.long
@@ -290,7 +282,9 @@ def test_a_job_gets_more_time_when_it_had_too_little(workflow: Workflow, finishe
     workflow.end(main)
     assert state_of(held["job"]) == "TIMEOUT"
     assert f"replaying {RECORDS} rounds" in workflow.logs()
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 @pytest.mark.long
@@ -300,11 +294,13 @@ def test_an_interrupted_snakemake_cancels_its_jobs(workflow: Workflow, finished:
     held = workflow.held()
     main.send_signal(signal.SIGINT)
     workflow.end(main, code=1)
-    until(lambda: state_of(held["job"]) == "CANCELLED", 20)
+    workbench.until(lambda: state_of(held["job"]) == "CANCELLED", 20)
     assert workflow.heard() == "stopped by SIGTERM"
     workflow.run()
     assert f"replaying {RECORDS} rounds" in workflow.logs()
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 @pytest.mark.long
@@ -320,12 +316,14 @@ def test_jobs_that_outlive_a_killed_snakemake_are_waited_for(
     workbench.snakemake(workflow.project, "--unlock", "--configfile", "tiny.yaml")
     again = workflow.start()
     who = f"pid {held['pid']} on {os.uname().nodename}, SLURM job {held['job']}"
-    until(lambda: who in workflow.logs(), 60, workflow.said)
+    workbench.until(lambda: who in workflow.logs(), 60, workflow.said)
     assert state_of(held["job"]) == "RUNNING"
     workflow.release()
     workflow.end(again)
     assert state_of(held["job"]) == "COMPLETED"
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 @pytest.mark.long
@@ -339,7 +337,9 @@ def test_a_preempted_job_goes_on_by_itself(workflow: Workflow, finished: Path) -
     slurm("scontrol", "update", f"JobId={held['job']}", "StartTime=now")  # in place of two minutes
     workflow.end(main)
     assert state_of(held["job"]) == "COMPLETED"
-    assert outcome(workflow.project) == outcome(finished)
+    assert workbench.outcome(workflow.project / "results") == workbench.outcome(
+        finished / "results"
+    )
 
 
 @pytest.mark.long
@@ -354,9 +354,9 @@ def test_smoke_study_with_accounting_through_an_outage_of_it(
     project = workbench.copy_project(tmp_path / "copy")
     workflow = Workflow(project, "profiles/slurm", "config/smoke.yaml")
     main = workflow.start("--groups", "train=training", "--group-components", "training=4")
-    until(lambda: "rule train" in workflow.said(), 400, workflow.said)
+    workbench.until(lambda: "rule train" in workflow.said(), 400, workflow.said)
     os.kill(int(Path("/run/slurm/slurmdbd.pid").read_text()), signal.SIGKILL)
     time.sleep(20)
     subprocess.run(["slurmdbd"], check=True)
     workflow.end(main, patience=900)
-    assert outcome(project) == outcome(local)
+    assert workbench.outcome(project / "results") == workbench.outcome(local / "results")

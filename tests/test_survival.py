@@ -25,16 +25,6 @@ from zowarmup.settings.stopping import SIGNALS, Stopped, stoppable
 from zowarmup.simulation import journal, loop, progress
 
 TINY = ("--configfile", "tiny.yaml", "--quiet", "host", "rules")
-RESULTS = (".csv", ".safetensors", ".jsonl", ".md", ".tex")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Everything that depends on nothing but what it is of: not on who made it when."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("lock", "run.json")
-    }
 
 
 # --- jobs -----------------------------------------------------------------------------------
@@ -53,10 +43,10 @@ def killed(folder: Path, number: int) -> dict[str, Any]:
 def test_a_hundred_kills_change_no_byte(tmp_path: Path) -> None:
     """Of a selection, a warm-up and a run whose phases keep records, states and records again."""
     told = killed(tmp_path / "study", 100)
-    expected = contents(tmp_path / "study" / "whole")
+    expected = workbench.contents(tmp_path / "study" / "whole")
     assert {"select/selection.json", "warm/metrics.csv", "run/journal.jsonl"} <= set(expected)
     for chain in range(told["chains"]):
-        assert contents(tmp_path / "study" / str(chain)) == expected
+        assert workbench.contents(tmp_path / "study" / str(chain)) == expected
     assert sum(told["kills"][name] for name in set(kills.SIGNALS)) >= 100
     assert min(told["kills"][name] for name in (*kills.SIGNALS, "warm", "run")) > 5
     assert told["slowest"] < 5, "a signal should make a job save and leave within seconds"
@@ -75,16 +65,16 @@ def test_a_finished_warmup_that_is_run_again_is_only_put_in_place(
     """Snakemake deletes the outputs of a job that it takes for incomplete, before it runs it."""
     job("select")
     job("warm")
-    before, warm = contents(tmp_path / "made"), tmp_path / "made" / "warm"
+    before, warm = workbench.contents(tmp_path / "made"), tmp_path / "made" / "warm"
     shutil.rmtree(warm / "snapshots")
     for name in ("metrics.csv", "run.json"):
         (warm / name).unlink()
     monkeypatch.setattr(loop, "cohort", None)  # no round can be trained
     job("warm")
-    assert contents(tmp_path / "made") == before
+    assert workbench.contents(tmp_path / "made") == before
     (tmp_path / "made" / "select" / "selection.json").unlink()
     job("select")
-    assert contents(tmp_path / "made") == before
+    assert workbench.contents(tmp_path / "made") == before
 
 
 def test_what_a_kill_left_between_two_files_is_taken_away(
@@ -92,13 +82,13 @@ def test_what_a_kill_left_between_two_files_is_taken_away(
 ) -> None:
     job("select")
     job("warm")
-    before, state = contents(tmp_path / "made"), tmp_path / "made/warm/state"
+    before, state = workbench.contents(tmp_path / "made"), tmp_path / "made/warm/state"
     shutil.copy(state / "round-000040.safetensors", state / "round-000041.safetensors")
     (tmp_path / "made/select/state/trial-3-0.1").mkdir()
     (tmp_path / "made/select/state/trial-3-0.1/state.json").write_text("{}")
     job("warm")
     job("select")
-    assert contents(tmp_path / "made") == before
+    assert workbench.contents(tmp_path / "made") == before
 
 
 @pytest.mark.parametrize("damage", ["state.json", "snapshot", "earlier", "missing", "version"])
@@ -107,7 +97,7 @@ def test_a_damaged_state_is_said_and_started_over(
 ) -> None:
     job("select")
     job("warm")
-    before, state = contents(tmp_path / "made"), tmp_path / "made/warm/state"
+    before, state = workbench.contents(tmp_path / "made"), tmp_path / "made/warm/state"
     models = sorted(state.glob("*.safetensors"))
     file = {"snapshot": models[-1], "earlier": models[1], "missing": models[1]}.get(
         damage, state / "state.json"
@@ -123,7 +113,7 @@ def test_a_damaged_state_is_said_and_started_over(
         file.write_bytes(data[: len(data) // 2])
     job("warm")
     assert any(f"{state}: starting over: " in said for said in caplog.messages)
-    assert contents(tmp_path / "made") == before
+    assert workbench.contents(tmp_path / "made") == before
 
 
 @pytest.mark.parametrize(
@@ -145,7 +135,7 @@ def test_work_made_otherwise_is_not_gone_on_from(
     """And the reason is given, for a warm-up's state and a run's journal alike."""
     for name in ("select", "warm", "run"):
         job(name)
-    before, made = contents(tmp_path / "made"), tmp_path / "made"
+    before, made = workbench.contents(tmp_path / "made"), tmp_path / "made"
     file = made / "warm/state/state.json"
     state = json.loads(file.read_text())
     file.write_text(json.dumps(state | {"origin": state["origin"] | change}))
@@ -157,7 +147,7 @@ def test_work_made_otherwise_is_not_gone_on_from(
     job("warm")
     job("run")
     assert sum(said in message for message in caplog.messages) == 2
-    assert contents(made) == before
+    assert workbench.contents(made) == before
 
 
 def test_how_far_a_job_is_stands_in_a_file_while_it_works(
@@ -254,7 +244,7 @@ def test_of_several_processes_one_saves_for_all(
     state = tmp_path / "made/warm/state/state.json"
     env = workbench.environment(Path(kills.__file__).parent)
     with subprocess.Popen([sys.executable, "-c", WARM_UP, str(tmp_path)], env=env) as warm:
-        until(lambda: state.exists() and json.loads(state.read_text())["t"] >= 200, 60)
+        workbench.until(lambda: state.exists() and json.loads(state.read_text())["t"] >= 200, 60)
         workers = psutil.Process(warm.pid).children() if everybody else []
         for process in (*workers, warm):
             process.terminate()
@@ -262,13 +252,6 @@ def test_of_several_processes_one_saves_for_all(
     saved = json.loads(state.read_text())["t"]
     assert list(state.parent.glob(f"round-{saved:06d}.safetensors"))
     assert "stopped by SIGTERM; what was done is saved" in (tmp_path / "log").read_text()
-
-
-def until(true: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
 
 
 def test_a_job_can_run_in_any_thread() -> None:
@@ -341,10 +324,6 @@ def put_aside(project: Path, number: int) -> None:
     shutil.rmtree(project / ".snakemake")
 
 
-def outcome(folder: Path) -> dict[str, bytes]:
-    return {name: data for name, data in contents(folder).items() if Path(name).suffix in RESULTS}
-
-
 @pytest.mark.parametrize("number", [3, pytest.param(60, marks=pytest.mark.long)])
 def test_struck_workflows_end_with_the_same_bytes(
     finished: Path, tmp_path: Path, number: int
@@ -355,4 +334,4 @@ def test_struck_workflows_end_with_the_same_bytes(
     assert len(struck) == number
     studies = [*project.glob("results-*"), project / "results"]
     for results in studies:
-        assert outcome(results / "tiny") == outcome(finished / "results/tiny")
+        assert workbench.outcome(results / "tiny") == workbench.outcome(finished / "results/tiny")

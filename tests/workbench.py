@@ -6,10 +6,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
+RESULTS = (".csv", ".safetensors", ".jsonl", ".md", ".tex")
 PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarmup")
 
 # Calls Snakemake once for each folder and list of arguments, in forks that need not import it.
@@ -105,6 +108,30 @@ def planned(answer: Answer) -> dict[str, int]:
     table = answer.text.split("Job stats:")[1].split("\n\n")[0]
     counts = dict(line.split() for line in table.strip().splitlines()[2:])
     return {rule: int(n) for rule, n in counts.items() if rule not in ("all", "total")}
+
+
+def contents(folder: Path, unlike: Iterable[str] = ("lock", "run.json")) -> dict[str, bytes]:
+    """Everything that depends on nothing but what it is of: not on who made it when."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in unlike
+    }
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    """What people read of results, and what may differ between no two runs of a workflow."""
+    return {name: data for name, data in contents(folder).items() if Path(name).suffix in RESULTS}
+
+
+def until(
+    true: Callable[[], bool], seconds: float, context: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait until something holds, for so long at most."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"waited too long\n{context()}"
+        time.sleep(0.05)
 
 
 def snakemake_many(calls: list[tuple[Path, list[str]]]) -> list[Answer]:
