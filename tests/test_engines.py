@@ -10,6 +10,7 @@ from clients import (
     EPS,
     FAST,
     FULL,
+    NETWORKS,
     SIZES,
     TAU,
     S,
@@ -31,6 +32,8 @@ from zowarmup.models.resnet import resnet8
 from zowarmup.settings import registry
 from zowarmup.settings.seeds import Seeds
 from zowarmup.simulation.engines.batched import Batched
+from zowarmup.simulation.engines.layerwise import Layerwise
+from zowarmup.simulation.engines.plain import Plain
 from zowarmup.simulation.engines.shelves import in_order
 from zowarmup.simulation.engines.stacked import LAYERS
 from zowarmup.simulation.engines.vmap import Vmap
@@ -41,6 +44,7 @@ every_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: eng
 every_fast_engine = pytest.mark.parametrize(
     ("engine", "network"), FAST, ids=[f"{engine.__name__} {name}" for engine, name in FAST]
 )
+EVERY = [*((engine, name) for engine in (Plain, Layerwise) for name in NETWORKS), *FAST]
 every_batch = pytest.mark.parametrize("micro_batch", [64, 6], ids=["whole", "micro"])
 
 
@@ -126,6 +130,7 @@ def test_norms_with_negative_weights_equal_plain():
     torch.testing.assert_close(trained(batched, w), trained(plain, w), rtol=1e-5, atol=2e-6)
 
 
+@pytest.mark.bits
 @every_fast_engine
 @every_batch
 def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
@@ -150,6 +155,31 @@ def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
         assert torch.equal(alone[0], losses[i])
         assert torch.equal(trained(whole, w, [client], sgd)[0], local[i])
         assert same(descended(whole, w, [client])[0], walks[i])
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize(("engine", "network"), EVERY, ids=[f"{e.__name__} {n}" for e, n in EVERY])
+@pytest.mark.parametrize("micro_batch", [64, 6, 1], ids=["whole", "micro", "one by one"])
+def test_two_models_that_are_one_have_one_loss(engine, network, micro_batch):
+    """At radius 0 both sides and all directions are w, so no rounding may tell them apart.
+
+    Clients of one image, of a full vector of images, and of numbers between.
+    """
+    torch.set_num_threads(2 if engine is Batched else 1)
+    model, data, clients = make_model(network), make_data((1, 12, 7, 28)), (0, 1, 2, 3)
+    members = engine(model, dealt(data), micro_batch)
+    losses = members.probe(model.initial(0), clients, directions_of(clients, model.d), radius=0.0)
+    assert torch.equal(losses, losses[:, :1, :1].expand_as(losses))
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize("network", NETWORKS)
+def test_where_a_model_lies_in_memory_changes_no_bit(network):
+    model, w = make_model(network), make_model(network).initial(0)
+    x = normal("one image", 1, 1, 8, 8)
+    for offset in range(1, 5):
+        elsewhere = torch.empty(len(w) + offset)[offset:].copy_(w)
+        assert torch.equal(model.logits(elsewhere, x), model.logits(w, x))
 
 
 def same(walk, other):

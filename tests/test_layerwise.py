@@ -23,6 +23,7 @@ def images(n):
     return torch.randn(n, 3, 8, 8, generator=generator), torch.arange(n) % 5
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
 def test_losses_are_those_of_plain(model, distribution):
     w, data = model.initial(0), [images(7), images(4)]
@@ -33,6 +34,7 @@ def test_losses_are_those_of_plain(model, distribution):
     assert torch.equal(w, before)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
 def test_long_directions_too(model, distribution, monkeypatch):
     """Both engines make them in pieces, of sizes of their own."""

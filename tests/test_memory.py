@@ -146,6 +146,7 @@ def test_a_probe_makes_no_second_copy_of_a_layer() -> None:
     assert job_memory.allocator_peak(probe, torch.device("cpu")) == pytest.approx(formula, rel=0.05)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
 def test_pieces_of_a_direction_change_no_bit(
     distribution: str, monkeypatch: pytest.MonkeyPatch

@@ -50,6 +50,7 @@ def alone(inputs, tmp_path_factory):
     return json.loads((folder / "0.json").read_text())
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("processes", [2, 4])
 def test_every_process_has_the_bits_of_one_alone(alone, inputs, tmp_path, processes):
     """Models of all rounds, records and measurements, whatever the cohort's size."""
@@ -107,6 +108,7 @@ def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
     )
 
 
+@pytest.mark.bits
 def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkeypatch, caplog):
     """One process is killed in the warm-up; two finish it, and replay half a run of one."""
     jobs(tmp_path / "whole", inputs)

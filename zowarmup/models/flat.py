@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from zowarmup.models import aligned
 from zowarmup.models.directions import words
 from zowarmup.settings import seeds
 
@@ -68,7 +69,7 @@ class FlatModel:
 
     def logits(self, w: Tensor, x: Tensor) -> Tensor:
         """The network's output for a batch, (n, ...) -> (n, classes)."""
-        for (slot, name), view in zip(self._slots, self.views(w), strict=True):
+        for (slot, name), view in zip(self._slots, self.views(aligned.begin(w)), strict=True):
             slot[name] = view
         return self.shell(x)
 

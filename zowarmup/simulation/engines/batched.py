@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.rounds import SGD
+from zowarmup.models import aligned
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import dense, local
 from zowarmup.simulation.engines.blocks import Blocks
@@ -34,7 +35,7 @@ class Batched(Blocks):
 
     def logits(self, W: Tensor, x: Tensor) -> Tensor:
         """W (G, d), x (B, ..., n) -> (G, classes, n)."""
-        return logits(self.links, self.cut(W), x)
+        return logits(self.links, self.cut(W), aligned.fill(x, -1))[..., : x.shape[-1]]
 
     def sgd_step(
         self, W: Tensor, buffer: Tensor, x: Tensor, y: Tensor, absent: Tensor | None, sgd: SGD

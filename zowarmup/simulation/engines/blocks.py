@@ -20,6 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.rounds import SGD
+from zowarmup.models import aligned
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import local
@@ -35,6 +36,15 @@ from zowarmup.simulation.engines.shelves import (
 from zowarmup.simulation.images import Images
 
 Block = tuple[list[int], Seen]  # rows of the cohort, what each epoch shows of these clients
+
+
+def accompanied(rows: list[int]) -> list[int]:
+    """The rows of a block; a single one twice, if several threads share the work.
+
+    Threads divide several models between them, but a single one into pieces, which rounds
+    differently.
+    """
+    return rows * 2 if len(rows) == 1 and torch.get_num_threads() > 1 else rows
 
 
 class Blocks(ABC):
@@ -98,7 +108,7 @@ class Blocks(ABC):
 
     def trained(self, w: Tensor, seen: Seen, orders: Tensor, sgd: SGD, masked: bool) -> Tensor:
         """A block's models after SGD from w, (B, d)."""
-        W = w.repeat(len(seen[0].y), 1)
+        W = aligned.stack(w, len(seen[0].y))
         buffer = local.start(W, sgd)
         absent = ~local.present(seen[0].y, local.classes(self.model)) if masked else None
         for images in local.batches(seen, orders, sgd.batch):
@@ -178,7 +188,7 @@ class Blocks(ABC):
         for rows, (here,) in self.blocks(clients, moves=moves):
             g = self.mean_gradients(w, here).double()
             u = some(directions, (len(clients), S), tight(rows)).double()
-            slopes[tight(rows)] = (u @ g[..., None])[..., 0].cpu()
+            slopes[tight(rows)] = u.mul_(g[:, None]).sum(-1).cpu()
         return slopes
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
@@ -188,7 +198,7 @@ class Blocks(ABC):
 
     def mean_gradients(self, w: Tensor, here: Clients) -> Tensor:
         """Of the mean loss of each client of a block at w, (B, d)."""
-        W, micro = w.repeat(len(here.y), 1), here.split(self.micro_batch)
+        W, micro = aligned.stack(w, len(here.y)), here.split(self.micro_batch)
         parts = [self.gradients(W, images.x(), images.y) for images in micro]
         return torch.stack(parts).sum(0).div(len(here))
 
@@ -233,7 +243,7 @@ class Blocks(ABC):
         (places, shelf), kept = self.shelves[size], self.kept[size]
         here = [row for row, client in enumerate(clients) if client in places]
         for start in range(0, len(here), B):
-            rows = here[start : start + B]
+            rows = accompanied(here[start : start + B])
             some = [clients[row] for row in rows]
             at = tight([places[client] for client in some])
             if moves is None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from zowarmup.models import aligned
 from zowarmup.models.scaler import Scaler
 from zowarmup.simulation.engines.chain import Link
 from zowarmup.simulation.engines.stacked import product
@@ -40,14 +41,14 @@ def backward(
         absent: (G, classes), logits that count as 0.
         into: as `parameters`, or these themselves for a step along the gradient.
     """
-    h, rest, targets = x, iter(parameters), iter(into)
+    h, rest, targets = aligned.fill(x, -1), iter(parameters), iter(into)
     steps: list[tuple[Link, Tensor, Tensor, list[Tensor], list[Tensor]]] = []
     for link in links:
         own = [next(rest) for _ in range(link.parameters)]
         before, h = h, link.apply(h, *own)
         if own or steps:  # nobody needs a gradient before the first weights
             steps.append((link, before, h, own, [next(targets) for _ in own]))
-    g = of_logits(h, y, absent)
+    g = aligned.fill(of_logits(h[..., : y.shape[1]], y, absent), -1)
     while steps:
         link, before, after, own, target = steps.pop()
         if link.layer is nn.Linear:

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import Tensor
 
-from zowarmup.models import layerwise
+from zowarmup.models import aligned, layerwise
 from zowarmup.models.directions import Directions
 from zowarmup.simulation.engines.plain import Logits, Plain
 
@@ -30,7 +30,7 @@ def _near(
     w: Tensor, directions: Directions, j: int, radius: float, start: int, stop: int
 ) -> Tensor:
     """Entries start..stop-1 of w + radius u_j, with one piece of u_j at a time beside them."""
-    near = w[start:stop].clone()
+    near = aligned.place(start, stop - start, w).copy_(w[start:stop])  # rounded as in plain
     for a in range(start, stop, layerwise.CHUNK):
         b = min(a + layerwise.CHUNK, stop)
         near[a - start : b - start] += directions.part(slice(j, j + 1), a, b, radius)[0]

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.rounds import SGD
+from zowarmup.models import aligned
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.simulation.engines import local
@@ -25,7 +26,7 @@ class Plain:
         model: the network as a function of w.
         data: each client's training images.
         micro_batch: images per forward pass, fixed, so that both losses of a pair see the same
-            batches and rounding cancels.
+            batches; with both models at the beginning of a line, their rounding cancels.
         precision: "float32", or "bfloat16" for the passes of `train` and `slopes`: those of a probe
             differ by less than its rounding.
         channels_last: images lie in memory with the channels innermost, as convolutions of many
@@ -141,7 +142,7 @@ class Plain:
     ) -> tuple[Logits, Logits]:
         """The network at w + radius u_j and at w - radius u_j, until the next call."""
         if not self.sides.numel():  # kept: to get new memory takes as long as to fill it
-            self.sides = w.new_empty(2, self.d)
+            self.sides = aligned.rows(w, 2, self.d)  # so both are rounded alike
         directions.both_sides(w, j, radius, self.sides)
         above, below = self.sides
         return partial(self.model.logits, above), partial(self.model.logits, below)

@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 import torch
 from torch import Tensor
 
+from zowarmup.models import aligned
 from zowarmup.models.directions import Directions
 from zowarmup.simulation.images import Images
 
@@ -124,7 +125,7 @@ def some(directions: Directions, layout: Sequence[int], at: Rows | tuple[Rows, i
 
 def both_ways(w: Tensor, u: Tensor, radius: float) -> Tensor:
     """w + radius u and w - radius u side by side: w ([B, 1,] d), u (B, S, d) -> (B S 2, d)."""
-    W = w.new_empty(*u.shape[:2], 2, u.shape[2])
+    W = aligned.rows(w, *u.shape[:2], 2, u.shape[2])
     torch.add(w, u, alpha=radius, out=W[:, :, 0])
     torch.sub(w, u, alpha=radius, out=W[:, :, 1])
     return W.flatten(0, 2)

@@ -121,10 +121,7 @@ def product(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if B < G:
         weight = weight.reshape(B, -1, k)
         bias = None if bias is None else bias.reshape(B, -1)
-    if m == 1:  # BLAS rounds one column otherwise for one client than for several
-        y = (weight * h.mT).sum(2, keepdim=True)
-    else:
-        y = torch.bmm(weight, h)
+    y = torch.bmm(weight, h)
     if bias is not None:
         y.add_(bias[..., None])
     return y.view(G, out, m) if B < G else y

@@ -2,9 +2,11 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
+from zowarmup.models import aligned, static_norm
 from zowarmup.simulation.engines.blocks import Blocks
 
 
@@ -22,9 +24,19 @@ class Vmap(Blocks):
     def logits(self, W: Tensor, x: Tensor) -> Tensor:
         """W (G, d), x (B, n, ...) -> (G, classes, n)."""
         if len(W) == 1:  # beside its own copy: kernels for a single model round otherwise
-            return self.logits(W.expand(2, -1), x.expand(2, *x.shape[1:]))[:1]
-        out: Tensor = vmap(self.one)(W, x.repeat_interleave(len(W) // len(x), dim=0))
-        return out.mT
+            return self.logits(W.expand(2, -1), torch.cat((x, x)))[:1]
+        n, each = x.shape[1], len(W) // len(x)
+        side_by_side = vmap(self.one)
+        if static_norm.has(self.model):  # further images would change the batch's statistics
+            out = side_by_side if n % aligned.VECTOR == 0 else self.one_by_one
+            return out(W, x.repeat_interleave(each, dim=0)).mT
+        return side_by_side(W, aligned.fill(x, 1).repeat_interleave(each, dim=0)).mT[..., :n]
+
+    def one_by_one(self, W: Tensor, x: Tensor) -> Tensor:
+        """The same, where n images end within a vector, so that the next would not be aligned."""
+        return torch.stack(
+            [self.one(aligned.begin(w), x_g.clone()) for w, x_g in zip(W, x, strict=True)]
+        )
 
     def one(self, w: Tensor, x: Tensor) -> Tensor:
         """The network itself, which unlike FlatModel.logits keeps no tensor of the last call."""

@@ -1,0 +1,53 @@
+"""Memory laid out so that rounding does not depend on where a number stands in it.
+
+A matrix product may add in another order when an operand begins elsewhere within a cache line:
+MKL's kernels for AMD do so for addresses that are no multiple of 16 bytes. So the models, the
+clients and the images that stand side by side each begin where a line begins, or at least where
+such a kernel begins to read; then the first and the tenth of them are rounded alike.
+"""
+
+from torch import Tensor
+from torch.nn.functional import pad
+
+LINE = 16  # float32 numbers of a cache line, 64 bytes; where torch begins every tensor of its own
+VECTOR = 4  # float32 numbers, 16 bytes: the coarsest place that a kernel was seen to ask for
+
+
+def begin(w: Tensor) -> Tensor:
+    """The same numbers, copied only if the first does not lie at the beginning of a line."""
+    return w.clone() if w.data_ptr() % (4 * LINE) else w
+
+
+def rows(like: Tensor, *shape: int) -> Tensor:
+    """An empty tensor of a shape whose rows, its last dimension, each begin a line."""
+    *count, n = shape
+    return like.new_empty(*count, up(n, LINE))[..., :n]
+
+
+def stack(w: Tensor, count: int) -> Tensor:
+    """`count` copies of w (d,), a row each, (count, d)."""
+    return rows(w, count, len(w)).copy_(w)
+
+
+def place(start: int, size: int, like: Tensor) -> Tensor:
+    """Room for entries start..start+size-1 of a vector that begins a line, (size,).
+
+    It lies within a line as these entries do in the vector.
+    """
+    return like.new_empty(start % LINE + size)[start % LINE :]
+
+
+def fill(x: Tensor, dim: int) -> Tensor:
+    """x with zeros at the end of a dimension, so that its size is a multiple of VECTOR; contiguous.
+
+    Not copied if it is both already.
+    """
+    more = up(x.shape[dim], VECTOR) - x.shape[dim]
+    if not more:
+        return x.contiguous()
+    return pad(x, [0, 0] * (x.dim() - 1 - dim % x.dim()) + [0, more])
+
+
+def up(n: int, multiple: int) -> int:
+    """n or the next larger multiple."""
+    return -(-n // multiple) * multiple
