@@ -9,11 +9,12 @@ from zowarmup.inspection.places import place_of
 from zowarmup.settings.codes import codes
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import read_json
-from zowarmup.simulation import journal
+from zowarmup.simulation import journal, machines
+from zowarmup.simulation.machine import said
 
 Facts = dict[str, Any]
 KEYS = ("spec", "seed", "seeds", "code", "inputs", "start", "torch", "device")
-MORE = ("versions", "hardware", "commit", "finished", "outputs")
+MORE = ("versions", "hardware", "machines", "commit", "finished", "outputs")
 SELECTION = "selection.json"
 STATES = ("state/state.json", "partial/state.json")
 
@@ -101,6 +102,8 @@ def brief(found: Facts | None, folder: Path) -> Facts:
         "the same" if found.get("code") in codes(rule, found["spec"]) else "another"
     )
     facts |= {key: found.get(key) for key in ("torch", "device")}
+    if worked_on := found.get("machines") or machines.of(folder):
+        facts["machine"] = ", then ".join(map(said, worked_on))
     facts |= {f"{key}_sha256": value for key, value in found.get("inputs", {}).items()}
     facts |= {key: found[key] for key in ("start", "commit", "finished") if key in found}
     return facts | {"said_by": os.path.relpath(found["said_by"])}

@@ -26,7 +26,7 @@ from zowarmup.simulation.overtaken import overtaken
 REMOVED = ".removed-"  # before the name of a folder that is being taken away
 # What a killed job goes on from; of the two, a journal is also what rounds are rebuilt from.
 SAVED = {"warmup": ("state",), "select": ("state",), "train": ("state", "journal.jsonl")}
-REST = ("lock", "progress.json")
+REST = ("lock", "progress.json", "machines.json")
 
 
 @dataclass
@@ -95,7 +95,8 @@ class Cleaner:
                 for t, file in sorted(there(path / "snapshots").items()):
                     if t not in kept and file.resolve() not in origins:
                         self._discard(file)
-            self._discard(path / "lock")
+            for name in ("lock", "machines.json"):
+                self._discard(path / name)
         elif overtaken(self.paths, job, path):
             for name in (*SAVED[job.rule], *REST):
                 self._discard(path / name)

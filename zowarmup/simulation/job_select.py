@@ -7,7 +7,8 @@ from typing import Any
 
 from zowarmup.settings.files import atomic_write_text
 from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import checkpoint, origin, record, select, world
+from zowarmup.simulation import checkpoint, machines, origin, record, select, world
+from zowarmup.simulation.machine import Machine
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
@@ -39,6 +40,7 @@ def select_rate(
     files = origin.files_of_trials(data, federations, starts)
     with workplace(Path(selection).parent, ranks) as folder:
         made_by, made = origin.of(spec, code, files), []
+        worked_on = machines.enter(folder, made_by, ranks)
         for i, seed in enumerate(spec["seeds"]):
             # a world that is gone before the next seed's is built
             here = world.build(spec, data, federations[i], ranks)
@@ -47,13 +49,18 @@ def select_rate(
             state = folder / "state"
             made += select.trials(here, spec, w, seeds, seed, folder=state, origin=made_by)
         if ranks.first:
-            _write(selection, made_by, made)
+            _write(selection, made_by, made, worked_on)
 
 
-def _write(selection: File, made_by: origin.Origin, made: list[dict[str, Any]]) -> None:
+def _write(
+    selection: File,
+    made_by: origin.Origin,
+    made: list[dict[str, Any]],
+    worked_on: list[Machine],
+) -> None:
     """The choice, beside everything that it rests on."""
     choice, grid = select.choose(made), made_by["spec"]["grid"]
     if choice["at_edge"]:
         log.warning(f"lr {choice['lr']:g} is the edge of the grid {grid}; widen it")
-    facts = choice | {"grid": made} | made_by | {"versions": record.versions()}
+    facts = choice | {"grid": made, "machines": worked_on, "versions": record.versions()} | made_by
     atomic_write_text(selection, json.dumps(facts, indent=1, sort_keys=True) + "\n")

@@ -11,7 +11,7 @@ from zowarmup.algorithms.rounds import State
 from zowarmup.settings.errors import reading
 from zowarmup.settings.files import read_rows
 from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import checkpoint, origin, record, rows, symptoms, train, world
+from zowarmup.simulation import checkpoint, machines, origin, record, rows, symptoms, train, world
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
@@ -54,6 +54,7 @@ def train_run(
         files = {"data": data, "federation": federation} | ({"start": start} if start else {})
         where = os.path.relpath(start, folder) if start else None
         made_by = origin.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
+        worked_on = machines.enter(folder, made_by, ranks)
         end = train.run(here, spec, w, seeds, folder=folder, origin=made_by, tally=tally)
         if not ranks.first:  # files are written once
             return
@@ -61,7 +62,8 @@ def train_run(
         rows.write(metrics, end.rows)
         warn([*before, *end.rows], spec)
         facts = made_by | world.facts(here, spec["phases"]) | {EARLY: _finite(end.early_change)}
-        record.write(run_record, [metrics, final, folder / train.JOURNAL], **facts)
+        outputs = [metrics, final, folder / train.JOURNAL]
+        record.write(run_record, outputs, **facts, machines=worked_on)
 
 
 def _finite(number: float) -> float | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import origin, record, rows, trajectory, world
+from zowarmup.simulation import machines, origin, record, rows, trajectory, world
 from zowarmup.simulation.ranks import ALONE, Ranks
 from zowarmup.simulation.rates import with_rates
 from zowarmup.simulation.workplace import workplace
@@ -34,6 +34,7 @@ def warm_up(
         here = world.build(spec, data, federation, ranks)
         files = {"data": data, "federation": federation}
         made_by = origin.of(spec, code, files, seed=seed, seeds=vars(seeds))
+        worked_on = machines.enter(folder, made_by, ranks)
         made = trajectory.run(
             here, spec, seeds, folder=folder, snapshots=Path(snapshots), origin=made_by
         )
@@ -41,4 +42,5 @@ def warm_up(
             return
         rows.write(metrics, made)
         outputs = [metrics, *sorted(Path(snapshots).glob("*.safetensors"))]
-        record.write(run_record, outputs, **made_by, **world.facts(here, [spec["phase"]]))
+        facts = made_by | world.facts(here, [spec["phase"]])
+        record.write(run_record, outputs, **facts, machines=worked_on)

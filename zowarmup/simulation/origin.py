@@ -4,6 +4,7 @@ It stands at the head of a journal, in a saved state and in run.json. Saved work
 only where all of it is the same.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -49,6 +50,12 @@ def kind_of_device(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
     return f"{device} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def fingerprint(made: Origin) -> str:
+    """A digest of an origin."""
+    text = json.dumps(made, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def difference(then: Any, now: Any) -> str:

@@ -15,6 +15,7 @@ import torch
 
 from zowarmup import __version__
 from zowarmup.settings.files import atomic_write_text
+from zowarmup.simulation import machine
 
 PACKAGES = ("numpy", "safetensors")
 
@@ -50,18 +51,9 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine: processor, its number of threads, accelerator."""
+    """The machine: processor, what it is told to use, its number of threads, accelerator."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {"processor": _processor(), "cpus": os.cpu_count(), "accelerator": gpu}
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    return machine.here() | {"cpus": os.cpu_count(), "accelerator": gpu}
 
 
 def commit() -> str | None:
