@@ -67,11 +67,11 @@ clean: ## remove .venv and the tools' caches; results/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A .venv imports other code, or none, after a move or a copy of it and without its Python: it is
-# built again. This costs as much as starting Python.
-IMPORTED := $(shell $(BIN)/python -I -c \
-  'import os, zowarmup; print(os.path.realpath(zowarmup.__path__[0]))' 2>/dev/null)
-ifneq ($(IMPORTED),$(CURDIR)/zowarmup)
+# After a move, in a copy or without its Python a .venv imports other code or none: it is built again.
+# The question costs one start of Python.
+IMPORTS_THIS := $(shell $(BIN)/python -I -c \
+  'import os, zowarmup; print(os.path.samefile(zowarmup.__path__[0], "zowarmup"))' 2>/dev/null)
+ifneq ($(IMPORTS_THIS),True)
 $(READY): FORCE
 endif
 
@@ -87,8 +87,8 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
 	  "$(PYTHON) cannot create virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
 	@PYTHONPATH=. $(PYTHON) -m zowarmup.settings.preflight
-	@if [ -L .venv ] && [ "$$(ls -A .venv/ 2>&1)" ] && ! { $(BUILT_HERE); }; then echo \
-	  ".venv leads to $$(readlink -m .venv), which belongs to another folder; type: rm .venv && make $(MAKECMDGOALS)"; exit 1; fi
+	@if { [ -L .venv ] || [ -f .venv ]; } && ! { $(BUILT_HERE); }; then echo \
+	  ".venv is not a folder of this checkout but $$(readlink -m .venv); type: rm .venv && make $(MAKECMDGOALS)"; exit 1; fi
 	@$(BUILT_HERE) && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@sed -n '/^uv==/,/^    # via/p' requirements.lock > .venv/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt

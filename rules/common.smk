@@ -5,12 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-# The code beside the Snakefile runs, whatever else is installed or was named; jobs inherit this.
+# The code beside the Snakefile runs, whatever else is installed or was named.
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [CHECKOUT, *filter(None, [os.environ.get("PYTHONPATH")])]
-)
 
 from zowarmup.settings import codes, finding, preflight, registry, snapshots
 from zowarmup.settings.errors import UserError
@@ -21,6 +18,7 @@ from zowarmup.settings.snakemake_lock import said_of_lock
 
 try:
     preflight.check(CHECKOUT)
+    preflight.import_in_jobs_from(CHECKOUT)
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
     CLAIMS = finding.find("claims", PLAN.config.claims, workflow.configfiles, CHECKOUT)
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made

@@ -278,14 +278,17 @@ def test_an_installation_is_made_again_for_another_version_of_python(installed: 
 
 
 def test_a_link_to_the_installation_of_another_checkout_is_refused(installed: Path) -> None:
+    """Making that one again would take it away from its own checkout."""
     other = installed.parent / "other"
     shutil.copytree(installed, other, ignore=shutil.ignore_patterns(".venv"))
     shutil.copytree(PROJECT / "zowarmup" / "settings", other / "zowarmup" / "settings")
-    (other / ".venv").symlink_to(installed / ".venv")
-    done = make(other, "install")
-    assert done.returncode != 0
-    assert f".venv leads to {installed}/.venv, which belongs to another folder" in done.stdout
-    assert "rm .venv && make install" in done.stdout
+    for target in (installed / ".venv", installed.parent / "nowhere"):
+        (other / ".venv").symlink_to(target)
+        done = make(other, "install")
+        assert done.returncode != 0
+        assert f".venv is not a folder of this checkout but {target}" in done.stdout
+        assert "type: rm .venv && make install" in done.stdout
+        (other / ".venv").unlink()
     assert is_ready(installed)
 
 

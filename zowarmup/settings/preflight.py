@@ -3,6 +3,7 @@
 Standard library alone: `make` calls it before anything is installed.
 """
 
+import os
 import re
 import shlex
 import sys
@@ -49,6 +50,12 @@ def check_code(checkout: Path | str | None = None) -> None:
         f"instead; type `cd {shlex.quote(str(folder))} && make install && . .venv/bin/activate`, "
         "then the command again"
     )
+
+
+def import_in_jobs_from(checkout: Path | str) -> None:
+    """Sets PYTHONPATH for the jobs of this process, before what it holds already."""
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(checkout), *filter(None, [inherited])])
 
 
 def _checkout_around(folder: Path) -> Path | None:
