@@ -3,10 +3,16 @@
 PYTHON ?= python3
 CORES ?= all
 CONFIG ?= config/config.yaml
+export CONFIG  # recipes read it from there, whatever characters are in it
 BIN := .venv/bin
 READY := .venv/.ready
+SELF := $(realpath $(lastword $(MAKEFILE_LIST)))
 
-.PHONY: help install reproduce report test test-all lint bench evidence lock envs clean
+ifneq ($(SELF),$(CURDIR)/Makefile)
+$(error $(CURDIR): not the folder of this Makefile; type: make -C $(dir $(SELF)) $(MAKECMDGOALS))
+endif
+
+.PHONY: help install reproduce report test test-all lint bench evidence lock envs clean FORCE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,8 +26,8 @@ reproduce: $(READY) ## make every table and figure of the default config under r
 
 # The report is of results that are there, it starts no job; CONFIG names those of another config.
 report: $(READY) ## put all results into one page, results/<name>/report.html
-	name=$$(sed -n 's/^name: *\([^ #]*\).*/\1/p' $(CONFIG)) && \
-	$(BIN)/snakemake --configfile $(CONFIG) --report results/$$name/report.html \
+	name=$$(sed -n 's/^name: *\([^ #]*\).*/\1/p' "$$CONFIG") && \
+	$(BIN)/snakemake --configfile "$$CONFIG" --report results/$$name/report.html \
 	  --report-stylesheet workflow/report/report.css $(ARGS)
 
 test: $(READY) ## run the tests
@@ -61,6 +67,17 @@ clean: ## remove .venv and the tools' caches; results/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# After a move, in a copy or without its Python a .venv imports other code or none: it is built again.
+# The question costs one start of Python.
+IMPORTS_THIS := $(shell $(BIN)/python -I -c \
+  'import os, zowarmup; print(os.path.samefile(zowarmup.__path__[0], "zowarmup"))' 2>/dev/null)
+ifneq ($(IMPORTS_THIS),True)
+$(READY): FORCE
+endif
+
+# Scripts in .venv name its place in their first lines.
+BUILT_HERE := head -n 2 $(BIN)/pip 2>/dev/null | grep -qF "$$(pwd -P)/$(BIN)/python"
+
 # pip fetches the uv that the lock names; uv then installs the rest of the lock, hashes checked,
 # also for what an sdist needs to be built. Bytecode is compiled here and now because jobs are
 # short and many, and some machines forbid writing it later.
@@ -69,7 +86,10 @@ $(READY): requirements.lock pyproject.toml
 	  "zowarmup needs Python 3.11 or newer, and $(PYTHON) is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
 	  "$(PYTHON) cannot create virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@PYTHONPATH=. $(PYTHON) -m zowarmup.settings.preflight
+	@if { [ -L .venv ] || [ -f .venv ]; } && ! { $(BUILT_HERE); }; then echo \
+	  ".venv is not a folder of this checkout but $$(readlink -m .venv); type: rm .venv && make $(MAKECMDGOALS)"; exit 1; fi
+	@$(BUILT_HERE) && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@sed -n '/^uv==/,/^    # via/p' requirements.lock > .venv/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode --require-hashes \

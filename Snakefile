@@ -1,5 +1,7 @@
 # ZOWarmUp, from nothing to tables, figures and verdicts. `snakemake --cores all`
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.20")
@@ -8,10 +10,12 @@ min_version("9.20")
 report: "workflow/report/workflow.rst"
 
 
-# A config given on the command line replaces the default one, it is not laid over it.
+# A config given on the command line replaces the default one, it is not laid over it. A folder
+# without a default config of its own uses the one beside this file.
 if not workflow.configfiles:
+    default = Path("config/config.yaml")
 
-    configfile: "config/config.yaml"
+    configfile: str(default if default.exists() else Path(workflow.basedir, default))
 
 
 include: "rules/common.smk"

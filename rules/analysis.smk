@@ -84,7 +84,7 @@ rule figure:
 rule claims:
     input:
         metrics="results/{name}/metrics.csv",
-        claims=CONFIG.claims,
+        claims=claims_file,
     output:
         csv="results/{name}/claims.csv",
         markdown="results/{name}/claims.md",

@@ -5,7 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from zowarmup.settings import codes, registry, snapshots
+# The code beside the Snakefile runs, whatever else is installed or was named.
+CHECKOUT = workflow.basedir
+sys.path.insert(0, CHECKOUT)
+
+from zowarmup.settings import codes, finding, preflight, registry, snapshots
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -13,7 +17,10 @@ from zowarmup.settings.provenance import code_digest
 from zowarmup.settings.snakemake_lock import said_of_lock
 
 try:
+    preflight.check(CHECKOUT)
+    preflight.import_in_jobs_from(CHECKOUT)
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
+    CLAIMS = finding.find("claims", PLAN.config.claims, workflow.configfiles, CHECKOUT)
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
         snapshots.check(Paths(PLAN))
 except UserError as error:
@@ -157,6 +164,11 @@ def measure_settings(wildcards):
 
 def measure_code(wildcards):
     return code("measure", registry.module_of(registry.NETWORKS, wildcards.model))
+
+
+def claims_file(wildcards):
+    """A function, whose result Snakemake does not read as a pattern."""
+    return CLAIMS
 
 
 def scope_cells(wildcards):

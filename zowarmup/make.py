@@ -6,7 +6,7 @@ from typing import Any
 
 from zowarmup.analysis import collect
 from zowarmup.data import datasets, federation
-from zowarmup.settings import snapshots
+from zowarmup.settings import preflight, snapshots
 from zowarmup.settings.codes import modules, own_phases
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
@@ -19,6 +19,7 @@ class Maker:
     """Makes what is missing below a results folder; never looks whether it is out of date."""
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
+        preflight.check()
         self.plan = plan([str(config)])
         self.paths = Paths(self.plan, str(results))
         snapshots.check(self.paths)

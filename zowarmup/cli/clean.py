@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from zowarmup.settings import preflight
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.plan import plan
 
@@ -24,6 +25,7 @@ def clean(chosen: argparse.Namespace) -> None:
     from zowarmup.forecast.text import size
     from zowarmup.simulation.clean import Cleaner
 
+    preflight.check_code()  # saved work of other code is removed
     made = plan([chosen.config])
     if not (folder := Path(chosen.results, made.name)).is_dir():
         raise UserError(f"--results: {folder}: no such folder; name the one that holds {made.name}")

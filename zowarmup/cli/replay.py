@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from zowarmup.cli import show
+from zowarmup.settings import preflight
 
 NAMED = ""  # what -o alone stands for
 
@@ -34,6 +35,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def replay(chosen: argparse.Namespace) -> None:
     """Print the norms of the model, and write it where that is asked for."""
+    preflight.check_code()
     from zowarmup.inspection import replay as replays
     from zowarmup.inspection.text import text
 
@@ -46,6 +48,7 @@ def replay(chosen: argparse.Namespace) -> None:
 
 def evaluate(chosen: argparse.Namespace) -> None:
     """Print the measurements."""
+    preflight.check_code()
     from zowarmup.inspection.score import score
     from zowarmup.inspection.text import text
 

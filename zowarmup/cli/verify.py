@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.cli import show
+from zowarmup.settings import preflight
 from zowarmup.settings.errors import UserError
 
 
@@ -19,6 +20,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def verify(chosen: argparse.Namespace) -> int:
     """Print what does not agree; returns 1 if something does not."""
+    preflight.check_code()
     from zowarmup.inspection.verify import verify as verified
 
     if not any((Path(chosen.results) / kind).is_dir() for kind in ("runs", "warmups", "datasets")):
