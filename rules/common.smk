@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from zowarmup.settings import codes, registry, snapshots
+from zowarmup.settings import codes, registry, snapshots, source_record
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -16,6 +16,11 @@ try:
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
         snapshots.check(Paths(PLAN))
+        # Snakemake itself can only say that params have changed, and knows nothing of results
+        # that it did not make.
+        for sentence in source_record.changed(Paths(PLAN)):
+            remedy = "if nothing is done about it, add --forcerun dataset"
+            print(f"zowarmup: {sentence}; {remedy}", file=sys.stderr)
 except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
 
@@ -91,7 +96,18 @@ def small_minutes(wildcards, attempt):
 
 
 def dataset_settings(wildcards):
-    return CONFIG.datasets[wildcards.dataset].model_dump()
+    return CONFIG.datasets[wildcards.dataset].model_dump(exclude={"data_dir"})
+
+
+def dataset_dir(wildcards, output):
+    """Where the files are; not compared, since it takes an output: a move of them reruns nothing."""
+    return CONFIG.datasets[wildcards.dataset].data_dir
+
+
+def dataset_contents(wildcards):
+    """What is in the files; a change of it reruns the job and all that follows from it."""
+    data = PATHS.dataset(wildcards.dataset)
+    return source_record.compared(data, CONFIG.datasets[wildcards.dataset])
 
 
 def federation_settings(wildcards):

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +21,9 @@ from zowarmup.data.arrays import (
     write_npz,
 )
 from zowarmup.data.draws import generator
-from zowarmup.data.sources import DATA_DIR, find
+from zowarmup.data.sources import find
 from zowarmup.settings import files
+from zowarmup.settings.source_files import folder_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +122,7 @@ def load_source(
     Raises:
         DataError: one sentence that names file, array and mend.
     """
-    folder = data_dir or os.environ.get(DATA_DIR) or None
-    folder = None if folder is None else Path(folder).expanduser()
-    arrays, scale, where = find(name)(name, folder)
+    arrays, scale, where = find(name)(name, folder_of(data_dir))
     arrays = tidy(arrays, where)
     for part, limit in (("train", images_train), ("test", images_test)):
         arrays |= limited(arrays, part, limit, name, where)

@@ -1,6 +1,5 @@
 """How many images of which shape a config trains on, without reading them."""
 
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from zowarmup.data.arrays import CHANNELS
-from zowarmup.data.sources import DATA_DIR
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
 from zowarmup.settings.config import Config, Dataset
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.source_files import COMPUTED, DATA_DIR, folder_of
 from zowarmup.settings.splits import MEMORY, high_clients
 from zowarmup.simulation import world
 
@@ -107,9 +106,11 @@ def parse_size(text: str) -> tuple[str, Size]:
 
 def npz_file(settings: Dataset) -> Path | None:
     """The file that a data set is read from, where there is one."""
-    folder = settings.data_dir or os.environ.get(DATA_DIR)
-    file = Path(folder or "").expanduser() / f"{settings.source}.npz"
-    return file if folder and settings.source != "digits" and file.is_file() else None
+    folder = folder_of(settings.data_dir)
+    if folder is None or settings.source in COMPUTED:
+        return None
+    file = folder / f"{settings.source}.npz"
+    return file if file.is_file() else None
 
 
 def _of_file(file: Path) -> Size:
