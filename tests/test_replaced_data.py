@@ -331,3 +331,13 @@ def test_run_records_what_it_made_a_data_set_from(
     assert list(record["files"]) == ["mine.npz"]
     [answer] = workbench.snakemake_many([(copy, [f"{WARMUP}/run.json", "-n", *CONFIG])])
     assert "params" not in answer.text.lower(), answer.text
+
+
+def test_inspect_shows_what_a_data_set_was_made_from(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("dataset.npz", "source.json", "dataset.json"):
+        assert main(["inspect", f"{DATA}/{name}", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["source"] == "mine"
+        assert [row["file"] for row in found["made_from"]] == ["mine.npz"]

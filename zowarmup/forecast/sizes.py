@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from zowarmup.data.arrays import CHANNELS
+from zowarmup.data.arrays import unreadable_npz
+from zowarmup.data.tidy import CHANNELS
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
@@ -128,9 +129,7 @@ def _of_file(file: Path) -> Size:
         return Size((image[0], image[1], image[2]), classes, n, test[0])
     # A damaged file fails in a dozen ways inside zipfile, zlib and numpy; all mean the same.
     except Exception as error:
-        raise UserError(
-            f"{file}: not a readable .npz file ({error}); it may be truncated, copy it again"
-        ) from None
+        raise unreadable_npz(file, error) from None
 
 
 def _shape(archive: zipfile.ZipFile, key: str) -> tuple[int, ...]:
