@@ -261,20 +261,17 @@ def test_a_file_that_the_job_downloads_is_not_taken_for_a_change(
     assert planned(workbench.snakemake_many(again)[0]) == {}
 
 
-def test_the_data_folder_of_the_environment(project: Path, tmp_path: Path) -> None:
-    copy = workbench.copy_project(tmp_path / "copy", project)
+def test_the_data_folder_of_the_environment(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(made, tmp_path / "copy")
     configure(copy, "{source: mine}")
-    for folder, key in (("a", "first"), ("b", "second"), ("same", "first")):
+    for folder, key in (("same", "first"), ("other", "second")):
         save(tmp_path / folder / "mine.npz", key)
-    call = (FEDERATION, "--cores", "1", *CONFIG)
-
-    def plan(folder: str, *more: str) -> dict[str, int]:
-        place = str(tmp_path / folder) if folder else ""
-        return planned(workbench.snakemake(copy, *call, *more, ZOWARMUP_DATA_DIR=place))
-
-    assert plan("a") == {"dataset": 1, "federation": 1}
-    assert plan("same", "-n") == plan("", "-n") == plan("nowhere", "-n") == {}
-    assert plan("b", "-n") == {"dataset": 1, "federation": 1}
+    for folder, expected in (("same", {}), ("nowhere", {}), ("", {}), ("other", EVERYTHING)):
+        monkeypatch.setenv("ZOWARMUP_DATA_DIR", str(tmp_path / folder) if folder else "")
+        [answer] = workbench.snakemake_many([(copy, [f"{WARMUP}/run.json", "-n", *CONFIG])])
+        assert planned(answer) == expected, folder
 
 
 # --- the commands ---------------------------------------------------------------------------
@@ -313,12 +310,21 @@ def test_run_refuses_data_that_were_replaced(
     save(copy / "data/mine.npz", "second")
     before = workbench.contents(copy / "results", ())
     assert main(["run", "mine.yaml", "--run", "high_res_only", "--seed", "0"]) == 2
-    assert "from other contents than mine.npz in data has now; let Snakemake" in (
+    assert "from other contents than mine.npz in data has now; run snakemake" in (
         capsys.readouterr().err
     )
     after = workbench.contents(copy / "results", ())
     assert after.keys() - before.keys() <= {".file-hashes.json"}
     assert {name: after[name] for name in before} == before
+
+
+def test_run_refuses_a_data_set_of_other_settings(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for source in ("{source: mine, data_dir: data, images_train: 39}", "{source: digits}"):
+        configure(copy, source)
+        assert main(["run", "mine.yaml", "--run", "high_res_only", "--seed", "0"]) == 2
+        assert "but the config says" in capsys.readouterr().err
 
 
 def test_run_records_what_it_made_a_data_set_from(

@@ -18,18 +18,22 @@ from zowarmup.simulation import job_select, job_train, job_warmup, launch
 class Maker:
     """Makes what is missing below a results folder.
 
-    Of what is there it only looks whether a data set was made from other files than lie there now.
+    Of what is there it only looks whether a data set was made from other files or settings.
     """
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
         self.plan = plan([str(config)])
         self.paths = Paths(self.plan, str(results))
         snapshots.check(self.paths)
-        for sentence in source_record.changed(self.paths):
-            raise UserError(
-                f"{sentence}; let Snakemake make it again, and what follows, or write elsewhere "
-                "with --results"
-            )
+        self._check_data()
+
+    def _check_data(self) -> None:
+        for question in (source_record.reconfigured, source_record.replaced):
+            for sentence in source_record.changed(self.paths, question):
+                raise UserError(
+                    f"{sentence}; run snakemake to recreate it and what follows, or write "
+                    "elsewhere with --results"
+                )
 
     def metrics(self, runs: Iterable[str] | None, seeds: Iterable[int] | None) -> Path:
         """The tidy file of some runs and seeds.

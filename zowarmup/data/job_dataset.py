@@ -26,5 +26,6 @@ def make(settings: Dataset, compared: str, data: str | Path) -> None:
         raise DataError(
             f"{folder}: a file of {settings.source} was replaced while it was read; run it again"
         )
-    datasets.save(made, data)
+    # First, so that no kill leaves a data set of which nobody knows what it was made from.
     source_record.write(data, after, compared, settings)
+    datasets.save(made, data)

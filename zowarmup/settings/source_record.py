@@ -6,6 +6,7 @@ file with other contents changes it; a file that was moved, touched or removed d
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,6 +23,7 @@ NAME = "source.json"
 MEMORY = ".file-hashes.json"  # in results/
 
 Contents = dict[str, str]  # sha256 by the file's name
+Question = Callable[[Path, Dataset], str]
 
 
 class Record(Settings):
@@ -113,13 +115,22 @@ def replaced_since(data: str | Path) -> str:
     return _difference(data, record.settings, folder)
 
 
-def changed(paths: Paths) -> list[str]:
-    """The sentences of `replaced` for all data sets of a config that are there."""
+def reconfigured(data: str | Path, settings: Dataset) -> str:
+    """A sentence that begins with the data set, if the config now says something else; else ""."""
+    then, now = read(data).settings.model_dump(), settings.model_dump()
+    for key in now.keys() - {"data_dir"}:
+        if then[key] != now[key]:
+            return f"{data}: it was made with {key} {then[key]}, but the config says {now[key]}"
+    return ""
+
+
+def changed(paths: Paths, question: Question = replaced) -> list[str]:
+    """The sentences of a question about all data sets of a config that are there."""
     sentences = []
     for name, settings in paths.plan.config.datasets.items():
         data = Path(paths.dataset(name))
         if data.is_file() and data.with_name(NAME).is_file():
-            sentences.append(replaced(data, settings))
+            sentences.append(question(data, settings))
     return [sentence for sentence in sentences if sentence]
 
 
