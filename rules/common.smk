@@ -9,7 +9,7 @@ from pathlib import Path
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
-from zowarmup.settings import codes, finding, preflight, registry, snapshots
+from zowarmup.settings import codes, finding, preflight, registry, snapshots, source_record
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -23,6 +23,11 @@ try:
     CLAIMS = finding.find("claims", PLAN.config.claims, workflow.configfiles, CHECKOUT)
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
         snapshots.check(Paths(PLAN))
+        # Snakemake itself can only say that params have changed, and knows nothing of results
+        # that it did not make.
+        for sentence in source_record.changed(Paths(PLAN)):
+            remedy = "if nothing is done about it, add --forcerun dataset"
+            print(f"zowarmup: {sentence}; {remedy}", file=sys.stderr)
 except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
 
@@ -98,7 +103,18 @@ def small_minutes(wildcards, attempt):
 
 
 def dataset_settings(wildcards):
-    return CONFIG.datasets[wildcards.dataset].model_dump()
+    return CONFIG.datasets[wildcards.dataset].model_dump(exclude={"data_dir"})
+
+
+def dataset_dir(wildcards, output):
+    """Where the files are; not compared, since it takes an output: a move of them reruns nothing."""
+    return CONFIG.datasets[wildcards.dataset].data_dir
+
+
+def dataset_contents(wildcards):
+    """What is in the files; a change of it reruns the job and all that follows from it."""
+    data = PATHS.dataset(wildcards.dataset)
+    return source_record.compared(data, CONFIG.datasets[wildcards.dataset])
 
 
 def federation_settings(wildcards):

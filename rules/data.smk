@@ -2,6 +2,7 @@ rule dataset:
     output:
         data="results/{name}/datasets/{dataset}/dataset.npz",
         summary="results/{name}/datasets/{dataset}/dataset.json",
+        source="results/{name}/datasets/{dataset}/source.json",
     log:
         "results/{name}/logs/dataset/{dataset}.log",
     benchmark:
@@ -14,6 +15,8 @@ rule dataset:
         runtime=60,
     params:
         settings=dataset_settings,
+        data_dir=dataset_dir,
+        contents=dataset_contents,
         code=code("dataset"),
     script:
         "../workflow/scripts/dataset.py"

@@ -10,6 +10,7 @@ from zowarmup.models import layerwise
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.static_norm import StaticNorm
 from zowarmup.settings import seeds
+from zowarmup.settings.errors import UserError
 from zowarmup.settings.registry import NETWORKS
 from zowarmup.simulation import world
 
@@ -158,3 +159,24 @@ def test_flatten_names_what_does_not_fit(model):
         model.flatten(named | {first: torch.zeros(1)})
     with pytest.raises(ValueError, match="has parameter extra"):
         model.flatten(named | {"extra": torch.zeros(1)})
+
+
+SMALLEST = {
+    "cnn": 4,
+    "vit_tiny": 2,
+    "vit_small_p4": 4,
+    "vit_b16": 16,
+}  # pixels of a side that it divides
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 16, 3), (4, 2, 2)])
+def test_a_network_takes_the_smallest_images_or_says_why_not(
+    name: str, shape: tuple[int, int, int]
+) -> None:
+    if any(side % SMALLEST.get(name, 1) for side in shape[1:]):
+        with pytest.raises(UserError, match=r"images of .* pixels .*; use "):
+            world.model(name, shape, 2)
+    else:
+        model = world.model(name, shape, 2)
+        assert model.module(model.initial(0))(torch.zeros(2, *shape)).shape == (2, 2)

@@ -143,10 +143,10 @@ TWOFOLD = b"]q\x00" + b"".join(b"](h%ch%ceq%c" % (k, k, k + 1) for k in range(40
         (b"cnumpy\ndtype\n}b.", "it asks to change what cannot be changed"),
         (b"Ponly\n.", "it asks for the instruction PERSID"),
         (b"\x82\x01.", "it asks for the instruction EXT1"),
-        (b"", "it ends before its last instruction"),
+        (b"", "an empty file; the copy or download failed"),
         (b"\x80\x02}", "it ends before its last instruction"),
         (b".", "pop from empty list"),
-        (b"<html>404</html>", "byte 0 is no instruction"),
+        (b"<html>404</html>", "a web page or XML"),
         (b"\x8e" + bytes([255] * 6) + b"\x00\x00.", "not a readable pickle"),
         (b"\x80\x02(" + b"\x85" * 9 + b".", "takes a value that it did not make"),
         (b"N" + b"\x85" * 200_000 + b"h\x00.", "not a readable pickle"),
@@ -257,7 +257,7 @@ def cut(name: str, size: int) -> Callable[[Path], object]:
 RED = np.zeros((4, 1024), np.uint8)
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "truncated": (cut("train_data_batch_3", 9000), "batch_3: not a readable pickle .*expected"),
-    "empty": (cut("train_data_batch_3", 0), "batch_3: not a readable pickle .*it ends"),
+    "empty": (cut("train_data_batch_3", 0), "batch_3: not a readable pickle .*an empty file"),
     "missing": (lambda f: (f / "train_data_batch_7").unlink(), "train_data_batch_7 is missing"),
     "no test": (lambda f: (f / "val_data").unlink(), "val_data is missing, as pickle or .npz"),
     "from 0": (put("val_data", labels=[0, 1, 2, 3]), "labels go from 0 to 3.* counts from 1"),

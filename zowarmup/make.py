@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.analysis import collect
-from zowarmup.data import datasets, federation
-from zowarmup.settings import preflight, snapshots
+from zowarmup.data import datasets, federation, job_dataset
+from zowarmup.settings import preflight, snapshots, source_record
 from zowarmup.settings.codes import modules, own_phases
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
@@ -16,13 +16,25 @@ from zowarmup.simulation import job_select, job_train, job_warmup, launch
 
 
 class Maker:
-    """Makes what is missing below a results folder; never looks whether it is out of date."""
+    """Makes what is missing below a results folder.
+
+    Of what is there it only looks whether a data set was made from other files or settings.
+    """
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
         preflight.check()
         self.plan = plan([str(config)])
         self.paths = Paths(self.plan, str(results))
         snapshots.check(self.paths)
+        self._check_data()
+
+    def _check_data(self) -> None:
+        for question in (source_record.reconfigured, source_record.replaced):
+            for sentence in source_record.changed(self.paths, question):
+                raise UserError(
+                    f"{sentence}; run snakemake to recreate it and what follows, or write "
+                    "elsewhere with --results"
+                )
 
     def metrics(self, runs: Iterable[str] | None, seeds: Iterable[int] | None) -> Path:
         """The tidy file of some runs and seeds.
@@ -132,8 +144,8 @@ class Maker:
         """The images, unless they are there."""
         file = self.paths.dataset(name)
         if not Path(file).exists():
-            settings = self.plan.config.datasets[name].model_dump()
-            datasets.save(datasets.load_source(settings.pop("source"), **settings), file)
+            settings = self.plan.config.datasets[name]
+            job_dataset.make(settings, source_record.compared(file, settings), file)
 
     def _world(self, spec: Any, inputs: dict[str, Any], phases: list[Any]) -> dict[str, Any]:
         """The inputs of a job, once they are there."""

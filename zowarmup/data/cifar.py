@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from zowarmup.data import file_kinds
 from zowarmup.data.arrays import KEYS, Arrays, DataError
 from zowarmup.data.rows import Format, check_sizes, read_batches
 
@@ -44,6 +45,9 @@ def read(name: str, folder: Path) -> Arrays:
 def _download(name: str, folder: Path, kind: Any) -> None:
     from torchvision.datasets.utils import download_and_extract_archive
 
+    archive = folder / kind.filename
+    if archive.is_file() and (what := file_kinds.instead(archive, file_kinds.GZIP)):
+        raise DataError(f"{archive}: not an archive of {name} but {what}")
     try:
         download_and_extract_archive(kind.url, folder, filename=kind.filename, md5=kind.tgz_md5)
     # Networks, proxies, disks and archives fail in ways of their own; all mean the same.

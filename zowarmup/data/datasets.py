@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +14,15 @@ from zowarmup.data.arrays import (
     PARTS,
     Arrays,
     DataError,
-    check_classes,
-    check_saved,
     read_npz,
-    tidy,
     write_npz,
 )
 from zowarmup.data.draws import generator
-from zowarmup.data.sources import DATA_DIR, find
+from zowarmup.data.labels import check_classes
+from zowarmup.data.sources import find
+from zowarmup.data.tidy import check_saved, tidy
 from zowarmup.settings import files
+from zowarmup.settings.source_files import folder_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +111,7 @@ def load_source(
 
     Args:
         name: "digits", or the NAME of a file NAME.npz with uint8 images and integer labels in
-            x_train, y_train, x_test, y_test (see `arrays.tidy`); without such a file "cifar10" and
+            x_train, y_train, x_test, y_test (see `tidy.tidy`); without such a file "cifar10" and
             "cifar100" are downloaded (see `cifar.read`), and "imagenet32" is read from its owner's
             files (see `imagenet32.read`).
         data_dir: folder of such files; if None, the environment variable ZOWARMUP_DATA_DIR.
@@ -122,13 +121,13 @@ def load_source(
     Raises:
         DataError: one sentence that names file, array and mend.
     """
-    folder = data_dir or os.environ.get(DATA_DIR) or None
-    folder = None if folder is None else Path(folder).expanduser()
-    arrays, scale, where = find(name)(name, folder)
+    arrays, scale, where = find(name)(name, folder_of(data_dir))
     arrays = tidy(arrays, where)
+    whole = arrays["y_train"]
     for part, limit in (("train", images_train), ("test", images_test)):
         arrays |= limited(arrays, part, limit, name, where)
-    check_classes(arrays["y_train"], arrays["y_test"], where)
+    lost = len(np.unique(whole)) > len(np.unique(arrays["y_train"]))
+    check_classes(arrays["y_train"], arrays["y_test"], where, images_train if lost else None)
     mean, std = channel_statistics(arrays["x_train"], scale)
     return Dataset(name=name, mean=mean, std=std, scale=scale, **arrays)
 

@@ -112,10 +112,11 @@ def build(
     """
     alpha = partition.as_alpha(alpha)
     labels = dataset.y_train
-    if len(labels) < clients * (2 if holdout else 1):
+    if len(labels) < clients * (each := 2 if holdout else 1):
         raise FederationError(
             f"{clients} clients share only {len(labels)} training images of {dataset.name}, and "
-            "each needs one to train on and one to hold out; use fewer clients"
+            "each needs one to train on and one to hold out; use fewer clients: set clients in "
+            f"federations to {len(labels) // each} or less"
         )
     held = partition.dirichlet_split(labels, clients, alpha, generator("partition", seed))
     parts = [

@@ -11,13 +11,9 @@ from pathlib import Path
 
 from zowarmup.data.arrays import KEYS, Arrays, DataError
 from zowarmup.data.rows import Format, check_sizes, read_batches
+from zowarmup.settings.source_files import IMAGENET32, IMAGENET32_PARTS, imagenet32_places
 
 FORM = Format("labels", first=1, last=1000)
-TRAIN = tuple(f"train_data_batch_{i}" for i in range(1, 11))
-TEST = ("val_data",)
-# The folders that the archives and the authors' scripts make, or all files in one.
-TRAIN_FOLDERS = (".", "Imagenet32_train", "Imagenet32_train_npz", "out_data_train")
-TEST_FOLDERS = (".", "Imagenet32_val", "Imagenet32_val_npz", "out_data_val")
 SIZES = 1_281_167, 50_000
 SMALL_TEST = 49_999  # of "small ImageNet" (van den Oord et al. 2016), of other pixels
 
@@ -25,7 +21,7 @@ SMALL_TEST = 49_999  # of "small ImageNet" (van den Oord et al. 2016), of other 
 def read(name: str, folder: Path) -> Arrays:
     """The arrays x_train, y_train, x_test, y_test, the last two of the validation set.
 
-    The files lie in `folder` or in its folder `name`. Labels are counted from 0.
+    The files lie in `folder` or in its folder imagenet32. Labels are counted from 0.
 
     A smaller set in this format is taken too, as long as its classes are 1 to C without gaps.
 
@@ -34,9 +30,7 @@ def read(name: str, folder: Path) -> Arrays:
             `rows.read_batch`); "small ImageNet": the validation set has 49,999 images; "of another
             set or incomplete": see `rows.check_sizes`.
     """
-    roots = (folder, folder / name)
-    train = _find(roots, TRAIN_FOLDERS, TRAIN)
-    test = _find(roots, TEST_FOLDERS, TEST)
+    train, test = _find(folder, "train"), _find(folder, "test")
     x_test, y_test = read_batches(test, FORM)  # first: it says in a second what is wrong
     if len(y_test) == SMALL_TEST:
         raise DataError(
@@ -48,20 +42,19 @@ def read(name: str, folder: Path) -> Arrays:
     return arrays
 
 
-def _find(roots: tuple[Path, ...], inside: tuple[str, ...], names: tuple[str, ...]) -> list[Path]:
+def _find(folder: Path, part: str) -> list[Path]:
     """All files of one part, in one folder and one form."""
-    for place in (root / name for root in roots for name in inside):
-        for suffix in ("", ".npz"):
-            paths = [place / f"{name}{suffix}" for name in names]
-            missing = [path.name for path in paths if not path.is_file()]
-            if not missing:
-                return paths
-            if len(missing) < len(names):
-                raise DataError(
-                    f"{place}: {missing[0]} is missing though others of its set are there; put "
-                    "it beside them"
-                )
+    names, inside = IMAGENET32_PARTS[part]
+    for paths in imagenet32_places(folder, part):
+        missing = [path.name for path in paths if not path.is_file()]
+        if not missing:
+            return paths
+        if len(missing) < len(names):
+            raise DataError(
+                f"{paths[0].parent}: {missing[0]} is missing though others of its set are there; "
+                "put it beside them"
+            )
     raise DataError(
-        f"{roots[0]}: {names[0]} is missing, as pickle or .npz; put the files of ImageNet32 there, "
-        f"into its folder {roots[1].name} or, in either, into {', '.join(inside[1:])}"
+        f"{folder}: {names[0]} is missing, as pickle or .npz; put the files of ImageNet32 there, "
+        f"into its folder {IMAGENET32} or, in either, into {', '.join(inside[1:])}"
     )

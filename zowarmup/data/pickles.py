@@ -10,6 +10,7 @@ import pickletools
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from zowarmup.data import file_kinds
 from zowarmup.data.arrays import DataError
 from zowarmup.data.pickle_machine import MAKES, MOVES, Forbidden, Machine
 
@@ -32,17 +33,20 @@ def read_pickle(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return _run(file)
-    except Forbidden as error:
-        raise DataError(
-            f"{path}: {_detail(error)}, but a data file holds only numbers, text, lists, dicts and "
-            "arrays of numbers; nothing of it was run, get the file from its owner"
-        ) from error
     # A damaged program can ask for anything, so anything can go wrong; all mean the same.
     except Exception as error:
-        raise DataError(
-            f"{path}: not a readable pickle of numbers and text ({_detail(error)}); it may be "
-            "truncated, copy it again"
-        ) from error
+        raise DataError(f"{path}: {_fault(path, error)}") from error
+
+
+def _fault(path: Path, error: Exception) -> str:
+    if what := file_kinds.instead(path, file_kinds.PICKLE):
+        return f"not a readable pickle of numbers and text but {what}"
+    if isinstance(error, Forbidden):
+        return (
+            f"{_detail(error)}, but a data file holds only numbers, text, lists, dicts and arrays "
+            "of numbers; nothing of it was run, get the file from its owner"
+        )
+    return f"not a readable pickle of numbers and text ({_detail(error)}); {file_kinds.AGAIN}"
 
 
 def _detail(error: Exception) -> str:

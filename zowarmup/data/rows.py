@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zowarmup.data.arrays import Arrays, DataError, read_npz
+from zowarmup.data.arrays import Arrays, DataError, read_npz, unreadable_npz
 from zowarmup.data.pickles import read_pickle
 
 SHAPE = (3, 32, 32)
@@ -101,9 +101,7 @@ def most_rows(path: Path) -> int:
         with zipfile.ZipFile(path) as archive:
             return sum(entry.file_size for entry in archive.infolist()) // WIDTH
     except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(
-            f"{path}: not a readable .npz file ({error}); it may be truncated, copy it again"
-        ) from error
+        raise unreadable_npz(path, error) from error
 
 
 def read_batches(paths: Sequence[Path], form: Format) -> tuple[np.ndarray, np.ndarray]:

@@ -12,8 +12,8 @@ import numpy as np
 from zowarmup.data import cifar, imagenet32
 from zowarmup.data.arrays import KEYS, Arrays, DataError, read_npz
 from zowarmup.data.draws import generator
+from zowarmup.settings.source_files import DATA_DIR
 
-DATA_DIR = "ZOWARMUP_DATA_DIR"
 DIGITS_TRAIN = 1437  # of 1797, the usual 80 %
 Source = tuple[Arrays, float, str]  # arrays, scale, where they are from (for messages)
 Loader = Callable[[str, Path | None], Source]

@@ -1,6 +1,5 @@
 """How many images of which shape a config trains on, without reading them."""
 
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from zowarmup.data.arrays import CHANNELS
-from zowarmup.data.sources import DATA_DIR
+from zowarmup.data.arrays import unreadable_npz
+from zowarmup.data.tidy import CHANNELS
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
 from zowarmup.settings.config import Config, Dataset
 from zowarmup.settings.errors import UserError
+from zowarmup.settings.source_files import COMPUTED, DATA_DIR, folder_of
 from zowarmup.settings.splits import MEMORY, high_clients
 from zowarmup.simulation import world
 
@@ -107,9 +107,11 @@ def parse_size(text: str) -> tuple[str, Size]:
 
 def npz_file(settings: Dataset) -> Path | None:
     """The file that a data set is read from, where there is one."""
-    folder = settings.data_dir or os.environ.get(DATA_DIR)
-    file = Path(folder or "").expanduser() / f"{settings.source}.npz"
-    return file if folder and settings.source != "digits" and file.is_file() else None
+    folder = folder_of(settings.data_dir)
+    if folder is None or settings.source in COMPUTED:
+        return None
+    file = folder / f"{settings.source}.npz"
+    return file if file.is_file() else None
 
 
 def _of_file(file: Path) -> Size:
@@ -127,9 +129,7 @@ def _of_file(file: Path) -> Size:
         return Size((image[0], image[1], image[2]), classes, n, test[0])
     # A damaged file fails in a dozen ways inside zipfile, zlib and numpy; all mean the same.
     except Exception as error:
-        raise UserError(
-            f"{file}: not a readable .npz file ({error}); it may be truncated, copy it again"
-        ) from None
+        raise unreadable_npz(file, error) from None
 
 
 def _shape(archive: zipfile.ZipFile, key: str) -> tuple[int, ...]:

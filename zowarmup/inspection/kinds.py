@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zowarmup.data import file_kinds
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import read_json
 from zowarmup.settings.jobs import RULES
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 CHECKPOINT, JOURNAL, DATASET, FEDERATION = "checkpoint", "journal", "data set", "federation"
+IMAGES = "images"
 SELECTION, RUN, WARMUP, RESULTS = "selection", "run", "warm-up", "results"
-RECORD, STATE = "record", "saved state"
+RECORD, STATE, SOURCE = "record", "saved state", "source"
 
 # What files of JSON are known by: all of these keys are in them.
 KEYS = {
@@ -22,6 +24,7 @@ KEYS = {
     RECORD: {"spec", "seeds", "code"},
     STATE: {"t", "rows", "tally"},
     DATASET: {"shapes", "classes", "train_images_per_class"},
+    SOURCE: {"files", "compared", "settings"},
 }
 
 
@@ -40,6 +43,8 @@ def kind_of(path: Path) -> tuple[str, Path]:
         return kind_of(path.absolute().parents[kind == STATE])
     if kind == DATASET and path.suffix == ".json":
         return kind, path.with_suffix(".npz")
+    if kind == SOURCE:
+        return DATASET, path.with_name("dataset.npz")
     return kind, path
 
 
@@ -85,13 +90,16 @@ def _file(path: Path) -> str:
 
 
 def _archive(path: Path) -> str:
+    """A data set of the results, or arrays of the user's own."""
     try:
         names = zipfile.ZipFile(path).namelist()
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{path}: not a whole archive ({error}); copy or make it again") from None
     if any(name.endswith(".pkl") for name in names):
         raise UserError(f"{path}: a PyTorch file; inspect the checkpoint that it was made of")
-    return DATASET
+    if not any(name.endswith(".npy") for name in names):
+        raise UserError(f"{path}: a zip archive without arrays; unpack it")
+    return DATASET if {"mean.npy", "std.npy", "scale.npy"} & {*names} else IMAGES
 
 
 def _json(path: Path) -> str:
@@ -103,7 +111,10 @@ def _json(path: Path) -> str:
     for kind, needed in KEYS.items():
         if needed <= keys:
             return kind
+    named = path.suffix == ".npz"  # of others, text may be anything, such as a config
+    if what := file_kinds.instead(path, file_kinds.ZIP if named else file_kinds.PICKLE):
+        raise UserError(f"{path}: {what}")
     raise UserError(
         f"{path}: nothing of this project, or not complete; give a checkpoint, a journal, a "
-        "federation, a data set, a selection or a folder of results"
+        "federation, a data set, a selection, an .npz of images or a folder of results"
     )

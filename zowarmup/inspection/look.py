@@ -6,10 +6,12 @@ from typing import Any
 
 from zowarmup.data import datasets, federation
 from zowarmup.inspection import kinds
+from zowarmup.inspection.look_images import images
 from zowarmup.inspection.look_jobs import run, selection, warmup
 from zowarmup.inspection.look_models import journal_file, model_file
 from zowarmup.inspection.places import place_of
 from zowarmup.inspection.status import jobs_of, summary
+from zowarmup.settings import source_record
 from zowarmup.settings.errors import reading
 from zowarmup.simulation.record import sha256
 
@@ -38,7 +40,18 @@ def dataset(file: Path) -> Facts:
         "image": list(data.x_train.shape[1:]),
         "contents_sha256": data.sha256,
         "file_sha256": sha256(file),
-    }
+    } | _source(file)
+
+
+def _source(data: Path) -> Facts:
+    """The files that a data set was made from, where that is recorded."""
+    if not data.with_name(source_record.NAME).is_file():
+        return {}
+    record = source_record.read(data)
+    files = [{"file": name, "sha256": told} for name, told in record.files.items()]
+    return {"source": record.settings.source, "source_folder": record.folder} | (
+        {"made_from": files} if files else {}
+    )
 
 
 def dealt(file: Path) -> Facts:
@@ -71,6 +84,7 @@ LOOKS: dict[str, Callable[[Path], Facts]] = {
     kinds.CHECKPOINT: model_file,
     kinds.JOURNAL: journal_file,
     kinds.DATASET: dataset,
+    kinds.IMAGES: images,
     kinds.FEDERATION: dealt,
     kinds.SELECTION: selection,
     kinds.RUN: run,

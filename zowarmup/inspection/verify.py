@@ -23,6 +23,7 @@ from zowarmup.inspection.metrics import last_row
 from zowarmup.inspection.origins import Facts, inputs_of, origin_of
 from zowarmup.inspection.places import Place, places
 from zowarmup.inspection.score import against, measured
+from zowarmup.settings import source_record
 from zowarmup.settings.codes import codes
 from zowarmup.settings.errors import UserError, reading
 from zowarmup.settings.files import read_json
@@ -165,8 +166,10 @@ class Verifier:
                 self.counts["data"] += 1
                 if name == "federation.json":
                     federation.load(file)
-                elif datasets.load(file).sha256 != _told(file):
+                    continue
+                if datasets.load(file).sha256 != _told(file):
                     yield Finding(WRONG, str(file), "not what dataset.json beside it says")
+                yield from _source(file)
 
     def _mixed(self) -> Iterator[Finding]:
         """What some jobs were made with and others were not; the rarer are named."""
@@ -219,6 +222,14 @@ def inputs(place: Place, made: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
 
 def _bits(run: rebuild.Track, saved: checkpoint.Checkpoint) -> bytes:
     return bytes(run.model.flatten(saved.named).numpy().tobytes())
+
+
+def _source(data: Path) -> Iterator[Finding]:
+    """A data set against the files that it was made from, where they lie now."""
+    if not data.with_name(source_record.NAME).is_file():
+        yield _note(data, "made by an older version, which recorded no files that it was made from")
+    elif said := source_record.replaced_since(data):
+        yield Finding(WRONG, *_split(said))
 
 
 def _told(file: Path) -> str:

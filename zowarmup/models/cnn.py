@@ -3,13 +3,23 @@
 from torch import nn
 
 from zowarmup.models.scaler import group_norm, scalers, times
+from zowarmup.settings.errors import UserError
 
 
 def cnn(
     shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
 ) -> nn.Module:
-    """Two convolutions of 16 and 32 channels; on digits 6,186 parameters."""
+    """Two convolutions of 16 and 32 channels; on digits 6,186 parameters.
+
+    Raises:
+        UserError: the image has fewer than 4 pixels on a side, which is halved twice.
+    """
     channels, height, breadth = shape
+    if min(height, breadth) < 4:
+        raise UserError(
+            f"images of {height}x{breadth} pixels are too small for the model cnn, which halves "
+            "each side twice; use another model such as resnet8, or pad the images to 4 pixels"
+        )
     first, second = times(width, 16), times(width, 32)
     return nn.Sequential(
         *_block(channels, first, scale),

@@ -1,0 +1,81 @@
+"""What a file is that is not what its name says, by its first bytes, and what to do about it."""
+
+import zipfile
+from pathlib import Path
+
+ZIP, PICKLE, NPY, GZIP = b"PK\x03\x04", b"\x80", b"\x93NUMPY", b"\x1f\x8b"
+AGAIN = "it may be truncated, copy it again"
+SAVEZ = "read it and write its arrays with numpy.savez(file, x_train=..., y_train=..., ...)"
+UNPACK = "unpack it first"
+IMAGE = "put all images into arrays and write these with numpy.savez"
+
+# First bytes, what begins with them, and what to do.
+SIGNATURES = (
+    (b"version https://git-lfs", "a Git LFS pointer", "run `git lfs pull` in its repository"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file", SAVEZ.replace("read it", "read it with h5py")),
+    (b"MATLAB 5.0 MAT-file", "a MATLAB file", SAVEZ.replace("read it", "read it with scipy.io")),
+    (b"PAR1", "a Parquet file", SAVEZ.replace("read it", "read it with pandas")),
+    (b"ARROW1", "an Arrow file", SAVEZ.replace("read it", "read it with pyarrow")),
+    (b"SQLite format 3", "an SQLite database", SAVEZ),
+    (GZIP, "a gzip file", f"{UNPACK}: gunzip or tar -xzf"),
+    (b"BZh", "a bzip2 file", f"{UNPACK}: bunzip2 or tar -xjf"),
+    (b"\xfd7zXZ\x00", "an xz file", f"{UNPACK}: unxz or tar -xJf"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file", f"{UNPACK}: unzstd"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
+    (b"Rar!", "a RAR archive", UNPACK),
+    (b"\x89PNG", "a PNG image", IMAGE),
+    (b"\xff\xd8\xff", "a JPEG image", IMAGE),
+    (b"GIF8", "a GIF image", IMAGE),
+    (b"%PDF", "a PDF file", "get the data themselves"),
+)
+LONGEST_QUOTE = 40  # characters of a text file's first line
+
+
+def instead(path: Path, wanted: bytes = ZIP) -> str:
+    """What an unreadable file is and what to do: "an empty file; copy it again".
+
+    "" if it begins as a file of the `wanted` kind does, or if nothing is known about it.
+    """
+    with path.open("rb") as file:
+        first = file.read(512)
+    if not first.strip(b"\0"):
+        what = "an empty file" if not first else "a file of zeros"
+        return f"{what}; the copy or download failed, copy it again"
+    if first.startswith(wanted):
+        return ""
+    if first.startswith(ZIP):
+        return _archive(path)
+    if first.startswith(NPY):
+        return "one array of numpy.save; write all arrays into one file with numpy.savez"
+    if wanted != PICKLE and first[:1] == PICKLE and first[1:2] in b"\2\3\4\5":
+        return f"a pickle, which could run code; {SAVEZ}, if you trust it"
+    for start, what, remedy in SIGNATURES:
+        if first.startswith(start):
+            return f"{what}; {remedy}"
+    if first[257:262] == b"ustar":
+        return f"a tar archive; {UNPACK}: tar -xf"
+    return _text(first, wanted)
+
+
+def _archive(path: Path) -> str:
+    """A zip archive where none is wanted: an .npz under another name, or of another program."""
+    try:
+        names = zipfile.ZipFile(path).namelist()
+    except (zipfile.BadZipFile, OSError):
+        return f"a damaged zip archive; {AGAIN}"
+    if any(name.endswith(".npy") for name in names):
+        return "an .npz archive; give its name the ending .npz"
+    return f"a zip archive; {UNPACK}: unzip"
+
+
+def _text(first: bytes, wanted: bytes) -> str:
+    try:
+        text = first.decode("utf-8", errors="strict" if len(first) < 512 else "ignore").strip()
+    except UnicodeDecodeError:
+        return ""
+    if text[:1] == "<":
+        return "a web page or XML; log in or accept the terms, and download the file itself"
+    if wanted == PICKLE or not all(c.isprintable() or c.isspace() for c in text):
+        return ""  # the oldest pickles are text
+    line = text.splitlines()[0][:LONGEST_QUOTE]
+    return f"a text file that begins with {line!a}; get the data themselves, or {SAVEZ}"
