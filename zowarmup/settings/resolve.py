@@ -5,9 +5,10 @@ from typing import Any
 
 from zowarmup.settings.algorithms import PHASES, know_tiers
 from zowarmup.settings.checks import check_run
-from zowarmup.settings.config import Config, Engine, check
+from zowarmup.settings.config import Config, Engine
 from zowarmup.settings.registry import ENGINES
 from zowarmup.settings.splits import MEMORY
+from zowarmup.settings.validation import check
 from zowarmup.settings.yaml_file import ConfigError
 
 Overrides = dict[str, Any]
