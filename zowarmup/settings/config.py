@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from zowarmup.settings.command_line import meant
 from zowarmup.settings.phases import Count, Positive, Settings
 from zowarmup.settings.validation import check
 from zowarmup.settings.yaml_file import merge, read_yaml
@@ -173,13 +174,22 @@ def distinct_seeds(seeds: int | list[int]) -> int | list[int]:
 def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None) -> Config:
     """Read one or more config files, later ones over earlier ones, and check them.
 
+    Args:
+        overrides: what `snakemake --config` gives, see `command_line`.
+
     Raises:
-        ConfigError: one sentence that names the file, the key and the mend.
+        ConfigError: one sentence that names the file, the key and the fix.
     """
     raw: dict[str, Any] = {}
     for file in files:
         raw = merge(raw, read_yaml(Path(file)))
-    raw = merge(raw, overrides or {})
-    where = " + ".join([*map(str, files), *["--config"] * bool(overrides)])
+    if overrides:
+        raw = merge(raw, meant(Config, raw, overrides))
+    where = place(files, overrides)
     config: Config = check(Config, raw, lambda key: f"{where}: {key}")
     return config
+
+
+def place(files: Sequence[Path | str], overrides: Mapping[str, Any] | None) -> str:
+    """Where the user finds what a config says."""
+    return " + ".join([*map(str, files), *["--config"] * bool(overrides)])

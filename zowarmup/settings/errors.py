@@ -20,7 +20,11 @@ LONGEST = 200  # characters of a cause that is quoted
 
 
 class UserError(ValueError):
-    """Bad input; the message is one sentence that names the file or key, the fault and the mend."""
+    """Bad input; the message is one sentence that names the file or key, the fault and the fix."""
+
+    def __init__(self, sentence: str) -> None:
+        # A value or a file's name that is quoted may have several lines.
+        super().__init__(" ".join(sentence.splitlines()))
 
 
 @contextmanager

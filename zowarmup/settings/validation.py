@@ -1,13 +1,18 @@
 """What a schema says of a user's values: the settings object, or the sentence for what is wrong."""
 
 import difflib
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from zowarmup.settings.errors import LONGEST
 from zowarmup.settings.phases import Settings
-from zowarmup.settings.yaml_file import ConfigError
+from zowarmup.settings.yaml_file import ConfigError, scalar
+
+SHORT = reprlib.Repr()  # a value may be a page of text, or stand for itself
+SHORT.maxstring = SHORT.maxlong = SHORT.maxother = LONGEST
 
 
 def check(schema: type[Settings], raw: Any, name: Callable[[str], str]) -> Any:
@@ -36,20 +41,39 @@ def _sentence(
     if first["type"] == "missing":
         return f"{key}: this key is required; add it"
     # A value that may be of several types fails once for each of them.
-    same = [_message(e) for e in errors if _keys(raw, e) == _keys(raw, first)]
-    expected = " or ".join([same[0], *(m.removeprefix("input should be ") for m in same[1:])])
-    return f"{key}: {expected}, not {first['input']!r}"
+    same = [e for e in errors if _keys(raw, e) == _keys(raw, first)]
+    said = [_message(error) for error in same]
+    expected = " or ".join([said[0], *(m.removeprefix("input should be ") for m in said[1:])])
+    value = first["input"]
+    return f"{key}: {expected}, not {SHORT.repr(value)}{_hint(value, {e['type'] for e in same})}"
+
+
+def _hint(value: Any, faults: set[str]) -> str:
+    """What to type where YAML has made something else of a value."""
+    read = scalar(value) if isinstance(value, str) else value
+    if isinstance(value, bool) and faults & {"string_type", "literal_error"}:
+        return "; YAML reads on and yes as True, off and no as False, so put a word in quotes"
+    if isinstance(value, int | float) and faults == {"string_type"}:
+        return "; put it in quotes, in a config file"
+    wanted = {"bool_type"} if isinstance(read, bool) else {"int_type", "float_type"}
+    unquoted = isinstance(read, int | float) and read is not value and faults & wanted
+    return "; leave out the quotes" if unquoted else ""
 
 
 def _keys(raw: Any, error: Any) -> list[str]:
-    """The keys of the file that lead to an error; pydantic adds the types that it has tried."""
+    """The keys of the file that lead to an error, or to a key that is missing."""
+    return keys_of(raw, error) + [str(error["loc"][-1])] * (error["type"] == "missing")
+
+
+def keys_of(raw: Any, error: Any) -> list[str]:
+    """The keys of a config that lead to an error; pydantic adds the types that it has tried."""
     keys = []
     for part in error["loc"]:
         known = isinstance(raw, Mapping) and part in raw
         if known or (isinstance(raw, list) and isinstance(part, int)):
             raw = raw[part]
             keys.append(str(part))
-    return keys + [str(error["loc"][-1])] * (error["type"] == "missing")
+    return keys
 
 
 def _message(error: Any) -> str:
