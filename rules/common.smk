@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from zowarmup.settings import codes, registry, snapshots
+from zowarmup.settings import codes, registry, snapshots, user_paths
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -15,6 +15,7 @@ from zowarmup.settings.snakemake_lock import said_of_lock
 try:
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
+        user_paths.folder(f"results/{PLAN.name}", "results")
         snapshots.check(Paths(PLAN))
 except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence

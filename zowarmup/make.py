@@ -6,7 +6,7 @@ from typing import Any
 
 from zowarmup.analysis import collect
 from zowarmup.data import datasets, federation
-from zowarmup.settings import snapshots
+from zowarmup.settings import snapshots, user_paths
 from zowarmup.settings.codes import modules, own_phases
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
@@ -20,7 +20,9 @@ class Maker:
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
         self.plan = plan([str(config)])
-        self.paths = Paths(self.plan, str(results))
+        whole = user_paths.folder(results, "results")
+        user_paths.folder(whole / self.plan.name, "results")
+        self.paths = Paths(self.plan, str(whole))
         snapshots.check(self.paths)
 
     def metrics(self, runs: Iterable[str] | None, seeds: Iterable[int] | None) -> Path:

@@ -23,7 +23,7 @@ from zowarmup.data.arrays import (
 )
 from zowarmup.data.draws import generator
 from zowarmup.data.sources import DATA_DIR, find
-from zowarmup.settings import files
+from zowarmup.settings import files, user_paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,11 @@ def load_source(
         DataError: one sentence that names file, array and mend.
     """
     folder = data_dir or os.environ.get(DATA_DIR) or None
-    folder = None if folder is None else Path(folder).expanduser()
+    folder = (
+        None
+        if folder is None
+        else user_paths.expanded(folder, "data_dir" if data_dir else DATA_DIR)
+    )
     arrays, scale, where = find(name)(name, folder)
     arrays = tidy(arrays, where)
     for part, limit in (("train", images_train), ("test", images_test)):

@@ -16,6 +16,7 @@ from zowarmup.data.sources import DATA_DIR
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
+from zowarmup.settings import user_paths
 from zowarmup.settings.config import Config, Dataset
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.splits import MEMORY, high_clients
@@ -108,7 +109,8 @@ def parse_size(text: str) -> tuple[str, Size]:
 def npz_file(settings: Dataset) -> Path | None:
     """The file that a data set is read from, where there is one."""
     folder = settings.data_dir or os.environ.get(DATA_DIR)
-    file = Path(folder or "").expanduser() / f"{settings.source}.npz"
+    named = "data_dir" if settings.data_dir else DATA_DIR
+    file = user_paths.expanded(folder or "", named) / f"{settings.source}.npz"
     return file if folder and settings.source != "digits" and file.is_file() else None
 
 

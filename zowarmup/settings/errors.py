@@ -8,6 +8,8 @@ from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY)
+FAILING = (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV)
 LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 # What reading JSON of another shape, or numbers of other sizes, ends in.
@@ -62,7 +64,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def _refused(error: OSError) -> str | None:
-    where = error.filename or "a file"
+    where = error.filename or "a file or the output"
     if error.errno in FULL:
         return (
             f"{where}: the disk is full{_free(error)}; make room, for instance with "
@@ -70,6 +72,10 @@ def _refused(error: OSError) -> str | None:
         )
     if error.errno in CLOSED:
         return f"{where}: {error.strerror}; make it writable for this user, or work elsewhere"
+    if error.errno in IN_THE_WAY:
+        return f"{where}: something else is there already; look at it and move it away"
+    if error.errno in FAILING:
+        return f"{where}: {error.strerror}; its disk or network fails, so try again or elsewhere"
     if error.errno in LOST:
         return f"{where}: {error.strerror}; if it is a result let the workflow make it again"
     return None

@@ -9,6 +9,8 @@ import yaml
 
 from zowarmup.settings.errors import STRANGE, UserError
 
+LONGEST_FILE = 10_000_000  # characters
+
 
 class ConfigError(UserError):
     """A config that cannot be run; the message names the file, the key and the mend."""
@@ -91,9 +93,9 @@ def read_yaml(file: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     Raises:
         ConfigError: not found, not YAML, a duplicate key, not a mapping, or a circle of files.
     """
+    content = _parse(file)
     if file.resolve() in above:
         raise ConfigError(f"{file}: extends: these files extend each other; break the circle")
-    content = _parse(file)
     base = content.pop("extends", None)
     if base is None:
         return content
@@ -102,7 +104,7 @@ def read_yaml(file: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def _parse(file: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+        content = yaml.load(_text(file), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{file}: no such file; give the path of a config") from None
     except ConfigError as error:
@@ -115,6 +117,14 @@ def _parse(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{file}: a config is a mapping of keys to values")
     return content
+
+
+def _text(file: Path) -> str:
+    with file.open(encoding="utf-8") as opened:
+        text = opened.read(LONGEST_FILE)  # a device may have no end
+    if len(text) == LONGEST_FILE:
+        raise ConfigError("too long for a config; give the path of one")
+    return text
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
