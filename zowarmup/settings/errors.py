@@ -47,7 +47,7 @@ def reading(path: Path | str) -> Iterator[None]:
         ) from error
 
 
-def cause(error: Exception) -> str:
+def cause(error: BaseException) -> str:
     """An exception as part of a sentence: torch and numpy may say a page of it."""
     lines = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:LONGEST]}"
