@@ -24,11 +24,14 @@ reproduce: $(READY) ## make every table and figure of the default config under r
 	@if [ -t 1 ]; then show="--logger rich"; else show="--quiet host rules"; fi; \
 	set -x; $(BIN)/snakemake --cores $(CORES) $$show $(ARGS)
 
-# The report is of results that are there, it starts no job; CONFIG names those of another config.
+# The report is of results that are there, it starts no job; CONFIG names those of another config:
+# one file, whatever its name, or several words as a shell reads them.
+report: export CONFIG := $(CONFIG)
 report: $(READY) ## put all results into one page, results/<name>/report.html
-	name=$$(sed -n 's/^name: *\([^ #]*\).*/\1/p' "$$CONFIG") && \
-	$(BIN)/snakemake --configfile "$$CONFIG" --report results/$$name/report.html \
-	  --report-stylesheet workflow/report/report.css $(ARGS)
+	@if [ -e "$$CONFIG" ]; then set -- "$$CONFIG"; else eval "set -- $$CONFIG"; fi; \
+	set -- $${1+--configfile} "$$@" --report-stylesheet workflow/report/report.css $(ARGS); \
+	page=$$($(BIN)/python workflow/report/page.py "$$@") && set -x && \
+	$(BIN)/snakemake --report "$$page" "$$@"
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -9,7 +9,15 @@ from pathlib import Path
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
-from zowarmup.settings import codes, finding, preflight, registry, snapshots, source_record
+from zowarmup.settings import (
+    codes,
+    finding,
+    preflight,
+    registry,
+    snapshots,
+    source_record,
+    user_paths,
+)
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -22,6 +30,7 @@ try:
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
     CLAIMS = finding.find("claims", PLAN.config.claims, workflow.configfiles, CHECKOUT)
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
+        user_paths.folder(f"results/{PLAN.name}", "results")
         snapshots.check(Paths(PLAN))
         # Snakemake itself can only say that params have changed, and knows nothing of results
         # that it did not make.

@@ -11,6 +11,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from zowarmup.data import datasets
 from zowarmup.data import federation as dealing
 from zowarmup.settings.algorithms import PHASES
@@ -97,12 +99,22 @@ def fail(how, folder, ranks):
     ranks.wait()
 
 
+def meet(ranks):
+    """Every way in which processes talk."""
+    assert ranks.agree(lambda: "the first") == "the first"
+    assert ranks.gather(torch.tensor([ranks.rank]), ranks.size).tolist() == [0, 1]
+
+
 def mendable():
     raise UserError("engine: the gears grind; oil them")
 
 
 def bug():
     raise ZeroDivisionError("of two numbers")
+
+
+def long():
+    raise RuntimeError("the cause\n" + "a frame of C++\n" * 1000 + "the end")
 
 
 def kill():
@@ -113,4 +125,4 @@ def sleep():
     time.sleep(600)
 
 
-FAILURES = {"user error": mendable, "error": bug, "kill": kill, "sleep": sleep}
+FAILURES = {"user error": mendable, "error": bug, "long": long, "kill": kill, "sleep": sleep}

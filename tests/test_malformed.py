@@ -495,7 +495,7 @@ CONFIGS: dict[str, tuple[str | bytes, str]] = {
     ),
     "a list within itself": (TEXT + "memory: &m {models: *m}\n", "memory.models"),
     "lists too deep": ("name: " + "[" * 5000, "not valid YAML"),
-    "a month that there is not": ("name: 2024-13-45\n", "not valid YAML"),
+    "a month that there is not": ("name: !!timestamp 2024-13-45\n", "not valid YAML"),
     "a number of 5000 digits": ("seeds: " + "1" * 5000, "not valid YAML"),
     "a key twice": (TEXT + "name: other\n", "given twice"),
     "a key that is a list": (TEXT + "[1]: 2\n", "not valid YAML"),

@@ -17,8 +17,8 @@ import workbench
 from zowarmup.data import datasets, federation
 from zowarmup.settings import plan
 from zowarmup.settings.errors import UserError
-from zowarmup.simulation import job_train, job_warmup, launch
-from zowarmup.simulation.ranks import Ranks
+from zowarmup.simulation import job_train, job_warmup, launch, worker
+from zowarmup.simulation.ranks import Ranks, joined
 from zowarmup.simulation.saved import Saved
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -151,6 +151,35 @@ def test_another_number_of_processes_is_no_other_run(tmp_path):
         assert all(spec["engine"]["processes"] == 2 for spec in two.values())
 
 
+# --- the network ----------------------------------------------------------------------------
+
+
+def test_what_a_cluster_says_of_its_network_has_no_meaning_on_one_machine(monkeypatch):
+    for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "TP_SOCKET_IFNAME"):
+        monkeypatch.setenv(name, "ib0-of-nobody")
+    monkeypatch.setenv("GLOO_DEVICE_TRANSPORT", "IBVERBS")
+    for name, value in {"MASTER_ADDR": "nowhere", "WORLD_SIZE": "64", "RANK": "x"}.items():
+        monkeypatch.setenv(name, value)
+    launch.run(2, ranks_jobs.meet)
+
+
+def test_a_group_that_cannot_be_made_says_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "ib0-of-nobody")
+    said = r"^engine\.processes: 1: the processes .* cannot reach .*find address for: ib0-of-nobody"
+    with pytest.raises(UserError, match=said), joined(0, 1, tmp_path / "meeting"):
+        pass
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "\n"])
+def test_a_long_report_keeps_its_cause_and_its_end(letter):
+    """And fits into a pipe in one piece."""
+    text = worker.shortened(f"the cause{letter * 9000}the end")
+    assert text.startswith(f"the cause{letter}")
+    assert text.endswith(f"{letter}the end")
+    assert len(text.encode()) <= worker.LONGEST + 5
+    assert worker.shortened("short") == "short"
+
+
 # --- the end --------------------------------------------------------------------------------
 
 
@@ -171,6 +200,7 @@ def pids(folder):
     [
         ("user error", UserError, "^engine: the gears grind; oil them$"),
         ("error", RuntimeError, "(?s)process 2 of 2.*in bug.*ZeroDivisionError: of two numbers"),
+        ("long", RuntimeError, "(?s)^process 2 of 2: RuntimeError: the cause\n.*C\\+\\+\nthe end$"),
         ("kill", UserError, "process 2 of 2 was killed by SIGKILL"),
     ],
 )

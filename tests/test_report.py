@@ -3,8 +3,10 @@
 import csv
 import html
 import re
+import runpy
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import frames
@@ -15,6 +17,7 @@ from zowarmup.analysis import front_page, job_facts
 from zowarmup.analysis import metrics as m
 from zowarmup.settings import registry
 
+TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -95,6 +98,98 @@ FIGURE = "results/tiny/figures/training_curves.svg"
 )
 def test_the_browser_follows_a_click(report: Path, click: str, shown: str) -> None:
     assert shown in opened(report, click)
+
+
+# What a config says beside what it extends, and the command line of Snakemake after the files.
+NAMED = {
+    "extended": ("", [], "tiny"),
+    "quoted": ('name: "own"  # a comment', [], "own"),
+    "single quotes": ("name:    'own'", [], "own"),
+    "on a second line": ("name:\n  own", [], "own"),
+    "spaces before the colon": ("name : own", [], "own"),
+    "several files": ("name: own", ["second.yaml"], "tiny"),
+    "the command line": ("", ["--config", "name=own", "seeds=[0, 1]"], "own"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_the_page_lies_where_the_results_are(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever says their name: the config, what it extends, another file, the command line."""
+    text, more, expected = NAMED[name]
+    page = runpy.run_path(str(workbench.PROJECT / "workflow" / "report" / "page.py"))["page"]
+    (tmp_path / "first.yaml").write_text(f"extends: {TINY}\n{text}\n")
+    (tmp_path / "second.yaml").write_text("name: tiny\n")
+    (tmp_path / "results" / expected).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert page(["--configfile", "first.yaml", *more]) == Path("results", expected, "report.html")
+
+
+def make_report(project: Path, config: str, arguments: str = "") -> workbench.Answer:
+    """`make report` as a user calls it, with the packages that are installed."""
+    bin_ = Path(sys.executable).parent
+    call = ["make", "-o", ".venv/.ready", f"BIN={bin_}", f"CONFIG={config}", f"ARGS={arguments}"]
+    done = subprocess.run(
+        [*call, "report"],
+        cwd=project,
+        env=workbench.environment(project),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    return workbench.Answer(done.returncode, done.stdout)
+
+
+def test_make_writes_it_there(finished: Path, tmp_path: Path) -> None:
+    """Also of a config whose path has a blank and a quote, and that only extends another."""
+    copy = shutil.copytree(finished, tmp_path / "copy")
+    shutil.copy2(workbench.PROJECT / "Makefile", copy)
+    (copy / "what it's.yaml").write_text("extends: tiny.yaml\n")
+    answer = make_report(copy, "what it's.yaml")
+    assert answer.code == 0, answer.text
+    assert [str(page.relative_to(copy)) for page in copy.rglob("report.html")] == [
+        "results/tiny/report.html"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "sentence"),
+    [
+        ("none.yaml", "", "zowarmup: none.yaml: no such file; give the path of a config"),
+        ("two words", "", "zowarmup: two: no such file; give the path of a config"),
+        ("tiny.yaml bad.yaml", "", "zowarmup: tiny.yaml + bad.yaml: seeds: input should be a val"),
+        ("tiny.yaml", "--config name=none", "zowarmup: results/none: no results to report; let"),
+    ],
+)
+def test_make_says_why_there_is_no_page(
+    config: str, arguments: str, sentence: str, tmp_path: Path
+) -> None:
+    copy = workbench.copy_project(tmp_path / "copy")
+    shutil.copy2(workbench.PROJECT / "Makefile", copy)
+    (copy / "bad.yaml").write_text("seeds: many\n")
+    answer = make_report(copy, config, arguments)
+    assert answer.code == 2
+    assert sentence in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_ci_tries_a_config_that_leaves_its_name_to_another(tmp_path: Path) -> None:
+    """Its own loop over configs, with the steps said instead of done."""
+    script = (workbench.PROJECT / ".ci" / "run").read_text()
+    loop = re.search(r"(?ms)^for config in .*?^done$", script)
+    assert loop
+    (tmp_path / "config").mkdir()
+    for name, text in (("claims-own", "name: no"), ("last", "extends: full.yaml"), ("own", "{}")):
+        (tmp_path / "config" / f"{name}.yaml").write_text(text)
+    said = subprocess.run(
+        ["bash", "-c", f'step() {{ echo "$1"; }}; bin=.\n{loop[0]}'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "dry run of config/last.yaml\ndry run of config/own.yaml\n"
 
 
 def test_a_study_has_a_report_of_its_own(finished: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from zowarmup.settings import algorithms, registry
 from zowarmup.settings.algorithms import PHASES, TRAJECTORIES, know_tiers
-from zowarmup.settings.config import check
 from zowarmup.settings.phases import Phase
+from zowarmup.settings.validation import check
 from zowarmup.settings.yaml_file import ConfigError
 
 # What no phase can do without, beside the settings below.

@@ -17,9 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
-        return chosen.command(chosen) or 0
+        status: int = chosen.command(chosen) or 0
+        print(end="", flush=True)  # now, while a full disk or a closed pipe can still be told
+        return status
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_unprinted()
     except Stopped as stop:
         print(f"zowarmup: {stop}; run it again to go on", file=sys.stderr)
         return stop.status
@@ -31,8 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sentence is None:
             raise
         print(f"zowarmup: {sentence}", file=sys.stderr)
+        _drop_unprinted()
         return 2
     return 0
+
+
+def _drop_unprinted() -> None:
+    """Drop what could not be printed, which Python would try again at its end."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

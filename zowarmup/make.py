@@ -6,7 +6,7 @@ from typing import Any
 
 from zowarmup.analysis import collect
 from zowarmup.data import datasets, federation, job_dataset
-from zowarmup.settings import preflight, snapshots, source_record
+from zowarmup.settings import preflight, snapshots, source_record, user_paths
 from zowarmup.settings.codes import modules, own_phases
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
@@ -24,7 +24,9 @@ class Maker:
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
         preflight.check()
         self.plan = plan([str(config)])
-        self.paths = Paths(self.plan, str(results))
+        whole = user_paths.folder(results, "results")
+        user_paths.folder(whole / self.plan.name, "results")
+        self.paths = Paths(self.plan, str(whole))
         snapshots.check(self.paths)
         self._check_data()
 

@@ -1,9 +1,8 @@
 """zowarmup clean: take away what no result of a config needs."""
 
 import argparse
-from pathlib import Path
 
-from zowarmup.settings import preflight
+from zowarmup.settings import preflight, user_paths
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.plan import plan
 
@@ -27,9 +26,10 @@ def clean(chosen: argparse.Namespace) -> None:
 
     preflight.check_code()  # saved work of other code is removed
     made = plan([chosen.config])
-    if not (folder := Path(chosen.results, made.name)).is_dir():
+    results = user_paths.folder(chosen.results, "--results")
+    if not (folder := results / made.name).is_dir():
         raise UserError(f"--results: {folder}: no such folder; name the one that holds {made.name}")
-    cleaner = Cleaner(made, chosen.results, dry=chosen.dry_run, orphans=chosen.orphans)
+    cleaner = Cleaner(made, str(results), dry=chosen.dry_run, orphans=chosen.orphans)
     found = cleaner.clean()
     verb = "would remove" if chosen.dry_run else "removed"
     for path, bytes_ in found.removed.items():

@@ -8,6 +8,7 @@ from typing import Any
 
 from zowarmup.cli import show
 from zowarmup.cli.plan import DEFAULT
+from zowarmup.settings import user_paths
 from zowarmup.settings.errors import UserError
 
 EVERY = 2.0  # seconds between two looks; jobs say how far they are as often
@@ -66,4 +67,5 @@ def _jobs(chosen: argparse.Namespace) -> list[dict[str, Any]]:
         if not any((path / kind).is_dir() for kind in states.KINDS):
             raise UserError(f"{path}: no folder of results; give results/<name> or a config")
         return states.jobs_of(path)
-    return states.jobs_of_plan(plan([str(path)]), chosen.results)
+    results = user_paths.folder(chosen.results, "--results")
+    return states.jobs_of_plan(plan([str(path)]), str(results))

@@ -1,15 +1,16 @@
 """The config file: its schema, and reading it with errors that can be acted on."""
 
-import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
+from zowarmup.settings.command_line import meant
 from zowarmup.settings.phases import Count, Positive, Settings
-from zowarmup.settings.yaml_file import ConfigError, merge, read_yaml
+from zowarmup.settings.validation import check
+from zowarmup.settings.yaml_file import merge, read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seed = Annotated[int, Field(ge=0)]
@@ -173,78 +174,22 @@ def distinct_seeds(seeds: int | list[int]) -> int | list[int]:
 def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None) -> Config:
     """Read one or more config files, later ones over earlier ones, and check them.
 
+    Args:
+        overrides: what `snakemake --config` gives, see `command_line`.
+
     Raises:
-        ConfigError: one sentence that names the file, the key and the mend.
+        ConfigError: one sentence that names the file, the key and the fix.
     """
     raw: dict[str, Any] = {}
     for file in files:
         raw = merge(raw, read_yaml(Path(file)))
-    raw = merge(raw, overrides or {})
-    where = " + ".join([*map(str, files), *["--config"] * bool(overrides)])
+    if overrides:
+        raw = merge(raw, meant(Config, raw, overrides))
+    where = place(files, overrides)
     config: Config = check(Config, raw, lambda key: f"{where}: {key}")
     return config
 
 
-def check(schema: type[Settings], raw: Any, name: Callable[[str], str]) -> Any:
-    """The settings object for `raw`.
-
-    Args:
-        name: how the user finds a key, e.g. with the name of the file before it.
-
-    Raises:
-        ConfigError: the key, the fault and the mend.
-    """
-    try:
-        return schema.model_validate(raw)
-    except ValidationError as error:
-        raise ConfigError(_sentence(schema, raw, error.errors(), name)) from None
-
-
-def _sentence(
-    schema: type[Settings], raw: Any, errors: Sequence[Any], name: Callable[[str], str]
-) -> str:
-    """The error that says most: an unknown key, else the one that lies deepest."""
-    first = min(errors, key=lambda e: (e["type"] != "extra_forbidden", -len(_keys(raw, e))))
-    key = name(".".join(_keys(raw, first)))
-    if first["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_guess(schema, first['loc'])}"
-    if first["type"] == "missing":
-        return f"{key}: this key is required; add it"
-    # A value that may be of several types fails once for each of them.
-    same = [_message(e) for e in errors if _keys(raw, e) == _keys(raw, first)]
-    expected = " or ".join([same[0], *(m.removeprefix("input should be ") for m in same[1:])])
-    return f"{key}: {expected}, not {first['input']!r}"
-
-
-def _keys(raw: Any, error: Any) -> list[str]:
-    """The keys of the file that lead to an error; pydantic adds the types that it has tried."""
-    keys = []
-    for part in error["loc"]:
-        known = isinstance(raw, Mapping) and part in raw
-        if known or (isinstance(raw, list) and isinstance(part, int)):
-            raw = raw[part]
-            keys.append(str(part))
-    return keys + [str(error["loc"][-1])] * (error["type"] == "missing")
-
-
-def _message(error: Any) -> str:
-    text = error["msg"].removeprefix("Value error, ")
-    for superfluous in (" after validation", " or instance of"):
-        text = text.partition(superfluous)[0]
-    return str(text[0].lower() + text[1:])
-
-
-def _guess(schema: type[Settings], loc: Sequence[int | str]) -> str:
-    known = _fields(schema, loc[:-1])
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    return (
-        f"; did you mean {near[0]}?" if near else f"; remove it, or use one of {', '.join(known)}"
-    )
-
-
-def _fields(schema: Any, loc: Sequence[int | str]) -> list[str]:
-    """The keys of the settings that lie at `loc`, through mappings and lists of such."""
-    for part in loc:
-        inside = isinstance(schema, type) and issubclass(schema, Settings)
-        schema = schema.model_fields[part].annotation if inside else get_args(schema)[-1]
-    return sorted(schema.model_fields)
+def place(files: Sequence[Path | str], overrides: Mapping[str, Any] | None) -> str:
+    """Where the user finds what a config says."""
+    return " + ".join([*map(str, files), *["--config"] * bool(overrides)])

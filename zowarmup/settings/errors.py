@@ -8,6 +8,8 @@ from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
+IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY)
+FAILING = (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV)
 LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 # What reading JSON of another shape, or numbers of other sizes, ends in.
@@ -20,7 +22,11 @@ LONGEST = 200  # characters of a cause that is quoted
 
 
 class UserError(ValueError):
-    """Bad input; the message is one sentence that names the file or key, the fault and the mend."""
+    """Bad input; the message is one sentence that names the file or key, the fault and the fix."""
+
+    def __init__(self, sentence: str) -> None:
+        # A value or a file's name that is quoted may have several lines.
+        super().__init__(" ".join(sentence.splitlines()))
 
 
 @contextmanager
@@ -41,7 +47,7 @@ def reading(path: Path | str) -> Iterator[None]:
         ) from error
 
 
-def cause(error: Exception) -> str:
+def cause(error: BaseException) -> str:
     """An exception as part of a sentence: torch and numpy may say a page of it."""
     lines = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:LONGEST]}"
@@ -58,7 +64,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def _refused(error: OSError) -> str | None:
-    where = error.filename or "a file"
+    where = error.filename or "a file or the output"
     if error.errno in FULL:
         return (
             f"{where}: the disk is full{_free(error)}; make room, for instance with "
@@ -66,6 +72,10 @@ def _refused(error: OSError) -> str | None:
         )
     if error.errno in CLOSED:
         return f"{where}: {error.strerror}; make it writable for this user, or work elsewhere"
+    if error.errno in IN_THE_WAY:
+        return f"{where}: something else is there already; look at it and move it away"
+    if error.errno in FAILING:
+        return f"{where}: {error.strerror}; its disk or network fails, so try again or elsewhere"
     if error.errno in LOST:
         return f"{where}: {error.strerror}; if it is a result let the workflow make it again"
     return None

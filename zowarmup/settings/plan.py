@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.settings.algorithms import TRAJECTORIES, know_tiers
-from zowarmup.settings.config import Config, load
+from zowarmup.settings.config import Config, load, place
 from zowarmup.settings.names import Names
 from zowarmup.settings.phases import RATES
 from zowarmup.settings.resolve import Overrides, check_keys, resolve
@@ -66,7 +66,7 @@ def plan(files: list[str], overrides: Mapping[str, Any] | None = None) -> Plan:
     try:
         return _Planner(config).plan()
     except ConfigError as error:
-        raise ConfigError(f"{' + '.join(map(str, files))}: {error}") from None
+        raise ConfigError(f"{place(files, overrides)}: {error}") from None
 
 
 class _Planner:

@@ -5,9 +5,10 @@ from typing import Any
 
 from zowarmup.settings.algorithms import PHASES, know_tiers
 from zowarmup.settings.checks import check_run
-from zowarmup.settings.config import Config, Engine, check
+from zowarmup.settings.config import Config, Engine
 from zowarmup.settings.registry import ENGINES
 from zowarmup.settings.splits import MEMORY
+from zowarmup.settings.validation import check
 from zowarmup.settings.yaml_file import ConfigError
 
 Overrides = dict[str, Any]
@@ -76,7 +77,10 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
             mend = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
             raise ConfigError(f"{where}: {key}: nothing has this setting; {mend}")
         if key in NAMES and not isinstance(value, str):
-            raise ConfigError(f"{where}: {key}: {value} is no name; use one that the config knows")
+            raise ConfigError(
+                f"{where}: {key}: {value} is no name; use one that the config knows, in quotes if "
+                "YAML would read it as something else"
+            )
         if key == "width" and not (type(value) in (int, float) and 0 < value <= 1024):
             raise ConfigError(f"{where}: width: {value}: use a number above 0, at most 1024")
         if key in PINNED and (type(value) is not int or value < 0):

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from zowarmup.settings import user_paths
+
 DATA_DIR = "ZOWARMUP_DATA_DIR"
 
 # Sources that are computed: they read no file.
@@ -29,7 +31,7 @@ IMAGENET32_PARTS = {
 def folder_of(data_dir: str | Path | None) -> Path | None:
     """The data folder: the config's `data_dir`, else the environment's; None if neither is set."""
     named = data_dir or os.environ.get(DATA_DIR)
-    return Path(named).expanduser() if named else None
+    return user_paths.expanded(named, "data_dir" if data_dir else DATA_DIR) if named else None
 
 
 def files_of(source: str, folder: Path | None) -> list[Path]:

@@ -31,6 +31,9 @@ WAIT = 0.1  # seconds between two looks at who is alive
 LEAVE = 5.0  # seconds in which the first process may save what there is
 GRACE = 0.5  # seconds in which the others may say, or show, what has really happened
 
+CARDS = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
+BETWEEN_MACHINES = (*CARDS, "GLOO_DEVICE_TRANSPORT")
+
 Worker = subprocess.Popen[bytes]
 
 
@@ -103,11 +106,15 @@ def _start(reports: int) -> Worker:
 
 
 def _environment() -> dict[str, str]:
-    """This package, and the network inside of this machine: its name need not have an address."""
+    """This package, and the network inside of this machine: its name need not have an address.
+
+    What a cluster sets about the network between machines has no meaning here, where a card that
+    it names may be missing.
+    """
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    kept = {name: value for name, value in os.environ.items() if name not in BETWEEN_MACHINES}
     inside = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
-    ours = {"GLOO_SOCKET_IFNAME": inside, "NCCL_SOCKET_IFNAME": inside}
-    return ours | os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    return kept | dict.fromkeys(CARDS, inside) | {"PYTHONPATH": os.pathsep.join(path)}
 
 
 def _say(worker: Worker, order: dict[str, Any]) -> None:
@@ -156,4 +163,4 @@ def _judge(codes: Sequence[int | None], failure: dict[str, Any] | None) -> None:
     if failure and failure["user"]:
         raise UserError(failure["text"])
     if failure:
-        raise RuntimeError(f"process {failure['rank'] + 1} of {len(codes)}:\n{failure['text']}")
+        raise RuntimeError(f"process {failure['rank'] + 1} of {len(codes)}: {failure['text']}")

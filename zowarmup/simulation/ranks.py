@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zowarmup.settings.errors import UserError, cause
+
 T = TypeVar("T")
 PATIENCE = timedelta(days=365)  # who waits is ended by the one who started it, see launch
 
@@ -87,15 +89,24 @@ def joined(rank: int, size: int, meeting: Path | str) -> Iterator[Ranks]:
 
     Args:
         meeting: a file that is not there yet, the same for all processes of one machine.
+
+    Raises:
+        UserError: the processes cannot reach each other.
     """
     several = dist.is_nccl_available() and torch.cuda.is_available()
-    dist.init_process_group(
-        "cpu:gloo,cuda:nccl" if several else "gloo",
-        init_method=f"file://{meeting}",
-        rank=rank,
-        world_size=size,
-        timeout=PATIENCE,
-    )
+    try:
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if several else "gloo",
+            init_method=f"file://{meeting}",
+            rank=rank,
+            world_size=size,
+            timeout=PATIENCE,
+        )
+    except RuntimeError as error:
+        raise UserError(
+            f"engine.processes: {size}: the processes of this machine cannot reach each other "
+            f"({cause(error)}); set it to 1, or look at the network and its variables"
+        ) from error
     ranks = Ranks(rank, size)
     yield ranks
     ranks.wait()  # who leaves early would look to the others as if it had died

@@ -10,7 +10,7 @@ import threading
 import traceback
 from typing import Any
 
-from zowarmup.settings.errors import explain
+from zowarmup.settings.errors import cause, explain
 from zowarmup.settings.stopping import SIGNALS, Stopped, stoppable
 from zowarmup.simulation.progress import log
 from zowarmup.simulation.ranks import joined
@@ -47,7 +47,7 @@ def main() -> None:
         pass  # as the process that started this one has asked
     except BaseException as error:
         sentence = explain(error)
-        text = traceback.format_exc() if sentence is None else sentence
+        text = sentence or f"{cause(error)}\n{traceback.format_exc()}"
         tell(reports, rank=rank, user=sentence is not None, text=text)
     else:
         return
@@ -70,9 +70,18 @@ def end_with_parent() -> None:
 
 
 def tell(reports: int, *, text: str, **more: Any) -> None:
-    """Report to the process that started this one; of a long text the end."""
-    short = text.encode()[-LONGEST:].decode(errors="ignore")
-    os.write(reports, json.dumps(more | {"text": short}, ensure_ascii=False).encode() + b"\n")
+    """Report to the process that started this one; of a long text its two ends."""
+    line = json.dumps(more | {"text": shortened(text)}, ensure_ascii=False)
+    os.write(reports, line.encode() + b"\n")
+
+
+def shortened(text: str) -> str:
+    """The text without its middle if it is long: the cause stands first, the place last."""
+    data = text.encode()
+    if len(data) <= LONGEST:
+        return text
+    ends = data[: LONGEST // 4], data[-LONGEST // 4 * 3 :]
+    return " ... ".join(end.decode(errors="ignore") for end in ends)
 
 
 if __name__ == "__main__":
