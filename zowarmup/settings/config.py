@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator
 
 from zowarmup.settings.phases import Count, Positive, Settings
+from zowarmup.settings.words import File, Label, Name
 from zowarmup.settings.yaml_file import ConfigError, merge, read_yaml
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seed = Annotated[int, Field(ge=0)]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # so many; each is a run of its own
 Value = bool | int | float | str | list[int] | dict[str, str]
@@ -101,7 +101,7 @@ class Selection(Settings):
 class Method(Settings):
     """A list of phases."""
 
-    label: str
+    label: Label
     phases: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
@@ -149,7 +149,7 @@ class Config(Settings):
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     tables: list[str]
     figures: list[str]
-    claims: str = "config/claims.yaml"
+    claims: File = "config/claims.yaml"
     memory: Memory = Memory()
     jobs: Jobs = Jobs()
 
@@ -213,7 +213,14 @@ def _sentence(
     # A value that may be of several types fails once for each of them.
     same = [_message(e) for e in errors if _keys(raw, e) == _keys(raw, first)]
     expected = " or ".join([same[0], *(m.removeprefix("input should be ") for m in same[1:])])
-    return f"{key}: {expected}, not {first['input']!r}"
+    return f"{key}: {expected}, not {first['input']!r}{_quotes(first)}"
+
+
+def _quotes(error: Any) -> str:
+    """What helps where text is wanted and YAML has read a plain word as something else."""
+    if error["type"] != "string_type" or isinstance(error["input"], list | dict):
+        return ""
+    return "; YAML takes words such as no, null and 007 for text only in quotes"
 
 
 def _keys(raw: Any, error: Any) -> list[str]:

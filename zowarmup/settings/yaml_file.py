@@ -9,6 +9,8 @@ import yaml
 
 from zowarmup.settings.errors import STRANGE, UserError
 
+KINDS = {bool: "true or false", int: "a number", float: "a number", type(None): "nothing"}
+
 
 class ConfigError(UserError):
     """A config that cannot be run; the message names the file, the key and the mend."""
@@ -21,8 +23,13 @@ class _Loader(yaml.SafeLoader):
         seen = []  # no set: a key may be unhashable, which the parent reports
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if isinstance(key_node, yaml.ScalarNode) and not isinstance(key, str):
+                raise ConfigError(
+                    f"line {line}: {key_node.value}: YAML reads this name as "
+                    f"{KINDS.get(type(key), 'no text')}; put it in quotes, or choose another"
+                )
             if key in seen:
-                line = key_node.start_mark.line + 1
                 raise ConfigError(
                     f"line {line}: {key}: this name is given twice; rename one of them"
                 )
