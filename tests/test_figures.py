@@ -119,7 +119,7 @@ def test_nothing_of_a_user_s_matplotlib_reaches_a_figure(tmp_path: Path) -> None
     tests = Path(__file__).parent
     variables = os.environ | C_LOCALE
     variables |= {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
-    variables |= {"MPLBACKEND": "module://no_such.backend", "MATPLOTLIBRC": str(tmp_path / "named")}
+    variables |= {"MPLBACKEND": "widget", "MATPLOTLIBRC": str(tmp_path / "named")}
     variables |= {"HOME": str(tmp_path / "home"), "MPLCONFIGDIR": "/dev/null/none", "COLUMNS": "20"}
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)

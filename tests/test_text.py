@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import os
 import re
 import subprocess
@@ -26,6 +27,7 @@ from zowarmup.analysis.figures import training_curves, write
 from zowarmup.analysis.tables import main
 from zowarmup.analysis.tables import write as tables
 from zowarmup.data import datasets, sealed
+from zowarmup.settings.joblog import log_to
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import plan
 from zowarmup.settings.words import Label
@@ -203,9 +205,10 @@ def test_names_and_labels_pass_through_the_one_file_that_all_analysis_reads(
 
 def test_the_signatures_of_methods_that_pandas_would_call_missing(tmp_path: Path) -> None:
     runs = [frames.run(name, {s: 0.1 * s for s in range(4)}, label=name) for name in WORDS]
-    frames.frame(*runs).to_csv(tmp_path / "metrics.csv", index=False)
+    rows = frames.frame(*runs)
+    rows.assign(run=rows["method"]).to_csv(tmp_path / "metrics.csv", index=False)
     found = signatures.table(metrics.read(tmp_path / "metrics.csv"))
-    assert found["run"].tolist() == [f"{name}-10/90-nan-{name}" for name in WORDS]
+    assert found["run"].tolist() == list(WORDS)
 
 
 def test_numbers_that_are_missing_are_still_missing(tmp_path: Path) -> None:
@@ -349,6 +352,12 @@ def test_snakemake_finds_every_file_of_odd_names(tmp_path: Path) -> None:
     )
     answer = workbench.snakemake(project, "--dry-run", "--configfile", str(config))
     assert workbench.planned(answer)["warmup"] == 8
+
+
+def test_a_log_keeps_the_lines_that_name_a_file_of_another_encoding(tmp_path: Path) -> None:
+    with log_to(tmp_path / "log"):
+        logging.getLogger("zowarmup").info("caf\udce9.npz: not found")
+    assert "caf\\udce9.npz: not found" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 # --- an output that knows few letters ---------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, field_validator
 
 from zowarmup.settings.phases import Count, Positive, Settings
-from zowarmup.settings.words import File, Label, Name
+from zowarmup.settings.words import File, Label, Name, quotes
 from zowarmup.settings.yaml_file import ConfigError, merge, read_yaml
 
 Seed = Annotated[int, Field(ge=0)]
@@ -213,14 +213,7 @@ def _sentence(
     # A value that may be of several types fails once for each of them.
     same = [_message(e) for e in errors if _keys(raw, e) == _keys(raw, first)]
     expected = " or ".join([same[0], *(m.removeprefix("input should be ") for m in same[1:])])
-    return f"{key}: {expected}, not {first['input']!r}{_quotes(first)}"
-
-
-def _quotes(error: Any) -> str:
-    """What helps where text is wanted and YAML has read a plain word as something else."""
-    if error["type"] != "string_type" or isinstance(error["input"], list | dict):
-        return ""
-    return "; YAML takes words such as no, null and 007 for text only in quotes"
+    return f"{key}: {expected}, not {first['input']!r}{quotes(first)}"
 
 
 def _keys(raw: Any, error: Any) -> list[str]:

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
@@ -41,6 +41,17 @@ def _path(text: str) -> str:
 Name = Annotated[str, AfterValidator(_named)]
 Label = Annotated[str, AfterValidator(_labelled)]
 File = Annotated[str, AfterValidator(_path)]  # that a rule reads
+
+
+def quotes(error: Mapping[str, Any]) -> str:
+    """What helps where text is wanted and YAML has read a plain word as something else.
+
+    Args:
+        error: one of pydantic's.
+    """
+    if error["type"] != "string_type" or isinstance(error["input"], list | dict):
+        return ""
+    return "; YAML takes words such as no, null and 007 for text only in quotes"
 
 
 def alike(names: Iterable[str]) -> Iterator[tuple[str, str]]:
