@@ -38,7 +38,9 @@ def main(names: list[str]) -> None:
     """Run benchmarks, all of them where none is named."""
     torch.set_num_threads(1)
     heap.keep()  # as every training job does
-    results: dict[str, Any] = json.loads(RESULTS.read_text()) if names and RESULTS.exists() else {}
+    results: dict[str, Any] = (
+        json.loads(RESULTS.read_text(encoding="utf-8")) if names and RESULTS.exists() else {}
+    )
     for name in names or BENCHMARKS:
         for row in BENCHMARKS[name](False):
             print(row, flush=True)

@@ -56,7 +56,7 @@ def measured(tiny: bool) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         launch.run(2, here.measure, Path(folder, "found.json"), 2 if tiny else REPEATS)
-        found: dict[str, Any] = json.loads(Path(folder, "found.json").read_text())
+        found: dict[str, Any] = json.loads(Path(folder, "found.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -73,7 +73,9 @@ def measure(output: str, repeats: int, ranks: Ranks) -> None:
         ratios.append((alone[0] / both.max(dim=0).values).tolist())
     if ranks.first:
         found = dict(zip(("wall", "processor"), zip(*ratios[1:], strict=True), strict=True))
-        Path(output).write_text(json.dumps(found))  # without the first repeat, which warms up
+        Path(output).write_text(
+            json.dumps(found), encoding="utf-8"
+        )  # without the first repeat, which warms up
 
 
 def seconds(here: world.World, t: int) -> Tensor:

@@ -94,7 +94,7 @@ def hardware() -> dict[str, Any]:
 def processor() -> str:
     """The processor's name; Linux tells it in a file only."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return platform.processor()
     names = [row.split(":")[1].strip() for row in text.splitlines() if row.startswith("model name")]

@@ -77,5 +77,5 @@ def seconds(folder: Path) -> list[float]:
 
 
 def rows(file: Path) -> list[dict[str, str]]:
-    with file.open(newline="") as lines:
+    with file.open(newline="", encoding="utf-8") as lines:
         return list(csv.DictReader(lines, delimiter="\t"))

@@ -78,7 +78,7 @@ def closure(pins: dict[str, tuple[str, set[str]]], roots: set[str]) -> list[str]
 
 def render(roots: set[str]) -> str:
     """The text of one environment file."""
-    pins = closure(read_lock(LOCK.read_text()), roots)
+    pins = closure(read_lock(LOCK.read_text(encoding="utf-8")), roots)
     return HEADER + "".join(f'      - "{pin}"\n' for pin in pins)
 
 
@@ -88,8 +88,8 @@ def main() -> None:
     for name, roots in NEEDS.items():
         path, text = HERE / f"{name}.yaml", render(roots)
         if "--check" not in sys.argv:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
             stale.append(path.name)
     if stale:
         sys.exit(f"stale: {', '.join(stale)}; run make envs")

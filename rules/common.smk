@@ -2,6 +2,7 @@
 # every job of a cluster reads this file again.
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -9,15 +10,8 @@ from pathlib import Path
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
-from zowarmup.settings import (
-    codes,
-    finding,
-    preflight,
-    registry,
-    snapshots,
-    source_record,
-    user_paths,
-)
+from zowarmup.settings import codes, finding, preflight, registry, snapshots
+from zowarmup.settings import source_record, user_paths
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -54,19 +48,24 @@ if SHARED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
     sys.exit("zowarmup: --cache: SNAKEMAKE_OUTPUT_CACHE names no folder; set it to a shared one")
 
 
+def one_of(names):
+    """Any of the names and nothing else: a dot in one is a dot."""
+    return "|".join(map(re.escape, names)) or "-"
+
+
 wildcard_constraints:
-    name=NAME,
+    name=one_of([NAME]),
     scope="|studies/[^/]+/",
-    dataset="|".join(CONFIG.datasets),
-    federation="|".join(CONFIG.federations),
-    warmup="|".join(PLAN.warmups) or "-",
-    run="|".join(PLAN.runs),
-    selection="|".join(PLAN.selections) or "-",
-    study="|".join(CONFIG.studies),
-    model="|".join(CONFIG.memory.models) or "-",
-    role="|".join(MEMORY_ROLES),
-    table="|".join(registry.TABLES),
-    figure="|".join(registry.FIGURES),
+    dataset=one_of(CONFIG.datasets),
+    federation=one_of(CONFIG.federations),
+    warmup=one_of(PLAN.warmups),
+    run=one_of(PLAN.runs),
+    selection=one_of(PLAN.selections),
+    study=one_of(CONFIG.studies),
+    model=one_of(CONFIG.memory.models),
+    role=one_of(MEMORY_ROLES),
+    table=one_of(registry.TABLES),
+    figure=one_of(registry.FIGURES),
     seed=r"\d+",
 
 

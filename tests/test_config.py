@@ -84,7 +84,7 @@ BAD = {
     "a value for a list": (GRID.format("split: 30/70"), "studies.main.grid.split", "a valid list"),
     "number for a split": (GRID.format("split: [30]"), "split", "30 is no name"),
     "text for a pinned seed": (GRID.format("pin.directions: [a]"), "pin.directions", "no seed"),
-    "number for a name": ("name: a/b", "name", "should match"),
+    "number for a name": ("name: a/b", "name", "use letters"),
     "no high-resource share": ("split: 0/100", "split: 0/100", "give a larger first share"),
     "no high-resource client": ("split: 4/96", "split: 4/96", "no high-resource client among 10"),
     "no high-resource client in a grid": (

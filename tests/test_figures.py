@@ -12,7 +12,7 @@ import frames
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -97,6 +97,55 @@ def test_another_process_draws_the_same_bytes() -> None:
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, env=variables, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [first_digest(name) for name in NAMES]
+
+
+# A matplotlibrc in the folder goes before one that a variable names, and that before one at home.
+MATPLOTLIBRC = {
+    "matplotlibrc": "text.usetex: True\naxes.formatter.use_locale: True\nsavefig.bbox: tight\n",
+    "named": "font.size: 20\nsvg.fonttype: none\nno.such.key: 1\n",
+    "home/.config/matplotlib/matplotlibrc": "lines.linewidth: 9\nbackend: none_such\n",
+    "home/.config/matplotlib/stylelib/odd.mplstyle": "axes.grid: maybe\n",
+}
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_nothing_of_a_user_s_matplotlib_reaches_a_figure(tmp_path: Path) -> None:
+    for name, text in MATPLOTLIBRC.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    names = ("training_curves", "gradient_quality")
+    shut = "from zowarmup.analysis.figures import surroundings; surroundings.shut_out()"
+    code = f"{shut}\nimport test_figures as t; print(*[t.digest(name) for name in {names!r}])"
+    tests = Path(__file__).parent
+    variables = os.environ | C_LOCALE
+    variables |= {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
+    variables |= {"MPLBACKEND": "widget", "MATPLOTLIBRC": str(tmp_path / "named")}
+    variables |= {"HOME": str(tmp_path / "home"), "MPLCONFIGDIR": "/dev/null/none", "COLUMNS": "20"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert done.stdout.split() == [first_digest(name) for name in names], done.stderr
+
+
+def test_the_style_of_a_session_reaches_no_figure() -> None:
+    style = {"text.usetex": True, "axes.facecolor": "black", "font.size": 20, "figure.dpi": 50}
+    with rc_context(style | {"axes.formatter.use_locale": True, "savefig.transparent": True}):
+        assert digest("training_curves") == first_digest("training_curves")
+        assert rcParams["text.usetex"]
+
+
+@pytest.mark.parametrize("text", ["words and so on ", "x"])
+@pytest.mark.parametrize("name", ["training_curves", "costs", "recall", "alpha"])
+def test_a_long_label_is_drawn_in_several_lines(name: str, text: str) -> None:
+    longer = ONE_SPLIT["label"] + ": " + text * (300 // len(text))
+    figure = draw(name, ONE_SPLIT.assign(label=longer))
+    figure.set_dpi(write.DPI)
+    figure.draw_without_rendering()
+    page = figure.bbox.padded(1)
+    for box in (one.get_window_extent() for one in shown(figure)):
+        assert page.x0 <= box.x0
+        assert box.x1 <= page.x1
+        assert page.y0 <= box.y0
+        assert box.y1 <= page.y1
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,7 @@
 """The command line: look at what a config will run, run part of it, look into results."""
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -14,6 +15,10 @@ from zowarmup.settings.stopping import Stopped
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `zowarmup`; returns the exit status."""
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # where the locale is C it cannot write a minus sign
+        sys.stdout.reconfigure(errors="backslashreplace")
     chosen = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:

@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from zowarmup.analysis import csv_file, metrics
 from zowarmup.inspection import compare as comparison
 from zowarmup.inspection import look, models, score
 from zowarmup.inspection import status as states
@@ -66,7 +67,7 @@ def load_run(folder: File) -> Run:
         UserError: the folder holds none.
     """
     record = rebuild.record_of(folder)
-    return Run(Path(folder), pd.read_csv(Path(folder) / "metrics.csv"), record)
+    return Run(Path(folder), csv_file.read(Path(folder) / "metrics.csv"), record)
 
 
 def load_module(file: File) -> nn.Module:
@@ -164,4 +165,4 @@ def run_config(
     Raises:
         UserError: the config or one of the names is wrong.
     """
-    return pd.read_csv(Maker(config, results).metrics(runs, seeds))
+    return csv_file.read(Maker(config, results).metrics(runs, seeds), metrics.TEXT)

@@ -60,14 +60,20 @@ def copy(config: str) -> None:
     (HERE / config).mkdir(exist_ok=True)
     for file in FILES[config]:
         shutil.copyfile(RESULTS / config / file, HERE / config / Path(file).name)
-    record = json.loads((RESULTS / config / RUN).read_text())
+    record = json.loads((RESULTS / config / RUN).read_text(encoding="utf-8"))
     about = {fact: record[fact] for fact in FACTS}
-    (HERE / config / "about.json").write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+    text = json.dumps(about, indent=1, sort_keys=True) + "\n"
+    (HERE / config / "about.json").write_text(text, encoding="utf-8")
+
+
+def read(page: Path) -> str:
+    """A page of the documentation."""
+    return page.read_text(encoding="utf-8")
 
 
 def rows(name: str, config: str = "digits") -> list[dict[str, str]]:
     """The lines of one of the files."""
-    with (HERE / config / name).open(newline="") as file:
+    with (HERE / config / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -140,7 +146,7 @@ def all_bench() -> str:
 
 def measured() -> dict[str, Any]:
     """What `make bench` wrote."""
-    found: dict[str, Any] = json.loads((HERE / "digits" / "bench.json").read_text())
+    found: dict[str, Any] = json.loads((HERE / "digits" / "bench.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -157,7 +163,7 @@ def render(text: str) -> str:
     }
     for file in sorted((HERE / "digits-full").glob("*.md")):
         # one level down, since the page has a heading for each of them
-        lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text())
+        lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text(encoding="utf-8"))
         blocks[f"full {file.stem}"] = lowered.strip()
     for name, block in blocks.items():
         body = f"\n{block}\n" if "\n" in block else block
@@ -170,7 +176,7 @@ def render(text: str) -> str:
 def main() -> int:
     """Copy and write, or check."""
     if "--check" in sys.argv:
-        return int(any(page.read_text() != render(page.read_text()) for page in PAGES))
+        return int(any((old := read(page)) != render(old) for page in PAGES))
     for config in FILES:
         if (RESULTS / config).is_dir():
             copy(config)
@@ -179,7 +185,7 @@ def main() -> int:
     if (RESULTS / "bench.json").is_file():
         shutil.copyfile(RESULTS / "bench.json", HERE / "digits" / "bench.json")
     for page in PAGES:
-        page.write_text(render(page.read_text()))
+        page.write_text(render(read(page)), encoding="utf-8")
     return 0
 
 

@@ -36,7 +36,9 @@ def page(folder: Path) -> str:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        return BLOCK.sub(lambda m: f"```console\n$ {m[1]}\n{said(m[1])}```", PAGE.read_text())
+        return BLOCK.sub(
+            lambda m: f"```console\n$ {m[1]}\n{said(m[1])}```", PAGE.read_text(encoding="utf-8")
+        )
     finally:
         os.chdir(before)
 
@@ -53,9 +55,9 @@ def main() -> int:
     """Write the page, or check it."""
     with tempfile.TemporaryDirectory() as folder:
         made = page(Path(folder))
-    old = PAGE.read_text()
+    old = PAGE.read_text(encoding="utf-8")
     if "--check" not in sys.argv:
-        PAGE.write_text(made)
+        PAGE.write_text(made, encoding="utf-8")
         return 0
     for ours, theirs in zip(words(old), words(made), strict=False):
         if ours != theirs:

@@ -21,7 +21,7 @@ def blocks() -> dict[str, str]:
     made = {"beside the paper": beside()}
     for config in PAPER:
         made[f"{config} seeds"] = seeds(config)
-        made[f"{config} main"] = (HERE / config / "main.md").read_text().strip()
+        made[f"{config} main"] = (HERE / config / "main.md").read_text(encoding="utf-8").strip()
     return made | {"estimators": estimators(), "rates": rates()}
 
 
@@ -90,7 +90,7 @@ def rates() -> str:
 
 def rows(config: str, name: str) -> list[Row]:
     """The lines of one of the files."""
-    with (HERE / config / name).open(newline="") as file:
+    with (HERE / config / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

@@ -14,9 +14,9 @@ import yaml
 from pydantic import Field, ValidationInfo, field_validator
 
 from zowarmup.analysis.claims_measure import COUNTED, MeasureName
-from zowarmup.settings.config import Name
 from zowarmup.settings.phases import Settings
 from zowarmup.settings.validation import check
+from zowarmup.settings.words import Name
 from zowarmup.settings.yaml_file import ConfigError, read_yaml
 
 Text = Annotated[str, Field(min_length=1)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from zowarmup.analysis import csv_file, escapes
 from zowarmup.analysis.claims import VERDICTS
 from zowarmup.analysis.claims_html import html
 from zowarmup.analysis.claims_text import (
@@ -20,6 +21,16 @@ from zowarmup.analysis.claims_text import (
     sections,
 )
 from zowarmup.settings.files import atomic_write_text
+
+TEXT = (
+    "claim", "verdict", "paper", "about", "text", "scale", "measure", "statistic", "unit", "note",
+    "claims_sha256",
+)  # fmt: skip
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """The verdicts of claims.csv; empty texts are "", empty numbers NaN."""
+    return csv_file.read(path, TEXT)
 
 
 def write(verdicts: pd.DataFrame, paths: Iterable[str | Path]) -> None:
@@ -46,24 +57,30 @@ def plain(verdicts: pd.DataFrame) -> str:
 
 def markdown(verdicts: pd.DataFrame) -> str:
     """How many there are of each verdict, then a pipe table under each heading."""
-    tallied = [[about, *map(str, row)] for about, row in counts(verdicts).items()]
+    tallied = [[escapes.markdown(about), *map(str, row)] for about, row in counts(verdicts).items()]
     parts = [f"# {TITLE}", LEAD, _pipes(("claims", *VERDICTS), tallied)]
     for about, lines in sections(verdicts):
-        parts += [f"## {about}", _pipes(HEADINGS, [_cells(line) for line in lines])]
+        parts += [
+            f"## {escapes.markdown(about)}",
+            _pipes(HEADINGS, [_cells(line) for line in lines]),
+        ]
     if absent := not_run(verdicts):
-        rows = [[f"{text} (`{name}`)", why] for text, name, why in absent]
+        rows = [
+            [f"{escapes.markdown(text)} (`{name}`)", escapes.markdown(why)]
+            for text, name, why in absent
+        ]
         parts += ["## Not run", _pipes(("claim", "why"), rows)]
     return "\n\n".join([*parts, "## How the verdicts come about", how(verdicts)]) + "\n"
 
 
 def _cells(line: Line) -> list[str]:
-    return [f"{line.text} (`{line.name}` · {line.below})", *line.cells]
+    text, below, *cells = map(escapes.markdown, (line.text, line.below, *line.cells))
+    return [f"{text} (`{line.name}` · {below})", *cells]
 
 
 def _pipes(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     align = ["right" if heading in NUMERIC else "left" for heading in headings]
-    cells = [[text.replace("|", "\\|").replace("\n", " ") for text in row] for row in rows]
-    return tabulate(cells, headings, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return tabulate(rows, headings, tablefmt="pipe", colalign=align, disable_numparse=True)
 
 
 FORMATS = {".csv": plain, ".md": markdown, ".html": html}

@@ -5,6 +5,8 @@ of single classes stays in the runs' own files where there are many: a thousand 
 the rows of other data sets, of which no table and no figure needs one.
 """
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -32,9 +34,12 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
     tables = [list(rows_of(cell)) for cell in cells]
     columns = dict.fromkeys(column for rows in tables for row in rows for column in row)
     with atomic_file(output) as file:
-        file.write(",".join(columns).encode() + b"\n")
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
         for rows in tables:
-            file.writelines(_line(row, list(columns)) for row in rows)
+            writer.writerows(rows)
+        text.detach()
 
 
 def rows_of(cell: Cell) -> Iterator[Row]:
@@ -99,9 +104,3 @@ def of_low(row: Row, facts: Row, cell: Cell) -> Row:
 @cache
 def _read(path: str) -> list[Row]:
     return read_rows(path)
-
-
-def _line(row: Row, columns: Sequence[str]) -> bytes:
-    fields = [str(row.get(column, "")) for column in columns]
-    quoted = [f'"{field}"' if "," in field else field for field in fields]
-    return (",".join(quoted) + "\n").encode()

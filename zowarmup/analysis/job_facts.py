@@ -44,7 +44,9 @@ def cpu_seconds(root: Path, file: Path) -> float | None:
     if not benchmark.exists():
         return None
     with reading(benchmark):
-        names, *lines = (line.split("\t") for line in benchmark.read_text().splitlines())
+        names, *lines = (
+            line.split("\t") for line in benchmark.read_text(encoding="utf-8").splitlines()
+        )
         text = dict(zip(names, lines[-1], strict=True))["cpu_time"]
         return None if text == "NA" else float(text)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from zowarmup.analysis import csv_file
 from zowarmup.settings.errors import UserError
 
 TEXT = (
@@ -49,9 +50,8 @@ def read(path: str | Path) -> pd.DataFrame:
             row twice, or a run that ends before its planned round without being marked diverged.
     """
     _check_shape(Path(path))
-    metrics = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), low_memory=False)
+    metrics = csv_file.read(path, TEXT)
     _check_columns(metrics, path)
-    metrics[list(TEXT)] = metrics[list(TEXT)].fillna("")
     metrics["diverged"] = metrics["diverged"].astype(str) == "True"
     _check_values(metrics, path)
     return metrics

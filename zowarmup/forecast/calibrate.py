@@ -27,6 +27,8 @@ torch.ones(9, 9, requires_grad=True).square().sum().backward()
 """
 DRAWING = """
 from snakemake import script
+from zowarmup.analysis.figures import surroundings
+surroundings.shut_out()
 import matplotlib.pyplot, scipy.stats, tabulate
 import zowarmup.analysis.claims_write, zowarmup.analysis.figures.write
 """

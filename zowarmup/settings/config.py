@@ -10,9 +10,9 @@ from pydantic import Field, field_validator
 from zowarmup.settings.command_line import meant
 from zowarmup.settings.phases import Count, Positive, Settings
 from zowarmup.settings.validation import check
+from zowarmup.settings.words import File, Label, Name
 from zowarmup.settings.yaml_file import merge, read_yaml
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seed = Annotated[int, Field(ge=0)]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # so many; each is a run of its own
 Value = bool | int | float | str | list[int] | dict[str, str]
@@ -102,7 +102,7 @@ class Selection(Settings):
 class Method(Settings):
     """A list of phases."""
 
-    label: str
+    label: Label
     phases: Annotated[list[dict[str, Any]], Field(min_length=1)]
 
 
@@ -150,7 +150,7 @@ class Config(Settings):
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     tables: list[str]
     figures: list[str]
-    claims: str = "config/claims.yaml"
+    claims: File = "config/claims.yaml"
     memory: Memory = Memory()
     jobs: Jobs = Jobs()
 

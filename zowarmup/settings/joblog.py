@@ -20,7 +20,7 @@ def log_to(path: str | Path) -> Iterator[None]:
     logger = logging.getLogger("zowarmup")
     logger.setLevel(logging.INFO)
     try:
-        handler = _LogFile(path, mode="w", encoding="utf-8")
+        handler = _LogFile(path, mode="w", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         sys.exit(f"zowarmup: {explain(error) or error}")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))

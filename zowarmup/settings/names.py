@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from zowarmup.settings.resolve import NAMES, Overrides
+from zowarmup.settings.words import LONGEST_MADE
 from zowarmup.settings.yaml_file import ConfigError
 
 Spec = dict[str, Any]
@@ -31,10 +32,16 @@ class Names:
                 if spec["split"] if key == "split" else _differs(make, rest, spec):
                     words.append(_slug(key, value, overrides))
             name = "-".join(words)
-            taken = {n for (k, _), n in self.given.items() if k == kind}
+            if len(name) > LONGEST_MADE:
+                raise ConfigError(
+                    f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
+                    f"characters, more than {LONGEST_MADE}: give it a shorter name, or vary less"
+                )
+            # Where the case of letters does not count, names that differ in it are one folder.
+            taken = {n.casefold() for (k, _), n in self.given.items() if k == kind}
             numbered = (f"{name}-{i}" for i in itertools.count(2))
             self.given[kind, identity] = next(
-                n for n in itertools.chain([name], numbered) if n not in taken
+                n for n in itertools.chain([name], numbered) if n.casefold() not in taken
             )
         return self.given[kind, identity]
 
@@ -54,6 +61,8 @@ def _slug(key: str, value: Any, overrides: Overrides) -> str:
         return "same-lr"
     if isinstance(value, str):
         return value
+    if isinstance(value, list):
+        value = "-".join(map(str, value))
     setting = key.rpartition(".")[2]
     twins = [other for other in overrides if other.rpartition(".")[2] == setting]
     return f"{key if len(twins) > 1 else setting}{value}"

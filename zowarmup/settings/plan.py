@@ -110,7 +110,18 @@ class _Planner:
             raise ConfigError(
                 f"{where}: {run} is in another part of the study already; leave it out of one"
             )
+        self._check_twin(where, cell)
         self.made.cells.append(cell)
+
+    def _check_twin(self, where: str, cell: Cell) -> None:
+        """The rows of a study are told apart by run and variant, so each is of one method."""
+        place = ("study", "variant", "split", "run")
+        for one in self.made.cells:
+            same = all(getattr(one, key) == getattr(cell, key) for key in place)
+            if same and one.method != cell.method and set(one.seeds) & set(cell.seeds):
+                raise ConfigError(
+                    f"{where}: {cell.method} and {one.method} do the same; leave out one of them"
+                )
 
     def _run(self, method: str, variant: str, overrides: Overrides) -> str:
         spec = resolve(self.config, method, overrides)

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from zowarmup.settings import words
 from zowarmup.settings.algorithms import PHASES
 from zowarmup.settings.config import Config, Part, Study, distinct_seeds
 from zowarmup.settings.registry import (
@@ -78,6 +79,7 @@ def check_references(config: Config) -> None:
         ConfigError: names the key and what there is.
     """
     _check_names(config)
+    _check_apart(config)
     for key, names in (("tables", config.tables), ("figures", config.figures)):
         for name in names:
             if not any(study in config.studies for study in SHOWS[name]):
@@ -90,6 +92,21 @@ def check_references(config: Config) -> None:
     for name in RULES:
         if name in config.studies:
             raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
+
+
+def _check_apart(config: Config) -> None:
+    for key in ("datasets", "federations", "methods", "studies"):
+        for first, second in words.alike(getattr(config, key)):
+            raise ConfigError(
+                f"{key}.{second}: only the case of letters tells this name from {first}, and on "
+                "some disks they would be one folder; rename one of them"
+            )
+    labels = [(name, method.label) for name, method in config.methods.items()]
+    for first, second in words.look_alike(labels):
+        raise ConfigError(
+            f"methods.{second}.label: {first} is called {config.methods[first].label!r} too, so "
+            "tables and figures could not tell them apart; change one of the labels"
+        )
 
 
 def _check_names(config: Config) -> None:

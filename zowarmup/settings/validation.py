@@ -53,6 +53,8 @@ def _hint(value: Any, faults: set[str]) -> str:
     read = scalar(value) if isinstance(value, str) else value
     if isinstance(value, bool) and faults & {"string_type", "literal_error"}:
         return "; YAML reads on and yes as True, off and no as False, so put a word in quotes"
+    if value is None and faults == {"string_type"}:
+        return "; YAML reads null and ~ as nothing, so put a word in quotes"
     if isinstance(value, int | float) and faults == {"string_type"}:
         return "; put it in quotes, in a config file"
     wanted = {"bool_type"} if isinstance(read, bool) else {"int_type", "float_type"}

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import stats
-from zowarmup.analysis.figures import style, sweep, ticks
+from zowarmup.analysis.figures import lettering, style, sweep, ticks
 from zowarmup.analysis.tables import cells
 
 NONE = 0.85  # how many powers of ten below the smallest number none stands
@@ -88,7 +88,7 @@ def _x_axis(axes: Axes, sent: pd.Series) -> None:
 
 
 def _handles(final: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
-    labels = final.groupby("method")["label"].first()
+    labels = lettering.labels(final)
     named = [
         Line2D([], [], color=k.color, marker=k.marker, ls="", ms=5.5, label=labels[name])
         for name, k in looks.items()

@@ -9,9 +9,10 @@ from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import stats
-from zowarmup.analysis.figures import style
+from zowarmup.analysis.figures import lettering, style
 from zowarmup.analysis.tables.display import whole
 
+NAMED, LINE = 2.6, 0.12  # inches: the width of a method's name, the height of each line of it
 BEFORE = {"marker": "o", "mfc": "white", "ms": 5, "mew": 1.2, "ls": ""}
 
 
@@ -36,14 +37,16 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
             "in study 'main' the high-resource clients lack no class: give it a split with fewer"
         )
     groups, names = list(m.by_split(rows)), m.methods(rows)
-    drawing, grid = style.panels(len(groups), 0.5 + 0.24 * len(names), sharey=True)
+    labels, looks = lettering.labels(rows), style.lines(names)
+    named = [lettering.wrapped(labels[name], NAMED) for name in names]
+    height = max(0.24, LINE * max(1 + text.count("\n") for text in named))
+    drawing, grid = style.panels(len(groups), 0.5 + height * len(names), sharey=True)
     drawing.set_figwidth(style.WIDTH)
-    labels, looks = rows.groupby("method")["label"].first(), style.lines(names)
     top = {scale: _top(m.at_scale(rows, scale)) for scale in m.scales(rows)}
     for axes, (scale, split, here) in zip(grid, groups, strict=True):
         for place, name in enumerate(names):
             _dumbbell(axes, place, here[here["method"] == name], here["pivot"].max(), looks[name])
-        _frame(axes, [labels[name] for name in names], top[scale])
+        _frame(axes, named, top[scale])
         lacked = m.last_rows(here)["missing_classes"].mean()
         above = f"{', '.join(scale)}\n" * (len(top) > 1)
         axes.set_title(f"{above}{split}: {whole(lacked)} lacked", loc="left")
@@ -81,7 +84,7 @@ def _top(rows: pd.DataFrame) -> float:
 
 
 def _frame(axes: Axes, labels: list[str], top: float) -> None:
-    axes.set_yticks(range(len(labels)), labels)
+    axes.set_yticks(range(len(labels)), map(lettering.literal, labels))
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xlim(-0.03 * top, 1.03 * top)
     axes.grid(axis="x")

@@ -4,16 +4,20 @@ Colours are Okabe and Ito's (2008). No two methods rely on colour alone: each ha
 style and marker, and the colours are assigned so that their lightness differs too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from cycler import cycler
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from zowarmup.analysis.figures import lettering
 
 # Okabe-Ito with CIELAB lightness: 0 black, 44 blue, 52 vermilion (55), 60 green, 62 purple,
 # 68 sky (69), 70 orange (72), 90 yellow. Yellow is too light for lines on white.
@@ -25,9 +29,10 @@ INDIGO, WINE = "#332288", "#882255"
 
 WIDTH = 7.0  # inches: the text width of a two-column page
 COLUMNS = 3  # of panels in it
-KEY, CHARACTER, ROW = 0.6, 0.0545, 0.16  # inches of a legend: a handle, a letter, a row
+KEY, ROW = 0.6, 0.16  # inches of a legend: a handle, a row
 SPLITS = "Panels by split: % of the clients that are high-resource / low-resource"
 
+OF_THE_SESSION = ("backend", "backend_fallback", "interactive")  # and no matter of the figure
 RC: dict[str, Any] = {
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.05,
@@ -105,9 +110,21 @@ def lines(methods: list[str]) -> dict[str, Line]:
     return {m: KNOWN.get(m) or free[others.index(m) % len(free)] for m in methods}
 
 
+@contextmanager
+def alone(settings: dict[str, Any]) -> Iterator[None]:
+    """Within, matplotlib has its own defaults and these settings, none of the user's.
+
+    A matplotlibrc, a style of the session or a locale would change the bytes of a figure, and TeX
+    for all text ends in an error where TeX is missing.
+    """
+    own = {key: rcParamsDefault[key] for key in rcParamsDefault if key not in OF_THE_SESSION}
+    with rc_context(own | settings):
+        yield
+
+
 def styled() -> Any:
     """Decorator of a function that draws: its artists get this style, nothing global changes."""
-    return rc_context(RC)
+    return alone(RC)
 
 
 def new(width: float, height: float) -> Figure:
@@ -129,19 +146,27 @@ def panels(
 
 def legend(drawing: Figure, handles: list[Line2D], title: str | None = None) -> None:
     """Above the panels, in as many columns as fit; the figure becomes higher by its rows."""
-    texts = [str(handle.get_label()) for handle in handles]
+    inches = 0.9 * drawing.get_figwidth() - KEY
+    texts = [lettering.wrapped(str(handle.get_label()), inches) for handle in handles]
     fitting = [n for n in (4, 3, 2) if _legend_width(texts, n) < drawing.get_figwidth()]
     columns = max(fitting, default=1)
-    rows = -(-len(texts) // columns) + (title is not None)
+    rows = _legend_rows(texts, columns) + (title is not None)
     drawing.set_figheight(drawing.get_figheight() + ROW * rows)
-    made = drawing.legend(handles=handles, loc="outside upper left", ncols=columns, title=title)
+    named = [lettering.literal(text) for text in texts]
+    made = drawing.legend(handles, named, loc="outside upper left", ncols=columns, title=title)
     made.set_alignment("left")
 
 
 def _legend_width(texts: list[str], columns: int) -> float:
     """Inches, about: matplotlib fills one column after the other, the first ones being longer."""
-    parts = np.array_split(texts, columns)
-    return sum(KEY + CHARACTER * max(map(len, part), default=0) for part in parts)
+    parts = np.array_split([lettering.widest(text) for text in texts], columns)
+    return sum(KEY + lettering.CHARACTER * max(part, default=0) for part in parts)
+
+
+def _legend_rows(texts: list[str], columns: int) -> int:
+    """Of one line each, of the column that has the most."""
+    parts = np.array_split([1 + text.count("\n") for text in texts], columns)
+    return max(int(sum(part)) for part in parts)
 
 
 def split_title(split: str) -> str:

@@ -17,10 +17,11 @@ from matplotlib.patheffects import withStroke
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import stats
-from zowarmup.analysis.figures import style, ticks
+from zowarmup.analysis.figures import lettering, style, ticks
 from zowarmup.settings.errors import UserError
 
 REFERENCE = "high_res_only"
+NAMED, LINES = style.WIDTH / style.COLUMNS - 0.6, 2  # inches, lines: of the name of High Res Only
 PAPER = {"color": style.GREY, "lw": 0.8, "ls": (0, (1, 1.5))}
 
 
@@ -169,11 +170,12 @@ def reference_line(axes: Axes, rows: pd.DataFrame) -> None:
     estimate = stats.mean_interval(100 * m.by_seed(rows))
     axes.axhspan(estimate.low, estimate.high, color=style.FAINT, alpha=0.5, lw=0, zorder=0)
     axes.axhline(estimate.effect, color=style.BLACK, ls=style.KNOWN[REFERENCE].style, lw=1)
-    text = f"{rows['label'].iloc[0]} {estimate.effect:.1f}"
+    name = lettering.wrapped(lettering.labels(rows)[REFERENCE], NAMED, LINES)
+    named = f"{name} {estimate.effect:.1f}"
     note = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}
     halo = [withStroke(linewidth=2, foreground="white")]
     where = {"xycoords": ("axes fraction", "data"), "path_effects": halo}
-    axes.annotate(text, (1, estimate.effect), **where, **note)
+    axes.annotate(lettering.literal(named), (1, estimate.effect), **where, **note)
 
 
 def clip(axes: Axes) -> None:
@@ -198,7 +200,7 @@ def _x_axis(axes: Axes, rows: pd.DataFrame, setting: Setting, inches: float) -> 
 def _handles(
     final: pd.DataFrame, looks: Mapping[Any, style.Line], settings: tuple[Setting, ...]
 ) -> list[Line2D]:
-    labels = final.groupby("method")["label"].first()
+    labels = lettering.labels(final)
     called = settings[0].by_label
     handles = [
         Line2D([], [], **k.kwargs(), label=f"{called} {name:g}" if called else labels[name])

@@ -1,13 +1,17 @@
 """A figure as svg, png or pdf: equal figures are equal bytes, and a file is whole or absent."""
 
-from collections.abc import Sequence
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from zowarmup.analysis.figures import style
 from zowarmup.settings.files import atomic_write_bytes
 
 # Without these the files would carry the time, the version of matplotlib and random ids. No
@@ -21,6 +25,9 @@ METADATA: dict[str, dict[str, Any]] = {
 # same where the font is missing.
 RC = {"svg.hashsalt": "zowarmup", "svg.fonttype": "path", "pdf.fonttype": 42}
 DPI = 300
+MISSING = r"Glyph \d+ .*missing from font"
+
+log = logging.getLogger("zowarmup")
 
 
 def write(figure: Figure, paths: Sequence[str | Path]) -> None:
@@ -30,7 +37,8 @@ def write(figure: Figure, paths: Sequence[str | Path]) -> None:
         ValueError: an ending is none of .svg, .png and .pdf.
     """
     # Laid out once: each drawing would move things a little, and bytes depend on the order.
-    figure.draw_without_rendering()
+    with style.alone(RC), _boxes_for_missing_letters():
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for path in paths:
         ending = Path(path).suffix
@@ -42,6 +50,20 @@ def write(figure: Figure, paths: Sequence[str | Path]) -> None:
 def render(figure: Figure, ending: str) -> bytes:
     """The bytes of the figure in one format."""
     buffer = BytesIO()
-    with rc_context(RC):
+    with style.alone(RC), _boxes_for_missing_letters(say=False):
         figure.savefig(buffer, format=ending.removeprefix("."), dpi=DPI, metadata=METADATA[ending])
     return buffer.getvalue()
+
+
+@contextmanager
+def _boxes_for_missing_letters(*, say: bool = True) -> Iterator[None]:
+    """Within, a letter that the font lacks is a box and a line in the log, not a warning each."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.filterwarnings("always", MISSING)
+        yield
+    others = [one for one in warned if not re.match(MISSING, str(one.message))]
+    for one in others:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if say:
+        for text in dict.fromkeys(str(one.message) for one in warned if one not in others):
+            log.warning(f"{text.rstrip('.')}: a box is drawn in its place")

@@ -4,13 +4,14 @@ The csv keeps every column as it is: fractions, bytes, no rounding worth the nam
 show the same numbers rounded, in per cent, with what belongs together in one column.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
 import pandas as pd
 from tabulate import tabulate
 
+from zowarmup.analysis import escapes
 from zowarmup.analysis.tables.display import NONE, caption, display
 from zowarmup.settings.files import atomic_write_text
 
@@ -50,13 +51,14 @@ def plain(table: pd.DataFrame) -> str:
 
 def markdown(table: pd.DataFrame) -> str:
     """A pipe table with its caption below."""
-    return f"{_body(table, 'pipe')}\n\n{caption(table)}\n"
+    return f"{_body(table, 'pipe', escapes.markdown)}\n\n{caption(table)}\n"
 
 
 def latex(table: pd.DataFrame) -> str:
     """A floating table over the full width of a page, for the package booktabs."""
     below = caption(table).replace("%", r"\%").replace("_", r"\_")
-    text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{_body(table, 'latex_booktabs')}\n"
+    rows = escapes.latex_rows(_body(table, "latex_booktabs", _one_line))
+    text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{rows}\n"
     for sign, command in LATEX.items():
         text = text.replace(sign, command)
     return f"\\begin{{table*}}\n{text}\\end{{table*}}\n"
@@ -72,12 +74,16 @@ def html(table: pd.DataFrame) -> str:
     return f'<!doctype html>\n<html lang="en">\n{page}\n</html>\n'
 
 
-def _body(table: pd.DataFrame, form: str) -> str:
-    shown = display(table)
+def _body(table: pd.DataFrame, form: str, escaped: Callable[[str], str] = str) -> str:
+    shown = display(table).map(escaped)
     align = ["left" if _is_text(shown[c]) else "right" for c in shown.columns]
     rows = shown.to_numpy().tolist()
     # Without disable_numparse tabulate would turn "10/90" and "0.50" into its own idea of them.
     return tabulate(rows, list(shown), tablefmt=form, colalign=align, disable_numparse=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n"))
 
 
 def _is_text(column: pd.Series) -> bool:

@@ -27,6 +27,7 @@ from zowarmup.simulation.engines import local
 from zowarmup.simulation.engines.shelves import (
     Clients,
     Seen,
+    accompanied,
     both_ways,
     in_order,
     shelves,
@@ -36,15 +37,6 @@ from zowarmup.simulation.engines.shelves import (
 from zowarmup.simulation.images import Images
 
 Block = tuple[list[int], Seen]  # rows of the cohort, what each epoch shows of these clients
-
-
-def accompanied(rows: list[int]) -> list[int]:
-    """The rows of a block; a single one twice, if several threads share the work.
-
-    Threads divide several models between them, but a single one into pieces, which rounds
-    differently.
-    """
-    return rows * 2 if len(rows) == 1 and torch.get_num_threads() > 1 else rows
 
 
 class Blocks(ABC):

@@ -99,6 +99,15 @@ def tight(rows: list[int]) -> Rows:
     return slice(rows[0], stop) if rows == list(range(rows[0], stop)) else rows
 
 
+def accompanied(rows: list[int]) -> list[int]:
+    """The rows of a block; a single one twice, if several threads share the work.
+
+    Threads divide several models between them, but a single one into pieces, which rounds
+    differently.
+    """
+    return rows * 2 if len(rows) == 1 and torch.get_num_threads() > 1 else rows
+
+
 def in_order(found: Iterable[tuple[list[int], Iterable[T]]]) -> Iterator[T]:
     """The results of blocks in the order of their rows, each let go as early as can be."""
     waiting: dict[int, T] = {}
