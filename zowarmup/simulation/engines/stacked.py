@@ -42,7 +42,8 @@ def linear(layer: nn.Linear, h: Tensor, weight: Tensor, bias: Tensor | None = No
 
 def convolution(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """A product with the unfolded images, or a convolution where that is faster."""
-    if len(h) == len(weight) and layer.stride[1] == 1 and not weight.requires_grad:
+    alone = math.prod(layer.kernel_size) == 1  # its unfolded images are the images
+    if len(h) == len(weight) and layer.stride[1] == 1 and not (weight.requires_grad or alone):
         return grouped(layer, h, weight, bias)
     met = windows(layer, h)
     inputs, weight = met.flatten(4).flatten(1, 3), weight.flatten(2)
@@ -135,7 +136,15 @@ def windows(layer: nn.Conv2d, h: Tensor) -> Tensor:
 
 
 def grouped(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """One convolution with a group per model: neighbours in a row are n numbers apart."""
+    """One convolution with a group per model: neighbours in a row are n numbers apart.
+
+    With several threads a library's cut between them, and so the rounding, depends on the number of
+    groups: then only the two models of a direction are taken together.
+    """
+    if torch.get_num_threads() > 1 and len(h) > 2 and len(h) % 2 == 0:
+        biases = [None] * (len(h) // 2) if bias is None else bias.split(2)
+        pairs = zip(h.split(2), weight.split(2), biases, strict=True)
+        return torch.cat([grouped(layer, *pair) for pair in pairs])
     n, (top, left) = h.shape[-1], padding(layer)
     y = conv2d(
         h.reshape(1, -1, h.shape[2], h.shape[3] * n),

@@ -8,6 +8,7 @@ from torch.func import functional_call, vmap
 
 from zowarmup.models import aligned, static_norm
 from zowarmup.simulation.engines.blocks import Blocks
+from zowarmup.simulation.engines.companions import Alike
 
 
 class Vmap(Blocks):
@@ -26,11 +27,16 @@ class Vmap(Blocks):
         if len(W) == 1:  # beside its own copy: kernels for a single model round otherwise
             return self.logits(W.expand(2, -1), torch.cat((x, x)))[:1]
         n, each = x.shape[1], len(W) // len(x)
-        side_by_side = vmap(self.one)
         if static_norm.has(self.model):  # further images would change the batch's statistics
-            out = side_by_side if n % aligned.VECTOR == 0 else self.one_by_one
+            out = self.side_by_side if n % aligned.VECTOR == 0 else self.one_by_one
             return out(W, x.repeat_interleave(each, dim=0)).mT
-        return side_by_side(W, aligned.fill(x, 1).repeat_interleave(each, dim=0)).mT[..., :n]
+        return self.side_by_side(W, aligned.fill(x, 1).repeat_interleave(each, dim=0)).mT[..., :n]
+
+    def side_by_side(self, W: Tensor, x: Tensor) -> Tensor:
+        """W (G, d), x (G, n, ...) -> (G, n, classes)."""
+        with Alike():
+            out: Tensor = vmap(self.one)(W, x)
+        return out
 
     def one_by_one(self, W: Tensor, x: Tensor) -> Tensor:
         """The same, where n images end within a vector, so that the next would not be aligned."""
