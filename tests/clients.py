@@ -19,6 +19,7 @@ from zowarmup.simulation.engines.plain import Plain
 from zowarmup.simulation.engines.vmap import Vmap
 
 SIZES = (12, 7, 12, 12, 7, 3)  # images of each client
+MOST = max(SIZES)
 CLIENTS = (0, 1, 3, 4, 5)
 S, EPS, TAU = 3, 1e-4, 0.75
 FULL = SGD(5, 0.1, weight_decay=1e-2, momentum=0.9, clip=0.5)  # with every option in use
@@ -81,14 +82,15 @@ def pair(engine, name, micro_batch=64, **options):
     return Plain(model, data, micro_batch), engine(model, data, micro_batch, **options)
 
 
-def orders(clients, epochs=2):
+def orders(clients, epochs=2, n=MOST):
     visits = [client * epochs + e for client in clients for e in range(epochs)]
-    orders = permutations(key("test engines"), (1,), visits, max(SIZES))
+    orders = permutations(key("test engines"), (1,), visits, n)
     return orders.view(len(clients), epochs, -1)
 
 
-def trained(engine, w, clients=CLIENTS, sgd=FULL, masked=True):
-    return torch.stack(list(engine.train(w, clients, orders(clients), sgd, masked=masked)))
+def trained(engine, w, clients=CLIENTS, sgd=FULL, masked=True, n=MOST):
+    visits = orders(clients, n=n)
+    return torch.stack(list(engine.train(w, clients, visits, sgd, masked=masked)))
 
 
 def directions_of(clients, d, number=S, **options):
@@ -101,6 +103,6 @@ def steps_of(n, batch, epochs=2):
 
 def descended(engine, w, clients=CLIENTS, batch=5, eps=1e-2, lr=0.01, **options):
     """The walks of two epochs, S directions a step: [(w_i, scalars)]."""
-    u = directions_of(clients, engine.d, steps_of(max(SIZES), batch) * S, **options)
+    u = directions_of(clients, engine.d, steps_of(MOST, batch) * S, **options)
     settings = {"S": S, "batch": batch, "eps": eps, "tau": TAU, "lr": lr}
     return list(engine.descend(w, clients, u, orders(clients), **settings))

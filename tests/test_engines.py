@@ -158,6 +158,26 @@ def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
 
 
 @pytest.mark.bits
+@pytest.mark.parametrize("network", ["mlp", "narrow cnn"])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_nor_on_a_cohort_that_threads_share(network, threads):
+    """Of so many clients that the work of a thread ends in the middle of one."""
+    sizes = [26] * 20 + [25] * 9 + [1, 2, 50]
+    model, everybody = make_model(network), tuple(range(len(sizes)))
+    members, w = Batched(model, dealt(make_data(sizes)), 64), model.initial(0)
+    u = directions_of(everybody, model.d)
+    torch.set_num_threads(threads)
+    losses, slopes = members.probe(w, everybody, u, radius=1e-4), members.slopes(w, everybody, u)
+    sgd = replace(FULL, batch=16)
+    local = trained(members, w, everybody, sgd, n=50)
+    for some in ([3], [0, 1], [5, 21, 30], [31], list(range(1, 24))):
+        own = directions_of(some, model.d)
+        assert torch.equal(members.probe(w, some, own, radius=1e-4), losses[some])
+        assert torch.equal(members.slopes(w, some, own), slopes[some])
+        assert torch.equal(trained(members, w, some, sgd, n=50), local[some])
+
+
+@pytest.mark.bits
 @pytest.mark.parametrize(("engine", "network"), EVERY, ids=[f"{e.__name__} {n}" for e, n in EVERY])
 @pytest.mark.parametrize("micro_batch", [64, 6, 1], ids=["whole", "micro", "one by one"])
 def test_two_models_that_are_one_have_one_loss(engine, network, micro_batch):

@@ -61,8 +61,11 @@ def backward(
 
 
 def of_logits(h: Tensor, y: Tensor, absent: Tensor | None) -> Tensor:
-    """Of the cross-entropy: the softmax, less 1 at the label; 0 where the logit counts as 0."""
-    g = (h if absent is None else h.masked_fill(absent[..., None], 0.0)).softmax(1)
+    """Of the cross-entropy: the softmax, less 1 at the label; 0 where the logit counts as 0.
+
+    By its logarithm, because torch's softmax rounds differently where the work of one thread ends.
+    """
+    g = (h if absent is None else h.masked_fill(absent[..., None], 0.0)).log_softmax(1).exp_()
     g.scatter_add_(1, y[:, None], g.new_full((), -1.0).expand(len(y), 1, y.shape[1]))
     return g if absent is None else g.masked_fill_(absent[..., None], 0.0)
 
