@@ -3,7 +3,6 @@
 PYTHON ?= python3
 CORES ?= all
 CONFIG ?= config/config.yaml
-export CONFIG  # recipes read it from there, whatever characters are in it
 BIN := .venv/bin
 READY := .venv/.ready
 SELF := $(realpath $(lastword $(MAKEFILE_LIST)))
@@ -25,7 +24,8 @@ reproduce: $(READY) ## make every table and figure of the default config under r
 	set -x; $(BIN)/snakemake --cores $(CORES) $$show $(ARGS)
 
 # The report is of results that are there, it starts no job; CONFIG names those of another config:
-# one file, whatever its name, or several words as a shell reads them.
+# one file, whatever its name, or several words as a shell reads them. The recipe reads it from its
+# environment, since no character of it may be read by make.
 report: export CONFIG := $(CONFIG)
 report: $(READY) ## put all results into one page, results/<name>/report.html
 	@if [ -e "$$CONFIG" ]; then set -- "$$CONFIG"; else eval "set -- $$CONFIG"; fi; \

@@ -14,8 +14,11 @@ VECTOR = 4  # float32 numbers, 16 bytes: the coarsest place that a kernel was se
 
 
 def begin(w: Tensor) -> Tensor:
-    """The same numbers, copied only if the first does not lie at the beginning of a line."""
-    return w.clone() if w.data_ptr() % (4 * LINE) else w
+    """The same numbers, copied only if the first does not lie at the beginning of a line.
+
+    By its place in its storage, which torch lets begin a line; under vmap there is no address.
+    """
+    return w.clone() if w.storage_offset() % LINE else w
 
 
 def rows(like: Tensor, *shape: int) -> Tensor:
