@@ -11,7 +11,7 @@ CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
 from zowarmup.settings import codes, finding, preflight, registry, snapshots
-from zowarmup.settings import source_record, user_paths
+from zowarmup.settings import replaced_data, source_record, user_paths
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import MEMORY_ROLES, Paths
 from zowarmup.settings.plan import plan
@@ -28,7 +28,7 @@ try:
         snapshots.check(Paths(PLAN))
         # Snakemake itself can only say that params have changed, and knows nothing of results
         # that it did not make.
-        for sentence in source_record.changed(Paths(PLAN)):
+        for sentence in replaced_data.changed(Paths(PLAN)):
             remedy = "if nothing is done about it, add --forcerun dataset"
             print(f"zowarmup: {sentence}; {remedy}", file=sys.stderr)
 except UserError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 from zowarmup.analysis import collect
 from zowarmup.data import datasets, federation, job_dataset
-from zowarmup.settings import preflight, snapshots, source_record, user_paths
+from zowarmup.settings import preflight, replaced_data, snapshots, source_record, user_paths
 from zowarmup.settings.codes import modules, own_phases
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.paths import Paths, selected
@@ -32,7 +32,7 @@ class Maker:
 
     def _check_data(self) -> None:
         for question in (source_record.reconfigured, source_record.replaced):
-            for sentence in source_record.changed(self.paths, question):
+            for sentence in replaced_data.changed(self.paths, question):
                 raise UserError(
                     f"{sentence}; run snakemake to recreate it and what follows, or write "
                     "elsewhere with --results"
@@ -144,8 +144,8 @@ class Maker:
 
     def dataset(self, name: str) -> None:
         """The images, unless they are there."""
-        file = self.paths.dataset(name)
-        if not Path(file).exists():
+        file = Path(self.paths.dataset(name))
+        if not _there(file.parent, file.name, "dataset.json"):
             settings = self.plan.config.datasets[name]
             job_dataset.make(settings, source_record.compared(file, settings), file)
 

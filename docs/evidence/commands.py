@@ -19,7 +19,7 @@ from zowarmup.__main__ import main as zowarmup
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "checkpoints.md"
 BLOCK = re.compile(r"```console\n\$ (zowarmup [^\n]*)\n(.*?)```", re.DOTALL)
-OF_THE_MACHINE = ("torch", "device", "commit", "finished")  # lines that begin so
+OF_THE_MACHINE = ("torch", "device", "machine", "commit", "finished")  # lines that begin so
 
 
 def said(command: str) -> str:

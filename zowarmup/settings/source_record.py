@@ -6,7 +6,6 @@ file with other contents changes it; a file that was moved, touched or removed d
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,7 +14,6 @@ from zowarmup.settings.config import Dataset
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.file_hashes import FileHashes
 from zowarmup.settings.files import atomic_write_text, read_json
-from zowarmup.settings.paths import Paths
 from zowarmup.settings.phases import Settings
 from zowarmup.settings.source_files import files_of, folder_of
 
@@ -23,7 +21,6 @@ NAME = "source.json"
 MEMORY = ".file-hashes.json"  # in results/
 
 Contents = dict[str, str]  # sha256 by the file's name
-Question = Callable[[Path, Dataset], str]
 
 
 class Record(Settings):
@@ -122,16 +119,6 @@ def reconfigured(data: str | Path, settings: Dataset) -> str:
         if then[key] != now[key]:
             return f"{data}: it was made with {key} {then[key]}, but the config says {now[key]}"
     return ""
-
-
-def changed(paths: Paths, question: Question = replaced) -> list[str]:
-    """The sentences of a question about all data sets of a config that are there."""
-    sentences = []
-    for name, settings in paths.plan.config.datasets.items():
-        data = Path(paths.dataset(name))
-        if data.is_file() and data.with_name(NAME).is_file():
-            sentences.append(question(data, settings))
-    return [sentence for sentence in sentences if sentence]
 
 
 def _difference(data: str | Path, settings: Dataset, folder: Path | None) -> str:
