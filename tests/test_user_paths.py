@@ -11,7 +11,7 @@ import workbench
 
 from zowarmup.__main__ import main
 from zowarmup.data import datasets
-from zowarmup.settings import user_paths
+from zowarmup.settings import source_files, user_paths
 from zowarmup.settings.config import load
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.yaml_file import LONGEST_FILE, ConfigError
@@ -117,8 +117,8 @@ def test_a_data_folder_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     said = r"~nosuchuser/x: this user has no home folder here; give the whole path"
     with pytest.raises(UserError, match=f"^data_dir: {said}$"):
         datasets.load_source("mine", "~nosuchuser/x")
-    monkeypatch.setenv(datasets.DATA_DIR, "~nosuchuser/x")
-    with pytest.raises(UserError, match=f"^{datasets.DATA_DIR}: {said}$"):
+    monkeypatch.setenv(source_files.DATA_DIR, "~nosuchuser/x")
+    with pytest.raises(UserError, match=f"^{source_files.DATA_DIR}: {said}$"):
         datasets.load_source("cifar10")
 
 

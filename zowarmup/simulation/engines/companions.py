@@ -106,7 +106,8 @@ def _complete(t: Tensor, dim: int | None, G: int, to: int) -> Tensor:
     return torch.cat((t, *[t.narrow(to, G - 1, 1)] * more), dim=to) if more else t
 
 
-RULES = {
+# function -> (all its arguments in their order, its rule)
+RULES: dict[Any, tuple[Callable[..., tuple[Any, ...]], Callable[..., tuple[Tensor, int]]]] = {
     torch.conv1d: (_of_convolution, _in_fours),
     torch.conv2d: (_of_convolution, _in_fours),
     torch.conv3d: (_of_convolution, _in_fours),
