@@ -26,10 +26,14 @@ try:
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
         user_paths.folder(f"results/{PLAN.name}", "results")
         snapshots.check(Paths(PLAN))
+        replaced_data.check_folders(Paths(PLAN))
         # Snakemake itself can only say that params have changed, and knows nothing of results
         # that it did not make.
         for sentence in replaced_data.changed(Paths(PLAN)):
-            remedy = "if nothing is done about it, add --forcerun dataset"
+            remedy = (
+                "Snakemake recreates it and what follows from it; results that another copy or "
+                "`zowarmup run` made need --forcerun dataset for that"
+            )
             print(f"zowarmup: {sentence}; {remedy}", file=sys.stderr)
 except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence

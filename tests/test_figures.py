@@ -126,6 +126,21 @@ def test_nothing_of_a_user_s_matplotlib_reaches_a_figure(tmp_path: Path) -> None
     assert done.stdout.split() == [first_digest(name) for name in names], done.stderr
 
 
+@pytest.mark.parametrize("name", MATPLOTLIBRC)
+def test_a_matplotlibrc_that_is_no_text_keeps_nobody_from_drawing(
+    name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"# Gr\xf6\xdfe\nfont.size: 9\n")
+    code = "from zowarmup.analysis.figures import surroundings as s; s.shut_out()"
+    variables = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    variables |= {"HOME": str(tmp_path / "home"), "MATPLOTLIBRC": str(tmp_path / "named")}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_style_of_a_session_reaches_no_figure() -> None:
     style = {"text.usetex": True, "axes.facecolor": "black", "font.size": 20, "figure.dpi": 50}
     with rc_context(style | {"axes.formatter.use_locale": True, "savefig.transparent": True}):

@@ -105,6 +105,30 @@ def test_commands_refuse_the_code_of_another_checkout(
     assert not (edited / "results").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [["plan", "tiny.yaml", "--list"], ["status", "tiny.yaml"], ["inspect", "tiny.yaml"]]
+)
+def test_commands_that_only_look_warn_and_go_on(
+    edited: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(edited)
+    code = main(words)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"zowarmup: warning: {refusal(edited)}"
+    assert code == (2 if words[0] == "inspect" else 0)  # a config is no result
+    monkeypatch.chdir(PROJECT)
+    main([words[0], str(PROJECT / "tests/tiny.yaml"), *words[2:]])
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_files_of_editors_are_no_code(project: Path, tmp_path: Path) -> None:
+    copy = workbench.copy_project(tmp_path / "copy", project)
+    (copy / "zowarmup/algorithms/.#fedavg.py").symlink_to("nobody@nowhere.1")
+    (copy / "zowarmup/.ipynb_checkpoints").mkdir()
+    (copy / "zowarmup/.ipynb_checkpoints/api-checkpoint.py").write_text("1 / 0\n")
+    preflight.check_code(copy)
+
+
 # --- paths that a shell or Python reads otherwise -------------------------------------------
 
 

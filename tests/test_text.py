@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
@@ -30,7 +31,7 @@ from zowarmup.data import datasets, sealed
 from zowarmup.settings.joblog import log_to
 from zowarmup.settings.paths import Paths
 from zowarmup.settings.plan import plan
-from zowarmup.settings.words import Label
+from zowarmup.settings.words import UNSEEN, Label
 from zowarmup.simulation import rows as rows_file
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
@@ -49,7 +50,11 @@ LETTERS = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\uf
 def labels() -> st.SearchStrategy[str]:
     """Any label that a config can give."""
     text = st.lists(st.one_of(LETTERS, MARKS), min_size=1, max_size=40).map("".join)
-    return text.filter(str.strip).map(LABEL.validate_python)
+    return text.filter(seen).map(LABEL.validate_python)
+
+
+def seen(text: str) -> bool:
+    return any(unicodedata.category(letter) not in UNSEEN for letter in text)
 
 
 class Cells(HTMLParser):
@@ -308,7 +313,9 @@ def test_a_text_that_yaml_reads_as_something_else_is_told_of_quotes(
     assert "in quotes" in sentence
 
 
-@pytest.mark.parametrize("label", ["", "  ", "\t\n", "\x07", "a\ud800", "\x00", "\x85", "\uffff"])
+@pytest.mark.parametrize(
+    "label", ["", "  ", "\t\n", "\x07", "a\ud800", "\x00", "\x85", "\uffff", "\u200b", " \u2060"]
+)
 def test_a_label_that_nobody_could_read_is_refused(label: str) -> None:
     with pytest.raises(ValidationError, match=r"say what readers|that a text file can hold"):
         LABEL.validate_python(label)

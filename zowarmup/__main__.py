@@ -9,8 +9,12 @@ from collections.abc import Sequence
 
 from zowarmup import __version__
 from zowarmup.cli import clean, compare, inspect, plan, replay, run, status, verify
+from zowarmup.settings import preflight
 from zowarmup.settings.errors import explain
 from zowarmup.settings.stopping import Stopped
+
+# Commands that change nothing; the others refuse to run other code than that of their checkout.
+LOOKING = ("plan", "status", "inspect", "export", "compare")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
+        if chosen.name in LOOKING and (said := preflight.warning()):
+            print(f"zowarmup: warning: {said}", file=sys.stderr)
         status: int = chosen.command(chosen) or 0
         print(end="", flush=True)  # now, while a full disk or a closed pipe can still be told
         return status
@@ -54,7 +60,7 @@ def _drop_unprinted() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="zowarmup", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
     for command in (plan, run, status, inspect, replay, compare, verify, clean):
         command.add(commands)
     return parser

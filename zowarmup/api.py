@@ -26,6 +26,7 @@ from zowarmup.inspection import look, models, score
 from zowarmup.inspection import status as states
 from zowarmup.inspection import verify as verification
 from zowarmup.make import Maker
+from zowarmup.settings import preflight
 from zowarmup.settings.errors import UserError
 from zowarmup.settings.files import atomic_file
 from zowarmup.simulation import checkpoint, rebuild
@@ -64,8 +65,10 @@ def load_run(folder: File) -> Run:
     """Open a finished run.
 
     Raises:
-        UserError: the folder holds none.
+        UserError: the folder holds none, or other code is installed than that of the checkout that
+            this is called in.
     """
+    preflight.check_code()
     record = rebuild.record_of(folder)
     return Run(Path(folder), csv_file.read(Path(folder) / "metrics.csv"), record)
 

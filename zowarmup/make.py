@@ -28,6 +28,7 @@ class Maker:
         user_paths.folder(whole / self.plan.name, "results")
         self.paths = Paths(self.plan, str(whole))
         snapshots.check(self.paths)
+        replaced_data.check_folders(self.paths)
         self._check_data()
 
     def _check_data(self) -> None:

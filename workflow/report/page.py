@@ -24,10 +24,10 @@ def page(arguments: Sequence[str]) -> Path:
     """
     _, chosen = parse_args(list(arguments))
     name = load(chosen.configfile or [DEFAULT], parse_config(chosen.config)).name
-    folder = Path("results", name)
+    folder = Path(chosen.directory or "", "results", name)
     if not folder.is_dir():
         raise UserError(f"{folder}: no results to report; let the workflow make them first")
-    return folder / "report.html"
+    return folder.absolute() / "report.html" if chosen.directory else folder / "report.html"
 
 
 if __name__ == "__main__":

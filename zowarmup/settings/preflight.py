@@ -33,6 +33,15 @@ def check(checkout: Path | str | None = None) -> None:
         _jobs_can_import(Path(checkout))
 
 
+def warning() -> str:
+    """The sentence of `check_code` for commands that only look; "" if it has nothing to say."""
+    try:
+        check_code()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def check_code(checkout: Path | str | None = None) -> None:
     """Returns if this process runs the code of the checkout that it works in.
 
@@ -77,7 +86,13 @@ def _difference(package: Path) -> str | None:
 
 
 def _modules(package: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(package)): file.read_bytes() for file in package.rglob("*.py")}
+    """Without what editors keep beside it: their locks may be links to nowhere."""
+    files = {str(file.relative_to(package)): file for file in package.rglob("*.py")}
+    return {
+        name: file.read_bytes()
+        for name, file in files.items()
+        if not any(part.startswith(".") for part in Path(name).parts)
+    }
 
 
 def _shells_can_read(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Data sets of a config that were made from other files than there are now."""
+"""The files of a config's data sets: whether they can be found, and are those that were read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,20 @@ from pathlib import Path
 from zowarmup.settings import source_record
 from zowarmup.settings.config import Dataset
 from zowarmup.settings.paths import Paths
+from zowarmup.settings.source_files import COMPUTED, folder_of
 
 Question = Callable[[Path, Dataset], str]
+
+
+def check_folders(paths: Paths) -> None:
+    """Returns if the data folder of every data set that has to be made can be named.
+
+    Raises:
+        UserError: see `user_paths.expanded`.
+    """
+    for name, settings in paths.plan.config.datasets.items():
+        if settings.source not in COMPUTED and not Path(paths.dataset(name)).is_file():
+            folder_of(settings.data_dir)
 
 
 def changed(paths: Paths, question: Question = source_record.replaced) -> list[str]:

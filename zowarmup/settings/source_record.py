@@ -58,7 +58,7 @@ def compared(data: str | Path, settings: Dataset) -> str:
     As long as the files are those of the record, or gone, it is what it was when the data set was
     made: "" after a download, which came later than Snakemake's question.
     """
-    now = _digest(contents(settings.source, folder_of(settings.data_dir), data))
+    now = _digest(contents(settings.source, _folder(settings), data))
     try:
         made = read(data)
         if now in ("", _digest(made.files)):
@@ -100,13 +100,13 @@ def read(data: str | Path) -> Record:
 
 def replaced(data: str | Path, settings: Dataset) -> str:
     """A sentence that begins with the data set, if its source now has other contents; else ""."""
-    return _difference(data, settings, folder_of(settings.data_dir))
+    return _difference(data, settings, _folder(settings))
 
 
 def replaced_since(data: str | Path) -> str:
     """The same from the record alone, which may also know a folder that nobody names any more."""
     record = read(data)
-    folder = folder_of(record.settings.data_dir)
+    folder = _folder(record.settings)
     if record.folder and not files_of(record.settings.source, folder):
         folder = Path(record.folder)
     return _difference(data, record.settings, folder)
@@ -119,6 +119,14 @@ def reconfigured(data: str | Path, settings: Dataset) -> str:
         if then[key] != now[key]:
             return f"{data}: it was made with {key} {then[key]}, but the config says {now[key]}"
     return ""
+
+
+def _folder(settings: Dataset) -> Path | None:
+    """The data folder; one of a user who is not there is gone, like any folder."""
+    try:
+        return folder_of(settings.data_dir)
+    except UserError:
+        return None
 
 
 def _difference(data: str | Path, settings: Dataset, folder: Path | None) -> str:

@@ -12,6 +12,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # that are made of several say what a study varies, so they may be longer than those given.
 LONGEST, LONGEST_MADE = 100, 240
 # Neither XML, so no svg and no HTML, nor UTF-8 can hold these.
+UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Zs")  # what no page shows
 UNHEARD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -27,7 +28,7 @@ def _labelled(text: str) -> str:
     """Blanks around it are dropped: no table shows them."""
     if UNHEARD.search(text):
         raise ValueError("use characters that a text file can hold")
-    if not text.strip():
+    if all(unicodedata.category(letter) in UNSEEN for letter in text):
         raise ValueError("say what readers shall call it")
     return text.strip()
 
