@@ -29,7 +29,7 @@ reproduce: $(READY) ## make every table and figure of the default config under r
 report: export CONFIG := $(CONFIG)
 report: $(READY) ## put all results into one page, results/<name>/report.html
 	@if [ -e "$$CONFIG" ]; then set -- "$$CONFIG"; else eval "set -- $$CONFIG"; fi; \
-	set -- $${1+--configfile} "$$@" --report-stylesheet workflow/report/report.css $(ARGS); \
+	set -- $${1+--configfile} "$$@" --report-stylesheet "$$(pwd)/workflow/report/report.css" $(ARGS); \
 	page=$$($(BIN)/python workflow/report/page.py "$$@") && set -x && \
 	$(BIN)/snakemake --report "$$page" "$$@"
 

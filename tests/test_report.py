@@ -153,6 +153,19 @@ def test_make_writes_it_there(finished: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_make_writes_it_in_another_folder_that_holds_the_results(
+    finished: Path, tmp_path: Path
+) -> None:
+    copy, other = shutil.copytree(finished, tmp_path / "copy"), tmp_path / "other"
+    shutil.copy2(workbench.PROJECT / "Makefile", copy)
+    other.mkdir()
+    for part in ("results", ".snakemake"):
+        (copy / part).rename(other / part)
+    answer = make_report(copy, str(copy / "tiny.yaml"), f"-d {other}")
+    assert answer.code == 0, answer.text
+    assert (other / "results/tiny/report.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("config", "arguments", "sentence"),
     [
