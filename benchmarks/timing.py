@@ -6,10 +6,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
+
+from zowarmup.simulation.machine import processor
 
 
 @dataclass(frozen=True)
@@ -89,16 +90,6 @@ def hardware() -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "system": platform.platform(),
     }
-
-
-def processor() -> str:
-    """The processor's name; Linux tells it in a file only."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return platform.processor()
-    names = [row.split(":")[1].strip() for row in text.splitlines() if row.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 def versions() -> dict[str, str]:

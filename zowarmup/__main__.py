@@ -19,9 +19,7 @@ LOOKING = ("plan", "status", "inspect", "export", "compare")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `zowarmup`; returns the exit status."""
-    if isinstance(
-        sys.stdout, io.TextIOWrapper
-    ):  # where the locale is C it cannot write a minus sign
+    if isinstance(sys.stdout, io.TextIOWrapper):  # in the C locale it cannot write a minus sign
         sys.stdout.reconfigure(errors="backslashreplace")
     chosen = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)

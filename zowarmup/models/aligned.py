@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 LINE = 16  # float32 numbers of a cache line, 64 bytes; where torch begins every tensor of its own
-VECTOR = 4  # float32 numbers, 16 bytes: the coarsest place that a kernel was seen to ask for
+VECTOR = 4  # float32 numbers, 16 bytes; no kernel was seen whose rounding needs more
 
 
 def begin(w: Tensor) -> Tensor:

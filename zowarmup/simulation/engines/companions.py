@@ -72,6 +72,11 @@ def _of_batch_norm(
 
 
 def _in_fours(func: Any, G: int, in_dims: Any, args: Any) -> tuple[Tensor, int]:
+    """A convolution with a group for each of four models, as often as there are fours of them.
+
+    Returns:
+        (n, G, C, ...), and where the models are counted in it.
+    """
     x, weight, *bias = (
         _complete(t, dim, G, to)
         for t, dim, to in zip(args[:3], in_dims, (1, 0, 0), strict=False)
@@ -89,6 +94,11 @@ def _in_fours(func: Any, G: int, in_dims: Any, args: Any) -> tuple[Tensor, int]:
 
 
 def _one_by_one(func: Any, G: int, in_dims: Any, args: Any) -> tuple[Tensor, int]:
+    """Each model by itself, on memory of its own: strides change the order of a sum, too.
+
+    Returns:
+        (G, n, C, ...), and where the models are counted in it.
+    """
     each = [
         arg.movedim(dim, 0).contiguous().unbind() if isinstance(dim, int) else [arg] * G
         for arg, dim in zip(args, in_dims, strict=True)
