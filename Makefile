@@ -89,7 +89,7 @@ $(READY): requirements.lock pyproject.toml
 	  "zowarmup needs Python 3.11 or newer, and $(PYTHON) is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
 	  "$(PYTHON) cannot create virtual environments: install its venv module (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	@PYTHONPATH=. $(PYTHON) -m zowarmup.settings.preflight
+	@PYTHONPATH=. $(PYTHON) -m zowarmup.common.preflight
 	@if { [ -L .venv ] || [ -f .venv ]; } && ! { $(BUILT_HERE); }; then echo \
 	  ".venv is not a folder of this checkout but $$(readlink -m .venv); type: rm .venv && make $(MAKECMDGOALS)"; exit 1; fi
 	@$(BUILT_HERE) && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv

@@ -17,8 +17,8 @@ import torch
 
 from benchmarks import lines, memory, resnet, rounds, scaling, workflow
 from benchmarks.timing import Row, hardware, versions
-from zowarmup.settings.files import atomic_write_text
-from zowarmup.simulation import heap
+from zowarmup.common.files import atomic_write_text
+from zowarmup.runtime import malloc
 
 RESULTS = Path("results/bench.json")
 
@@ -37,7 +37,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
 def main(names: list[str]) -> None:
     """Run benchmarks, all of them where none is named."""
     torch.set_num_threads(1)
-    heap.keep()  # as every training job does
+    malloc.keep()  # as every training job does
     results: dict[str, Any] = (
         json.loads(RESULTS.read_text(encoding="utf-8")) if names and RESULTS.exists() else {}
     )

@@ -15,9 +15,9 @@ from benchmarks.recorded import as_recorded
 from benchmarks.timing import Row, quartiles, turns
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import world
-from zowarmup.simulation.engines.batched import Batched
+from zowarmup.common.seeds import Seeds
+from zowarmup.engines.batched import Batched
+from zowarmup.training import context
 
 IMAGES, REPEATS = 28, 9
 BASE: dict[str, Any] = {"K": 40, "S": 3, "width": 1.0}
@@ -52,7 +52,7 @@ def slope(network: str, of: str, tiny: bool) -> Row:
 
 def round_of(network: str, K: int, S: int, width: float) -> tuple[int, Callable[[int], Tensor]]:
     """Parameters, and a round as a function of t."""
-    model = world.model(network, (1, 8, 8), 10, width)
+    model = context.model(network, (1, 8, 8), 10, width)
     x = torch.linspace(-2, 2, IMAGES * 64).view(IMAGES, 1, 8, 8)
     data = [(x.roll(k, 0), torch.arange(k, k + IMAGES) % 10) for k in range(K)]
     engine, w = Batched(model, as_recorded(data), micro_batch=64), model.initial(0)

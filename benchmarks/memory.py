@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import Row
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.schema import Engine
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
-from zowarmup.settings.config import Engine
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import loop, world
-from zowarmup.simulation.tally import Tally
+from zowarmup.training import context, loop
+from zowarmup.training.costs import Tally
 
 FEW, MANY, IMAGES = 10, 10_000, 50_000
 GOAL = 1.05
@@ -60,7 +60,7 @@ def main(engine: str, method: str, clients: int, images: int) -> None:
     """Two rounds, then the largest resident set that this process ever had."""
     settings = Engine(name=engine).model_dump()
     spec = {"engine": settings, "model": "mlp", "width": 1.0, "split": None}
-    here = world.assemble(spec, *made(clients, images))
+    here = context.assemble(spec, *made(clients, images))
     share = COHORT / clients if method == "fedavg" else 1.0
     phase = {"clients": "all", "rounds": 2, "participation": share, **METHODS[method]}
     state, tally = loop.begin(here, phase, here.model.initial(0), Tally())

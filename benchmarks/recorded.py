@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zowarmup.simulation.images import Images, Scaling, whole
+from zowarmup.engines.images import Images, Scaling, whole
 
 
 def as_recorded(clients: Sequence[tuple[Tensor, Tensor]]) -> list[Images]:

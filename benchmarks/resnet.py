@@ -16,10 +16,10 @@ from benchmarks.recorded import as_recorded
 from benchmarks.timing import Row, quartiles, summary, turns
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import world
-from zowarmup.simulation.engines.plain import Logits, Plain
-from zowarmup.simulation.images import Images
+from zowarmup.common.seeds import Seeds
+from zowarmup.engines.images import Images
+from zowarmup.engines.plain import Logits, Plain
+from zowarmup.training import context
 
 IMAGES, REPEATS = 64, 15
 PEAK_SIZES = (1024, 2048, 3072)  # of square matrices; smaller ones stay below the peak
@@ -40,7 +40,7 @@ class Timed(Plain):
 
 def engine(tiny: bool) -> Timed:
     """One client of 64 images."""
-    model = world.model("resnet_tiny" if tiny else "resnet18", (3, 32, 32), 10)
+    model = context.model("resnet_tiny" if tiny else "resnet18", (3, 32, 32), 10)
     n = 2 if tiny else IMAGES
     x = torch.linspace(-2, 2, n * 3 * 32 * 32).view(n, 3, 32, 32)
     return Timed(model, as_recorded([(x, torch.arange(n) % 10)]), micro_batch=IMAGES)

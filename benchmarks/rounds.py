@@ -17,11 +17,11 @@ from benchmarks.timing import Row, quartiles, summary, turns
 from zowarmup.algorithms.fedavg import FedAvg
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
+from zowarmup.common.seeds import Seeds
+from zowarmup.engines.batched import Batched
 from zowarmup.models.cnn import cnn
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.mlp import mlp
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation.engines.batched import Batched
 
 CLIENTS, IMAGES = 50, 28
 REPEATS = 20

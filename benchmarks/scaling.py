@@ -21,12 +21,13 @@ from torch import Tensor
 from benchmarks.timing import Row, quartiles
 from zowarmup.algorithms.rounds import State
 from zowarmup.algorithms.zo import ZO
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.schema import Engine
 from zowarmup.data import federation
 from zowarmup.data.datasets import Dataset
-from zowarmup.settings.config import Engine
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import launch, loop, world
-from zowarmup.simulation.ranks import ALONE, Ranks
+from zowarmup.runtime import launch
+from zowarmup.runtime.process_group import ALONE, Ranks
+from zowarmup.training import context, loop
 
 CLIENTS, IMAGES = 8, 16  # of which two are held out
 REPEATS = 11
@@ -64,7 +65,7 @@ def measure(output: str, repeats: int, ranks: Ranks) -> None:
     """What `measured` returns, written by the first of the processes that run this."""
     data = images()
     dealt = federation.build(data, clients=CLIENTS, alpha="infinite", holdout=0.1, seed=0)
-    own, common = (world.assemble(SPEC, data, dealt, among) for among in (ALONE, ranks))
+    own, common = (context.assemble(SPEC, data, dealt, among) for among in (ALONE, ranks))
     ratios = []
     for t in range(repeats + 1):
         alone = seconds(own, t) if ranks.first else torch.zeros(1, 2)
@@ -78,7 +79,7 @@ def measure(output: str, repeats: int, ranks: Ranks) -> None:
         )  # without the first repeat, which warms up
 
 
-def seconds(here: world.World, t: int) -> Tensor:
+def seconds(here: context.World, t: int) -> Tensor:
     """Of one round from the same weights, on the wall and of the processor, (1, 2)."""
     state, seeds = State(here.model.initial(0)), Seeds(0, 0, 0)
     cohort = loop.cohort(here, PHASE, t, seeds)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from zowarmup.simulation.machine import processor
+from zowarmup.runtime.machine import processor
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from benchmarks.timing import Row
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarmup")
 TRAINING = ("warmup", "select", "train")  # rules
-IMPORTS = "import zowarmup.simulation.job_train, zowarmup.simulation.engines.batched"
+IMPORTS = "import zowarmup.jobs.train, zowarmup.engines.batched"
 
 
 def outside_of_training(tiny: bool) -> list[Row]:

@@ -10,19 +10,20 @@ from pathlib import Path
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
-from zowarmup.settings import codes, finding, preflight, registry, snapshots
-from zowarmup.settings import replaced_data, source_record, user_paths
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.paths import MEMORY_ROLES, Paths
-from zowarmup.settings.plan import plan
-from zowarmup.settings.provenance import code_digest
-from zowarmup.settings.snakemake_lock import said_of_lock
+from zowarmup.common import preflight, relative_paths, user_paths
+from zowarmup.common.code_digest import code_digest
+from zowarmup.common.errors import UserError
+from zowarmup.config import registry
+from zowarmup.plan import job_digest, replaced_data, snapshots, source_record
+from zowarmup.plan.paths import MEMORY_ROLES, Paths
+from zowarmup.plan.plan import plan
+from zowarmup.plan.snakemake_lock import said_of_lock
 
 try:
     preflight.check(CHECKOUT)
     preflight.import_in_jobs_from(CHECKOUT)
     PLAN = plan(workflow.configfiles, workflow.config_settings.config)
-    CLAIMS = finding.find("claims", PLAN.config.claims, workflow.configfiles, CHECKOUT)
+    CLAIMS = relative_paths.find("claims", PLAN.config.claims, workflow.configfiles, CHECKOUT)
     if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
         user_paths.folder(f"results/{PLAN.name}", "results")
         snapshots.check(Paths(PLAN))
@@ -80,7 +81,7 @@ def code(script, *modules):
 
 def code_of(script, spec):
     """The same for a job that trains: its phases' algorithms, its network, its engine."""
-    return code(script, *codes.modules(spec))
+    return code(script, *job_digest.modules(spec))
 
 
 def image_mb(input):
@@ -156,7 +157,7 @@ def warmup_key(wildcards, input):
     """
     if not SHARED:
         return None
-    from zowarmup.simulation import shared  # torch, for its version and its device
+    from zowarmup.storage import shared  # torch, for its version and its device
 
     files = [input.data, input.federation, *input.get("selections", [])]
     return shared.key(wildcards.seed, CONFIG.engine.device, files)

@@ -6,6 +6,10 @@ from torch import nn
 from toys import dealt
 
 from zowarmup.algorithms.rounds import SGD
+from zowarmup.common.seeds import key
+from zowarmup.engines.batched import Batched
+from zowarmup.engines.plain import Plain
+from zowarmup.engines.vmap import Vmap
 from zowarmup.models.cnn import cnn
 from zowarmup.models.directions import draw, permutations
 from zowarmup.models.flat import FlatModel
@@ -13,10 +17,6 @@ from zowarmup.models.mlp import mlp
 from zowarmup.models.preresnet import preresnet_tiny, preresnet_tiny_gn
 from zowarmup.models.resnet import resnet_tiny
 from zowarmup.models.vit import vit_tiny
-from zowarmup.settings.seeds import key
-from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.plain import Plain
-from zowarmup.simulation.engines.vmap import Vmap
 
 SIZES = (12, 7, 12, 12, 7, 3)  # images of each client
 MOST = max(SIZES)

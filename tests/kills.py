@@ -20,10 +20,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zowarmup.common.job_log import log_to
+from zowarmup.config.phase_settings import PHASES
 from zowarmup.data import datasets, federation
-from zowarmup.settings.algorithms import PHASES
-from zowarmup.settings.joblog import log_to
-from zowarmup.simulation import job_select, job_train, job_warmup, launch
+from zowarmup.jobs import select as job_select
+from zowarmup.jobs import train as job_train
+from zowarmup.jobs import warmup
+from zowarmup.runtime import launch
 
 SIGNALS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGUSR1")  # the first is the hardest
 LONGEST = 0.4  # seconds until a job is killed at the latest
@@ -86,7 +89,7 @@ def jobs(
     def warm() -> None:
         own = {key: v for key, v in averaging(1).items() if key != "rounds"} | {"lr": chosen}
         launch.run(
-            processes, job_warmup.warm_up, spec_of(phase=own, rounds=rounds), 3, "code", data=data,
+            processes, warmup.warm_up, spec_of(phase=own, rounds=rounds), 3, "code", data=data,
             federation=dealt, selections=[folder / "select/selection.json"],
             snapshots=folder / "warm/snapshots", metrics=folder / "warm/metrics.csv",
             run_record=folder / "warm/run.json",

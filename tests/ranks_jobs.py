@@ -13,15 +13,15 @@ from pathlib import Path
 
 import torch
 
+from zowarmup.common.errors import UserError
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase_settings import PHASES
 from zowarmup.data import datasets
 from zowarmup.data import federation as dealing
-from zowarmup.settings.algorithms import PHASES
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import loop, world
-from zowarmup.simulation.progress import log
-from zowarmup.simulation.ranks import ALONE
-from zowarmup.simulation.tally import Tally
+from zowarmup.runtime.process_group import ALONE
+from zowarmup.runtime.progress import log
+from zowarmup.training import context, loop
+from zowarmup.training.costs import Tally
 
 # engine, network, phase; the cohorts have 7, 5 and 1 clients: no multiples of 2 or 4 processes
 CASES = {
@@ -81,8 +81,8 @@ def rounds(case, algorithm, data, dealt, device, ranks):
     phase, seeds = phase_of(algorithm, ROUNDS, **settings), Seeds.of(3, {})
     spec = spec_of(engine, model, phase)
     spec["engine"]["device"] = device
-    here = world.assemble(spec, data, dealt, ranks)
-    state, tally = loop.begin(here, phase, world.start(here, seeds, None), Tally())
+    here = context.assemble(spec, data, dealt, ranks)
+    state, tally = loop.begin(here, phase, context.start(here, seeds, None), Tally())
     steps = list(loop.run(here, phase, state, seeds, first=1, tally=tally))
     models = [hashlib.sha256(step.w.cpu().numpy().tobytes()).hexdigest() for step in steps]
     return models, [step.record for step in steps], repr(loop.row(here, phase, 1, steps[-1]))

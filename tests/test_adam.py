@@ -11,10 +11,10 @@ from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import SGD, Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.algorithms.zo_adam import ZOAdam
+from zowarmup.common.seeds import Seeds
 from zowarmup.data.draws import generator
+from zowarmup.engines.plain import Plain
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation.engines.plain import Plain
 
 SEEDS = Seeds(0, 5, 3)
 

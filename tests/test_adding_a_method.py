@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in (algorithm, config):
         name, text = file_and_text(block)
         (folder / name).write_text(text)
-    registry = folder / "zowarmup/settings/registry.py"
+    registry = folder / "zowarmup/config/registry.py"
     head, start, rest = registry.read_text().partition("ALGORITHMS = {\n")
     registry.write_text(head + start + "    " + entry.strip() + "\n" + rest)
     return folder
@@ -50,10 +50,10 @@ def test_the_method_of_the_page_without_momentum_is_fedavg(project: Path) -> Non
     """What the page tells its reader to test, with the class as it stands there."""
     from zowarmup.algorithms.fedavg import FedAvg
     from zowarmup.algorithms.rounds import Cohort
+    from zowarmup.common.seeds import Seeds
+    from zowarmup.engines.plain import Plain
     from zowarmup.models.flat import FlatModel
     from zowarmup.models.mlp import mlp
-    from zowarmup.settings.seeds import Seeds
-    from zowarmup.simulation.engines.plain import Plain
 
     names: dict[str, object] = {}
     exec(compile(file_and_text(BLOCKS[0])[1], "fedavgm.py", "exec"), names)

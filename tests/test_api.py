@@ -10,7 +10,7 @@ import torch
 
 from zowarmup import api
 from zowarmup.__main__ import main
-from zowarmup.settings.errors import UserError
+from zowarmup.common.errors import UserError
 
 RUN = "zowarmup-10-90"
 COMMANDS = (

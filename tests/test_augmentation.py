@@ -14,14 +14,15 @@ from zowarmup.algorithms.fedavg import FedAvg
 from zowarmup.algorithms.heterofl import HeteroFL
 from zowarmup.algorithms.rounds import Cohort
 from zowarmup.algorithms.zo import ZO
+from zowarmup.common.seeds import Seeds, key
 from zowarmup.data import datasets
-from zowarmup.settings.seeds import Seeds, key
-from zowarmup.simulation import images, world
-from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.layerwise import Layerwise
-from zowarmup.simulation.engines.local import batches
-from zowarmup.simulation.engines.plain import Plain
-from zowarmup.simulation.engines.vmap import Vmap
+from zowarmup.engines import images
+from zowarmup.engines.batched import Batched
+from zowarmup.engines.layerwise import Layerwise
+from zowarmup.engines.local_steps import batches
+from zowarmup.engines.plain import Plain
+from zowarmup.engines.vmap import Vmap
+from zowarmup.training import context
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = Seeds(0, 5, 0)
@@ -170,7 +171,7 @@ METHODS = [
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
 def test_a_round_draws_by_its_number(method, clients):
     """A round again is the same; without augmentation and by another seed it is another."""
-    engine = Plain(world.model("mlp", (1, 8, 8), 10), clients, 64)
+    engine = Plain(context.model("mlp", (1, 8, 8), 10), clients, 64)
     cohort = Cohort(CLIENTS, tuple(SIZES[i] for i in CLIENTS), frozenset({1, 4}))
     w = engine.model.initial(0)
 

@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from zowarmup.analysis import claims, claims_html, claims_write
-from zowarmup.analysis.claims_file import Claim
-from zowarmup.analysis.claims_measure import values
-from zowarmup.analysis.claims_sample import samples
-from zowarmup.analysis.claims_text import counts
-from zowarmup.settings.yaml_file import ConfigError
+from zowarmup.analysis.claims import html, judge, write
+from zowarmup.analysis.claims.measure import values
+from zowarmup.analysis.claims.sample import samples
+from zowarmup.analysis.claims.schema import Claim
+from zowarmup.analysis.claims.text import counts
+from zowarmup.config.yaml_file import ConfigError
 
 T2 = 4.302653  # Student's t, two degrees of freedom, 95 %
 PLAIN: dict[str, Any] = {
@@ -49,8 +49,8 @@ def claim(**changes: Any) -> Claim:
 
 
 def judged(metrics: Sequence[pd.DataFrame], **named: Claim) -> pd.DataFrame:
-    listed = claims.Claims("claims.yaml", "0" * 64, named)
-    return claims.judge(pd.concat(metrics, ignore_index=True), listed).set_index("claim")
+    listed = judge.Claims("claims.yaml", "0" * 64, named)
+    return judge.judge(pd.concat(metrics, ignore_index=True), listed).set_index("claim")
 
 
 def one(metrics: Sequence[pd.DataFrame], **changes: Any) -> Any:
@@ -379,14 +379,14 @@ def verdicts() -> pd.DataFrame:
 
 
 def test_csv_gives_the_same_numbers_back(tmp_path: Path, verdicts: pd.DataFrame) -> None:
-    claims_write.write(verdicts, [tmp_path / "claims.csv"])
+    write.write(verdicts, [tmp_path / "claims.csv"])
     back = pd.read_csv(tmp_path / "claims.csv", keep_default_na=False, na_values=[""])
     for column in ("effect", "low", "high", "p_value", "p_over_d", "level"):
         pd.testing.assert_series_equal(back[column], verdicts[column], check_exact=True)
 
 
 def test_markdown_escapes_pipes(tmp_path: Path, verdicts: pd.DataFrame) -> None:
-    text = claims_write.markdown(verdicts)
+    text = write.markdown(verdicts)
     assert "| a < b & c \\| d (`good` · made-up, mlp, d = 1,200) | supported |" in spaced_once(text)
     assert "+10.0 points [" in text
     for table in text.split("\n\n"):
@@ -404,21 +404,21 @@ def test_verdicts_are_counted_by_heading(verdicts: pd.DataFrame) -> None:
         "Second": [0, 1, 1, 1],
         "all": [1, 1, 1, 1],
     }
-    text = spaced_once(claims_write.markdown(verdicts))
+    text = spaced_once(write.markdown(verdicts))
     assert "| Second | 0 | 1 | 1 | 1 |" in text
     assert text.index("## First") < text.index("## Second") < text.index("## Not run")
     assert "| ours is better (`absent`) | no runs of the study pivot |" in text
 
 
 def test_a_threshold_is_said_where_it_is_not_the_usual_one(verdicts: pd.DataFrame) -> None:
-    text = claims_write.markdown(verdicts)
+    text = write.markdown(verdicts)
     assert text.count("threshold 20") == text.count("threshold 10") == 1
     assert "threshold 0" not in text
 
 
 def test_html_tells_verdicts_by_word_and_needs_no_other_file(verdicts: pd.DataFrame) -> None:
-    page = claims_html.html(verdicts)
-    for word in claims.VERDICTS:
+    page = html.html(verdicts)
+    for word in judge.VERDICTS:
         assert f'<span class="verdict {word.replace(" ", "-")}">{word}</span>' in page
         assert f".{word.replace(' ', '-')} {{ color:" in page
     assert "a &lt; b &amp; c | d" in page
@@ -439,4 +439,4 @@ def _attributes(page: str) -> set[str]:
 
 def test_other_endings_are_refused(tmp_path: Path, verdicts: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match=r"can end in .csv, .md, .html"):
-        claims_write.write(verdicts, [tmp_path / "claims.tex"])
+        write.write(verdicts, [tmp_path / "claims.tex"])

@@ -11,8 +11,8 @@ from workbench import planned
 
 from zowarmup import api
 from zowarmup.__main__ import main
-from zowarmup.settings.files import lock
-from zowarmup.simulation import clean
+from zowarmup.common.files import lock
+from zowarmup.inspection.clean import clean
 
 TINY = ["--configfile", "tiny.yaml"]
 RUN, WARMUP = "results/tiny/runs/zowarmup", "results/tiny/warmups/fedavg-high"
@@ -86,7 +86,7 @@ def test_work_of_other_settings_goes(copy: Path) -> None:
     (copy / RUN / "1/run.json").unlink()
     journal = copy / RUN / "1/journal.jsonl"
     journal.write_bytes(journal.read_bytes()[:0])
-    from zowarmup.simulation.journal import Journal
+    from zowarmup.storage.journal import Journal
 
     with Journal(journal, {"spec": {}, "seed": 1, "code": "something else", "inputs": {}}):
         pass

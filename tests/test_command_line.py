@@ -6,8 +6,8 @@ import pytest
 import workbench
 from snakemake.cli import parse_config
 
-from zowarmup.settings.plan import plan
-from zowarmup.settings.yaml_file import ConfigError
+from zowarmup.config.yaml_file import ConfigError
+from zowarmup.plan.plan import plan
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 

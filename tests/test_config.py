@@ -12,14 +12,14 @@ import pytest
 import workbench
 from workbench import Answer
 
+from zowarmup.config.registry import ALGORITHMS
+from zowarmup.config.schema import load
+from zowarmup.config.yaml_file import ConfigError
 from zowarmup.data import datasets, federation
 from zowarmup.data.federation import FederationError
-from zowarmup.settings import studies
-from zowarmup.settings.config import load
-from zowarmup.settings.paths import Paths
-from zowarmup.settings.plan import Plan, plan
-from zowarmup.settings.registry import ALGORITHMS
-from zowarmup.settings.yaml_file import ConfigError
+from zowarmup.plan import studies
+from zowarmup.plan.paths import Paths
+from zowarmup.plan.plan import Plan, plan
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 CONFIGS = sorted(

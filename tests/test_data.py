@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
+from zowarmup.common import files
 from zowarmup.data import datasets, federation, partition
 from zowarmup.data.arrays import DataError
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.data.federation import FederationError
-from zowarmup.settings import files
 
 repeatable = settings(derandomize=True, database=None, deadline=None, max_examples=150)
 

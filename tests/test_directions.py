@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from zowarmup.common import seeds
 from zowarmup.models import directions
-from zowarmup.settings import seeds
 
 D = 5_000
 

@@ -13,7 +13,7 @@ import pytest
 import workbench
 
 from zowarmup.__main__ import main
-from zowarmup.settings.snakemake_lock import said_of_lock
+from zowarmup.plan.snakemake_lock import said_of_lock
 
 KB = 1024
 TINY = ("--configfile", "tiny.yaml")

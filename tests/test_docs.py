@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zowarmup.settings.algorithms import PHASES
-from zowarmup.settings.phases import Phase
+from zowarmup.config.phase import Phase
+from zowarmup.config.phase_settings import PHASES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

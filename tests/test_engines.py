@@ -27,16 +27,16 @@ from toys import dealt
 
 from zowarmup.algorithms.rounds import SGD, Cohort, State
 from zowarmup.algorithms.zo import ZO
+from zowarmup.common.seeds import Seeds
+from zowarmup.config import registry
+from zowarmup.engines.batched import Batched
+from zowarmup.engines.client_groups import in_order
+from zowarmup.engines.layerwise import Layerwise
+from zowarmup.engines.plain import Plain
+from zowarmup.engines.stacked import LAYERS
+from zowarmup.engines.vmap import Vmap
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.resnet import resnet8
-from zowarmup.settings import registry
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.layerwise import Layerwise
-from zowarmup.simulation.engines.plain import Plain
-from zowarmup.simulation.engines.shelves import in_order
-from zowarmup.simulation.engines.stacked import LAYERS
-from zowarmup.simulation.engines.vmap import Vmap
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENGINES = [registry.load(registry.ENGINES, name) for name in registry.ENGINES]

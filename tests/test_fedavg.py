@@ -8,9 +8,9 @@ from toys import dealt
 from zowarmup.algorithms.average import average
 from zowarmup.algorithms.fedavg import FedAvg, visits
 from zowarmup.algorithms.rounds import Cohort, State
+from zowarmup.common.seeds import Seeds, key
+from zowarmup.engines.plain import Plain
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.seeds import Seeds, key
-from zowarmup.simulation.engines.plain import Plain
 
 
 def settings(**changed):

@@ -9,7 +9,7 @@ from toys import cohort, linear
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.fedkseed import FedKSeed
 from zowarmup.algorithms.rounds import Cohort, State
-from zowarmup.settings.seeds import Seeds
+from zowarmup.common.seeds import Seeds
 
 SEEDS = Seeds(0, 5, 3)
 

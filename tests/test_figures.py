@@ -20,20 +20,17 @@ from matplotlib.text import Text
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.figures import (
     costs,
-    curves,
     distribution,
     estimator,
     gradient_quality,
     pivot,
     recall,
-    style,
-    ticks,
     training_curves,
-    write,
 )
 from zowarmup.analysis.figures import federation as who_holds_what
-from zowarmup.settings import registry
-from zowarmup.settings.errors import UserError
+from zowarmup.analysis.figures.drawing import curves, style, ticks, write
+from zowarmup.common.errors import UserError
+from zowarmup.config import registry
 
 NAMES = tuple(registry.FIGURES)
 ENDINGS = tuple(write.METADATA)

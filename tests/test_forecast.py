@@ -11,6 +11,7 @@ from workbench import PROJECT
 
 from zowarmup import api
 from zowarmup.__main__ import main
+from zowarmup.common.errors import UserError
 from zowarmup.forecast import calibrate, flops, hours, schedule, sizes, storage
 from zowarmup.forecast.clock import Seconds
 from zowarmup.forecast.forecast import forecast, kinds
@@ -19,9 +20,8 @@ from zowarmup.forecast.text import text
 from zowarmup.forecast.traffic import FIRST, LATER, PIVOT, traffic
 from zowarmup.forecast.trial import cut
 from zowarmup.forecast.work import Kind, Work
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.jobs import Job, counts, graph
-from zowarmup.settings.plan import plan
+from zowarmup.plan.graph import Job, counts, graph
+from zowarmup.plan.plan import plan
 
 CIFAR, DIGITS = sizes.KNOWN["cifar10"], sizes.KNOWN["digits"]
 CONFIGS = ("tests/tiny.yaml", *(f"config/{name}.yaml" for name in ("smoke", "config", "full")))

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import workbench
 
-from zowarmup.settings.errors import UserError
-from zowarmup.simulation import gpus
+from zowarmup.common.errors import UserError
+from zowarmup.runtime import gpu_lock
 
 JOB = """
 import os, sys
-from zowarmup.simulation import gpus
+from zowarmup.runtime import gpu_lock as gpus
 
 gpus.take(int(sys.argv[1]))
 print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
@@ -82,12 +82,12 @@ def test_what_slurm_gave_to_two_jobs_stays_theirs(start: Start) -> None:
 def test_too_few_gpus_are_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     with pytest.raises(UserError, match="asks for 2 GPUs and CUDA_VISIBLE_DEVICES names 1"):
-        gpus.take(2)
+        gpu_lock.take(2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UserError, match="asks for 1 GPUs and nvidia-smi finds 0"):
-        gpus.take(1)
-    gpus.take(0)
+        gpu_lock.take(1)
+    gpu_lock.take(0)
     assert "CUDA_VISIBLE_DEVICES" not in os.environ
 
 
@@ -98,4 +98,4 @@ def test_all_gpus_of_a_machine_are_found(monkeypatch: pytest.MonkeyPatch, tmp_pa
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert gpus.visible() == ["0", "1", "2", "3"]
+    assert gpu_lock.visible() == ["0", "1", "2", "3"]

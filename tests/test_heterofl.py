@@ -10,12 +10,12 @@ from toys import CLASSES, clients, cohort, dealt, random
 from zowarmup.algorithms.fedavg import FedAvg, visits
 from zowarmup.algorithms.heterofl import HeteroFL
 from zowarmup.algorithms.rounds import Cohort, State
+from zowarmup.common.seeds import Seeds
+from zowarmup.engines.batched import Batched
+from zowarmup.engines.plain import Plain
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import world
-from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.plain import Plain
+from zowarmup.training import context
 
 SEEDS = Seeds(0, 5, 0)
 OFF = {"weight_decay": 0.0, "momentum": 0.0, "clip": 0.0, "scaler": False, "mask": False}
@@ -26,7 +26,7 @@ def settings(**changed):
 
 
 def engine_of(kind, network, *sizes):
-    model = world.model(network, (1, 4, 4), CLASSES)
+    model = context.model(network, (1, 4, 4), CLASSES)
     data = clients(*sizes, shape=(1, 4, 4))
     return kind(model, dealt(data), micro_batch=4)
 

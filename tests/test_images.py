@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from zowarmup.data import datasets, federation
-from zowarmup.simulation import images, world
-from zowarmup.simulation.engines import shelves
+from zowarmup.engines import client_groups, images
+from zowarmup.training import context
 
 CPU = torch.device("cpu")
 SPEC = {
@@ -81,7 +81,7 @@ def test_what_is_given_out_can_be_written_on(digits):
 def test_all_parts_of_a_world_show_the_same_bytes(digits, name):
     dealt = federation.build(digits, clients=20, alpha=0.5, holdout=0.1, seed=0)
     spec = SPEC | {"engine": SPEC["engine"] | {"name": name}}
-    here = world.assemble(spec, digits, dealt)
+    here = context.assemble(spec, digits, dealt)
     at = here.train.raw.data_ptr()
     assert at == digits.x_train.ctypes.data  # on the CPU not even one copy
     assert here.heldout.raw.data_ptr() == at
@@ -94,12 +94,12 @@ def test_shelves_keep_small_data_sets_only(digits, monkeypatch):
     """Normalised once or whenever used: the same bits, of any client and any batch."""
     clients = images.part(digits, "train", CPU).split([5, 9, 5, 9])
     for axis in (1, -1):
-        monkeypatch.setattr(shelves, "KEPT", 28 * 64)
-        _, kept = shelves.shelves(clients, axis)
-        monkeypatch.setattr(shelves, "KEPT", 28 * 64 - 1)
-        _, used = shelves.shelves(clients, axis)
+        monkeypatch.setattr(client_groups, "KEPT", 28 * 64)
+        _, kept = client_groups.shelves(clients, axis)
+        monkeypatch.setattr(client_groups, "KEPT", 28 * 64 - 1)
+        _, used = client_groups.shelves(clients, axis)
         for a, b in zip(kept, used, strict=True):
-            assert (type(a), type(b)) == (shelves.Kept, shelves.Shelf)
+            assert (type(a), type(b)) == (client_groups.Kept, client_groups.Shelf)
             assert b.raw.data_ptr() == digits.x_train.ctypes.data
             pieces = zip(a.split(2), b.split(2), strict=True)
             for one, other in ((a, b), (a.at([1]), b.at([1])), *pieces):
@@ -114,7 +114,7 @@ MEASURE = """
 import json, sys
 import numpy as np, torch
 from zowarmup.data import datasets, federation
-from zowarmup.simulation import world
+from zowarmup.training import context as world
 from zowarmup.models.directions import draw
 torch.set_num_threads(1)
 N, clients = 60_000, int(sys.argv[1])

@@ -13,15 +13,17 @@ from safetensors.torch import save_file
 
 from zowarmup import api
 from zowarmup.__main__ import main
-from zowarmup.inspection import kinds, layers, models, traffic
+from zowarmup.common.errors import UserError
+from zowarmup.inspection import models, traffic
 from zowarmup.inspection.compare import compare
-from zowarmup.inspection.look import look
-from zowarmup.inspection.metrics import rows_of
+from zowarmup.inspection.evaluate import score
+from zowarmup.inspection.look import kinds, layers
+from zowarmup.inspection.look.look import look
+from zowarmup.inspection.metric_rows import rows_of
 from zowarmup.inspection.replay import replay, write
-from zowarmup.inspection.score import score
 from zowarmup.inspection.verify import verify
-from zowarmup.settings.errors import UserError
-from zowarmup.simulation import journal, rebuild
+from zowarmup.storage import journal
+from zowarmup.training import replay as rebuild
 
 METHODS = Path(__file__).with_name("methods.yaml")
 TINY = Path("results/tiny")

@@ -4,18 +4,18 @@ import pytest
 import torch
 from toys import dealt
 
+from zowarmup.common.seeds import key
+from zowarmup.engines.layerwise import Layerwise
+from zowarmup.engines.plain import Plain
 from zowarmup.models import directions, layerwise
-from zowarmup.settings.seeds import key
-from zowarmup.simulation import world
-from zowarmup.simulation.engines.layerwise import Layerwise
-from zowarmup.simulation.engines.plain import Plain
+from zowarmup.training import context
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(params=["mlp", "cnn", "resnet8", "preresnet_tiny", "vit_tiny"])
 def model(request):
-    return world.model(request.param, (3, 8, 8), 5)
+    return context.model(request.param, (3, 8, 8), 5)
 
 
 def images(n):

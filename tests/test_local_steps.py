@@ -24,12 +24,12 @@ from toys import dealt
 
 from zowarmup.algorithms import zo
 from zowarmup.algorithms.rounds import SGD
+from zowarmup.engines.batched import Batched
+from zowarmup.engines.layerwise import Layerwise
+from zowarmup.engines.local_steps import batches
+from zowarmup.engines.plain import Plain
+from zowarmup.engines.vmap import Vmap
 from zowarmup.models.directions import Directions
-from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.layerwise import Layerwise
-from zowarmup.simulation.engines.local import batches
-from zowarmup.simulation.engines.plain import Plain
-from zowarmup.simulation.engines.vmap import Vmap
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 every_engine = pytest.mark.parametrize("engine", [Plain, Layerwise, Batched, Vmap])

@@ -7,12 +7,13 @@ from clients import FULL, directions_of
 
 from zowarmup.algorithms.rounds import SGD, Cohort, State
 from zowarmup.algorithms.zo import ZO
+from zowarmup.common.seeds import Seeds, key
 from zowarmup.data import datasets, federation
+from zowarmup.engines import images
+from zowarmup.engines.layerwise import Layerwise
+from zowarmup.engines.plain import Plain
 from zowarmup.models.directions import permutations
-from zowarmup.settings.seeds import Seeds, key
-from zowarmup.simulation import images, world
-from zowarmup.simulation.engines.layerwise import Layerwise
-from zowarmup.simulation.engines.plain import Plain
+from zowarmup.training import context
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHAPE, SIZES, CLIENTS, S = (1, 8, 8), (40, 25, 32), (0, 1, 2), 4
@@ -31,7 +32,7 @@ def clients(digits):
 
 
 def engines(name, clients, kind=Plain, **options):
-    model = world.model(name, SHAPE, 10)
+    model = context.model(name, SHAPE, 10)
     return kind(model, clients, 16), kind(model, clients, 16, **options)
 
 
@@ -134,7 +135,7 @@ def test_channels_last_is_the_layout_in_memory():
         torch.zeros(2, dtype=torch.int64),
         images.Scaling(torch.tensor(255.0), torch.zeros(3, 1, 1), torch.ones(3, 1, 1)),
     )
-    engine = Plain(world.model("cnn", (3, 5, 5), 2), [data], 8, channels_last=True)
+    engine = Plain(context.model("cnn", (3, 5, 5), 2), [data], 8, channels_last=True)
     assert engine.x(data).is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(engine.x(data), data.x())
     assert engine.of(engine.model).channels_last
@@ -148,7 +149,7 @@ def test_the_settings_of_a_run_reach_its_engine(digits):
         {"name": "plain", "precision": "bfloat16", "channels_last": True},
         {"name": "layerwise", "precision": "float32", "channels_last": False},
     ):
-        made = world.assemble(spec | {"engine": engine | settings}, digits, dealt).engine
+        made = context.assemble(spec | {"engine": engine | settings}, digits, dealt).engine
         assert {"precision": made.precision, "channels_last": made.channels_last} == {
             key: settings[key] for key in ("precision", "channels_last")
         }
@@ -174,7 +175,7 @@ def test_the_difference_of_the_estimators_is_of_second_order(digits, distributio
     Halving eps divides it by 4, here within 2 % over four halvings, in float64, for a vision
     transformer (GELU) on real images.
     """
-    model, data = world.model("vit_tiny", SHAPE, 10), in_float64(digits, 40)
+    model, data = context.model("vit_tiny", SHAPE, 10), in_float64(digits, 40)
     engine, w = Plain(model, data, 16), model.initial(0).double()
     u = directions_of((0, 1), model.d, 3, distribution=distribution)
     tau = 0.75
@@ -197,7 +198,7 @@ def test_on_cuda_bfloat16_trains_and_no_tf32_probes(digits):
     spec, found = {"model": "resnet_tiny", "width": 1.0, "split": "10/90"}, []
     for precision in ("float32", "bfloat16"):
         own = engine | {"precision": precision, "channels_last": True}
-        here = world.assemble(spec | {"engine": own}, digits, dealt)
+        here = context.assemble(spec | {"engine": own}, digits, dealt)
         assert not torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cudnn.allow_tf32
         assert here.train.raw.is_cuda

@@ -11,8 +11,9 @@ import pytest
 import torch
 import workbench
 
-from zowarmup.inspection import look
-from zowarmup.simulation import machine, machines
+from zowarmup.inspection.look import look
+from zowarmup.runtime import machine
+from zowarmup.storage import machines_json
 
 OTHER = {"processor": "Another chip", "capability": "AVX512", "variables": {"MKL_CBWR": "AVX2"}}
 SAID = "Another chip (AVX512), MKL_CBWR=AVX2"
@@ -60,7 +61,7 @@ def test_variables_that_choose_kernels_are_recorded(monkeypatch: pytest.MonkeyPa
 
 def elsewhere(folder: Path) -> None:
     """As if the work that lies in a folder had been begun on another machine."""
-    file = folder / machines.FILE
+    file = folder / machines_json.FILE
     file.write_text(json.dumps(record(file) | {"machines": [OTHER]}))
 
 
@@ -68,7 +69,7 @@ def elsewhere(folder: Path) -> None:
 def test_resuming_the_work_of_another_machine_is_said_and_not_refused(
     made: Path, job: Job, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = workbench.contents(made, ("lock", "run.json", machines.FILE))
+    before = workbench.contents(made, ("lock", "run.json", machines_json.FILE))
     folder = made / name
     elsewhere(folder)
     (folder / "run.json").unlink()
@@ -81,7 +82,7 @@ def test_resuming_the_work_of_another_machine_is_said_and_not_refused(
     assert SAID in said
     assert machine.said(machine.here()) in said
     assert not [text for text in caplog.messages if "starting over" in text]
-    assert workbench.contents(made, ("lock", "run.json", machines.FILE)) == before
+    assert workbench.contents(made, ("lock", "run.json", machines_json.FILE)) == before
     assert record(folder / "run.json")["machines"] == [OTHER, machine.here()]
 
 
@@ -89,7 +90,7 @@ def test_inspect_names_the_machines_of_finished_and_of_begun_work(made: Path) ->
     here = machine.said(machine.here())
     assert look.look(made / "run")["origin"]["machine"] == here
     (made / "run/run.json").unlink()
-    file = made / "run" / machines.FILE
+    file = made / "run" / machines_json.FILE
     file.write_text(json.dumps(record(file) | {"machines": [OTHER, machine.here()]}))
     assert look.look(made / "run")["origin"]["machine"] == f"{SAID}, then {here}"
 
@@ -98,7 +99,7 @@ def test_inspect_names_the_machines_of_finished_and_of_begun_work(made: Path) ->
 def test_a_damaged_file_says_nothing_and_keeps_nobody_from_work(
     made: Path, job: Job, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (made / "run" / machines.FILE).write_text(text, encoding="latin-1")
+    (made / "run" / machines_json.FILE).write_text(text, encoding="latin-1")
     (made / "run/run.json").unlink()
     job("run")
     assert record(made / "run/run.json")["machines"] == [machine.here()]
@@ -108,7 +109,7 @@ def test_a_damaged_file_says_nothing_and_keeps_nobody_from_work(
 def test_work_that_is_started_over_is_of_this_machine_alone(made: Path, job: Job) -> None:
     elsewhere(made / "run")
     shutil.rmtree(made / "warm")
-    file = made / "run" / machines.FILE
+    file = made / "run" / machines_json.FILE
     file.write_text(json.dumps(record(file) | {"provenance": "of older settings"}))
     job("warm")
     job("run")

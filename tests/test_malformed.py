@@ -27,10 +27,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zowarmup.__main__ import main
-from zowarmup.analysis import claims_file
-from zowarmup.settings import yaml_file
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.joblog import log_to
+from zowarmup.analysis.claims import schema
+from zowarmup.common.errors import UserError
+from zowarmup.common.job_log import log_to
+from zowarmup.config import yaml_file
 
 UNLIKE = ("lock", "progress.json")  # in which a job says that it is there
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
@@ -566,7 +566,7 @@ def test_claims_that_say_nothing(case: str, tmp_path: Path) -> None:
     text, part = CLAIMS[case]
     (tmp_path / "claims.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=part) as error:
-        claims_file.read(tmp_path / "claims.yaml")
+        schema.read(tmp_path / "claims.yaml")
     assert str(tmp_path / "claims.yaml") in str(error.value)
 
 

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from zowarmup.analysis.tables import memory as table
 from zowarmup.analysis.tables import write
+from zowarmup.common.errors import UserError
 from zowarmup.data import datasets, federation
+from zowarmup.engines.layerwise import Layerwise
+from zowarmup.engines.plain import Plain
+from zowarmup.jobs import memory as job_memory
 from zowarmup.models import directions, layerwise, memory
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.errors import UserError
-from zowarmup.simulation import job_memory, world
-from zowarmup.simulation.engines.layerwise import Layerwise
-from zowarmup.simulation.engines.plain import Plain
+from zowarmup.training import context
 
 CIFAR = (3, 32, 32)
 SETTINGS = {
@@ -31,7 +32,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def resnet18() -> FlatModel:
-    return world.model("resnet18", CIFAR, 10)
+    return context.model("resnet18", CIFAR, 10)
 
 
 def two_layers() -> FlatModel:
@@ -152,7 +153,7 @@ def test_pieces_of_a_direction_change_no_bit(
     distribution: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layerwise, "CHUNK", 100)  # off the 64 entries of a word, and off layers
-    model = world.model("cnn", (3, 8, 8), 5)
+    model = context.model("cnn", (3, 8, 8), 5)
     w, data = model.initial(0), [job_memory._data((3, 8, 8), 7, "cpu")]
     u = directions.draw(0, 1, [0], 2, model.d, distribution=distribution)
     expected = Plain(model, data, 3).probe(w, (0,), u, radius=1e-3)
@@ -167,7 +168,7 @@ def test_unknown_role(tmp_path: Path) -> None:
 # --- tiers ----------------------------------------------------------------------------------
 
 
-def of_budgets(megabytes: float, batch: int = 4) -> world.World:
+def of_budgets(megabytes: float, batch: int = 4) -> context.World:
     """Ten clients, three of them with so much memory, on the network with 2,410 parameters."""
     data = datasets.load_source("digits", images_train=200, images_test=50)
     budgets = [
@@ -186,7 +187,7 @@ def of_budgets(megabytes: float, batch: int = 4) -> world.World:
     }
     spec = {"model": "mlp", "width": 1.0, "engine": engine, "split": "memory"}
     step = {"backprop": {"batch": batch, "momentum": False}}
-    return world.assemble(spec | step, data, dealt)
+    return context.assemble(spec | step, data, dealt)
 
 
 def test_clients_that_hold_backpropagation_are_high_resource() -> None:

@@ -6,13 +6,13 @@ from torch import nn
 from torch.func import grad, vmap
 from torch.nn.functional import cross_entropy
 
+from zowarmup.common import seeds
+from zowarmup.common.errors import UserError
+from zowarmup.config.registry import NETWORKS
 from zowarmup.models import layerwise
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.static_norm import StaticNorm
-from zowarmup.settings import seeds
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.registry import NETWORKS
-from zowarmup.simulation import world
+from zowarmup.training import context
 
 SIZES = [
     ("mlp", (1, 8, 8), 10, 2_410),
@@ -44,7 +44,7 @@ SMALL = [
 
 @pytest.mark.parametrize(("name", "shape", "classes", "d"), SIZES)
 def test_parameter_counts(name, shape, classes, d):
-    assert world.model(name, shape, classes).d == d
+    assert context.model(name, shape, classes).d == d
 
 
 def test_every_network_of_the_registry_has_a_test():
@@ -53,7 +53,7 @@ def test_every_network_of_the_registry_has_a_test():
 
 @pytest.fixture(params=SMALL)
 def model(request):
-    return world.model(request.param, (3, 8, 8), 5)
+    return context.model(request.param, (3, 8, 8), 5)
 
 
 def images(n=4):
@@ -100,7 +100,7 @@ def test_layer_by_layer_is_the_whole_at_once(model):
 @pytest.mark.parametrize("name", [name for name in SMALL if not name.startswith("vit")])
 def test_initialisation_has_the_scale_of_pytorch(name):
     """Uniform in +-1/sqrt(fan_in), norms at one and zero, one seed one start."""
-    model = world.model(name, (3, 8, 8), 5)
+    model = context.model(name, (3, 8, 8), 5)
     w = model.initial(3)
     assert torch.equal(w, model.initial(3))
     assert not torch.equal(w, model.initial(4))
@@ -118,14 +118,14 @@ def test_initialisation_has_the_scale_of_pytorch(name):
 def test_classifier_bias_starts_at_zero_in_the_pre_activation_networks_alone():
     """As in HeteroFL's code; PyTorch's default draws it."""
     for name, zero in (("preresnet_tiny", True), ("preresnet_tiny_gn", True), ("resnet8", False)):
-        model = world.model(name, (3, 8, 8), 5)
+        model = context.model(name, (3, 8, 8), 5)
         bias = model.named(model.initial(0))["linear.bias"]
         assert (not bias.any()) is zero
 
 
 def test_default_law_is_the_word_of_its_name():
     """The first entry by hand: word 0 of splitmix64, its upper 24 bits as a signed fraction."""
-    model = world.model("mlp", (1, 8, 8), 10)
+    model = context.model("mlp", (1, 8, 8), 10)
     key = seeds.key("initialisation", 7, "1.weight")
     z = (key + 0x9E3779B97F4A7C15) % 2**64
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
@@ -137,7 +137,7 @@ def test_default_law_is_the_word_of_its_name():
 def test_building_and_initialising_draw_nothing_from_the_global_generator():
     before = torch.random.get_rng_state()
     for name in SMALL:
-        world.model(name, (1, 8, 8), 10).initial(0)
+        context.model(name, (1, 8, 8), 10).initial(0)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -176,7 +176,7 @@ def test_a_network_takes_the_smallest_images_or_says_why_not(
 ) -> None:
     if any(side % SMALLEST.get(name, 1) for side in shape[1:]):
         with pytest.raises(UserError, match=r"images of .* pixels .*; use "):
-            world.model(name, shape, 2)
+            context.model(name, shape, 2)
     else:
-        model = world.model(name, shape, 2)
+        model = context.model(name, shape, 2)
         assert model.module(model.initial(0))(torch.zeros(2, *shape)).shape == (2, 2)

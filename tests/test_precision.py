@@ -8,7 +8,7 @@ from zowarmup.algorithms.precision import check_radius, resolution
 from zowarmup.algorithms.zo import ZO
 from zowarmup.algorithms.zo_adam import ZOAdam
 from zowarmup.algorithms.zo_local import ZOLocal
-from zowarmup.settings.errors import UserError
+from zowarmup.common.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import workbench
 from workbench import PROJECT
 
 from zowarmup.__main__ import main
-from zowarmup.settings import finding, preflight
-from zowarmup.settings.errors import UserError
+from zowarmup.common import preflight, relative_paths
+from zowarmup.common.errors import UserError
 
 DATASET = "results/tiny/datasets/digits/dataset.npz"
 MARK = 'raise RuntimeError("code of the copy")\n'
@@ -48,7 +48,7 @@ def test_jobs_run_the_code_beside_the_snakefile(edited: Path) -> None:
 def test_code_that_was_imported_before_is_refused(edited: Path) -> None:
     """As by a program that calls Snakemake for several checkouts."""
     program = (
-        "import sys, zowarmup.settings.plan, snakemake.cli\n"
+        "import sys, zowarmup.plan.plan, snakemake.cli\n"
         "snakemake.cli.main(['-n', '-s', sys.argv[1] + '/Snakefile', '-d', sys.argv[1]])"
     )
     done = subprocess.run(
@@ -172,7 +172,7 @@ def test_other_paths_are_taken(tmp_path: Path, name: str) -> None:
 def preflight_of_make(folder: Path) -> subprocess.CompletedProcess[str]:
     folder.mkdir()
     return subprocess.run(
-        [sys.executable, "-m", "zowarmup.settings.preflight"],
+        [sys.executable, "-m", "zowarmup.common.preflight"],
         cwd=folder,
         env=workbench.environment(PROJECT),
         stderr=subprocess.PIPE,
@@ -228,7 +228,7 @@ def test_a_named_file_is_looked_for_from_the_nearest_folder_on(
     monkeypatch.chdir(work)
 
     def found() -> str:
-        return finding.find("claims", "c.yaml", [one / "x.yaml", two / "y.yaml"], checkout)
+        return relative_paths.find("claims", "c.yaml", [one / "x.yaml", two / "y.yaml"], checkout)
 
     for folder in (checkout, one, two):
         (folder / "c.yaml").touch()

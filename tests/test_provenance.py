@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import workbench
 
-from zowarmup.settings import provenance, registry
-from zowarmup.settings.provenance import code_digest, source_digest
+from zowarmup.common import code_digest as provenance
+from zowarmup.common.code_digest import code_digest, source_digest
+from zowarmup.config import registry
 
 MODULE = Path(provenance.__file__)
 VERSIONS = ("3.11", "3.12", "3.13")
@@ -214,7 +215,7 @@ for file, addition in edits:
     answers[file + addition] = sorted(name for name in jobs if after[name] != before[name])
 json.dump(answers, sys.stdout)
 """
-BASE = ["zowarmup.models.mlp", "zowarmup.simulation.engines.batched"]
+BASE = ["zowarmup.models.mlp", "zowarmup.engines.batched"]
 FEDAVG, ZO = ["zowarmup.algorithms.fedavg", *BASE], ["zowarmup.algorithms.zo", *BASE]
 HETEROFL = ["zowarmup.algorithms.heterofl", *BASE]
 ZO_ADAM = ["zowarmup.algorithms.zo_adam", *BASE]
@@ -248,19 +249,19 @@ CLOSURES = {
     "zowarmup/models/directions.py": ALL_THAT_TRAIN,
     "zowarmup/models/mlp.py": ALL_THAT_TRAIN,
     "zowarmup/models/cnn.py": [],
-    "zowarmup/simulation/engines/plain.py": [],
-    "zowarmup/simulation/engines/stacked.py": ALL_THAT_TRAIN,
-    "zowarmup/simulation/loop.py": ALL_THAT_TRAIN,
-    "zowarmup/simulation/tally.py": ALL_THAT_TRAIN,
-    "zowarmup/simulation/evaluate.py": ALL_THAT_TRAIN,
-    "zowarmup/settings/seeds.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
-    "zowarmup/settings/plan.py": [],
-    "zowarmup/settings/resolve.py": [],
-    "zowarmup/settings/registry.py": [],
-    "zowarmup/settings/phases.py": [],
-    "zowarmup/settings/algorithms.py": [],
-    "zowarmup/data/sources.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
-    "zowarmup/analysis/collect.py": ["collect"],
+    "zowarmup/engines/plain.py": [],
+    "zowarmup/engines/stacked.py": ALL_THAT_TRAIN,
+    "zowarmup/training/loop.py": ALL_THAT_TRAIN,
+    "zowarmup/training/costs.py": ALL_THAT_TRAIN,
+    "zowarmup/training/evaluate.py": ALL_THAT_TRAIN,
+    "zowarmup/common/seeds.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
+    "zowarmup/plan/plan.py": [],
+    "zowarmup/plan/resolve.py": [],
+    "zowarmup/config/registry.py": [],
+    "zowarmup/config/phase.py": [],
+    "zowarmup/config/phase_settings.py": [],
+    "zowarmup/data/sources/load.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
+    "zowarmup/analysis/collect/rows.py": ["collect"],
     "zowarmup/analysis/tables/main.py": ["table"],
     "zowarmup/analysis/tables/pivot.py": [],
     "workflow/scripts/train.py": ["train fedavg", "train heterofl", "train zo", "train zo_adam"],

@@ -14,12 +14,13 @@ import ranks_jobs
 import torch
 import workbench
 
+from zowarmup.common.errors import UserError
 from zowarmup.data import datasets, federation
-from zowarmup.settings import plan
-from zowarmup.settings.errors import UserError
-from zowarmup.simulation import job_train, job_warmup, launch, worker
-from zowarmup.simulation.ranks import Ranks, joined
-from zowarmup.simulation.saved import Saved
+from zowarmup.jobs import train, warmup
+from zowarmup.plan import plan
+from zowarmup.runtime import launch, worker
+from zowarmup.runtime.process_group import Ranks, joined
+from zowarmup.training.resume_state import Saved
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -82,7 +83,7 @@ def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
     spec = ranks_jobs.spec_of("batched", "mlp", first, second, warmup="warm")
     launch.run(
         ranks_warm,
-        job_warmup.warm_up,
+        warmup.warm_up,
         spec | {"phase": warm, "rounds": 6},
         3,
         "code",
@@ -94,7 +95,7 @@ def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
     )
     launch.run(
         ranks_run,
-        job_train.train_run,
+        train.train_run,
         spec,
         3,
         "code",
@@ -220,7 +221,7 @@ import signal
 import sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import ranks_jobs
-from zowarmup.simulation import launch
+from zowarmup.runtime import launch
 launch.run(2, ranks_jobs.fail, "sleep", sys.argv[1])
 """
 

@@ -15,10 +15,10 @@ import workbench
 from workbench import planned
 
 from zowarmup.__main__ import main
-from zowarmup.data import imagenet32
+from zowarmup.common.file_hashes import FileHashes
+from zowarmup.config import source_files
 from zowarmup.data.draws import generator
-from zowarmup.settings import source_files
-from zowarmup.settings.file_hashes import FileHashes
+from zowarmup.data.sources import imagenet32
 
 CONFIG = ["--configfile", "mine.yaml"]
 DATA = "results/mine/datasets/digits"
@@ -53,7 +53,7 @@ def aged(file: Path) -> Path:
 
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zowarmup.settings.file_hashes.SETTLED", -1.0)
+    monkeypatch.setattr("zowarmup.common.file_hashes.SETTLED", -1.0)
 
 
 @pytest.mark.usefixtures("settled")
@@ -244,7 +244,7 @@ def test_a_file_that_the_job_downloads_is_not_taken_for_a_change(
     configure(copy, "{source: cifar10, data_dir: data}")
     for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
         pickling.write(tmp_path / "web" / name, pickling.rows(20, 10))
-    with (copy / "zowarmup/data/cifar.py").open("a") as file:
+    with (copy / "zowarmup/data/sources/cifar.py").open("a") as file:
         file.write(
             "\n\ndef _download(name, folder, kind):\n    import shutil\n"
             f"    shutil.copytree({str(tmp_path / 'web')!r}, folder / kind.base_folder)\n"

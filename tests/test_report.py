@@ -13,9 +13,9 @@ import frames
 import pytest
 import workbench
 
-from zowarmup.analysis import front_page, job_facts
 from zowarmup.analysis import metrics as m
-from zowarmup.settings import registry
+from zowarmup.analysis.report import cpu_time, front_page
+from zowarmup.config import registry
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -262,7 +262,7 @@ def test_cpu_time_is_the_sum_of_what_was_measured(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "run.json").write_text('{"commit": "0123456789"}')
     work = [str(path) for path in tmp_path.rglob("run.json")]
-    facts = job_facts.job_facts(tmp_path, work)
+    facts = cpu_time.job_facts(tmp_path, work)
     assert facts == {"CPU time": "3 min (2 measured of 3 jobs)", "commit": "0123456"}
 
 

@@ -13,20 +13,26 @@ PACKAGE = workbench.PROJECT / "zowarmup"
 
 # A room may import those before it, never those after it.
 ROOMS = (
-    *("settings", "data", "models", "algorithms", "simulation", "analysis", "forecast"),
-    "inspection",
+    *("common", "config", "plan", "data", "models", "algorithms", "runtime", "engines", "storage"),
+    *("training", "jobs", "analysis", "forecast", "inspection"),
 )
 
 # What users and jobs start from may import any room, and no room imports it.
-ENTRANCES = ("__init__", "__main__", "api", "cli", "make")
+ENTRANCES = ("__init__", "__main__", "api", "cli", "without_snakemake")
 
 # What a room may import besides the standard library and the rooms before it.
-OUTSIDE = {
-    "settings": {"pydantic", "yaml"},
+OUTSIDE: dict[str, set[str]] = {
+    "common": set(),
+    "config": {"pydantic", "yaml"},
+    "plan": {"pydantic"},
     "data": {"numpy", "sklearn", "torchvision"},
     "models": {"torch"},
     "algorithms": {"torch"},
-    "simulation": {"torch", "numpy", "safetensors", "tqdm"},
+    "runtime": {"torch", "tqdm"},
+    "engines": {"torch", "numpy"},
+    "storage": {"torch", "safetensors"},
+    "training": {"torch", "numpy"},
+    "jobs": {"torch", "numpy"},
     "analysis": {
         "pandas",
         "numpy",
@@ -90,7 +96,7 @@ def test_every_module_has_a_room() -> None:
 
 def test_the_digest_needs_no_package() -> None:
     """So that any Python can check which code made a result."""
-    file = PACKAGE / "settings" / "provenance.py"
+    file = PACKAGE / "common" / "code_digest.py"
     assert {name.partition(".")[0] for name in imports(file)} <= sys.stdlib_module_names
 
 
@@ -121,21 +127,21 @@ def test_the_analysis_never_loads_torch() -> None:
     assert "torch" not in seen
 
 
-def test_reading_the_graph_loads_settings_alone() -> None:
+def test_reading_the_graph_loads_the_plan_alone() -> None:
     """Every job of a cluster reads it again; this is what rules/common.smk imports and calls."""
     source = (workbench.PROJECT / "rules" / "common.smk").read_text()
     lines = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-    call = "\nplan([sys.argv[1]])\ncode_digest(['zowarmup.simulation.engines.batched'])"
+    call = "\nplan([sys.argv[1]])\ncode_digest(['zowarmup.engines.batched'])"
     seen = loaded("\n".join(lines) + call, workbench.PROJECT / "tests" / "tiny.yaml")
     rooms = {name.split(".")[1] for name in seen if name.startswith("zowarmup.")}
-    assert rooms == {"settings"}
+    assert rooms == {"common", "config", "plan"}
     assert not seen & {"torch", "numpy", "pandas", "matplotlib", "sklearn"}
 
 
 def test_looking_how_far_jobs_are_needs_no_torch() -> None:
     """Somebody may look every minute, from a login node."""
-    seen = loaded("from zowarmup.inspection import status, status_text")
-    assert "zowarmup.inspection.status" in seen
+    seen = loaded("from zowarmup.inspection.status import jobs, text")
+    assert "zowarmup.inspection.status.jobs" in seen
     assert not seen & {"torch", "pandas", "matplotlib"}
 
 
@@ -149,8 +155,8 @@ def test_dealing_images_needs_no_torch() -> None:
 TWO_ROUNDS = """
 import sys
 from pathlib import Path
-from zowarmup.settings.algorithms import PHASES
-from zowarmup.simulation import job_train
+from zowarmup.config.phase_settings import PHASES
+from zowarmup.jobs import train as job_train
 
 folder, federation, dataset = map(Path, sys.argv[1:])
 phases = [

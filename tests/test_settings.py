@@ -7,11 +7,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from zowarmup.settings import algorithms, registry
-from zowarmup.settings.algorithms import PHASES, TRAJECTORIES, know_tiers
-from zowarmup.settings.phases import Phase
-from zowarmup.settings.validation import check
-from zowarmup.settings.yaml_file import ConfigError
+from zowarmup.config import phase_settings, registry
+from zowarmup.config.phase import Phase
+from zowarmup.config.phase_settings import PHASES, TRAJECTORIES, know_tiers
+from zowarmup.config.validation import check
+from zowarmup.config.yaml_file import ConfigError
 
 # What no phase can do without, beside the settings below.
 GIVEN: dict[str, Any] = {"clients": "all", "rounds": 10}
@@ -43,7 +43,7 @@ def test_settings_and_defaults_are_those_of_the_class(name: str) -> None:
 @pytest.mark.parametrize("name", registry.ALGORITHMS)
 def test_an_algorithm_is_made_from_the_settings_of_its_phase(name: str) -> None:
     """And has their values: nothing is lost or renamed on the way."""
-    from zowarmup.simulation import loop
+    from zowarmup.training import loop
 
     settings = phase(name, lr=0.5).model_dump()
     made = dataclasses.asdict(loop.algorithm(settings))  # type: ignore[call-overload]
@@ -56,14 +56,14 @@ def test_an_algorithm_is_made_from_the_settings_of_its_phase(name: str) -> None:
 def test_what_is_said_of_a_class_is_so(name: str) -> None:
     """Records and tiers, against the class itself."""
     entry, made = registry.ALGORITHMS[name], registry.load(registry.ALGORITHMS, name)
-    assert algorithms.leaves_records(entry) == hasattr(made, "apply") == hasattr(made, "report")
-    assert algorithms.uses_tiers(entry) == getattr(made, "tiered", False)
+    assert phase_settings.leaves_records(entry) == hasattr(made, "apply") == hasattr(made, "report")
+    assert phase_settings.uses_tiers(entry) == getattr(made, "tiered", False)
     assert (name in TRAJECTORIES) == (not hasattr(made, "apply"))
 
 
 def test_records_and_tiers_by_name() -> None:
     assert TRAJECTORIES == ("fedavg", "fedadam", "heterofl")
-    assert [n for n, entry in registry.ALGORITHMS.items() if algorithms.uses_tiers(entry)] == [
+    assert [n for n, entry in registry.ALGORITHMS.items() if phase_settings.uses_tiers(entry)] == [
         "heterofl"
     ]
     for name in registry.ALGORITHMS:
@@ -196,40 +196,40 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         text = SOURCE.replace("{annotation}", annotation).replace("{tiered}", str(tiered))
         (folder / "mine.py").write_text(text)
         (folder / "other.py").write_text(OTHER)
-        algorithms._tree.cache_clear()
+        phase_settings._tree.cache_clear()
         return "zowarmup.algorithms.mine"
 
-    monkeypatch.setattr(algorithms, "ROOT", tmp_path)
+    monkeypatch.setattr(phase_settings, "ROOT", tmp_path)
     yield write
-    algorithms._tree.cache_clear()
+    phase_settings._tree.cache_clear()
 
 
 def test_fields_of_a_class_and_of_its_bases_in_two_files(written: Any) -> None:
     """Constants of the class and names inside of functions are no settings."""
     module = written()
     own = set(Phase.model_fields)
-    mine = algorithms.settings_of(f"{module}:Mine").model_fields
+    mine = phase_settings.settings_of(f"{module}:Mine").model_fields
     assert set(mine) - own == {"share", "depth", "law", "steps", "rule"}
     assert (mine["share"].default, mine["steps"].default) == (0.25, [1, 2])
-    second = algorithms.settings_of(f"{module}:Second").model_fields
+    second = phase_settings.settings_of(f"{module}:Second").model_fields
     assert set(second) - set(mine) == {"size"}
     assert (second["depth"].default, mine["depth"].default) == (9, 2)
 
 
 def test_tiers_and_records_are_inherited(written: Any) -> None:
     module = written()
-    assert not algorithms.leaves_records(f"{module}:Mine")
-    assert algorithms.leaves_records(f"{module}:Second")
-    assert algorithms.uses_tiers(f"{module}:Mine")
-    assert algorithms.uses_tiers(f"{module}:Second")
-    assert not algorithms.uses_tiers(f"{written(tiered=False)}:Second")
+    assert not phase_settings.leaves_records(f"{module}:Mine")
+    assert phase_settings.leaves_records(f"{module}:Second")
+    assert phase_settings.uses_tiers(f"{module}:Mine")
+    assert phase_settings.uses_tiers(f"{module}:Second")
+    assert not phase_settings.uses_tiers(f"{written(tiered=False)}:Second")
 
 
 @pytest.mark.parametrize("annotation", ["Percent", "list[int]", "int | None"])
 def test_an_unknown_annotation_says_what_is_known(written: Any, annotation: str) -> None:
     module = written(annotation)
     with pytest.raises(TypeError) as caught:
-        algorithms.settings_of(f"{module}:Mine")
+        phase_settings.settings_of(f"{module}:Mine")
     said = str(caught.value)
     assert said.startswith(f"{module}:Mine: no config value is known for the annotation")
     assert annotation in said
@@ -239,4 +239,4 @@ def test_an_unknown_annotation_says_what_is_known(written: Any, annotation: str)
 
 def test_a_class_that_is_not_there_is_named(written: Any) -> None:
     with pytest.raises(TypeError, match="mine:Third: the module has no such class"):
-        algorithms.settings_of(f"{written()}:Third")
+        phase_settings.settings_of(f"{written()}:Third")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis import signatures
-from zowarmup.simulation import symptoms
+from zowarmup.analysis.report import signatures_page
+from zowarmup.common import failure_signatures
 
 NAN = float("nan")
 WARM = {"algorithm": "fedavg", "clients": "high"}
@@ -32,7 +32,7 @@ def rows(*losses: float, phase: int = 2, diverged: bool = False) -> list[dict[st
 
 
 def said(found: list[dict[str, Any]], algorithm: str = "zo", clients: str = "all") -> list[str]:
-    return symptoms.sentences(found, [WARM, {"algorithm": algorithm, "clients": clients}])
+    return failure_signatures.sentences(found, [WARM, {"algorithm": algorithm, "clients": clients}])
 
 
 # --- the symptom of a loss ------------------------------------------------------------------------
@@ -54,11 +54,11 @@ def said(found: list[dict[str, Any]], algorithm: str = "zo", clients: str = "all
     ],
 )
 def test_what_a_loss_shows(start: float, end: float, sign: str) -> None:
-    assert symptoms.symptom(start, end) == sign
+    assert failure_signatures.symptom(start, end) == sign
 
 
 def test_a_diverged_run_is_said_to_be_one() -> None:
-    assert symptoms.symptom(2.0, 1.0, diverged=True) == "diverging loss"
+    assert failure_signatures.symptom(2.0, 1.0, diverged=True) == "diverging loss"
 
 
 # --- sentences for the log of a job --------------------------------------------------------------
@@ -114,10 +114,10 @@ def test_a_run_of_one_phase_starts_in_round_0() -> None:
         {"phase": 1, "round": 0, "train_loss": 2.3, "diverged": False},
         {"phase": 1, "round": 500, "train_loss": 2.3, "diverged": "False"},
     ]
-    (sentence,) = symptoms.sentences(found, [{"algorithm": "zo", "clients": "all"}])
+    (sentence,) = failure_signatures.sentences(found, [{"algorithm": "zo", "clients": "all"}])
     assert "random initialisation" in sentence
     assert "a warm-up" in sentence
-    (adam,) = symptoms.sentences(found, [{"algorithm": "fedadam", "clients": "all"}])
+    (adam,) = failure_signatures.sentences(found, [{"algorithm": "fedadam", "clients": "all"}])
     assert "Adam's moments" in adam
 
 
@@ -147,13 +147,13 @@ def run(method: str, accuracies: list[float], **columns: Any) -> pd.DataFrame:
 
 
 def found(*runs: pd.DataFrame) -> pd.DataFrame:
-    return signatures.table(pd.concat(runs, ignore_index=True))
+    return signatures_page.table(pd.concat(runs, ignore_index=True))
 
 
 def test_nothing_is_found_where_nothing_is_amiss() -> None:
     table = found(run("zowarmup", [60, 61, 62]), run("high_res_only", [50, 51, 52]))
     assert table.empty
-    assert list(table) == signatures.COLUMNS
+    assert list(table) == signatures_page.COLUMNS
 
 
 def test_below_high_res_only() -> None:
@@ -238,29 +238,29 @@ def test_a_run_that_studies_share_stands_once() -> None:
 
 
 def test_sentences_for_the_log() -> None:
-    (sentence,) = signatures.sentences(found(run("zowarmup", [54, 60, 66])))
+    (sentence,) = signatures_page.sentences(found(run("zowarmup", [54, 60, 66])))
     assert sentence.startswith(
         "main: zowarmup: high variance over seeds (6.0 points, n = 3); likely"
     )
     assert "; try a larger S" in sentence
     flat = run("zowarmup", [60, 60, 60], train_loss=2.0)
-    (sentence,) = signatures.sentences(found(flat))
+    (sentence,) = signatures_page.sentences(found(flat))
     assert "flat loss in phase 2 (3 of 3 seeds); likely the pivot" in sentence
 
 
 def test_files_say_so_where_nothing_was_found(tmp_path: Path) -> None:
     paths = [tmp_path / f"signatures.{ending}" for ending in ("csv", "md", "html")]
-    signatures.write(found(run("zowarmup", [60, 61, 62])), paths)
-    assert paths[0].read_text() == ",".join(signatures.COLUMNS) + "\n"
+    signatures_page.write(found(run("zowarmup", [60, 61, 62])), paths)
+    assert paths[0].read_text() == ",".join(signatures_page.COLUMNS) + "\n"
     assert all("none found" in path.read_text() for path in paths[1:])
-    signatures.write(found(run("zowarmup", [54, 60, 66])), paths)
+    signatures_page.write(found(run("zowarmup", [54, 60, 66])), paths)
     assert all("high variance over seeds" in path.read_text() for path in paths)
 
 
 def test_a_rate_at_the_edge_of_its_grid_is_named() -> None:
     """Once for the run, whatever its number of seeds."""
     frame = frames.frame(frames.run("zowarmup", {0: 0.5, 1: 0.5}))
-    assert signatures.table(frame).empty
-    (row,) = signatures.table(frame.assign(lr_at_edge="True")).to_dict("records")
-    assert (row["signature"], row["number"], row["n"]) == (signatures.EDGE, 0.1, 2)
+    assert signatures_page.table(frame).empty
+    (row,) = signatures_page.table(frame.assign(lr_at_edge="True")).to_dict("records")
+    assert (row["signature"], row["number"], row["n"]) == (signatures_page.EDGE, 0.1, 2)
     assert "selection.grid" in row["likely_cause"]

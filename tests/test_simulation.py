@@ -23,38 +23,27 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.rounds import Replayable, State
+from zowarmup.common.errors import UserError
+from zowarmup.common.files import holder, lock, read_rows
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase_settings import PHASES
 from zowarmup.data import datasets, federation
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
-from zowarmup.settings.algorithms import PHASES
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.files import holder, lock, read_rows
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import (
-    checkpoint,
-    evaluate,
-    job_select,
-    job_train,
-    job_warmup,
-    journal,
-    loop,
-    progress,
-    rates,
-    rebuild,
-    rows,
-    saved,
-    select,
-    train,
-    trajectory,
-    world,
-)
-from zowarmup.simulation.catch_up import Absences
-from zowarmup.simulation.checkpoint import CheckpointError
-from zowarmup.simulation.journal import JournalError
-from zowarmup.simulation.loop import Step
-from zowarmup.simulation.tally import Tally
-from zowarmup.simulation.train import Outcome
-from zowarmup.simulation.world import World
+from zowarmup.jobs import select as job_select
+from zowarmup.jobs import train as job_train
+from zowarmup.jobs import warmup as job_warmup
+from zowarmup.runtime import progress
+from zowarmup.storage import checkpoint, journal, metrics_csv, selection_json
+from zowarmup.storage.checkpoint import CheckpointError
+from zowarmup.storage.journal import JournalError
+from zowarmup.training import context, evaluate, loop, replay, resume_state, run, warmup
+from zowarmup.training import selection as select
+from zowarmup.training.catch_up import Absences
+from zowarmup.training.context import World
+from zowarmup.training.costs import Tally
+from zowarmup.training.loop import Step
+from zowarmup.training.run import Outcome
 
 SEEDS = Seeds.of(3, {})
 WARM, ALL = 10, 40  # rounds up to the pivot, and of the whole run
@@ -128,7 +117,7 @@ def dealt(data: Dataset) -> Federation:
 
 @pytest.fixture(scope="module")
 def here(data: Dataset, dealt: Federation) -> World:
-    return world.assemble(spec_of(fedavg()), data, dealt)
+    return context.assemble(spec_of(fedavg()), data, dealt)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +149,7 @@ def finish(
 ) -> Outcome:
     """The phases after the warm-up, from the model at the pivot."""
     spent = Tally() if tally is None else tally
-    return train.run(here, spec, w, SEEDS, folder=folder, origin=origin, tally=spent)
+    return run.run(here, spec, w, SEEDS, folder=folder, origin=origin, tally=spent)
 
 
 # --- replay ---------------------------------------------------------------------------------
@@ -364,7 +353,7 @@ def test_many_directions_give_the_direction_of_the_gradient(
 
     The squared length of a mean of S estimates is |g|^2 (1 + (d - 1) / S), its part along g is g.
     """
-    narrow = world.assemble(spec_of(width=0.03125), data, dealt)  # one hidden unit, d = 85
+    narrow = context.assemble(spec_of(width=0.03125), data, dealt)  # one hidden unit, d = 85
     w, d = narrow.model.initial(SEEDS.initialisation), narrow.model.d
     assert d == 64 + 1 + 10 + 10
     for S, tolerance in ((50, 0.15), (500, 0.03), (5000, 0.003)):
@@ -379,7 +368,7 @@ def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
     data: Dataset, dealt: Federation
 ) -> None:
     """The squared error is then B^2 (d - 1) / P |g|^2; B^2 itself by one gradient a client."""
-    narrow = world.assemble(spec_of(width=0.03125), data, dealt)
+    narrow = context.assemble(spec_of(width=0.03125), data, dealt)
     w, d = narrow.model.initial(SEEDS.initialisation), narrow.model.d
     each, total = [], sum(narrow.sizes)
     for images in narrow.train.split(narrow.sizes):
@@ -505,9 +494,7 @@ def warm_up(
 ) -> list[Spec]:
     phase = without(phase_of(algorithm, rounds, **{"clients": "high"} | settings), {"rounds"})
     spec = spec_of() | {"phase": phase, "rounds": rounds}
-    return trajectory.run(
-        here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", origin=THIS
-    )
+    return warmup.run(here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", origin=THIS)
 
 
 def at(here: World, folder: Path, t: int) -> Tensor:
@@ -553,16 +540,16 @@ class Killed(BaseException):
 @contextmanager
 def killed_after(t: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Within, a warm-up is killed when it has saved its state after round t."""
-    save = saved.Saved.save
+    save = resume_state.Saved.save
 
-    def save_and_die(self: saved.Saved) -> None:
+    def save_and_die(self: resume_state.Saved) -> None:
         at = self.latest[0].t if self.latest else None
         save(self)
         if at == t:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(saved.Saved, "save", save_and_die)
+        patch.setattr(resume_state.Saved, "save", save_and_die)
         yield
 
 
@@ -606,7 +593,13 @@ def test_saved_work_of_something_else_is_thrown_away(
     here: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state").mkdir()
-    facts = {"format": saved.FORMAT, "origin": {"code": "other"}, "t": 5, "rows": [], "tally": {}}
+    facts = {
+        "format": resume_state.FORMAT,
+        "origin": {"code": "other"},
+        "t": 5,
+        "rows": [],
+        "tally": {},
+    }
     (tmp_path / "state" / "state.json").write_text(json.dumps(facts))
     (tmp_path / "state" / "round-000007.safetensors").write_text("old")
     assert warm_up(here, tmp_path, rounds=10)[0]["round"] == 0
@@ -926,7 +919,7 @@ def test_a_checkpoint_of_another_model_is_a_clear_error(
 ) -> None:
     checkpoint.save(tmp_path / "w", here.model, State(pivot), ABOUT)
     for name, shape in (("cnn", (1, 8, 8)), ("mlp", (3, 8, 8))):
-        other = world.model(name, shape, 10)
+        other = context.model(name, shape, 10)
         with pytest.raises(CheckpointError, match=r"w: .* it belongs to another model$"):
             checkpoint.weights(tmp_path / "w", other)
 
@@ -955,7 +948,7 @@ def test_a_diverging_run_ends_with_a_row_that_says_so(
     end = finish(here, spec, pivot, tmp_path / "j")
     assert [row["diverged"] for row in end.rows] == [False] * (len(end.rows) - 1) + [True]
     assert end.t == end.rows[-1]["round"] < ALL
-    rows.write(tmp_path / "metrics.csv", end.rows)
+    metrics_csv.write(tmp_path / "metrics.csv", end.rows)
     assert read_rows(tmp_path / "metrics.csv")[-1]["diverged"] == "True"
 
 
@@ -1115,7 +1108,7 @@ def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None
         (tmp_path / name).write_text(json.dumps({"lr": lr}))
     chosen = {"selection": "any"}
     phases = [{"client_lr": chosen, "lr": chosen}, {"lr": 0.5, "client_lr": 0.6}, {"lr": chosen}]
-    assert rates.with_rates(phases, [tmp_path / name for name in "abc"]) == [
+    assert selection_json.with_rates(phases, [tmp_path / name for name in "abc"]) == [
         {"lr": 0.1, "client_lr": 0.2},
         {"lr": 0.5, "client_lr": 0.6},
         {"lr": 0.3},
@@ -1234,7 +1227,7 @@ def test_a_run_without_a_warmup_starts_from_the_initialisation(here: World, tmp_
 def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     """An orphan of a killed workflow may still be training when its rerun starts."""
     code = (
-        "import logging; from zowarmup.settings.files import lock; logging.basicConfig()\n"
+        "import logging; from zowarmup.common.files import lock; logging.basicConfig()\n"
         f"lock({str(tmp_path / 'lock')!r}); print('mine')"
     )
     with lock(tmp_path / "lock"):
@@ -1265,12 +1258,12 @@ def test_a_row_measures_every_tier_on_its_own_data(here: World, pivot: Tensor) -
 def test_the_facts_of_a_run(data: Dataset, dealt: Federation, here: World) -> None:
     """mlp on digits: 64-32-10, half as wide 64-16-10; 30/70 of ten clients."""
     d, d_low = 64 * 32 + 32 + 32 * 10 + 10, 64 * 16 + 16 + 16 * 10 + 10
-    found = world.facts(here, [phase_of("heterofl")])
+    found = context.facts(here, [phase_of("heterofl")])
     assert (found["d"], found["d_low"], found["high_clients"]) == (d, d_low, 3)
-    found = world.facts(here, [fedavg(), zo()])
+    found = context.facts(here, [fedavg(), zo()])
     assert (found["d"], found["d_low"], found["high_clients"]) == (d, d, 3)
-    whole = world.assemble(spec_of(fedavg(), split=None), data, dealt)
-    assert world.facts(whole, [fedavg(clients="all")])["high_clients"] is None
+    whole = context.assemble(spec_of(fedavg(), split=None), data, dealt)
+    assert context.facts(whole, [fedavg(clients="all")])["high_clients"] is None
     assert loop.cohort(whole, fedavg(clients="all"), 1, SEEDS).low == frozenset()
 
 
@@ -1278,12 +1271,12 @@ def test_a_wider_network_is_trained_and_its_checkpoint_says_so(
     data: Dataset, dealt: Federation, tmp_path: Path
 ) -> None:
     spec = spec_of(fedavg(), zo(), width=2.0)
-    wide = world.assemble(spec, data, dealt)
+    wide = context.assemble(spec, data, dealt)
     assert wide.model.d == 64 * 64 + 64 + 64 * 10 + 10
     w = wide.model.initial(SEEDS.initialisation)
-    checkpoint.save(tmp_path / "w", wide.model, State(w), world.about(wide, spec, 0))
-    again = rebuild.model_of(checkpoint.load(tmp_path / "w"))
+    checkpoint.save(tmp_path / "w", wide.model, State(w), context.about(wide, spec, 0))
+    again = replay.model_of(checkpoint.load(tmp_path / "w"))
     assert torch.equal(checkpoint.weights(tmp_path / "w", again), w)
-    narrow = world.model("mlp", (1, 8, 8), 10)
+    narrow = context.model("mlp", (1, 8, 8), 10)
     with pytest.raises(CheckpointError, match=r"it belongs to another model$"):
         checkpoint.weights(tmp_path / "w", narrow)

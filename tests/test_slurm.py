@@ -32,7 +32,7 @@ HOLDING = """
 import json, os, signal, time
 from pathlib import Path
 
-from zowarmup.simulation import journal
+from zowarmup.storage import journal
 
 append = journal.Journal.append
 
@@ -196,7 +196,7 @@ def unfinished(finished: Path, folder: Path, *lacking: str) -> Workflow:
         shutil.rmtree(results / place)
     for file in [*results.glob("*.*")]:
         file.unlink()
-    with (project / "zowarmup/simulation/__init__.py").open("a") as file:
+    with (project / "zowarmup/training/__init__.py").open("a") as file:
         file.write(HOLDING)
     return Workflow(project)
 

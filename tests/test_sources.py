@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zowarmup.data import cifar, datasets, imagenet32
+from zowarmup.data import datasets
 from zowarmup.data.arrays import DataError
-from zowarmup.data.pickles import read_pickle
+from zowarmup.data.sources import cifar, imagenet32
+from zowarmup.data.sources.pickles import read_pickle
 
 # --- pickles --------------------------------------------------------------------------------
 

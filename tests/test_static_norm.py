@@ -7,7 +7,7 @@ from torch import nn
 from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.static_norm import StaticNorm
-from zowarmup.simulation import world
+from zowarmup.training import context
 
 
 def network(norm):
@@ -105,7 +105,7 @@ def test_nothing_stays_behind_even_after_an_error():
 
 def test_which_networks_need_statistics():
     has = {
-        name: static_norm.has(world.model(name, (1, 8, 8), 10))
+        name: static_norm.has(context.model(name, (1, 8, 8), 10))
         for name in ("cnn", "preresnet_tiny", "preresnet_tiny_gn")
     }
     assert has == {"cnn": False, "preresnet_tiny": True, "preresnet_tiny_gn": False}

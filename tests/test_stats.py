@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from zowarmup.analysis import stats
+from zowarmup.analysis import statistics
 
 FIRST = np.array([54.1, 50.3, 57.7, 49.9, 55.2, 52.8])
 SECOND = np.array([44.9, 47.2, 45.1, 40.3, 46.6, 44.0])
@@ -17,7 +17,7 @@ X, Y = (2.0, -2.0, 1.0, -1.0), (1.0, 1.0, -1.0, -1.0)
 
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.996])
 def test_paired_interval_is_that_of_scipy(level: float) -> None:
-    ours = stats.mean_interval(FIRST - SECOND, level)
+    ours = statistics.mean_interval(FIRST - SECOND, level)
     test = scipy_stats.ttest_rel(FIRST, SECOND)
     theirs = test.confidence_interval(level)
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-12)
@@ -26,20 +26,20 @@ def test_paired_interval_is_that_of_scipy(level: float) -> None:
 
 
 def test_p_is_against_the_threshold() -> None:
-    ours = stats.mean_interval(FIRST - SECOND, 0.95, null=7.0)
+    ours = statistics.mean_interval(FIRST - SECOND, 0.95, null=7.0)
     assert ours.p == pytest.approx(scipy_stats.ttest_1samp(FIRST - SECOND, 7.0).pvalue)
 
 
 def test_mean_interval_by_hand() -> None:
     """1, 2, 3: mean 2, std 1; t of two degrees of freedom at 95 % is 4.302653."""
-    ours = stats.mean_interval([1, 2, 3])
+    ours = statistics.mean_interval([1, 2, 3])
     half = 4.302653 / sqrt(3)
     assert (ours.low, ours.high) == pytest.approx((2 - half, 2 + half), rel=1e-6)
 
 
 @pytest.mark.parametrize("values", [[], [0.3], [0.1, 0.1, 0.1], [0.3 - 0.1, 0.2, 0.2]])
 def test_no_interval_without_spread(values: list[float]) -> None:
-    ours = stats.mean_interval(values)
+    ours = statistics.mean_interval(values)
     assert ours.n == len(values)
     assert isnan(ours.low)
     assert isnan(ours.high)
@@ -47,10 +47,10 @@ def test_no_interval_without_spread(values: list[float]) -> None:
 
 
 def test_bonferroni() -> None:
-    assert stats.bonferroni(0.95, 1) == 0.95
-    assert stats.bonferroni(0.95, 5) == pytest.approx(0.99)
+    assert statistics.bonferroni(0.95, 1) == 0.95
+    assert statistics.bonferroni(0.95, 5) == pytest.approx(0.99)
     with pytest.raises(ValueError, match="at least 1, not 0"):
-        stats.bonferroni(0.95, 0)
+        statistics.bonferroni(0.95, 0)
 
 
 def test_pitman_morgan_by_hand() -> None:
@@ -61,7 +61,7 @@ def test_pitman_morgan_by_hand() -> None:
     K + sqrt(K^2 - 1) = (1 + u)^2 / (1 - u^2) = (1 + u) / (1 - u) = 39.
     Sum and difference correlate with (10 - 4) / (10 + 4) = 3/7, which is the u of their test.
     """
-    ours = stats.spread_ratio(X, Y)
+    ours = statistics.spread_ratio(X, Y)
     assert ours.effect == pytest.approx(sqrt(2.5))
     assert (ours.low, ours.high) == pytest.approx((sqrt(2.5 / 39), sqrt(2.5 * 39)))
     assert ours.p == pytest.approx(4 / 7)
@@ -69,20 +69,23 @@ def test_pitman_morgan_by_hand() -> None:
 
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.996])
 def test_pitman_morgan_interval_is_the_test_turned_round(level: float) -> None:
-    ours = stats.spread_ratio(FIRST, SECOND, level)
+    ours = statistics.spread_ratio(FIRST, SECOND, level)
     for end in (ours.low, ours.high):
-        assert stats.spread_ratio(FIRST, SECOND, level, null=end).p == pytest.approx(1 - level)
+        assert statistics.spread_ratio(FIRST, SECOND, level, null=end).p == pytest.approx(1 - level)
 
 
 def test_spread_ratio_swapped_is_its_inverse() -> None:
-    there, back = stats.spread_ratio(FIRST, SECOND), stats.spread_ratio(SECOND, FIRST)
+    there, back = statistics.spread_ratio(FIRST, SECOND), statistics.spread_ratio(SECOND, FIRST)
     assert back.effect == pytest.approx(1 / there.effect)
     assert (back.low, back.high) == pytest.approx((1 / there.high, 1 / there.low))
     assert back.p == pytest.approx(there.p)
 
 
 def test_spread_ratio_ignores_shift_and_common_scale() -> None:
-    plain, moved = stats.spread_ratio(FIRST, SECOND), stats.spread_ratio(3 * FIRST + 1, 3 * SECOND)
+    plain, moved = (
+        statistics.spread_ratio(FIRST, SECOND),
+        statistics.spread_ratio(3 * FIRST + 1, 3 * SECOND),
+    )
     assert (moved.effect, moved.low, moved.p) == pytest.approx((plain.effect, plain.low, plain.p))
 
 
@@ -99,7 +102,7 @@ def test_spread_ratio_ignores_shift_and_common_scale() -> None:
     ids=["none", "one", "two", "constant", "on a line", "on a falling line"],
 )
 def test_no_interval_for_a_ratio_without_evidence(first: list[float], second: list[float]) -> None:
-    ours = stats.spread_ratio(first, second)
+    ours = statistics.spread_ratio(first, second)
     assert isnan(ours.low)
     assert isnan(ours.high)
     assert isnan(ours.p)
@@ -108,11 +111,14 @@ def test_no_interval_for_a_ratio_without_evidence(first: list[float], second: li
 @pytest.mark.parametrize("k", [1, 2, 3, 6])
 def test_expected_minimum_is_the_mean_over_all_subsets(k: int) -> None:
     subsets = [min(subset) for subset in combinations(FIRST, k)]
-    assert stats.expected_minimum(FIRST, k) == pytest.approx(np.mean(subsets))
+    assert statistics.expected_minimum(FIRST, k) == pytest.approx(np.mean(subsets))
 
 
 def test_minimum_of_one_is_the_paired_interval() -> None:
-    ours, plain = stats.minimum_difference(FIRST, SECOND, 1), stats.mean_interval(FIRST - SECOND)
+    ours, plain = (
+        statistics.minimum_difference(FIRST, SECOND, 1),
+        statistics.mean_interval(FIRST - SECOND),
+    )
     assert (ours.effect, ours.low, ours.high, ours.p) == pytest.approx(
         (plain.effect, plain.low, plain.high, plain.p)
     )
@@ -124,14 +130,14 @@ def test_minimum_difference_by_hand() -> None:
     Without one seed at a time the minima are 2, 1, 1: pseudo-values 4 - 2 * (2, 1, 1) = 0, 2, 2,
     mean 4/3, std 2 / sqrt 3, standard error 2/3.
     """
-    ours = stats.minimum_difference([1, 2, 6], [0, 0, 0], k=2)
+    ours = statistics.minimum_difference([1, 2, 6], [0, 0, 0], k=2)
     assert ours.effect == pytest.approx(4 / 3)
     assert ours.high - ours.effect == pytest.approx(4.302653 * 2 / 3, rel=1e-6)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
 def test_no_interval_for_a_minimum_of_too_few(n: int) -> None:
-    ours = stats.minimum_difference(FIRST[:n], SECOND[:n], k=3)
+    ours = statistics.minimum_difference(FIRST[:n], SECOND[:n], k=3)
     assert ours.n == n
     assert isnan(ours.effect) == (n < 3)
     assert isnan(ours.low)
@@ -139,19 +145,19 @@ def test_no_interval_for_a_minimum_of_too_few(n: int) -> None:
 
 def test_count_ratio_by_hand() -> None:
     """600 / 100 and 1000 / 100, of the means 800 / 100; no p, since nothing is estimated."""
-    ours = stats.count_ratio([600, 1000], [100, 100])
+    ours = statistics.count_ratio([600, 1000], [100, 100])
     assert (ours.effect, ours.low, ours.high, ours.n) == (8, 6, 10, 2)
     assert isnan(ours.p)
 
 
 def test_one_count_is_enough() -> None:
-    ours = stats.count_ratio([30], [20])
+    ours = statistics.count_ratio([30], [20])
     assert (ours.effect, ours.low, ours.high) == (1.5, 1.5, 1.5)
 
 
 @pytest.mark.parametrize(("first", "second"), [([], []), ([1], [0]), ([1, 1], [0, 2])])
 def test_no_ratio_to_nothing(first: list[float], second: list[float]) -> None:
-    ours = stats.count_ratio(first, second)
+    ours = statistics.count_ratio(first, second)
     assert ours.n == len(first)
     assert isnan(ours.effect)
     assert isnan(ours.low)

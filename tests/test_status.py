@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 from zowarmup.__main__ import main
-from zowarmup.inspection import status, status_text
+from zowarmup.common.files import lock
+from zowarmup.inspection.status import jobs as status
+from zowarmup.inspection.status import text as status_text
 from zowarmup.inspection.verify import verify
-from zowarmup.settings.files import lock
-from zowarmup.simulation import journal
-from zowarmup.simulation.record import sha256
+from zowarmup.storage import journal
+from zowarmup.storage.run_json import sha256
 
 TINY = Path("results/tiny")
 RUN, WARMUP = TINY / "runs/zowarmup", TINY / "warmups/fedavg-high"

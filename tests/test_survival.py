@@ -20,9 +20,11 @@ import pytest
 import torch
 import workbench
 
-from zowarmup.settings import stopping
-from zowarmup.settings.stopping import SIGNALS, Stopped, stoppable
-from zowarmup.simulation import journal, loop, progress
+from zowarmup.common import signals
+from zowarmup.common.signals import SIGNALS, Stopped, stoppable
+from zowarmup.runtime import progress
+from zowarmup.storage import journal
+from zowarmup.training import loop
 
 TINY = ("--configfile", "tiny.yaml", "--quiet", "host", "rules")
 
@@ -204,7 +206,7 @@ def test_the_first_signal_ends_a_job_and_later_ones_let_it_save(
     assert saved
     assert stop.value.status == 128 + number
     assert signal.getsignal(number) is before
-    stopping.check()
+    signals.check()
 
 
 def test_a_signal_that_a_destructor_swallows_ends_the_next_round(handlers: None) -> None:
@@ -213,7 +215,7 @@ def test_a_signal_that_a_destructor_swallows_ends_the_next_round(handlers: None)
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(1)
         with pytest.raises(Stopped):
-            stopping.check()
+            signals.check()
 
 
 def test_ignored_signals_stay_ignored(handlers: None) -> None:

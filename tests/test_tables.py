@@ -12,7 +12,7 @@ import frames
 import pandas as pd
 import pytest
 
-from zowarmup.analysis import costs, metrics
+from zowarmup.analysis import cost_formulas, metrics
 from zowarmup.analysis.tables import (
     architecture,
     display,
@@ -28,7 +28,7 @@ from zowarmup.analysis.tables import (
     write,
 )
 from zowarmup.analysis.tables import costs as costs_table
-from zowarmup.settings import registry
+from zowarmup.config import registry
 
 approx = pytest.approx
 OF_ROWS = [name for name in registry.TABLES if name not in registry.NEED_MEMORY]
@@ -310,7 +310,9 @@ class TestCosts:
 
     def total(self, method: str, tier: str, **changed: Any) -> tuple[float, ...]:
         return tuple(
-            costs.total({"algorithm_2": ""} | frames.phases(method) | self.ROW | changed, tier)
+            cost_formulas.total(
+                {"algorithm_2": ""} | frames.phases(method) | self.ROW | changed, tier
+            )
         )
 
     def test_models_travel(self) -> None:

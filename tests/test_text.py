@@ -23,16 +23,21 @@ from matplotlib.text import Text
 from pydantic import TypeAdapter, ValidationError
 from test_config import overlay, refusal
 
-from zowarmup.analysis import claims, claims_write, collect, csv_file, metrics, signatures
-from zowarmup.analysis.figures import training_curves, write
+from zowarmup.analysis import csv_file, metrics
+from zowarmup.analysis.claims import judge
+from zowarmup.analysis.claims import write as claims_write
+from zowarmup.analysis.collect import rows as collect
+from zowarmup.analysis.figures import training_curves
+from zowarmup.analysis.figures.drawing import write
+from zowarmup.analysis.report import signatures_page
 from zowarmup.analysis.tables import main
 from zowarmup.analysis.tables import write as tables
-from zowarmup.data import datasets, sealed
-from zowarmup.settings.joblog import log_to
-from zowarmup.settings.paths import Paths
-from zowarmup.settings.plan import plan
-from zowarmup.settings.words import UNSEEN, Label
-from zowarmup.simulation import rows as rows_file
+from zowarmup.common.job_log import log_to
+from zowarmup.config.text import UNSEEN, Label
+from zowarmup.data import datasets, sealed_json
+from zowarmup.plan.paths import Paths
+from zowarmup.plan.plan import plan
+from zowarmup.storage import metrics_csv as rows_file
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 LABEL: TypeAdapter[str] = TypeAdapter(Label)
@@ -179,7 +184,7 @@ def finished(config: Path, folder: Path) -> list[dict[str, Any]]:
             own = [row | {"round": t, "diverged": False} for t in range(0, 61, 20)]
             rows_file.write(part / "metrics.csv", own)
         files = {file: json.dumps({"at_edge": False}) for file in cell["selections"]}
-        for file, text in {**files, cell["federation"]: sealed.seal(dealt)}.items():
+        for file, text in {**files, cell["federation"]: sealed_json.seal(dealt)}.items():
             Path(file).parent.mkdir(parents=True, exist_ok=True)
             Path(file).write_text(text, encoding="utf-8")
     return cells
@@ -204,7 +209,7 @@ def test_names_and_labels_pass_through_the_one_file_that_all_analysis_reads(
     found = dict(zip(read["method"], read["label"], strict=True))
     assert found == dict(zip(names, STRANGE, strict=True))
     assert read["lr_2"].isna().all()
-    assert set(signatures.table(read).columns) == set(signatures.COLUMNS)
+    assert set(signatures_page.table(read).columns) == set(signatures_page.COLUMNS)
     assert len(main.table(read)) == len(found)
 
 
@@ -212,7 +217,7 @@ def test_the_signatures_of_methods_that_pandas_would_call_missing(tmp_path: Path
     runs = [frames.run(name, {s: 0.1 * s for s in range(4)}, label=name) for name in WORDS]
     rows = frames.frame(*runs)
     rows.assign(run=rows["method"]).to_csv(tmp_path / "metrics.csv", index=False)
-    found = signatures.table(metrics.read(tmp_path / "metrics.csv"))
+    found = signatures_page.table(metrics.read(tmp_path / "metrics.csv"))
     assert found["run"].tolist() == list(WORDS)
 
 
@@ -227,8 +232,8 @@ def test_numbers_that_are_missing_are_still_missing(tmp_path: Path) -> None:
 
 
 def test_verdicts_keep_their_texts(tmp_path: Path) -> None:
-    rules = claims.read("config/claims.yaml")
-    verdicts = claims.judge(frames.everything(), rules)
+    rules = judge.read("config/claims.yaml")
+    verdicts = judge.judge(frames.everything(), rules)
     verdicts["paper"], verdicts["claims_sha256"] = "NA", "1e" + 62 * "0"
     claims_write.write(verdicts, [tmp_path / "claims.csv"])
     read = claims_write.read(tmp_path / "claims.csv")
@@ -238,7 +243,7 @@ def test_verdicts_keep_their_texts(tmp_path: Path) -> None:
 
 
 def test_claims_in_markdown_show_their_text(tmp_path: Path) -> None:
-    verdicts = claims.judge(frames.everything(), claims.read("config/claims.yaml"))
+    verdicts = judge.judge(frames.everything(), judge.read("config/claims.yaml"))
     verdicts["text"] = "a|b *c* <b> $5 to $10\nand"
     text = claims_write.markdown(verdicts)
     assert r"| a\|b \*c\* \<b> \$5 to \$10<br>and (`" in text

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from zowarmup.__main__ import main
+from zowarmup.config.schema import Dataset
 from zowarmup.data import datasets, federation
+from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import DataError
 from zowarmup.data.draws import generator
-from zowarmup.data.tidy import CHANNELS
 from zowarmup.forecast import sizes
-from zowarmup.inspection.look import look
+from zowarmup.inspection.look.look import look
 from zowarmup.inspection.verify import verify
-from zowarmup.settings.config import Dataset
 
 Arrays = dict[str, np.ndarray]
 repeatable = settings(derandomize=True, database=None, deadline=None, max_examples=150)

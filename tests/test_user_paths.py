@@ -10,11 +10,12 @@ import pytest
 import workbench
 
 from zowarmup.__main__ import main
+from zowarmup.common import user_paths
+from zowarmup.common.errors import UserError
+from zowarmup.config import source_files
+from zowarmup.config.schema import load
+from zowarmup.config.yaml_file import LONGEST_FILE, ConfigError
 from zowarmup.data import datasets
-from zowarmup.settings import source_files, user_paths
-from zowarmup.settings.config import load
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.yaml_file import LONGEST_FILE, ConfigError
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn.functional import gelu
 
+from zowarmup.common import seeds
+from zowarmup.common.errors import UserError
 from zowarmup.models.directions import gaussian
-from zowarmup.settings import seeds
-from zowarmup.settings.errors import UserError
-from zowarmup.simulation import world
+from zowarmup.training import context
 
 HIDDEN, HEADS, MLP = 16, 2, 32  # of vit_tiny
 
@@ -46,7 +46,7 @@ def encoder(block):
 @torch.no_grad()
 def test_forward_pass_is_that_of_pytorchs_encoder():
     """The embedding by unfolding: patch p of an image, read row by row, is token 1 + p."""
-    model = world.model("vit_tiny", (3, 8, 8), 5)
+    model = context.model("vit_tiny", (3, 8, 8), 5)
     w = moved(model)
     vit, x = model.module(w), torch.linspace(-9, 9, 4 * 3 * 64).view(4, 3, 8, 8).sin()
     linear = vit.embedding.patches
@@ -62,7 +62,7 @@ def test_forward_pass_is_that_of_pytorchs_encoder():
 
 def test_initialisation_is_that_of_the_group():
     """N(0, std^2) for weights, token and positions, drawn from their names; biases 0, norms 1."""
-    model, std = world.model("vit_tiny", (3, 8, 8), 5), 0.02 * 32**0.5
+    model, std = context.model("vit_tiny", (3, 8, 8), 5), 0.02 * 32**0.5
     drawn = []
     for name, value in model.named(model.initial(3)).items():
         if name.endswith("bias"):
@@ -81,7 +81,7 @@ def test_initialisation_is_that_of_the_group():
 def test_the_group_and_the_miniature_start_with_outputs_of_the_same_size():
     """A Linear's output varies with std^2 times its inputs: 0.02^2 * 512 in vit_small_p4."""
     for name, std, inputs in (("vit_small_p4", 0.02, 512), ("vit_tiny", 0.02 * 32**0.5, 16)):
-        network = world.model(name, (3, 8, 8), 5).network
+        network = context.model(name, (3, 8, 8), 5).network
         value = network.law(network.blocks[0].attention.query, "weight", 1)
         assert len(value) == inputs**2
         assert value.std().item() == pytest.approx(std, rel=0.1)
@@ -90,11 +90,11 @@ def test_the_group_and_the_miniature_start_with_outputs_of_the_same_size():
 
 def test_narrower_has_fewer_heads_of_the_same_size():
     for width, heads in ((0.5, 1), (0.25, 1), (1.5, 3)):
-        attention = world.model("vit_tiny", (1, 8, 8), 10, width).network.blocks[0].attention
+        attention = context.model("vit_tiny", (1, 8, 8), 10, width).network.blocks[0].attention
         assert attention.heads == heads
         assert attention.query.weight.shape == (8 * heads, 8 * heads)
 
 
 def test_patches_that_do_not_fit_are_refused():
     with pytest.raises(UserError, match="images of 8x8 pixels cannot be cut into patches of 16x16"):
-        world.model("vit_b16", (1, 8, 8), 10)
+        context.model("vit_b16", (1, 8, 8), 10)

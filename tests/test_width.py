@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+from zowarmup.common.errors import UserError
+from zowarmup.config.registry import NETWORKS, WIDTHS
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.scaler import Scaler, times
 from zowarmup.models.width import class_rows, narrow
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.registry import NETWORKS, WIDTHS
-from zowarmup.simulation import world
+from zowarmup.training import context
 
 SMALL = ("mlp", "cnn", "resnet_tiny", "preresnet_tiny", "preresnet_tiny_gn", "vit_tiny")
 every_network = pytest.mark.parametrize("name", SMALL)
@@ -17,7 +17,7 @@ every_width = pytest.mark.parametrize("width", [1.0, 0.75, 0.5, 0.3, 0.125])
 
 
 def build(name, width=1.0):
-    return world.model(name, (2, 8, 8), 5, width)
+    return context.model(name, (2, 8, 8), 5, width)
 
 
 def images(n=6):
@@ -41,7 +41,7 @@ def test_the_networks_with_widths_are_networks():
 )
 def test_pre_activation_resnet_has_the_published_sizes(width, d):
     """Those of HeteroFL's levels b to e; the last from the formula, see below."""
-    assert world.model("preresnet18", (3, 32, 32), 10, width).d == d == preresnet_size(64 * width)
+    assert context.model("preresnet18", (3, 32, 32), 10, width).d == d == preresnet_size(64 * width)
 
 
 def preresnet_size(c):
@@ -59,7 +59,7 @@ def preresnet_size(c):
 def test_mlp_size_by_hand():
     """(64 + 1) h + (h + 1) 10, h = ceil(32 width)."""
     for width, h in ((0.1, 4), (0.5, 16), (1.0, 32), (3.0, 96)):
-        assert world.model("mlp", (1, 8, 8), 10, width).d == 65 * h + 10 * (h + 1)
+        assert context.model("mlp", (1, 8, 8), 10, width).d == 65 * h + 10 * (h + 1)
 
 
 def test_channels_are_rounded_up_but_not_for_rounding():

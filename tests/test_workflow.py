@@ -102,10 +102,10 @@ EDITS = {
     "a touched script": (touch("workflow/scripts/train.py"), {}),
     "a comment in a script": (append("workflow/scripts/train.py", "\n# So.\n"), {}),
     "a comment in a rule": (append("rules/train.smk", "\n# So.\n"), {}),
-    "another engine": (append("zowarmup/simulation/engines/plain.py", "\nx = 1\n"), {}),
+    "another engine": (append("zowarmup/engines/plain.py", "\nx = 1\n"), {}),
     "another network": (append("zowarmup/models/cnn.py", "\nx = 1\n"), {}),
     "a new entry of the registry": (
-        edit("zowarmup/settings/registry.py", "NETWORKS = {", 'NETWORKS = {"new": "a.b:c",'),
+        edit("zowarmup/config/registry.py", "NETWORKS = {", 'NETWORKS = {"new": "a.b:c",'),
         {},
     ),
     "the zeroth-order step": (
@@ -121,7 +121,7 @@ EDITS = {
         jobs(*ROWS, warmup=2, select=2, train=2),
     ),
     "the engine": (
-        append("zowarmup/simulation/engines/batched.py", "\nx = 1\n"),
+        append("zowarmup/engines/batched.py", "\nx = 1\n"),
         jobs(*ROWS, warmup=2, select=2, train=2),
     ),
     "the partition": (
@@ -144,7 +144,7 @@ EDITS = {
         append("zowarmup/analysis/figures/training_curves.py", "\nx = 1\n"),
         jobs("figure"),
     ),
-    "collecting": (append("zowarmup/analysis/collect.py", "\nx = 1\n"), jobs(*ROWS)),
+    "collecting": (append("zowarmup/analysis/collect/rows.py", "\nx = 1\n"), jobs(*ROWS)),
     "the radius of a probe": (
         edit("tiny.yaml", "zo: {lr: select}", "zo: {lr: select, eps: 1e-3}"),
         jobs("select", *ROWS, train=2),
@@ -238,7 +238,8 @@ DYING = """
 import os
 import signal
 
-from zowarmup.simulation import journal, saved
+from zowarmup.storage import journal
+from zowarmup.training import resume_state as saved
 
 append, save = journal.Journal.append, saved.Saved.save
 
@@ -263,7 +264,7 @@ saved.Saved.save = save_then_death
 
 def test_killed_jobs_go_on_where_they_were(finished: Path, copy: Path) -> None:
     """SIGKILL in the middle of a warm-up, then of a run; the results are those of no kill."""
-    append("zowarmup/simulation/__init__.py", DYING)(copy)
+    append("zowarmup/training/__init__.py", DYING)(copy)
     for folder in (WARMUP, RUN):
         shutil.rmtree(copy / folder / "1")
     call = (f"{RUN}/1/metrics.csv", "--cores", "2", *TINY)

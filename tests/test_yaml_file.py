@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from zowarmup.settings.config import load
-from zowarmup.settings.plan import plan
-from zowarmup.settings.yaml_file import ConfigError, read_yaml, scalar
+from zowarmup.config.schema import load
+from zowarmup.config.yaml_file import ConfigError, read_yaml, scalar
+from zowarmup.plan.plan import plan
 
 TINY = Path(__file__).with_name("tiny.yaml")
 

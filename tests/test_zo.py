@@ -9,9 +9,9 @@ import torch
 from zowarmup.algorithms import zo
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
+from zowarmup.common.seeds import Seeds
 from zowarmup.models import directions
 from zowarmup.models.directions import Directions, draw
-from zowarmup.settings.seeds import Seeds
 
 A = torch.tensor([[3.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]], dtype=torch.float64)
 W = torch.tensor([0.5, -1.0, 2.0])

@@ -11,9 +11,9 @@ from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.algorithms.zo_local import ZOLocal
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.plain import Plain
+from zowarmup.common.seeds import Seeds
+from zowarmup.engines.batched import Batched
+from zowarmup.engines.plain import Plain
 
 SEEDS = Seeds(0, 5, 3)
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from zowarmup.algorithms.rounds import Cohort
 from zowarmup.data.draws import generator
+from zowarmup.engines.batched import Batched
+from zowarmup.engines.images import Images, Scaling, whole
+from zowarmup.engines.plain import Plain
 from zowarmup.models.flat import FlatModel
-from zowarmup.simulation.engines.batched import Batched
-from zowarmup.simulation.engines.plain import Plain
-from zowarmup.simulation.images import Images, Scaling, whole
 
 CLASSES = 4
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from zowarmup import __version__
 from zowarmup.cli import clean, compare, inspect, plan, replay, run, status, verify
-from zowarmup.settings import preflight
-from zowarmup.settings.errors import explain
-from zowarmup.settings.stopping import Stopped
+from zowarmup.common import preflight
+from zowarmup.common.errors import explain
+from zowarmup.common.signals import Stopped
 
 # Commands that change nothing; the others refuse to run other code than that of their checkout.
 LOOKING = ("plan", "status", "inspect", "export", "compare")

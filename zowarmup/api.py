@@ -21,15 +21,18 @@ import torch
 from torch import nn
 
 from zowarmup.analysis import csv_file, metrics
+from zowarmup.common import preflight
+from zowarmup.common.errors import UserError
+from zowarmup.common.files import atomic_file
 from zowarmup.inspection import compare as comparison
-from zowarmup.inspection import look, models, score
-from zowarmup.inspection import status as states
+from zowarmup.inspection import evaluate as score
+from zowarmup.inspection import models
 from zowarmup.inspection import verify as verification
-from zowarmup.make import Maker
-from zowarmup.settings import preflight
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.files import atomic_file
-from zowarmup.simulation import checkpoint, rebuild
+from zowarmup.inspection.look import look
+from zowarmup.inspection.status import jobs as states
+from zowarmup.storage import checkpoint
+from zowarmup.training import replay
+from zowarmup.without_snakemake import Maker
 
 File = str | Path
 
@@ -55,10 +58,10 @@ class Run:
             UserError: the run has no such round.
         """
         saved = checkpoint.load(self.folder / "final.safetensors")
-        model = rebuild.model_of(saved)
+        model = replay.model_of(saved)
         if round is None:
             return model.module(model.flatten(saved.named))
-        return model.module(rebuild.weights_at(self.folder, round))
+        return model.module(replay.weights_at(self.folder, round))
 
 
 def load_run(folder: File) -> Run:
@@ -69,7 +72,7 @@ def load_run(folder: File) -> Run:
             this is called in.
     """
     preflight.check_code()
-    record = rebuild.record_of(folder)
+    record = replay.record_of(folder)
     return Run(Path(folder), csv_file.read(Path(folder) / "metrics.csv"), record)
 
 
@@ -80,7 +83,7 @@ def load_module(file: File) -> nn.Module:
         CheckpointError: unreadable, or not one of ours.
     """
     saved = checkpoint.load(file)
-    model = rebuild.model_of(saved)
+    model = replay.model_of(saved)
     return model.module(model.flatten(saved.named))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from snakemake.cli import parse_args, parse_config
 
-from zowarmup.settings.config import load
-from zowarmup.settings.errors import UserError
+from zowarmup.common.errors import UserError
+from zowarmup.config.schema import load
 
 DEFAULT = "config/config.yaml"
 

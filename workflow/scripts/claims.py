@@ -1,10 +1,11 @@
 """A verdict on every claim."""
 
-from zowarmup.analysis import claims, claims_write, metrics
-from zowarmup.settings.joblog import log_to
+from zowarmup.analysis import metrics
+from zowarmup.analysis.claims import judge, write
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    verdicts = claims.judge(
-        metrics.read(snakemake.input.metrics), claims.read(snakemake.input.claims)
+    verdicts = judge.judge(
+        metrics.read(snakemake.input.metrics), judge.read(snakemake.input.claims)
     )
-    claims_write.write(verdicts, snakemake.output)
+    write.write(verdicts, snakemake.output)

@@ -1,7 +1,7 @@
 """Who holds what: partition, held-out parts and tiers of one seed."""
 
+from zowarmup.common.job_log import log_to
 from zowarmup.data import datasets, federation
-from zowarmup.settings.joblog import log_to
 
 with log_to(snakemake.log[0]):
     settings = dict(snakemake.params.settings)

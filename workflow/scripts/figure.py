@@ -1,17 +1,17 @@
 """One figure in all its formats."""
 
-from zowarmup.settings.joblog import log_to
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.analysis.figures import surroundings
+    from zowarmup.analysis.figures.drawing import matplotlib_environment
 
-    surroundings.shut_out()
+    matplotlib_environment.shut_out()
     from zowarmup.analysis import metrics
-    from zowarmup.analysis.figures import write
-    from zowarmup.data import sealed
-    from zowarmup.settings import registry
+    from zowarmup.analysis.figures.drawing import write
+    from zowarmup.config import registry
+    from zowarmup.data import sealed_json
 
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
     named = snakemake.params.federations
-    dealt = {dataset: sealed.read(path) for dataset, path in named.items()}
+    dealt = {dataset: sealed_json.read(path) for dataset, path in named.items()}
     write.write(draw(metrics.read(snakemake.input.metrics), dealt), snakemake.output)

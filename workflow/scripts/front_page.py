@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from zowarmup.analysis import claims_write, front_page, job_facts, metrics
-from zowarmup.settings.files import atomic_write_text
-from zowarmup.settings.joblog import log_to
+from zowarmup.analysis import metrics
+from zowarmup.analysis.claims import write
+from zowarmup.analysis.report import cpu_time, front_page
+from zowarmup.common.files import atomic_write_text
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
     page = front_page.page(
         snakemake.wildcards.name,
         metrics.read(snakemake.input.metrics),
-        claims_write.read(snakemake.input.claims),
-        job_facts.job_facts(Path(snakemake.input.claims).parent, snakemake.input.work),
+        write.read(snakemake.input.claims),
+        cpu_time.job_facts(Path(snakemake.input.claims).parent, snakemake.input.work),
     )
     atomic_write_text(snakemake.output.page, page)

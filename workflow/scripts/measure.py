@@ -1,12 +1,13 @@
 """Peak memory of one client of a network: by formula and measured."""
 
-from zowarmup.settings.joblog import log_to
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import gpus, job_memory
+    from zowarmup.jobs import memory
+    from zowarmup.runtime import gpu_lock
 
-    gpus.take(snakemake.resources.gpu)
-    job_memory.measure(
+    gpu_lock.take(snakemake.resources.gpu)
+    memory.measure(
         snakemake.params.settings,
         snakemake.wildcards.model,
         snakemake.wildcards.role,

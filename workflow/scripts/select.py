@@ -1,14 +1,15 @@
 """One learning rate: the whole grid from where the phase starts, and the choice."""
 
-from zowarmup.settings.joblog import log_to
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import gpus, job_select, launch
+    from zowarmup.jobs import select
+    from zowarmup.runtime import gpu_lock, launch
 
-    gpus.take(snakemake.resources.gpu)
+    gpu_lock.take(snakemake.resources.gpu)
     launch.run(
         snakemake.resources.processes,
-        job_select.select_rate,
+        select.select_rate,
         snakemake.params.spec,
         snakemake.params.code,
         data=snakemake.input.data,

@@ -2,12 +2,13 @@
 
 import logging
 
-from zowarmup.settings.joblog import log_to
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.analysis import metrics, signatures
+    from zowarmup.analysis import metrics
+    from zowarmup.analysis.report import signatures_page
 
-    found = signatures.table(metrics.read(snakemake.input.metrics))
-    signatures.write(found, snakemake.output)
-    for sentence in signatures.sentences(found):
+    found = signatures_page.table(metrics.read(snakemake.input.metrics))
+    signatures_page.write(found, snakemake.output)
+    for sentence in signatures_page.sentences(found):
         logging.getLogger("zowarmup").warning(sentence)

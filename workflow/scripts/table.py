@@ -2,8 +2,9 @@
 
 from zowarmup.analysis import metrics
 from zowarmup.analysis.tables import write
-from zowarmup.settings import files, registry
-from zowarmup.settings.joblog import log_to
+from zowarmup.common import files
+from zowarmup.common.job_log import log_to
+from zowarmup.config import registry
 
 with log_to(snakemake.log[0]):
     make = registry.load(registry.TABLES, snakemake.wildcards.table)

@@ -1,14 +1,15 @@
 """One run from its pivot to its end: snapshot in, metrics and final model out."""
 
-from zowarmup.settings.joblog import log_to
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import gpus, job_train, launch
+    from zowarmup.jobs import train
+    from zowarmup.runtime import gpu_lock, launch
 
-    gpus.take(snakemake.resources.gpu)
+    gpu_lock.take(snakemake.resources.gpu)
     launch.run(
         snakemake.resources.processes,
-        job_train.train_run,
+        train.train_run,
         snakemake.params.spec,
         int(snakemake.wildcards.seed),
         snakemake.params.code,

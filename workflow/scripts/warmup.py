@@ -1,14 +1,15 @@
 """One warm-up: federation in, snapshots and metrics out."""
 
-from zowarmup.settings.joblog import log_to
+from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.simulation import gpus, job_warmup, launch
+    from zowarmup.jobs import warmup
+    from zowarmup.runtime import gpu_lock, launch
 
-    gpus.take(snakemake.resources.gpu)
+    gpu_lock.take(snakemake.resources.gpu)
     launch.run(
         snakemake.resources.processes,
-        job_warmup.warm_up,
+        warmup.warm_up,
         snakemake.params.spec,
         int(snakemake.wildcards.seed),
         snakemake.params.code,

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zowarmup.common.seeds import Seeds, key
 from zowarmup.models.directions import uniform
-from zowarmup.settings.seeds import Seeds, key
 
 PAD = 4
 STARTS = 2 * PAD + 1

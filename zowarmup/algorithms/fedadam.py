@@ -13,8 +13,8 @@ from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import difference
 from zowarmup.algorithms.fedavg import report, visits
 from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
-from zowarmup.settings.phases import Count, Decay, NonNegative, OtherRate, Positive, Rate
-from zowarmup.settings.seeds import Seeds
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import Count, Decay, NonNegative, OtherRate, Positive, Rate
 
 
 @dataclass(frozen=True)

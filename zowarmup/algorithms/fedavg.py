@@ -11,9 +11,9 @@ from torch import Tensor
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
 from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
+from zowarmup.common.seeds import Seeds, key
+from zowarmup.config.phase import Count, NonNegative, Positive, Rate
 from zowarmup.models.directions import permutations
-from zowarmup.settings.phases import Count, NonNegative, Positive, Rate
-from zowarmup.settings.seeds import Seeds, key
 
 
 @dataclass(frozen=True)

@@ -25,14 +25,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.drift import Drift
+from zowarmup.algorithms.client_drift import Drift
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
 from zowarmup.algorithms.zo import step
+from zowarmup.common.seeds import Seeds, key, signed
+from zowarmup.config.phase import Count, Positive, Rate
 from zowarmup.models.directions import Directions, child, uniform
-from zowarmup.settings.phases import Count, Positive, Rate
-from zowarmup.settings.seeds import Seeds, key, signed
 
 SHORT = 1 << 16  # candidates that an index of two bytes can tell apart
 CLIP = 1000.0  # of |c| in FedKSeed-Pro, its authors' code

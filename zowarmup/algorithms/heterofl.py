@@ -24,9 +24,9 @@ from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import Count, Decay, NonNegative, Rate, Rounds, Share
 from zowarmup.models.width import Slice, class_rows, narrow
-from zowarmup.settings.phases import Count, Decay, NonNegative, Rate, Rounds, Share
-from zowarmup.settings.seeds import Seeds
 
 
 @dataclass(frozen=True)

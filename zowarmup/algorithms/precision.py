@@ -8,7 +8,7 @@ to rounding errors. float32 at the paper's eps 1e-4 is far from it, bfloat16 and
 import torch
 from torch import Tensor
 
-from zowarmup.settings.errors import UserError
+from zowarmup.common.errors import UserError
 
 UNITS = 8  # in the last place of the root mean square weight
 LARGE = 1.0  # a larger typical weight is that of a training that diverged, which shall be shown

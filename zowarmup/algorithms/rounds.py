@@ -13,9 +13,9 @@ from typing import Any, Protocol, Self
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import Moves
+from zowarmup.common.seeds import Seeds
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.seeds import Seeds
 
 
 @dataclass(frozen=True)

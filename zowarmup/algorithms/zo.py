@@ -21,9 +21,9 @@ from torch import Tensor
 from zowarmup.algorithms.augmentation import Moves, moves
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import Count, Positive, Rate
 from zowarmup.models.directions import Directions, draw
-from zowarmup.settings.phases import Count, Positive, Rate
-from zowarmup.settings.seeds import Seeds
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from torch import Tensor
 from zowarmup.algorithms.adam import Adam
 from zowarmup.algorithms.rounds import State
 from zowarmup.algorithms.zo import ZO, coefficients, combine
+from zowarmup.config.phase import Decay, NonNegative, Positive
 from zowarmup.models.directions import Directions
-from zowarmup.settings.phases import Decay, NonNegative, Positive
 
 
 @dataclass(frozen=True)

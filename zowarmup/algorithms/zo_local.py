@@ -17,14 +17,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.drift import Drift
+from zowarmup.algorithms.client_drift import Drift
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
 from zowarmup.algorithms.zo import make_record, step
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import Count, Positive, Rate
 from zowarmup.models.directions import Directions, draw
-from zowarmup.settings.phases import Count, Positive, Rate
-from zowarmup.settings.seeds import Seeds
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from zowarmup.analysis import csv_file
-from zowarmup.settings.errors import UserError
+from zowarmup.common.errors import UserError
 
 TEXT = (
     "study", "run", "method", "label", "dataset", "model", "split",

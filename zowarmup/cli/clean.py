@@ -2,9 +2,9 @@
 
 import argparse
 
-from zowarmup.settings import preflight, user_paths
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.plan import plan
+from zowarmup.common import preflight, user_paths
+from zowarmup.common.errors import UserError
+from zowarmup.plan.plan import plan
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,7 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def clean(chosen: argparse.Namespace) -> None:
     """Print what goes, what stays though nothing names it, and what is at work."""
     from zowarmup.forecast.text import size
-    from zowarmup.simulation.clean import Cleaner
+    from zowarmup.inspection.clean.clean import Cleaner
 
     preflight.check_code()  # saved work of other code is removed
     made = plan([chosen.config])

@@ -22,8 +22,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def inspect(chosen: argparse.Namespace) -> None:
     """Print everything that the files tell."""
-    from zowarmup.inspection.look import look
-    from zowarmup.inspection.text import text
+    from zowarmup.inspection.look.look import look
+    from zowarmup.inspection.look.text import text
 
     show.say(look(Path(chosen.path)), text, chosen)
 

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.plan import Plan, plan
+from zowarmup.common.errors import UserError
+from zowarmup.plan.plan import Plan, plan
 
 DEFAULT = "config/config.yaml"
 

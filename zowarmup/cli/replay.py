@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from zowarmup.cli import show
-from zowarmup.settings import preflight
+from zowarmup.common import preflight
 
 NAMED = ""  # what -o alone stands for
 
@@ -37,7 +37,7 @@ def replay(chosen: argparse.Namespace) -> None:
     """Print the norms of the model, and write it where that is asked for."""
     preflight.check_code()
     from zowarmup.inspection import replay as replays
-    from zowarmup.inspection.text import text
+    from zowarmup.inspection.look.text import text
 
     model, facts = replays.replay(Path(chosen.run), chosen.round, show.bar)
     if chosen.output is not None:
@@ -49,8 +49,8 @@ def replay(chosen: argparse.Namespace) -> None:
 def evaluate(chosen: argparse.Namespace) -> None:
     """Print the measurements."""
     preflight.check_code()
-    from zowarmup.inspection.score import score
-    from zowarmup.inspection.text import text
+    from zowarmup.inspection.evaluate import score
+    from zowarmup.inspection.look.text import text
 
     data = Path(chosen.data) if chosen.data else None
     show.say(score(Path(chosen.checkpoint), data), text, chosen)

@@ -8,8 +8,8 @@ from typing import Any
 
 from zowarmup.cli import show
 from zowarmup.cli.plan import DEFAULT
-from zowarmup.settings import user_paths
-from zowarmup.settings.errors import UserError
+from zowarmup.common import user_paths
+from zowarmup.common.errors import UserError
 
 EVERY = 2.0  # seconds between two looks; jobs say how far they are as often
 
@@ -29,7 +29,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def status(chosen: argparse.Namespace) -> None:
     """Print the jobs; in a terminal live, as long as one is running."""
-    from zowarmup.inspection import status_text
+    from zowarmup.inspection.status import text
 
     jobs = _jobs(chosen)
     terminal = sys.stdout.isatty() and not chosen.json
@@ -37,21 +37,21 @@ def status(chosen: argparse.Namespace) -> None:
     if chosen.watch or (terminal and going and not chosen.once):
         _watch(chosen, terminal)
     elif terminal:
-        status_text.show(jobs)
+        text.show(jobs)
     else:
-        show.say(jobs, status_text.text, chosen)
+        show.say(jobs, text.text, chosen)
 
 
 def _watch(chosen: argparse.Namespace, terminal: bool) -> None:
     """Until all is done or the user has seen enough."""
-    from zowarmup.inspection import status_text
+    from zowarmup.inspection.status import text
 
     try:
         if terminal:
-            status_text.live(lambda: _jobs(chosen), EVERY, ends=not chosen.watch)
+            text.live(lambda: _jobs(chosen), EVERY, ends=not chosen.watch)
             return
         while True:
-            show.say(_jobs(chosen), status_text.text, chosen)
+            show.say(_jobs(chosen), text.text, chosen)
             sys.stdout.flush()
             time.sleep(EVERY)
     except KeyboardInterrupt:
@@ -59,8 +59,8 @@ def _watch(chosen: argparse.Namespace, terminal: bool) -> None:
 
 
 def _jobs(chosen: argparse.Namespace) -> list[dict[str, Any]]:
-    from zowarmup.inspection import status as states
-    from zowarmup.settings.plan import plan
+    from zowarmup.inspection.status import jobs as states
+    from zowarmup.plan.plan import plan
 
     path = Path(chosen.path)
     if path.is_dir():

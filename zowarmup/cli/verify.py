@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.cli import show
-from zowarmup.settings import preflight
-from zowarmup.settings.errors import UserError
+from zowarmup.common import preflight
+from zowarmup.common.errors import UserError
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

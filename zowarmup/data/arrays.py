@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from zowarmup.common import files
+from zowarmup.common.errors import UserError, cause
 from zowarmup.data import file_kinds
-from zowarmup.settings import files
-from zowarmup.settings.errors import UserError, cause
 
 Arrays = dict[str, np.ndarray]
 PARTS = ("train", "test")

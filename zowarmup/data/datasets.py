@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from zowarmup.common import files
+from zowarmup.config.source_files import folder_of
+from zowarmup.data.array_layout import check_saved, tidy
 from zowarmup.data.arrays import (
     KEYS,
     PARTS,
@@ -19,10 +22,7 @@ from zowarmup.data.arrays import (
 )
 from zowarmup.data.draws import generator
 from zowarmup.data.labels import check_classes
-from zowarmup.data.sources import find
-from zowarmup.data.tidy import check_saved, tidy
-from zowarmup.settings import files
-from zowarmup.settings.source_files import folder_of
+from zowarmup.data.sources.load import find
 
 
 @dataclass(frozen=True, eq=False)

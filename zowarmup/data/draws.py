@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zowarmup.settings import seeds
+from zowarmup.common import seeds
 
 
 def generator(purpose: str, *parts: int | str) -> np.random.Generator:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zowarmup.data import numbers, partition, sealed
+from zowarmup.common import files
+from zowarmup.common.errors import STRANGE, UserError
+from zowarmup.data import json_numbers, partition, sealed_json
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
-from zowarmup.settings import files
-from zowarmup.settings.errors import STRANGE, UserError
 
 VERSION = 2  # 2 added the memory budgets
 
@@ -162,7 +162,7 @@ def save(federation: Federation, path: str | Path) -> None:
         "heldout": [indices.tolist() for indices in federation.heldout],
         "label_counts": federation.label_counts.tolist(),
     }
-    files.atomic_write_text(path, sealed.seal(fields))
+    files.atomic_write_text(path, sealed_json.seal(fields))
 
 
 def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
@@ -187,20 +187,20 @@ def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
 def _parse(data: bytes) -> Federation:
     """The federation that a file's bytes stand for, if they are those that `save` wrote."""
     try:
-        said = sealed.unseal(data, VERSION, "federation")
+        said = sealed_json.unseal(data, VERSION, "federation")
     except ValueError as error:
         raise FederationError(str(error)) from error
     try:
         return Federation(
             str(said["dataset_sha256"]),
             partition.as_alpha(said["alpha"]),
-            numbers.fraction(said["holdout"]),
-            int(numbers.integers([said["seed"]])[0]),
-            tuple(numbers.integers(said["order"]).tolist()),
-            numbers.budgets(said["budgets"]),
-            tuple(map(numbers.integers, said["train"])),
-            tuple(map(numbers.integers, said["heldout"])),
-            np.stack([numbers.integers(row) for row in said["label_counts"]]),
+            json_numbers.fraction(said["holdout"]),
+            int(json_numbers.integers([said["seed"]])[0]),
+            tuple(json_numbers.integers(said["order"]).tolist()),
+            json_numbers.budgets(said["budgets"]),
+            tuple(map(json_numbers.integers, said["train"])),
+            tuple(map(json_numbers.integers, said["heldout"])),
+            np.stack([json_numbers.integers(row) for row in said["label_counts"]]),
         )
     except STRANGE as error:
         raise FederationError(f"it is not a federation ({error!r})") from error

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from zowarmup.analysis import costs, facts
+from zowarmup.analysis import cost_formulas
+from zowarmup.analysis.collect import run_columns
+from zowarmup.common.errors import UserError
 from zowarmup.forecast.sizes import Crowd, Size, network
 from zowarmup.models import static_norm
-from zowarmup.settings.errors import UserError
 
 Spec = Mapping[str, Any]
 
@@ -47,12 +48,12 @@ def of_image(name: str, data: Size, width: float, rate: float = 1.0) -> int:
     return int(counter.get_total_flops())
 
 
-def costs_of(phase: Spec, crowd: Crowd) -> costs.Phase:
+def costs_of(phase: Spec, crowd: Crowd) -> cost_formulas.Phase:
     """A phase as the formulas of analysis.costs know it."""
     tiers = {"high": crowd.high, "low": crowd.clients - crowd.high}
     who = phase["clients"]
-    row = facts.settings_of([dict(phase)])
-    return costs.Phase(
+    row = run_columns.settings_of([dict(phase)])
+    return cost_formulas.Phase(
         algorithm=like(phase),
         clients=who,
         rounds=phase.get("rounds", 0),
@@ -70,7 +71,7 @@ def like(phase: Spec) -> str:
         UserError: there is none.
     """
     name = str(phase["algorithm"])
-    if name in costs.FORMULAS:
+    if name in cost_formulas.FORMULAS:
         return name
     for other, settings in (("zo_local", {"S", "batch"}), ("fedkseed", {"K"}), ("zo", {"S"})):
         if settings <= set(phase):
@@ -79,7 +80,7 @@ def like(phase: Spec) -> str:
         return "fedavg"
     raise UserError(
         f"{name}: nothing says what a round of it costs; give it a line in FORMULAS of "
-        "zowarmup/analysis/costs.py"
+        "zowarmup/analysis/cost_formulas.py"
     )
 
 
@@ -87,7 +88,7 @@ def of_round(spec: Spec, phase: Spec, crowd: Crowd) -> Flops:
     """Of one round of a phase, all clients together."""
     known, total = costs_of(phase, crowd), Flops()
     for tier, members in known.members.items():
-        cost = costs.per_round(known, tier)
+        cost = cost_formulas.per_round(known, tier)
         rate = phase.get("rate", 1.0) if tier == "low" else 1.0
         one = _image(spec, crowd, rate)
         made = Flops(one * cost.forward, 2 * one * cost.backward)

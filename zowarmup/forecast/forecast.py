@@ -17,8 +17,8 @@ from zowarmup.forecast.flops import Flops, like
 from zowarmup.forecast.sizes import Size, dataset_size
 from zowarmup.forecast.traffic import RATES, traffic
 from zowarmup.forecast.work import Kind, Piece, Work
-from zowarmup.settings.jobs import Graph, Job, counts, graph
-from zowarmup.settings.plan import Plan
+from zowarmup.plan.graph import Graph, Job, counts, graph
+from zowarmup.plan.plan import Plan
 
 Numbers = dict[str, Any]
 

@@ -10,7 +10,7 @@ from zowarmup.forecast.devices import REACHED_BFLOAT16, REACHED_FLOAT32, Device
 from zowarmup.forecast.flops import Flops
 from zowarmup.forecast.schedule import longest, makespan
 from zowarmup.forecast.work import Piece, Work
-from zowarmup.settings.jobs import Graph, Job
+from zowarmup.plan.graph import Graph, Job
 
 # Jobs that do not train take so many times as long as a process that loads what draws. From one run
 # of the default config on a busy machine, its seconds divided by how much the load drew them out.

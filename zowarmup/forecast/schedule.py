@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Mapping
 
-from zowarmup.settings.jobs import Graph, Job
+from zowarmup.plan.graph import Graph, Job
 
 
 def longest(jobs: Graph, seconds: Mapping[Job, float]) -> tuple[float, list[Job]]:

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from zowarmup.common.errors import UserError
+from zowarmup.config.schema import Config, Dataset
+from zowarmup.config.source_files import COMPUTED, DATA_DIR, folder_of
+from zowarmup.config.splits import MEMORY, high_clients
+from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import unreadable_npz
-from zowarmup.data.tidy import CHANNELS
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
-from zowarmup.settings.config import Config, Dataset
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.source_files import COMPUTED, DATA_DIR, folder_of
-from zowarmup.settings.splits import MEMORY, high_clients
-from zowarmup.simulation import world
+from zowarmup.training import context
 
 MEGABYTE = 10**6
 
@@ -145,7 +145,7 @@ def network(name: str, data: Size, width: float, rate: float = 1.0) -> FlatModel
     """A network for images of a data set, or the part of it that HeteroFL's low clients train."""
     if rate != 1:
         return narrow(network(name, data, width), rate, 1.0).model
-    return world.model(name, data.shape, data.classes, width)
+    return context.model(name, data.shape, data.classes, width)
 
 
 def crowd(config: Config, spec: Mapping[str, Any], data: Size) -> Crowd:

@@ -9,15 +9,15 @@ from typing import Any, cast
 
 import torch
 
+from zowarmup.engines import client_groups
 from zowarmup.forecast.flops import costs_of
 from zowarmup.forecast.sizes import DOWNLOADS, Size, network, npz_file
 from zowarmup.forecast.work import Kind, Piece, Work
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.jobs import Job
-from zowarmup.simulation import loop
-from zowarmup.simulation.engines import shelves
-from zowarmup.simulation.evaluate import BATCH
+from zowarmup.plan.graph import Job
+from zowarmup.training import loop
+from zowarmup.training.evaluate import BATCH
 
 FLOAT = 4
 HEADER = 120  # of a tensor in a checkpoint
@@ -90,7 +90,7 @@ def _held(kind: Kind) -> float:
     data, engine = kind.crowd.data, kind.spec["engine"]
     copies = 1 if engine["device"] == "cpu" else 2
     trained = kind.crowd.clients * kind.crowd.train * data.pixels
-    kept = trained if engine["name"] in STACKING and trained <= shelves.KEPT else 0
+    kept = trained if engine["name"] in STACKING and trained <= client_groups.KEPT else 0
     return (copies * data.pixels + PLACES) * (data.train + data.test) + FLOAT * kept
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from zowarmup.analysis import costs
+from zowarmup.analysis import cost_formulas
 from zowarmup.forecast.flops import costs_of
 from zowarmup.forecast.work import Kind, Work
-from zowarmup.settings.jobs import Job
+from zowarmup.plan.graph import Job
 
 LOSS = 4  # bytes of the held-out loss that a client sends for a candidate learning rate
 
@@ -51,7 +51,7 @@ def _rounds(kind: Kind) -> Traffic:
     """One round."""
     known, total = costs_of(kind.phase, kind.crowd), Traffic()
     for tier, members in known.members.items():
-        cost = costs.per_round(known, tier)
+        cost = cost_formulas.per_round(known, tier)
         total = total.plus(Traffic(cost.up, cost.down), members * known.participation)
     return total
 
@@ -59,4 +59,4 @@ def _rounds(kind: Kind) -> Traffic:
 def _model(kind: Kind) -> Traffic:
     """What every client gets before a phase in which no models travel."""
     known = costs_of(kind.phase, kind.crowd)
-    return Traffic(down=sum(known.members.values()) * costs.once(known))
+    return Traffic(down=sum(known.members.values()) * cost_formulas.once(known))

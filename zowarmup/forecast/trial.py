@@ -9,20 +9,20 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import RATES
 from zowarmup.data import federation
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.forecast.clock import Seconds, Watch, repeat
 from zowarmup.forecast.sizes import Crowd
 from zowarmup.forecast.work import Kind
-from zowarmup.settings.phases import RATES
-from zowarmup.settings.seeds import Seeds
-from zowarmup.simulation import loop, world
-from zowarmup.simulation.evaluate import heldout_loss
-from zowarmup.simulation.journal import Journal
-from zowarmup.simulation.loop import Step
-from zowarmup.simulation.tally import Tally
-from zowarmup.simulation.world import World
+from zowarmup.storage.journal import Journal
+from zowarmup.training import context, loop
+from zowarmup.training.context import World
+from zowarmup.training.costs import Tally
+from zowarmup.training.evaluate import heldout_loss
+from zowarmup.training.loop import Step
 
 SEEDS = Seeds(0, 0, 0)
 ROUNDS = 1_000_000  # so many that none is a phase's last
@@ -97,7 +97,7 @@ def make(kind: Kind) -> World:
     settings = {name: value for name, value in kind.federation.items() if name != "dataset"}
     dealt = federation.build(data, **settings, seed=0)
     engine = {**kind.spec["engine"], "device": _device(kind)}
-    return world.assemble({**kind.spec, "engine": engine}, data, dealt)
+    return context.assemble({**kind.spec, "engine": engine}, data, dealt)
 
 
 def noise(crowd: Crowd) -> Dataset:
@@ -118,7 +118,7 @@ def _steps(here: World, phase: Mapping[str, Any], journal: Journal) -> Iterator[
     """Rounds without end, each written down as in a job."""
     rates = {rate: LR for rate in RATES if rate in phase}
     phase = {**phase, "lr": LR, "rounds": ROUNDS, **rates}  # a selection's phase has no lr yet
-    w = world.start(here, SEEDS, None)
+    w = context.start(here, SEEDS, None)
     state, tally = loop.begin(here, phase, w, Tally())
     for step in loop.run(here, phase, state, SEEDS, first=1, tally=tally):
         if step.record is not None:

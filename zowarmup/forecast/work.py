@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+from zowarmup.config.phase_settings import know_tiers
 from zowarmup.forecast import flops
 from zowarmup.forecast.flops import Flops
 from zowarmup.forecast.sizes import Crowd, Size, crowd
-from zowarmup.settings.algorithms import know_tiers
-from zowarmup.settings.jobs import Job
-from zowarmup.settings.plan import Plan
-from zowarmup.simulation.select import CHECK_EVERY
-from zowarmup.simulation.train import EARLY
+from zowarmup.plan.graph import Job
+from zowarmup.plan.plan import Plan
+from zowarmup.training.run import EARLY
+from zowarmup.training.selection import CHECK_EVERY
 
 Spec = Mapping[str, Any]
 

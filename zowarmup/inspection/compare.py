@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from zowarmup.inspection import layers, models
-from zowarmup.inspection import text as texts
-from zowarmup.inspection.metrics import rows_of
+from zowarmup.common.errors import reading
+from zowarmup.inspection import models
+from zowarmup.inspection.look import layers
+from zowarmup.inspection.look import text as texts
+from zowarmup.inspection.metric_rows import rows_of
 from zowarmup.inspection.models import Bar, Model
-from zowarmup.inspection.origins import KEYS, Facts, origin_of
-from zowarmup.inspection.places import place_of
-from zowarmup.settings.errors import reading
+from zowarmup.inspection.provenance import KEYS, Facts, origin_of
+from zowarmup.inspection.result_paths import place_of
 
 METRICS = ("test_accuracy", "test_loss")
 COMPARED = [key for key in KEYS if key != "start"]  # a path; its hash is among the inputs

@@ -8,12 +8,13 @@ from typing import Any
 
 from torch import Tensor
 
-from zowarmup.inspection import kinds
-from zowarmup.inspection.places import home_of
-from zowarmup.settings.errors import UserError, reading
-from zowarmup.settings.snapshots import there
-from zowarmup.simulation import checkpoint, rebuild
-from zowarmup.simulation.checkpoint import Checkpoint
+from zowarmup.common.errors import UserError, reading
+from zowarmup.inspection.look import kinds
+from zowarmup.inspection.result_paths import home_of
+from zowarmup.plan.snapshots import there
+from zowarmup.storage import checkpoint
+from zowarmup.storage.checkpoint import Checkpoint
+from zowarmup.training import replay
 
 # Shows how far something is that takes a while.
 Bar = Callable[[Iterable[Any], int], Iterable[Any]]
@@ -81,7 +82,7 @@ def at(path: Path, t: int, bar: Bar = no_bar) -> Model:
     if kind not in (kinds.RUN, kinds.WARMUP):
         raise UserError(f"{path}: a {kind}; give the folder of a run")
     if kind == kinds.RUN:
-        run = rebuild.track(folder)
+        run = replay.track(folder)
         if t >= run.pivot:
             return _unrecorded(run, t) or replayed(folder, t, bar)
         folder = run.start.parent.parent if run.start else folder
@@ -95,10 +96,10 @@ def at(path: Path, t: int, bar: Bar = no_bar) -> Model:
     return Model(checkpoint.load(kept[t]), kept[t], home_of(kept[t]))
 
 
-def _unrecorded(run: rebuild.Track, t: int) -> Model | None:
+def _unrecorded(run: replay.Track, t: int) -> Model | None:
     """The checkpoint of a round that no record leads to: the last one, or where a job goes on."""
     try:
-        rebuild.check(run, t)
+        replay.check(run, t)
     except UserError:
         folder = run.folder
         saved = folder.glob(f"state/phase-*/{checkpoint.snapshot('', t)}")
@@ -114,9 +115,9 @@ def replayed(folder: Path, t: int | None, bar: Bar = no_bar) -> Model:
     Raises:
         UserError: no such round.
     """
-    run = rebuild.track(folder)
+    run = replay.track(folder)
     if t is not None:
-        rebuild.check(run, t)
+        replay.check(run, t)
     end, w = _reached(run, t, bar)
     if t not in (None, end):
         raise UserError(
@@ -125,11 +126,11 @@ def replayed(folder: Path, t: int | None, bar: Bar = no_bar) -> Model:
     return Model(Checkpoint(run.model.named(w), run.about | {"round": end}, {}), None, folder)
 
 
-def _reached(run: rebuild.Track, t: int | None, bar: Bar) -> tuple[int, Tensor]:
+def _reached(run: replay.Track, t: int | None, bar: Bar) -> tuple[int, Tensor]:
     """The last round up to t, and its model."""
 
     def steps() -> Iterator[tuple[int, Tensor]]:
-        for step in rebuild.rounds(run):
+        for step in replay.rounds(run):
             yield step
             if step[0] == t:
                 return

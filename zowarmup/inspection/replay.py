@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.algorithms.rounds import State
-from zowarmup.inspection import layers, models
-from zowarmup.inspection.look_models import at_round, network, shown
+from zowarmup.common.errors import UserError, reading
+from zowarmup.inspection import models
+from zowarmup.inspection.look import layers
+from zowarmup.inspection.look.models import at_round, network, shown
 from zowarmup.inspection.models import Bar, Model
-from zowarmup.inspection.origins import Facts, brief, origin_of
-from zowarmup.inspection.places import place_of
-from zowarmup.settings.errors import UserError, reading
-from zowarmup.simulation import checkpoint, rebuild
+from zowarmup.inspection.provenance import Facts, brief, origin_of
+from zowarmup.inspection.result_paths import place_of
+from zowarmup.storage import checkpoint
+from zowarmup.training import replay as rebuild
 
 
 def replay(run: Path, t: int | None, bar: Bar = models.no_bar) -> tuple[Model, Facts]:

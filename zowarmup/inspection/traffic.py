@@ -8,12 +8,12 @@ import torch
 
 from zowarmup.algorithms.rounds import Engine, Replayable
 from zowarmup.data import federation
-from zowarmup.inspection.metrics import row_at
-from zowarmup.inspection.origins import inputs_of
-from zowarmup.simulation import loop, rebuild, world
-from zowarmup.simulation.images import Images
-from zowarmup.simulation.rebuild import Track
-from zowarmup.simulation.tally import Tally
+from zowarmup.engines.images import Images
+from zowarmup.inspection.metric_rows import row_at
+from zowarmup.inspection.provenance import inputs_of
+from zowarmup.training import context, loop, replay
+from zowarmup.training.costs import Tally
+from zowarmup.training.replay import Track
 
 
 def sent(run: Track, t: int) -> dict[str, int] | None:
@@ -24,7 +24,7 @@ def sent(run: Track, t: int) -> dict[str, int] | None:
     tally, here = _before(run), _world(run)
     if tally is None or here is None:
         return None
-    w, end, before, records = rebuild.begin(run), run.pivot, None, run.records()
+    w, end, before, records = replay.begin(run), run.pivot, None, run.records()
     for phase in run.phases:
         if end == t:
             break
@@ -50,17 +50,17 @@ def _before(run: Track) -> Tally | None:
     return Tally(**{field.name: row[field.name] for field in fields(Tally)}) if row else None
 
 
-def _world(run: Track) -> world.World | None:
+def _world(run: Track) -> context.World | None:
     """The clients of a run without their images."""
     file = inputs_of(run.folder, run.spec, run.seed).get("federation")
     if file is None or not file.is_file():
         return None
     dealt, model = federation.load(file), run.model
     shape = tuple(run.about["shape"])
-    return world.World(
+    return context.World(
         model=model,
         engine=cast(Engine, None),
-        tiers=world.tiers(dealt, run.spec, model, shape),
+        tiers=context.tiers(dealt, run.spec, model, shape),
         sizes=tuple(map(int, dealt.train_sizes)),
         train=cast(Images, None),
         heldout=cast(Images, None),

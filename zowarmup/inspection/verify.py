@@ -17,20 +17,21 @@ from typing import Any
 
 import torch
 
+from zowarmup.common.errors import UserError, reading
+from zowarmup.common.files import read_json
 from zowarmup.data import datasets, federation
 from zowarmup.inspection import models
-from zowarmup.inspection.metrics import last_row
-from zowarmup.inspection.origins import Facts, inputs_of, origin_of
-from zowarmup.inspection.places import Place, places
-from zowarmup.inspection.score import against, measured
-from zowarmup.settings import source_record
-from zowarmup.settings.codes import codes
-from zowarmup.settings.errors import UserError, reading
-from zowarmup.settings.files import read_json
-from zowarmup.settings.jobs import RESULT
-from zowarmup.simulation import checkpoint, loop, rebuild
-from zowarmup.simulation.origin import kind_of_device
-from zowarmup.simulation.record import sha256
+from zowarmup.inspection.evaluate import against, measured
+from zowarmup.inspection.metric_rows import last_row
+from zowarmup.inspection.provenance import Facts, inputs_of, origin_of
+from zowarmup.inspection.result_paths import Place, places
+from zowarmup.plan import source_record
+from zowarmup.plan.graph import RESULT
+from zowarmup.plan.job_digest import codes
+from zowarmup.storage import checkpoint
+from zowarmup.storage.provenance import kind_of_device
+from zowarmup.storage.run_json import sha256
+from zowarmup.training import loop, replay
 
 WRONG, MIXED, NOTE = "wrong", "mixed", "note"
 ALIKE = ("torch", "device")  # in what all jobs should be alike
@@ -120,7 +121,7 @@ class Verifier:
         """Whether pivot and journal give the final model, and that its measurements."""
         file = place.folder / "final.safetensors"
         saved = checkpoint.load(file)
-        if all(map(loop.has_records, (run := rebuild.track(place.folder)).phases)):
+        if all(map(loop.has_records, (run := replay.track(place.folder)).phases)):
             self.counts["replays"] += 1
             again = models.replayed(place.folder, None)
             if again.round != saved.about["round"]:
@@ -220,7 +221,7 @@ def inputs(place: Place, made: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
             yield f"start.{i}", checkpoint.snapshot(folder, spec["start"])
 
 
-def _bits(run: rebuild.Track, saved: checkpoint.Checkpoint) -> bytes:
+def _bits(run: replay.Track, saved: checkpoint.Checkpoint) -> bytes:
     return bytes(run.model.flatten(saved.named).numpy().tobytes())
 
 

@@ -2,8 +2,8 @@
 
 from torch import nn
 
+from zowarmup.common.errors import UserError
 from zowarmup.models.scaler import group_norm, scalers, times
-from zowarmup.settings.errors import UserError
 
 
 def cnn(

@@ -21,7 +21,7 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
-from zowarmup.settings import seeds
+from zowarmup.common import seeds
 
 GOLDEN = seeds.signed(0x9E3779B97F4A7C15)
 MIX_1 = seeds.signed(0xBF58476D1CE4E5B9)

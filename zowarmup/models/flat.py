@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from zowarmup.models import aligned
+from zowarmup.common import seeds
+from zowarmup.models import aligned_memory
 from zowarmup.models.directions import words
-from zowarmup.settings import seeds
 
 # (relative width, scale) -> the same network narrower, see models.width
 Family = Callable[[float, float], nn.Module]
@@ -69,7 +69,9 @@ class FlatModel:
 
     def logits(self, w: Tensor, x: Tensor) -> Tensor:
         """The network's output for a batch, (n, ...) -> (n, classes)."""
-        for (slot, name), view in zip(self._slots, self.views(aligned.begin(w)), strict=True):
+        for (slot, name), view in zip(
+            self._slots, self.views(aligned_memory.begin(w)), strict=True
+        ):
             slot[name] = view
         return self.shell(x)
 

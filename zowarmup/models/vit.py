@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from zowarmup.common import seeds
+from zowarmup.common.errors import UserError
 from zowarmup.models.directions import gaussian
 from zowarmup.models.scaler import scaled, times
-from zowarmup.settings import seeds
-from zowarmup.settings.errors import UserError
 
 STD = 0.02  # of all initial weights, in the group's code
 

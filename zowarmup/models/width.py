@@ -13,9 +13,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from zowarmup.common.errors import UserError
+from zowarmup.config.registry import WIDTHS
 from zowarmup.models.flat import FlatModel
-from zowarmup.settings.errors import UserError
-from zowarmup.settings.registry import WIDTHS
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from zowarmup.analysis.figures import style, sweep
+from zowarmup.analysis.figures.drawing import style, sweep
 
 ALPHA = sweep.Setting("alpha", "alpha", "Dirichlet α: smaller is more skewed", log=False, paper=0.1)
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import lettering, style, sweep
+from zowarmup.analysis.figures.drawing import method_labels, style, sweep
 from zowarmup.analysis.tables.architecture import models
 
 
@@ -33,7 +33,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
         several = final["dataset"].nunique() > 1
         axes.set_title((f"{dataset}, " if several else "") + style.split_title(split), loc="left")
     grid[0].set_ylabel("final test accuracy, %")
-    labels = lettering.labels(final)
+    labels = method_labels.labels(final)
     handles = [Line2D([], [], **k.kwargs(), label=labels[name]) for name, k in looks.items()]
     handles[0].set_label(f"{handles[0].get_label()} (mean, 95 % interval)")
     handles += [style.seed_handle(), *style.diverged_handle(final)]

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from zowarmup.analysis.figures import style, sweep
+from zowarmup.analysis.figures.drawing import style, sweep
 
 IMAGES = sweep.Setting(
     "clients", "images", "training images of a client (more clients to the left)"

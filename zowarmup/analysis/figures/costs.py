@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis import stats
-from zowarmup.analysis.figures import lettering, style, sweep, ticks
+from zowarmup.analysis import statistics
+from zowarmup.analysis.figures.drawing import method_labels, style, sweep, ticks
 from zowarmup.analysis.tables import cells
 
 NONE = 0.85  # how many powers of ten below the smallest number none stands
@@ -70,7 +70,7 @@ def _point(axes: Axes, rows: pd.DataFrame, x: float, look: style.Line) -> None:
     values = 100 * m.by_seed(rows)
     lost = rows.set_index("seed")["diverged"].sort_index()
     style.seeds(axes, x - 0.12 + style.side_by_side(len(values), 0.1), values, lost, look.color)
-    estimate = stats.mean_interval(values)
+    estimate = statistics.mean_interval(values)
     ends = [[estimate.effect - estimate.low], [estimate.high - estimate.effect]]
     axes.errorbar(x, estimate.effect, ends, color=look.color, marker=look.marker, capsize=2, ms=5.5)
 
@@ -88,7 +88,7 @@ def _x_axis(axes: Axes, sent: pd.Series) -> None:
 
 
 def _handles(final: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
-    labels = lettering.labels(final)
+    labels = method_labels.labels(final)
     named = [
         Line2D([], [], color=k.color, marker=k.marker, ls="", ms=5.5, label=labels[name])
         for name, k in looks.items()

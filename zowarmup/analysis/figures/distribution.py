@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import strips, style
+from zowarmup.analysis.figures.drawing import strips, style
 from zowarmup.analysis.tables import cells
 from zowarmup.analysis.tables.distribution import REFERENCE, variants
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import curves, style
+from zowarmup.analysis.figures.drawing import curves, style
 
 # What a run is compared in, drawn in this order: the second lies on the first, which shows through.
 ESTIMATORS = {

@@ -9,9 +9,9 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import style
+from zowarmup.analysis.figures.drawing import style
+from zowarmup.common.errors import UserError
 from zowarmup.data.partition import high_clients
-from zowarmup.settings.errors import UserError
 
 LACKED = 0.01  # as in the metrics: a tier that holds less of a class lacks it
 READABLE = 20  # classes: with more, dots and numbers would overlap

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import curves, lettering, style, ticks
+from zowarmup.analysis.figures.drawing import curves, method_labels, style, ticks
 from zowarmup.analysis.tables.gradient_quality import (
     STUDIES,
     by_seed,
@@ -100,7 +100,7 @@ def _width(axes: Axes, rows: pd.DataFrame, looks: dict[str, style.Line]) -> None
 
 
 def _handles(rows: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
-    labels = lettering.labels(rows)
+    labels = method_labels.labels(rows)
     named = [Line2D([], [], **k.kwargs(), label=labels[name]) for name, k in looks.items()]
     named[0].set_label(f"{named[0].get_label()} (mean ± std)")
     theory = Line2D([], [], **THEORY, label="one gradient of all clients: sqrt(P / (P + d))")

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from zowarmup.analysis.figures import style, sweep
+from zowarmup.analysis.figures.drawing import style, sweep
 
 S = sweep.Setting("S", "S", "S: directions of a client in a round", log=False, paper=3)
 

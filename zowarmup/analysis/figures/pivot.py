@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import lettering, style, sweep
-from zowarmup.settings.errors import UserError
+from zowarmup.analysis.figures.drawing import method_labels, style, sweep
+from zowarmup.common.errors import UserError
 
 PAPER = 200 / 500  # the paper's pivot, in parts of its rounds
 
@@ -64,7 +64,7 @@ def _frame(axes: Axes, split: str, rows: pd.DataFrame) -> None:
 
 
 def _handles(rows: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
-    labels = lettering.labels(rows)
+    labels = method_labels.labels(rows)
     named = [
         Line2D([], [], **look.kwargs(), label=f"{labels[name]}, mean and 95 % interval")
         for name, look in looks.items()

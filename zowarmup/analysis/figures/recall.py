@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis import stats
-from zowarmup.analysis.figures import lettering, style
+from zowarmup.analysis import statistics
+from zowarmup.analysis.figures.drawing import method_labels, style
 from zowarmup.analysis.tables.display import whole
 
 NAMED, LINE = 2.6, 0.12  # inches: the width of a method's name, the height of each line of it
@@ -37,8 +37,8 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
             "in study 'main' the high-resource clients lack no class: give it a split with fewer"
         )
     groups, names = list(m.by_split(rows)), m.methods(rows)
-    labels, looks = lettering.labels(rows), style.lines(names)
-    named = [lettering.wrapped(labels[name], NAMED) for name in names]
+    labels, looks = method_labels.labels(rows), style.lines(names)
+    named = [method_labels.wrapped(labels[name], NAMED) for name in names]
     height = max(0.24, LINE * max(1 + text.count("\n") for text in named))
     drawing, grid = style.panels(len(groups), 0.5 + height * len(names), sharey=True)
     drawing.set_figwidth(style.WIDTH)
@@ -68,7 +68,7 @@ def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, look: st
     lost = last.set_index("seed")["diverged"].sort_index().to_numpy(dtype=bool)
     axes.plot(end[~lost], y[~lost], color=look.color, **style.SEED)
     axes.plot(end[lost], y[lost], color=look.color, **style.DIVERGED)
-    estimate = stats.mean_interval(end)
+    estimate = statistics.mean_interval(end)
     if pivot == pivot:
         before = 100 * m.by_seed(at(rows, pivot), "missing_recall").mean()
         axes.plot([before, estimate.effect], [place, place], color=look.color, lw=2.2, alpha=0.45)
@@ -84,7 +84,7 @@ def _top(rows: pd.DataFrame) -> float:
 
 
 def _frame(axes: Axes, labels: list[str], top: float) -> None:
-    axes.set_yticks(range(len(labels)), map(lettering.literal, labels))
+    axes.set_yticks(range(len(labels)), map(method_labels.literal, labels))
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.set_xlim(-0.03 * top, 1.03 * top)
     axes.grid(axis="x")

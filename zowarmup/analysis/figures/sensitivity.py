@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from zowarmup.analysis.figures import style, sweep
+from zowarmup.analysis.figures.drawing import style, sweep
 
 TAU = sweep.Setting("tau", "tau", "τ: scale of a direction", paper=0.75)
 EPS = sweep.Setting("eps", "eps", "ε: radius of the finite difference", paper=1e-4)

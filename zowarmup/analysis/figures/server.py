@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import strips, style
+from zowarmup.analysis.figures.drawing import strips, style
 from zowarmup.analysis.tables.server import REFERENCE, variants
 
 NAMES = {

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import curves, style, ticks
+from zowarmup.analysis.figures.drawing import curves, style, ticks
 from zowarmup.analysis.tables.steps import REFERENCE, name, variants
 
 WIDE = 20  # largest over smallest value, from which on an axis is logarithmic

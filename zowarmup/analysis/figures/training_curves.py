@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import curves, lettering, style, ticks
+from zowarmup.analysis.figures.drawing import curves, method_labels, style, ticks
 
 
 @style.styled()
@@ -154,7 +154,7 @@ def _by_bytes(axes: Axes, found: dict[str, pd.DataFrame], looks: dict[str, style
 
 
 def _legend(drawing: Figure, rows: pd.DataFrame, looks: dict[str, style.Line]) -> None:
-    labels = lettering.labels(rows)
+    labels = method_labels.labels(rows)
     handles = [
         Line2D([], [], color=k.color, ls=k.style, marker=k.marker, label=labels[name])
         for name, k in looks.items()

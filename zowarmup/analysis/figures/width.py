@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures import style, sweep
+from zowarmup.analysis.figures.drawing import style, sweep
 
 D = sweep.Setting("width", "d", "d: parameters of the network")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis import stats
+from zowarmup.analysis import statistics
 from zowarmup.analysis.tables import cells
 
 CAPTION = (
@@ -60,7 +60,7 @@ def _between(cell: pd.DataFrame, first: pd.DataFrame) -> dict[str, float]:
     """The paired difference to the same method with the first network; NaN for that itself."""
     same = first.empty or cell["model"].iloc[0] == first["model"].iloc[0]
     pairs = m.differences(m.by_seed(cell), m.by_seed(first.head(0) if same else first))
-    estimate = stats.mean_interval(pairs)
+    estimate = statistics.mean_interval(pairs)
     return {
         "model_difference": estimate.effect,
         "model_difference_low": estimate.low,

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis import stats
+from zowarmup.analysis import statistics
 
 REFERENCE = "high_res_only"
 # What two runs of a study must have in common for one to be the other's reference.
@@ -25,7 +25,7 @@ def accuracy(cell: pd.DataFrame) -> dict[str, Any]:
 
 def difference(cell: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Any]:
     """The paired difference to a reference with its 95 % interval; NaN where there is none."""
-    estimate = stats.mean_interval(m.differences(m.by_seed(cell), m.by_seed(reference)))
+    estimate = statistics.mean_interval(m.differences(m.by_seed(cell), m.by_seed(reference)))
     return {
         "difference": estimate.effect,
         "difference_low": estimate.low,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from zowarmup.analysis import costs
+from zowarmup.analysis import cost_formulas
 from zowarmup.analysis import metrics as m
 
 CAPTION = (
@@ -31,7 +31,7 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     for _, _, group in m.by_split(final):
         for method in m.methods(group):
             cell = group[group["method"] == method]
-            rows += [_client(cell, tier) for tier in costs.TIERS if _size(cell, tier)]
+            rows += [_client(cell, tier) for tier in cost_formulas.TIERS if _size(cell, tier)]
             rows.append(_all(cell))
     result = pd.DataFrame(rows)
     result.attrs["caption"] = CAPTION
@@ -62,8 +62,8 @@ def _client(cell: pd.DataFrame, tier: str) -> dict[str, Any]:
 
 def _all(cell: pd.DataFrame) -> dict[str, Any]:
     names = ("bytes_up", "bytes_down", "forward_passes", "backward_passes")
-    counted = cell[list(names)].set_axis(list(costs.Cost._fields), axis=1)
-    expected = _expected(cell, costs.TIERS)
+    counted = cell[list(names)].set_axis(list(cost_formulas.Cost._fields), axis=1)
+    expected = _expected(cell, cost_formulas.TIERS)
     return {
         **_whose(cell, "all clients"),
         "clients": int(cell["clients"].iloc[0]),
@@ -83,11 +83,11 @@ def _whose(cell: pd.DataFrame, tier: str) -> dict[str, Any]:
 def _round(settings: Mapping[str, Any], tier: str) -> dict[str, float]:
     """Bytes of a client in a round of each phase that it takes part in, and before the phases."""
     result = {f"{way}_{number}": NONE for number in (1, 2) for way in ("up", "down")} | {"once": 0}
-    for phase in costs.phases(settings):
+    for phase in cost_formulas.phases(settings):
         if phase.members[tier]:
-            cost = costs.per_round(phase, tier)
+            cost = cost_formulas.per_round(phase, tier)
             result |= {f"up_{phase.number}": cost.up, f"down_{phase.number}": cost.down}
-            result["once"] += costs.once(phase)
+            result["once"] += cost_formulas.once(phase)
     return result
 
 
@@ -98,9 +98,9 @@ def _counted(cell: pd.DataFrame, way: str, tier: str) -> pd.Series:
 
 def _expected(cell: pd.DataFrame, tiers: tuple[str, ...]) -> pd.DataFrame:
     """The formulas' sums over tiers, one row per run of the cell."""
-    rows = [[costs.total(row, tier) for tier in tiers] for row in cell.to_dict("records")]
+    rows = [[cost_formulas.total(row, tier) for tier in tiers] for row in cell.to_dict("records")]
     sums = [[sum(parts) for parts in zip(*row, strict=True)] for row in rows]
-    return pd.DataFrame(sums, index=cell.index, columns=list(costs.Cost._fields))
+    return pd.DataFrame(sums, index=cell.index, columns=list(cost_formulas.Cost._fields))
 
 
 def _bytes(counted: pd.DataFrame, expected: pd.DataFrame) -> dict[str, float]:

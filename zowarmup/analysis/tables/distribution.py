@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis import stats
+from zowarmup.analysis import statistics
 from zowarmup.analysis.tables import cells
 
 REFERENCE = "rademacher"
@@ -66,7 +66,7 @@ def _row(group: pd.DataFrame, variant: str) -> dict[str, Any]:
 
 def _spread(cell: pd.DataFrame, reference: pd.DataFrame) -> dict[str, Any]:
     pairs = pd.concat([m.by_seed(cell), m.by_seed(reference)], axis=1, join="inner").to_numpy()
-    estimate = stats.spread_ratio(pairs[:, 0], pairs[:, 1])
+    estimate = statistics.spread_ratio(pairs[:, 0], pairs[:, 1])
     return {
         "std_ratio": estimate.effect,
         "std_ratio_low": estimate.low,

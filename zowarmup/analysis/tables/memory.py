@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from zowarmup.settings.errors import UserError
+from zowarmup.common.errors import UserError
 
 CLIENTS = {
     "high": "high-resource: a step of backpropagation",

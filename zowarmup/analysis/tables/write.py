@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from zowarmup.analysis import escapes
+from zowarmup.analysis import markup
 from zowarmup.analysis.tables.display import NONE, caption, display
-from zowarmup.settings.files import atomic_write_text
+from zowarmup.common.files import atomic_write_text
 
 STYLE = """<style>
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 2rem; }
@@ -51,13 +51,13 @@ def plain(table: pd.DataFrame) -> str:
 
 def markdown(table: pd.DataFrame) -> str:
     """A pipe table with its caption below."""
-    return f"{_body(table, 'pipe', escapes.markdown)}\n\n{caption(table)}\n"
+    return f"{_body(table, 'pipe', markup.markdown)}\n\n{caption(table)}\n"
 
 
 def latex(table: pd.DataFrame) -> str:
     """A floating table over the full width of a page, for the package booktabs."""
     below = caption(table).replace("%", r"\%").replace("_", r"\_")
-    rows = escapes.latex_rows(_body(table, "latex_booktabs", _one_line))
+    rows = markup.latex_rows(_body(table, "latex_booktabs", _one_line))
     text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{rows}\n"
     for sign, command in LATEX.items():
         text = text.replace(sign, command)

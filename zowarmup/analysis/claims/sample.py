@@ -1,0 +1,123 @@
+"""The numbers that a claim compares, paired by seed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from zowarmup.analysis import metrics as m
+from zowarmup.analysis.claims.measure import values
+from zowarmup.analysis.claims.schema import Claim, Runs
+from zowarmup.config.yaml_file import ConfigError
+
+Cell = Mapping[str, Any]  # column -> value
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Both sides of a claim: numbers or gains of the seeds that all cells have.
+
+    A small network makes zeroth-order steps easier, so the scale says how small it is.
+    """
+
+    first: pd.Series
+    second: pd.Series
+    rows: pd.DataFrame  # the last rows of all runs that went in
+    scale: str
+    notes: list[str]
+
+
+def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]:
+    """What a claim compares at every scale that its studies have runs at; at none, an empty one.
+
+    A scale is a data set and a network; for a claim that compares networks a data set.
+
+    Args:
+        where: how the user finds the claim, for errors.
+
+    Raises:
+        ConfigError: the columns choose two runs of one seed where they should choose one.
+    """
+    rows = metrics[metrics["study"].isin(claim.studies)]
+    on = ""
+    if claim.dataset is not None:
+        rows, on = rows[rows["dataset"] == claim.dataset], f" on {claim.dataset}"
+    if rows.empty:
+        yield _nothing(rows, f"no runs of the study {' or '.join(claim.studies)}{on}")
+    for _, here in rows.groupby(["dataset"] if claim.across_models else m.SCALE):
+        yield sample_of(here, claim, where)
+
+
+def sample_of(rows: pd.DataFrame, claim: Claim, where: str) -> Sample:
+    """The two sides of a claim; both are empty, with a note, where runs are absent.
+
+    Args:
+        rows: of the claim's studies, at one scale.
+    """
+    final = values(rows, claim.measure, claim.period)
+    sides = [_terms(runs, claim.over) for runs in (claim.first, claim.second) if not runs.chance]
+    cells = [cell for terms in sides for term in terms for cell in term]
+    absent = [cell for cell in cells if _choose(final, cell).empty]
+    if absent:
+        studies = " or ".join(claim.studies)
+        return _nothing(final, f"study {studies} has no runs with {_words(absent[0])}")
+    try:
+        pair = [_side(final, terms) for terms in sides]
+        if len(pair) == 1:  # the other is guessing
+            pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
+    except ValueError as error:
+        raise ConfigError(
+            f"{where}: {error}; choose one run per seed by naming more columns"
+        ) from None
+    return _paired(pair, pd.concat([_choose(final, cell) for cell in cells]))
+
+
+def _paired(pair: list[pd.Series], rows: pd.DataFrame) -> Sample:
+    """What the seeds have that are on both sides, with a number."""
+    rows = rows[~rows.index.duplicated()]
+    common = pd.concat(pair, axis=1, join="inner").dropna()
+    if common.empty:
+        return _nothing(rows, "no seed has a number on both sides")
+    lone = sorted(set(rows["seed"]) - set(common.index))
+    notes = [f"left out, no number on both sides: seed {', '.join(map(str, lone))}"] if lone else []
+    rows = rows[rows["seed"].isin(common.index)]
+    sizes = [f"{int(d):,}" for d in (rows["d"].min(), rows["d"].max())]
+    scale = f"{_names(rows)}, d = {' to '.join(dict.fromkeys(sizes))}"
+    return Sample(common.iloc[:, 0], common.iloc[:, 1], rows, scale, notes)
+
+
+def _nothing(rows: pd.DataFrame, why: str) -> Sample:
+    none = pd.Series(dtype=float)
+    return Sample(none, none, rows.iloc[:0], _names(rows), [why])
+
+
+def _names(rows: pd.DataFrame) -> str:
+    return ", ".join(" and ".join(rows[column].unique()) for column in m.SCALE if len(rows))
+
+
+def _terms(runs: Runs, over: Runs) -> list[tuple[Cell, ...]]:
+    """The cells of one side, each alone or followed by the cell that it is the gain over."""
+    return [
+        (cell, cell | base) if base else (cell,) for cell in runs.cells() for base in over.cells()
+    ]
+
+
+def _side(final: pd.DataFrame, terms: list[tuple[Cell, ...]], column: str = "value") -> pd.Series:
+    """One number per seed: the mean over the terms, of the seeds that all of them have."""
+    numbers = [[m.by_seed(_choose(final, cell), column) for cell in term] for term in terms]
+    gains = [one[0] - one[1] if len(one) > 1 else one[0] for one in numbers]
+    return pd.concat(gains, axis=1).mean(axis=1, skipna=False)
+
+
+def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    chosen = pd.Series(True, index=rows.index)
+    for column, value in cell.items():
+        chosen &= rows[column] == value
+    return rows[chosen]
+
+
+def _words(cell: Cell) -> str:
+    """Such as "split 50/50, pivot 200"."""
+    shown = {c: f"{v:g}" if isinstance(v, float) else v for c, v in cell.items()}
+    return ", ".join(f"{column} {value}" for column, value in shown.items())

@@ -1,0 +1,1 @@
+"""The rows of all runs, collected in one file."""

@@ -1,0 +1,121 @@
+"""Checks of the surroundings before any job: which code runs, and from where.
+
+Standard library alone: `make` calls it before anything is installed.
+"""
+
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from zowarmup.common.errors import UserError
+
+PACKAGE = Path(__file__).parents[1]  # the code that this process runs
+
+# What a shell reads in an unquoted path as something else than a part of it.
+READ_BY_SHELLS = r"""[\x00-\x20\x7f"'$&()*;<>?\[\]\\`{|}]"""
+
+
+def check(checkout: Path | str | None = None) -> None:
+    """Returns if jobs will run the code at hand, and if a shell can start them.
+
+    Args:
+        checkout: the folder of the Snakefile. Without Snakemake there is none: the checkout around
+            the current directory counts, if there is one.
+
+    Raises:
+        UserError: names the path, the fault and what to type.
+    """
+    check_code(checkout)
+    if checkout is not None:
+        _shells_can_read(Path(sys.executable))
+        _jobs_can_import(Path(checkout))
+
+
+def warning() -> str:
+    """The sentence of `check_code` for commands that only look; "" if it has nothing to say."""
+    try:
+        check_code()
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def check_code(checkout: Path | str | None = None) -> None:
+    """Returns if this process runs the code of the checkout that it works in.
+
+    Args:
+        checkout: as for `check`.
+
+    Raises:
+        UserError: it runs other code, for instance of the checkout that `.venv` was copied from.
+    """
+    folder = _checkout_around(Path.cwd()) if checkout is None else Path(checkout)
+    if folder is None or not (module := _difference(folder / PACKAGE.name)):
+        return
+    raise UserError(
+        f"{folder}: {PACKAGE.name}/{module} differs from {PACKAGE / module}, which would run "
+        f"instead; type `cd {shlex.quote(str(folder))} && make install && . .venv/bin/activate`, "
+        "then the command again"
+    )
+
+
+def import_in_jobs_from(checkout: Path | str) -> None:
+    """Sets PYTHONPATH for the jobs of this process, before what it holds already."""
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(checkout), *filter(None, [inherited])])
+
+
+def _checkout_around(folder: Path) -> Path | None:
+    """The nearest folder, upwards from this one, that has a Snakefile and the package."""
+    upwards = (folder, *folder.parents)
+    return next((f for f in upwards if (f / "Snakefile").is_file() and _is_package(f)), None)
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / PACKAGE.name / "__init__.py").is_file()
+
+
+def _difference(package: Path) -> str | None:
+    """The first module that differs from the one that runs; a checkout may have no package."""
+    if not _is_package(package.parent) or package.samefile(PACKAGE):
+        return None
+    own, running = _modules(package), _modules(PACKAGE)
+    return next((m for m in sorted({*own, *running}) if own.get(m) != running.get(m)), None)
+
+
+def _modules(package: Path) -> dict[str, bytes]:
+    """Without what editors keep beside it: their locks may be links to nowhere."""
+    files = {str(file.relative_to(package)): file for file in package.rglob("*.py")}
+    return {
+        name: file.read_bytes()
+        for name, file in files.items()
+        if not any(part.startswith(".") for part in Path(name).parts)
+    }
+
+
+def _shells_can_read(path: Path) -> None:
+    """Snakemake does not quote the path of its interpreter in the commands of jobs."""
+    if found := re.search(READ_BY_SHELLS, str(path)):
+        raise UserError(
+            f"{path}: a shell starts jobs by this path and would misread its {found[0]!r}; use "
+            "letters, digits, '.', '_' and '-' in names of folders, then type `make install`"
+        )
+
+
+def _jobs_can_import(checkout: Path) -> None:
+    """PYTHONPATH splits at colons; Snakemake reads braces in paths of rules as wildcards."""
+    if found := re.search("[:{}]", str(checkout)):
+        raise UserError(
+            f"{checkout}: jobs cannot import code from a path with {found[0]!r}; use letters, "
+            "digits, '.', '_' and '-' in names of folders, then type `make install`"
+        )
+
+
+if __name__ == "__main__":
+    try:
+        _shells_can_read(Path.cwd() / ".venv" / "bin" / "python")
+        _jobs_can_import(Path.cwd())
+    except UserError as error:
+        sys.exit(f"zowarmup: {error}")

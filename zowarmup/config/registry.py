@@ -1,0 +1,159 @@
+"""The tables of everything that a config can name.
+
+Values are "module:attribute", imported when a run needs them: the workflow reads this file without
+importing torch, and a new entry changes no other entry's code digest.
+"""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+ALGORITHMS = {
+    "fedavg": "zowarmup.algorithms.fedavg:FedAvg",
+    "fedadam": "zowarmup.algorithms.fedadam:FedAdam",
+    "heterofl": "zowarmup.algorithms.heterofl:HeteroFL",
+    "zo": "zowarmup.algorithms.zo:ZO",
+    "zo_adam": "zowarmup.algorithms.zo_adam:ZOAdam",
+    "zo_local": "zowarmup.algorithms.zo_local:ZOLocal",
+    "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
+}
+
+# name -> function of (image shape (C, H, W), number of classes, and by name width and scale) that
+# returns an nn.Module
+NETWORKS = {
+    "mlp": "zowarmup.models.mlp:mlp",
+    "cnn": "zowarmup.models.cnn:cnn",
+    "resnet_tiny": "zowarmup.models.resnet:resnet_tiny",
+    "resnet8": "zowarmup.models.resnet:resnet8",
+    "resnet18": "zowarmup.models.resnet:resnet18",
+    "preresnet_tiny": "zowarmup.models.preresnet:preresnet_tiny",
+    "preresnet_tiny_gn": "zowarmup.models.preresnet:preresnet_tiny_gn",
+    "preresnet18": "zowarmup.models.preresnet:preresnet18",
+    "preresnet18_gn": "zowarmup.models.preresnet:preresnet18_gn",
+    "vit_tiny": "zowarmup.models.vit:vit_tiny",
+    "vit_small_p4": "zowarmup.models.vit:vit_small_p4",
+    "vit_b16": "zowarmup.models.vit:vit_b16",
+}
+
+# Networks that can be built wider and narrower: for width, and for the parts that HeteroFL takes.
+WIDTHS = (
+    "mlp",
+    "cnn",
+    "resnet_tiny",
+    "resnet8",
+    "resnet18",
+    "preresnet_tiny",
+    "preresnet_tiny_gn",
+    "preresnet18",
+    "preresnet18_gn",
+    "vit_tiny",
+    "vit_small_p4",
+    "vit_b16",
+)
+
+ENGINES = {
+    "plain": "zowarmup.engines.plain:Plain",
+    "layerwise": "zowarmup.engines.layerwise:Layerwise",
+    "batched": "zowarmup.engines.batched:Batched",
+    "vmap": "zowarmup.engines.vmap:Vmap",
+}
+
+# The settings of `engine` that only some engines know, and the value that the others compute with.
+ENGINE_SETTINGS = {"precision": "float32", "channels_last": False}
+ENGINES_WITH_SETTINGS = ("plain", "layerwise")
+
+# What can stand under engine.options; an engine without a line here has none.
+ENGINE_OPTIONS = {
+    "batched": ("block",),
+    "vmap": ("block",),
+}
+
+TABLES = {
+    "main": "zowarmup.analysis.tables.main:table",
+    "pivot": "zowarmup.analysis.tables.pivot:table",
+    "distribution": "zowarmup.analysis.tables.distribution:table",
+    "server": "zowarmup.analysis.tables.server:table",
+    "server_sweep": "zowarmup.analysis.tables.server_sweep:table",
+    "architecture": "zowarmup.analysis.tables.architecture:table",
+    "steps": "zowarmup.analysis.tables.steps:table",
+    "sweeps": "zowarmup.analysis.tables.sweeps:table",
+    "participation": "zowarmup.analysis.tables.participation:table",
+    "costs": "zowarmup.analysis.tables.costs:table",
+    "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
+    "memory": "zowarmup.analysis.tables.memory:table",
+}
+
+FIGURES = {
+    "training_curves": "zowarmup.analysis.figures.training_curves:figure",
+    "pivot": "zowarmup.analysis.figures.pivot:figure",
+    "distribution": "zowarmup.analysis.figures.distribution:figure",
+    "federation": "zowarmup.analysis.figures.federation:figure",
+    "server": "zowarmup.analysis.figures.server:figure",
+    "server_sweep": "zowarmup.analysis.figures.server_sweep:figure",
+    "architecture": "zowarmup.analysis.figures.architecture:figure",
+    "steps": "zowarmup.analysis.figures.steps:figure",
+    "S": "zowarmup.analysis.figures.perturbations:figure",
+    "sensitivity": "zowarmup.analysis.figures.sensitivity:figure",
+    "alpha": "zowarmup.analysis.figures.alpha:figure",
+    "clients": "zowarmup.analysis.figures.clients:figure",
+    "width": "zowarmup.analysis.figures.width:figure",
+    "participation": "zowarmup.analysis.figures.participation:figure",
+    "costs": "zowarmup.analysis.figures.costs:figure",
+    "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
+    "estimator": "zowarmup.analysis.figures.estimator:figure",
+    "recall": "zowarmup.analysis.figures.recall:figure",
+}
+
+# The studies that a table or figure shows.
+SHOWS = {
+    "main": ("main",),
+    "pivot": ("pivot",),
+    "distribution": ("distribution",),
+    "training_curves": ("main",),
+    "federation": ("main",),
+    "server": ("server",),
+    "server_sweep": ("server_sweep",),
+    "architecture": ("architecture",),
+    "steps": ("steps",),
+    "sweeps": (
+        *("S", "tau", "eps", "lr", "seeds_shared", "alpha", "clients", "extreme", "width"),
+        *("heterofl", "fedkseed", "memory", "estimator"),
+    ),
+    "S": ("S",),
+    "sensitivity": ("tau", "eps", "lr"),
+    "alpha": ("alpha",),
+    "clients": ("clients",),
+    "width": ("width",),
+    "participation": ("participation",),
+    "costs": ("main",),
+    "memory": ("main",),
+    "gradient_quality": ("main", "width"),
+    "estimator": ("estimator",),
+    "recall": ("main",),
+}
+
+# Tables that read measurements of memory beside the metrics.
+NEED_MEMORY = ("memory",)
+
+# Figures that read a federation file beside the metrics.
+NEED_FEDERATION = ("federation",)
+
+
+def module_of(table: Mapping[str, str], name: str) -> str:
+    """The module that an entry names, without importing it."""
+    return table[name].partition(":")[0]
+
+
+def modules_of(spec: Mapping[str, Any], phases: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The modules that training a spec executes beyond those of every training: for its digest."""
+    return [
+        *(module_of(ALGORITHMS, phase["algorithm"]) for phase in phases),
+        module_of(NETWORKS, spec["model"]),
+        module_of(ENGINES, spec["engine"]["name"]),
+    ]
+
+
+def load(table: Mapping[str, str], name: str) -> Any:
+    """The object that an entry names."""
+    module, _, attribute = table[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

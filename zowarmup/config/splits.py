@@ -1,0 +1,29 @@
+"""Who is high-resource: the words of the config."""
+
+import re
+
+from zowarmup.config.yaml_file import ConfigError
+
+MEMORY = "memory"  # the split in which each client's memory budget decides
+
+
+def high_clients(split: str, clients: int) -> int:
+    """How many of K clients are high-resource in a split like 10/90.
+
+    Raises:
+        ConfigError: the shares do not add up to 100, or none of the clients is high-resource.
+    """
+    if not re.fullmatch(r"\d+/\d+", split):
+        raise ConfigError(
+            f"split: {split}: give two percentages, high/low, such as 10/90, or {MEMORY}"
+        )
+    high, low = map(int, split.split("/"))
+    if high + low != 100:
+        raise ConfigError(f"split: {split}: the two shares must add up to 100")
+    count = round(high / 100 * clients)
+    if count == 0:
+        raise ConfigError(
+            f"split: {split}: leaves no high-resource client among {clients}; "
+            "give a larger first share"
+        )
+    return count

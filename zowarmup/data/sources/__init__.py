@@ -1,0 +1,1 @@
+"""Where data sets come from: readers of the formats in which they are published."""

@@ -1,0 +1,77 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): downloaded by torchvision, read by `rows`."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from zowarmup.data import file_kinds
+from zowarmup.data.arrays import KEYS, Arrays, DataError
+from zowarmup.data.sources.image_rows import Format, check_sizes, read_batches
+
+log = logging.getLogger("zowarmup")
+
+# By source: the class of torchvision that knows the address, names and checksums of the files.
+KINDS = {
+    "cifar10": ("CIFAR10", Format("labels", first=0, last=9)),
+    "cifar100": ("CIFAR100", Format("fine_labels", first=0, last=99)),
+}
+SIZES = 50_000, 10_000
+
+
+def read(name: str, folder: Path) -> Arrays:
+    """The arrays x_train, y_train, x_test, y_test in their official order.
+
+    The folder of batches (cifar-10-batches-py, cifar-100-python), if it is not there, is unpacked
+    from its archive, which is downloaded unless it lies beside it and verified by its md5. Batches
+    that are there are taken as they are, also those that are not the official ones; the log says
+    so then.
+
+    Raises:
+        DataError: "cannot be downloaded"; a batch is missing, damaged or of another format (see
+            `rows.read_batch`); "of another set or incomplete": see `rows.check_sizes`.
+    """
+    from torchvision import datasets
+
+    kind, form = getattr(datasets, KINDS[name][0]), KINDS[name][1]
+    place = folder / kind.base_folder
+    if not place.exists():
+        _download(name, folder, kind)
+    train, test = (_batches(place, files) for files in (kind.train_list, kind.test_list))
+    arrays = dict(zip(KEYS, read_batches(train, form) + read_batches(test, form), strict=True))
+    check_sizes(arrays, SIZES, str(place))
+    return arrays
+
+
+def _download(name: str, folder: Path, kind: Any) -> None:
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    archive = folder / kind.filename
+    if archive.is_file() and (what := file_kinds.instead(archive, file_kinds.GZIP)):
+        raise DataError(f"{archive}: not an archive of {name} but {what}")
+    try:
+        download_and_extract_archive(kind.url, folder, filename=kind.filename, md5=kind.tgz_md5)
+    # Networks, proxies, disks and archives fail in ways of their own; all mean the same.
+    except Exception as error:
+        raise DataError(
+            f"{folder}: {name} cannot be downloaded there ({error}); put {name}.npz, "
+            f"{kind.filename} or its unpacked {kind.base_folder} into it"
+        ) from error
+
+
+def _batches(place: Path, files: list[list[str]]) -> list[Path]:
+    """The batches of one part, all of which are there."""
+    from torchvision.datasets.utils import check_integrity
+
+    for name, md5 in files:
+        if not (place / name).is_file():
+            raise DataError(
+                f"{place}: {name} is missing; put it there, or remove this folder to have it "
+                "downloaded again"
+            )
+        if not check_integrity(place / name, md5):
+            log.warning(
+                "%s is not the official file by its md5 and taken as data of your own; if it "
+                "should be official, remove its folder to have it downloaded again",
+                place / name,
+            )
+    return [place / name for name, _ in files]

@@ -1,0 +1,60 @@
+"""ImageNet32 (Chrabaszcz, Loshchilov & Hutter 2017, arXiv:1707.08819) from its owner's files.
+
+image-net.org gives them to those who accept its terms, so nothing is downloaded here: ten training
+batches and a validation set, as pickles or as .npz. Labels are in the order of the authors'
+map_clsloc.txt (1 is n02119789, a kit fox), not in the alphabetical order of synsets that
+torchvision uses: the names of one order on the labels of the other look like wrong labels. The
+mean image that the training batches carry is left alone; `datasets` takes its own statistics.
+"""
+
+from pathlib import Path
+
+from zowarmup.config.source_files import IMAGENET32, IMAGENET32_PARTS, imagenet32_places
+from zowarmup.data.arrays import KEYS, Arrays, DataError
+from zowarmup.data.sources.image_rows import Format, check_sizes, read_batches
+
+FORM = Format("labels", first=1, last=1000)
+SIZES = 1_281_167, 50_000
+SMALL_TEST = 49_999  # of "small ImageNet" (van den Oord et al. 2016), of other pixels
+
+
+def read(name: str, folder: Path) -> Arrays:
+    """The arrays x_train, y_train, x_test, y_test, the last two of the validation set.
+
+    The files lie in `folder` or in its folder imagenet32. Labels are counted from 0.
+
+    A smaller set in this format is taken too, as long as its classes are 1 to C without gaps.
+
+    Raises:
+        DataError: a file is missing ("is missing"), damaged or of another format (see
+            `rows.read_batch`); "small ImageNet": the validation set has 49,999 images; "of another
+            set or incomplete": see `rows.check_sizes`.
+    """
+    train, test = _find(folder, "train"), _find(folder, "test")
+    x_test, y_test = read_batches(test, FORM)  # first: it says in a second what is wrong
+    if len(y_test) == SMALL_TEST:
+        raise DataError(
+            f"{test[0]}: has {SMALL_TEST} images, so it is of small ImageNet and not of "
+            f"ImageNet32, which has {SIZES[1]}; get Imagenet32_val of image-net.org"
+        )
+    arrays = dict(zip(KEYS, (*read_batches(train, FORM), x_test, y_test), strict=True))
+    check_sizes(arrays, SIZES, str(folder))
+    return arrays
+
+
+def _find(folder: Path, part: str) -> list[Path]:
+    """All files of one part, in one folder and one form."""
+    names, inside = IMAGENET32_PARTS[part]
+    for paths in imagenet32_places(folder, part):
+        missing = [path.name for path in paths if not path.is_file()]
+        if not missing:
+            return paths
+        if len(missing) < len(names):
+            raise DataError(
+                f"{paths[0].parent}: {missing[0]} is missing though others of its set are there; "
+                "put it beside them"
+            )
+    raise DataError(
+        f"{folder}: {names[0]} is missing, as pickle or .npz; put the files of ImageNet32 there, "
+        f"into its folder {IMAGENET32} or, in either, into {', '.join(inside[1:])}"
+    )

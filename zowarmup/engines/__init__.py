@@ -1,0 +1,1 @@
+"""What simulated clients compute, made fast. Every engine gives the same numbers."""

@@ -1,0 +1,59 @@
+"""The fast engine for small networks: many clients and directions at once.
+
+The operations on many models at once are in `stacked`; `dense` trains the smallest networks.
+"""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import SGD
+from zowarmup.engines import dense, local_steps
+from zowarmup.engines.blocks import Blocks
+from zowarmup.engines.chain import chain, logits
+from zowarmup.models import aligned_memory
+from zowarmup.models.flat import FlatModel
+
+
+class Batched(Blocks):
+    """Clients of equal size side by side, layer by layer; images are kept innermost.
+
+    The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
+    a client's result does not depend on who else is in the cohort, bit for bit.
+
+    Raises:
+        UserError: the network is of another kind than `chain.chain` knows; use engine vmap.
+    """
+
+    images: ClassVar[int] = -1
+
+    def take_up(self, model: FlatModel) -> None:
+        super().take_up(model)
+        self.links = chain(model.network)
+        self.dense = dense.is_dense(self.links)
+
+    def logits(self, W: Tensor, x: Tensor) -> Tensor:
+        """W (G, d), x (B, ..., n) -> (G, classes, n)."""
+        return logits(self.links, self.cut(W), aligned_memory.fill(x, -1))[..., : x.shape[-1]]
+
+    def sgd_step(
+        self, W: Tensor, buffer: Tensor, x: Tensor, y: Tensor, absent: Tensor | None, sgd: SGD
+    ) -> None:
+        """One step of each client's own row of W and of the buffer, (B, d), in place."""
+        if not self.dense:
+            super().sgd_step(W, buffer, x, y, absent, sgd)
+        elif sgd.clip or sgd.momentum:
+            g = torch.zeros_like(W)
+            dense.backward(
+                self.links, self.cut(W), x, y, absent, into=self.cut(g), alpha=1.0, beta=1.0
+            )
+            local_steps.sgd_step(W, g, buffer, sgd)
+        else:  # nobody needs the gradient by itself
+            own, beta = self.cut(W), 1 - sgd.lr * sgd.weight_decay
+            dense.backward(self.links, own, x, y, absent, into=own, alpha=-sgd.lr, beta=beta)
+
+    def cut(self, W: Tensor) -> list[Tensor]:
+        """Rows of flat parameters (G, d) as the network's parameters, (G, ...) each."""
+        parts = W.split(self.model.sizes, dim=1)
+        return [p.view(-1, *shape) for p, shape in zip(parts, self.model.shapes, strict=True)]

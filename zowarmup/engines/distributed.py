@@ -1,0 +1,157 @@
+"""Any engine over several processes: clients are dealt out, their results put back in order."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.augmentation import Moves
+from zowarmup.algorithms.rounds import SGD, Engine
+from zowarmup.models.directions import Directions
+from zowarmup.models.flat import FlatModel
+from zowarmup.runtime.process_group import Ranks
+
+
+class Distributed:
+    """Client i of a cohort is computed by process i mod size, with the engine that it has there.
+
+    Probes and slopes exchange scalars alone; everybody makes the step again from those, as real
+    clients do. Where models are asked for, each process works out its next one, then all of them
+    are sent around in order: as many models as processes exist at a time.
+
+    The bits are those of the engine itself if a client's result there does not depend on who else
+    is in the cohort; see settings.resolve.
+
+    Args:
+        engine: has all clients, in every process.
+        sizes: training images of every client.
+    """
+
+    def __init__(self, engine: Engine, sizes: Sequence[int], ranks: Ranks) -> None:
+        self.engine, self.sizes, self.ranks = engine, sizes, ranks
+        self.model, self.d = engine.model, engine.d
+
+    def of(self, model: FlatModel) -> "Distributed":
+        """See algorithms.rounds.Engine."""
+        return Distributed(self.engine.of(model), self.sizes, self.ranks)
+
+    def labels(self, clients: Sequence[int]) -> Tensor:
+        """See algorithms.rounds.Engine; known everywhere."""
+        return self.engine.labels(clients)
+
+    def train(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        orders: Tensor,
+        sgd: SGD,
+        *,
+        masked: bool = False,
+        moves: Moves | None = None,
+    ) -> Iterator[Tensor]:
+        """See algorithms.rounds.Engine."""
+        mine, rows = self._mine(clients)
+        trained: Iterable[Tensor] = ()
+        if mine:
+            trained = self.engine.train(w, mine, orders[rows], sgd, masked=masked, moves=moves)
+        return self._models(w, trained, len(clients))
+
+    def descend(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        orders: Tensor,
+        *,
+        S: int,
+        batch: int,
+        eps: float,
+        tau: float,
+        lr: float,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """See algorithms.rounds.Engine."""
+        mine, rows = self._mine(clients)
+        walks: Iterable[tuple[Tensor, ...]] = ()
+        if mine:
+            own = self._own(directions, len(clients))
+            walks = self.engine.descend(
+                w, mine, own, orders[rows], S=S, batch=batch, eps=eps, tau=tau, lr=lr
+            )
+
+        def blank(i: int) -> tuple[Tensor, Tensor]:
+            steps = orders.shape[1] * -(-self.sizes[clients[i]] // batch)
+            return torch.empty_like(w), torch.empty(steps, S)
+
+        return ((w_i, met) for w_i, met in self._in_order(walks, blank, len(clients)))
+
+    def probe(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        radius: float,
+        moves: Moves | None = None,
+    ) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        mine, _ = self._mine(clients)
+        found = torch.empty(0, len(directions.keys) // len(clients), 2, dtype=torch.float64)
+        if mine:
+            own = self._own(directions, len(clients))
+            found = self.engine.probe(w, mine, own, radius=radius, moves=moves)
+        return self.ranks.gather(found, len(clients))
+
+    def slopes(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        moves: Moves | None = None,
+    ) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        mine, _ = self._mine(clients)
+        found = torch.empty(0, len(directions.keys) // len(clients), dtype=torch.float64)
+        if mine:
+            own = self._own(directions, len(clients))
+            found = self.engine.slopes(w, mine, own, moves=moves)
+        return self.ranks.gather(found, len(clients))
+
+    def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
+        """See algorithms.rounds.Engine."""
+        mine, _ = self._mine(clients)
+        return self._models(w, self.engine.each_gradient(w, mine) if mine else (), len(clients))
+
+    def _mine(self, clients: Sequence[int]) -> tuple[list[int], list[int]]:
+        """This process's clients, and their rows in the cohort."""
+        rows = list(self.ranks.mine(len(clients)))
+        return [clients[row] for row in rows], rows
+
+    def _own(self, directions: Directions, A: int) -> Directions:
+        """Those of this process's clients, rows (client, ...) as before."""
+        keys = directions.keys
+        rows = torch.arange(len(keys), device=keys.device).view(A, -1)[self.ranks.mine(A)]
+        return directions.take(rows.flatten())
+
+    def _models(self, w: Tensor, own: Iterable[Tensor], n: int) -> Iterator[Tensor]:
+        """n models or gradients as w, in order."""
+        ones = ((w_i,) for w_i in own)
+        for (w_i,) in self._in_order(ones, lambda i: (torch.empty_like(w),), n):
+            yield w_i
+
+    def _in_order(
+        self,
+        own: Iterable[tuple[Tensor, ...]],
+        blank: Callable[[int], tuple[Tensor, ...]],
+        n: int,
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """The results of all n clients from those of this process, one for each process at a time.
+
+        blank: tensors of the shapes that the result of the client in row i has.
+        """
+        results, size = iter(own), self.ranks.size
+        for start in range(0, n, size):
+            here = next(results) if start + self.ranks.rank < n else ()
+            for source in range(min(size, n - start)):
+                tensors = here if source == self.ranks.rank else blank(start + source)
+                yield tuple(self.ranks.broadcast(tensor, source) for tensor in tensors)

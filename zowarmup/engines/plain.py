@@ -1,0 +1,201 @@
+"""The reference engine: one client and one direction at a time, as the paper writes it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from zowarmup.algorithms.augmentation import Moves
+from zowarmup.algorithms.rounds import SGD
+from zowarmup.engines import local_steps
+from zowarmup.engines.images import Images
+from zowarmup.models import aligned_memory
+from zowarmup.models.directions import Directions
+from zowarmup.models.flat import FlatModel
+
+Logits = Callable[[Tensor], Tensor]
+
+
+class Plain:
+    """Clients one after another on one copy of the model.
+
+    Args:
+        model: the network as a function of w.
+        data: each client's training images.
+        micro_batch: images per forward pass, fixed, so that both losses of a pair see the same
+            batches; with both models at the beginning of a line, their rounding cancels.
+        precision: "float32", or "bfloat16" for the passes of `train` and `slopes`: those of a probe
+            differ by less than its rounding.
+        channels_last: images lie in memory with the channels innermost, as convolutions of many
+            channels like them. The order of w does not change.
+    """
+
+    def __init__(
+        self,
+        model: FlatModel,
+        data: Sequence[Images],
+        micro_batch: int,
+        precision: str = "float32",
+        channels_last: bool = False,
+    ) -> None:
+        self.model, self.data, self.micro_batch = model, data, micro_batch
+        self.precision, self.channels_last = precision, channels_last
+        self.d = model.d
+        self.sides = torch.empty(2, 0)  # where `both_sides` puts its two models
+
+    def of(self, model: FlatModel) -> Self:
+        """See algorithms.rounds.Engine."""
+        return type(self)(model, self.data, self.micro_batch, self.precision, self.channels_last)
+
+    def labels(self, clients: Sequence[int]) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        classes = local_steps.classes(self.model)
+        return torch.stack([local_steps.present(self.data[i].y, classes) for i in clients])
+
+    def train(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        orders: Tensor,
+        sgd: SGD,
+        *,
+        masked: bool = False,
+        moves: Moves | None = None,
+    ) -> Iterator[Tensor]:
+        """See algorithms.rounds.Engine."""
+        for client, order in zip(clients, orders, strict=True):
+            seen = self.seen(client, moves, len(order))
+            absent = (
+                ~local_steps.present(seen[0].y, local_steps.classes(self.model)) if masked else None
+            )
+            w_i, buffer = w.clone().requires_grad_(), local_steps.start(w, sgd)
+            for some in local_steps.batches(seen, order, sgd.batch):
+                out = self.logits(w_i, some, self.precision)
+                out = out if absent is None else out.masked_fill(absent, 0.0)
+                (g,) = torch.autograd.grad(cross_entropy(out, some.y), w_i)
+                with torch.no_grad():
+                    local_steps.sgd_step(w_i, g, buffer, sgd)
+            yield w_i.detach()
+
+    def descend(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        orders: Tensor,
+        *,
+        S: int,
+        batch: int,
+        eps: float,
+        tau: float,
+        lr: float,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """See algorithms.rounds.Engine."""
+        steps = len(directions.keys) // (len(clients) * S)
+        for i, client in enumerate(clients):
+            w_i, met = w, []
+            seen = self.seen(client, None, len(orders[i]))
+            for t, some in enumerate(local_steps.batches(seen, orders[i], batch)):
+                j = (i * steps + t) * S
+                js = range(j, j + S)
+                losses = self.pairs(w_i, directions, js, eps * tau, some)
+                met.append(local_steps.scalars(losses, eps))
+                w_i = local_steps.zo_step(w_i, met[-1], map(directions.row, js), tau=tau, lr=lr)
+            yield w_i, torch.stack(met)
+
+    def seen(self, client: int, moves: Moves | None, epochs: int = 1) -> list[Images]:
+        """A client's images as each epoch shows them."""
+        images = self.data[client]
+        if moves is None:
+            return [images] * epochs
+        return images.moved(moves.of((client,), epochs, len(images))[0])
+
+    def probe(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        radius: float,
+        moves: Moves | None = None,
+    ) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        S = len(directions.keys) // len(clients)
+        losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
+        for i, client in enumerate(clients):
+            js = range(i * S, i * S + S)
+            losses[i] = self.pairs(w, directions, js, radius, *self.seen(client, moves))
+        return losses
+
+    @torch.inference_mode()
+    def pairs(
+        self, w: Tensor, directions: Directions, js: range, radius: float, images: Images
+    ) -> Tensor:
+        """Mean losses of some images on both sides of w along each u_j, (S, 2) float64."""
+        pairs = (self.both_sides(w, directions, j, radius) for j in js)
+        losses = [[self.mean_loss(logits, images) for logits in pair] for pair in pairs]
+        return torch.tensor(losses, dtype=torch.float64)
+
+    def both_sides(
+        self, w: Tensor, directions: Directions, j: int, radius: float
+    ) -> tuple[Logits, Logits]:
+        """The network at w + radius u_j and at w - radius u_j, until the next call."""
+        if not self.sides.numel():  # kept: to get new memory takes as long as to fill it
+            self.sides = aligned_memory.rows(w, 2, self.d)  # so both are rounded alike
+        directions.both_sides(w, j, radius, self.sides)
+        above, below = self.sides
+        return partial(self.model.logits, above), partial(self.model.logits, below)
+
+    def mean_loss(self, logits: Logits, images: Images) -> float:
+        """Mean cross-entropy over some images, their float32 losses summed in float64."""
+        sums = [
+            cross_entropy(logits(self.x(some)), some.y, reduction="none").double().sum()
+            for some in images.split(self.micro_batch)
+        ]
+        return torch.stack(sums).sum().item() / len(images)
+
+    def slopes(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        *,
+        moves: Moves | None = None,
+    ) -> Tensor:
+        """See algorithms.rounds.Engine."""
+        S = len(directions.keys) // len(clients)
+        slopes = torch.empty(len(clients), S, dtype=torch.float64)
+        for i, client in enumerate(clients):  # one direction at a time: all would be S A d numbers
+            [images] = self.seen(client, moves)
+            g = self.gradient(w, images, self.precision).double()
+            for s in range(S):
+                slopes[i, s] = g @ directions.row(i * S + s).double()
+        return slopes
+
+    def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
+        """See algorithms.rounds.Engine."""
+        return (self.gradient(w, self.data[client]) for client in clients)
+
+    def gradient(self, w: Tensor, images: Images, precision: str = "float32") -> Tensor:
+        """The gradient of the mean loss, (d,) float32, by backpropagation."""
+        w = w.detach().requires_grad_()
+        total = torch.zeros_like(w)
+        for some in images.split(self.micro_batch):
+            loss = cross_entropy(self.logits(w, some, precision), some.y, reduction="sum")
+            total.add_(torch.autograd.grad(loss, w)[0])
+        return total / len(images)
+
+    def logits(self, w: Tensor, images: Images, precision: str) -> Tensor:
+        """The network's output for training, (n, C) as w whatever the precision of the passes."""
+        low = precision == "bfloat16"
+        with torch.autocast(w.device.type, torch.bfloat16, enabled=low):
+            out = self.model.logits(w, self.x(images))
+        return out.to(w.dtype)
+
+    def x(self, images: Images) -> Tensor:
+        """Images as the network gets them."""
+        x = images.x()
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last else x

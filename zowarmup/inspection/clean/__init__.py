@@ -1,0 +1,1 @@
+"""Deletes what no result of a config needs."""

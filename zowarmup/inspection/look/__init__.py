@@ -1,0 +1,1 @@
+"""What `zowarmup inspect` shows of a file or folder."""

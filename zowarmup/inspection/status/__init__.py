@@ -1,0 +1,1 @@
+"""How far the jobs of a config are."""

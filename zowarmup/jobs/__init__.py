@@ -1,0 +1,1 @@
+"""One function for each rule that trains or measures: files in, files out."""

@@ -1,0 +1,31 @@
+"""The job of a data set: its source read, and the file that all other jobs read written."""
+
+from pathlib import Path
+
+from zowarmup.config.schema import Dataset
+from zowarmup.config.source_files import folder_of
+from zowarmup.data import datasets
+from zowarmup.data.arrays import DataError
+from zowarmup.plan import source_record
+
+
+def make(settings: Dataset, compared: str, data: str | Path) -> None:
+    """Write dataset.npz, its summary, and which files it was made from.
+
+    Args:
+        compared: see `source_record.compared`.
+
+    Raises:
+        DataError: the source cannot be used; see `datasets.load_source`.
+    """
+    folder = folder_of(settings.data_dir)
+    before = source_record.contents(settings.source, folder, data)
+    made = datasets.load_source(**{"name" if k == "source" else k: v for k, v in settings})
+    after = source_record.contents(settings.source, folder, data)
+    if before and after != before:
+        raise DataError(
+            f"{folder}: a file of {settings.source} was replaced while it was read; run it again"
+        )
+    # First, so that no kill leaves a data set of which nobody knows what it was made from.
+    source_record.write(data, after, compared, settings)
+    datasets.save(made, data)

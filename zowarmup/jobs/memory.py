@@ -1,0 +1,155 @@
+"""The job that measures the peak memory of one client, in a process of its own.
+
+A client is measured from the moment it gets the model, with its images there already. Twice: first
+how far the resident set of the process grows, while nothing watches; then how many bytes the
+allocator of torch has given out at once. The first counts what libraries take beside torch and what
+the system rounds up, so it is larger; the second is what models.memory predicts.
+"""
+
+import ctypes
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import SGD
+from zowarmup.common import seeds
+from zowarmup.common.errors import UserError
+from zowarmup.engines.images import Images, Scaling, whole
+from zowarmup.engines.layerwise import Layerwise
+from zowarmup.engines.plain import Plain
+from zowarmup.models import memory
+from zowarmup.models.directions import draw
+from zowarmup.models.flat import FlatModel
+from zowarmup.storage import run_json
+from zowarmup.training import context
+
+Work = Callable[[], object]
+RADIUS = 1e-4 * 0.75  # eps and tau of the paper; no memory depends on it
+
+
+def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output: Path) -> None:
+    """Measure a client in a role and write what was found beside what the formula says.
+
+    Args:
+        settings: image `shape`, number of `classes`, `batch`, `device` and `threads`.
+        name: of the network, as in the registry.
+        role: "high" takes a step of SGD on a batch; "low" measures one zeroth-order scalar on as
+            many images, in one micro-batch; "low1" likewise, image by image.
+
+    Raises:
+        UserError: there is no such role.
+    """
+    if role not in ROLES:
+        raise UserError(f"memory: there is no role {role}; use one of {', '.join(ROLES)}")
+    torch.set_num_threads(settings["threads"])
+    model = context.model(name, tuple(settings["shape"]), settings["classes"])
+    micro_batch = 1 if role == "low1" else settings["batch"]
+    shape = tuple(settings["shape"])
+    formula, work = ROLES[role](model, shape, settings["batch"], micro_batch, settings["device"])
+    resident = resident_growth(work)
+    run_json.write(
+        output,
+        [],
+        role=role,
+        model=name,
+        d=model.d,
+        batch=micro_batch,
+        images=settings["batch"],
+        shape=settings["shape"],
+        device=settings["device"],
+        threads=settings["threads"],
+        formula_bytes=formula,
+        resident_growth_bytes=resident,
+        allocator_peak_bytes=allocator_peak(work, torch.device(settings["device"])),
+        code=code,
+    )
+
+
+def high(
+    model: FlatModel, shape: memory.Shape, images: int, batch: int, device: str
+) -> tuple[int, Work]:
+    """The formula and the work of a client that trains by backpropagation."""
+    engine = Plain(model, [_data(shape, images, device)], batch)
+    received, order = model.initial(0).to(device), torch.arange(images).view(1, 1, images)
+
+    def step() -> None:
+        for _ in engine.train(received, (0,), order, SGD(batch, lr=0.1)):  # in a copy of its own
+            pass
+
+    return memory.backprop(model, shape, batch), step
+
+
+def low(
+    model: FlatModel, shape: memory.Shape, images: int, batch: int, device: str
+) -> tuple[int, Work]:
+    """The same of a client that can only run the model forward."""
+    engine = Layerwise(model, [_data(shape, images, device)], batch)
+    received = model.initial(0).to(device)
+    directions = draw(0, 1, [0], 1, model.d, device=device)
+
+    def probe() -> Tensor:
+        return engine.probe(received.clone(), (0,), directions, radius=RADIUS)
+
+    return memory.zeroth_order(model, shape, batch), probe
+
+
+ROLES = {"high": high, "low": low, "low1": low}
+
+
+def allocator_peak(work: Work, device: torch.device) -> int:
+    """Most bytes of torch tensors and of torch's own scratch alive at once, beyond those before."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        return torch.cuda.max_memory_allocated() - before
+    cpu = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=cpu, profile_memory=True) as watched:
+        work()
+    return _highest(watched)
+
+
+def _highest(watched: torch.profiler.profile) -> int:
+    """The largest sum of allocations less releases, in the order in which they happened."""
+    profiler: Any = watched.profiler
+    events = [e for e in profiler.kineto_results.events() if e.name() == "[memory]"]
+    now = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        peak = max(peak, now)
+    return peak
+
+
+def resident_growth(work: Work) -> int | None:
+    """How far the resident set of this process grows during `work`; None where no one can say.
+
+    Code that is loaded on first use counts, so ask in a fresh process, for the first thing that it
+    does. What it has freed before goes back to the system first, or it would hide growth.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the highest value so far
+        before = _status("VmRSS")
+        work()
+        return _status("VmHWM") - before
+    except (OSError, KeyError, AttributeError):  # no Linux, or no glibc
+        return None
+
+
+def _status(key: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    return 1024 * int(fields[key].split()[0])  # given in kB, which are 1024 bytes
+
+
+def _data(shape: memory.Shape, images: int, device: str) -> Images:
+    """Random images; what they show changes no memory."""
+    generator = torch.Generator().manual_seed(seeds.signed(seeds.key("memory")))
+    raw = torch.randint(256, (images, *shape), generator=generator, dtype=torch.uint8)
+    middle = torch.full((shape[0], 1, 1), 0.5, device=device)
+    scaling = Scaling(torch.tensor(255.0, device=device), middle, middle)
+    return whole(raw.to(device), (torch.arange(images) % 2).to(device), scaling)

@@ -1,0 +1,194 @@
+"""Where everything lies, and what each job reads. The rules' patterns say the same as literals."""
+
+from typing import Any
+
+from zowarmup.config import registry
+from zowarmup.config.phase import RATES
+from zowarmup.plan.plan import Cell, Plan
+
+Inputs = dict[str, Any]
+
+
+class Paths:
+    """Files of one plan, below a folder for the results of all configs."""
+
+    def __init__(self, plan: Plan, results: str = "results") -> None:
+        self.plan = plan
+        self.root = f"{results}/{plan.name}"
+
+    def dataset(self, dataset: str) -> str:
+        """The images."""
+        return f"{self.root}/datasets/{dataset}/dataset.npz"
+
+    def federation(self, federation: str, seed: int | str) -> str:
+        """Who holds what."""
+        return f"{self.root}/federations/{federation}/{seed}/federation.json"
+
+    def warmup(self, warmup: str, seed: int | str) -> str:
+        """Folder of a warm-up."""
+        return f"{self.root}/warmups/{warmup}/{seed}"
+
+    def run(self, run: str, seed: int | str) -> str:
+        """Folder of a run."""
+        return f"{self.root}/runs/{run}/{seed}"
+
+    def selection(self, selection: str) -> str:
+        """The choice of a learning rate."""
+        return f"{self.root}/selections/{selection}/selection.json"
+
+    def warmup_inputs(self, warmup: str, seed: int | str) -> Inputs:
+        """What a warm-up reads."""
+        spec = self.plan.warmups[warmup]
+        return self._world(spec, seed) | self._selections([spec["phase"]])
+
+    def run_inputs(self, run: str, seed: int | str) -> Inputs:
+        """What a run reads: its world, the learning rates chosen for it, where it starts."""
+        spec = self.plan.runs[run]
+        start = {}
+        if spec["warmup"]:
+            folder = self.warmup(spec["warmup"], seed)
+            start = {"warmup": f"{folder}/snapshots", "warmup_metrics": f"{folder}/metrics.csv"}
+        return self._world(spec, seed) | self._selections(spec["phases"]) | start
+
+    def selection_inputs(self, selection: str) -> Inputs:
+        """What the choice of a learning rate reads, for each of its seeds."""
+        spec = self.plan.selections[selection]
+        seeds = spec["seeds"]
+        warmup = spec["warmup"]
+        return {
+            "data": self.dataset(spec["dataset"]),
+            "federations": [self._dealt(spec, seed) for seed in seeds],
+            "warmups": [f"{self.warmup(warmup, s)}/snapshots" for s in seeds] if warmup else [],
+        } | self._selections([spec["phase"]])
+
+    def cells(self, scope: str) -> list[Inputs]:
+        """The cells of a scope, "" or "studies/<study>/", one for each seed, for collecting."""
+        return [
+            {
+                "study": cell.study,
+                "method": cell.method,
+                "label": cell.label,
+                "variant": cell.variant,
+                "split": cell.split,
+                "run": cell.run,
+                "seed": seed,
+                "clients": self._settings(cell)["clients"],
+                "alpha": self._settings(cell)["alpha"],
+                "federation": self._dealt(self.plan.runs[cell.run], seed),
+                "spec": self.plan.runs[cell.run],
+                "parts": self._parts(cell.run, seed),
+                "selections": [self.selection(name) for name in self._rates_of(cell.run)],
+            }
+            for cell in self._in_scope(scope)
+            for seed in cell.seeds
+        ]
+
+    def collect_inputs(self, scope: str) -> Inputs:
+        """Every file that the cells of a scope name."""
+        cells = self.cells(scope)
+        parts = [f"{part}/{file}" for cell in cells for part in cell["parts"] for file in _READ]
+        return {
+            "federations": sorted({cell["federation"] for cell in cells}),
+            "parts": sorted(set(parts)),
+            "selections": sorted({file for cell in cells for file in cell["selections"]}),
+        }
+
+    def work(self, scope: str) -> list[str]:
+        """The rows of a scope and one file of every job behind them, for a target to ask for.
+
+        Snakemake does not miss a file whose successors are there: after a rerun that was cut off
+        it would find nothing to do, and leave the rows of the code or settings before.
+        """
+        cells = self.cells(scope)
+        files = {f"{part}/run.json" for cell in cells for part in cell["parts"]}
+        files |= {file for cell in cells for file in cell["selections"]}
+        files |= {cell["federation"] for cell in cells}
+        files |= {self.dataset(cell["spec"]["dataset"]) for cell in cells}
+        return [f"{self.root}/{scope}metrics.csv", *sorted(files)]
+
+    def memory(self, model: str, role: str) -> str:
+        """What a client of a network needs."""
+        return f"{self.root}/memory/{model}/{role}.json"
+
+    def memory_settings(self) -> Inputs:
+        """How that is measured."""
+        config = self.plan.config
+        settings = config.memory.model_dump(exclude={"models"})
+        return settings | {"device": config.engine.device, "threads": config.engine.threads}
+
+    def table_inputs(self, table: str) -> Inputs:
+        """What a table reads beside the metrics: one shows what clients need."""
+        if table not in registry.NEED_MEMORY:
+            return {}
+        models = self.plan.config.memory.models
+        return {"measured": [self.memory(m, role) for m in models for role in MEMORY_ROLES]}
+
+    def figure_inputs(self, figure: str) -> Inputs:
+        """What a figure reads beside the metrics."""
+        shown = self.federations(figure)
+        return {"federations": [*shown.values()]} if shown else {}
+
+    def federations(self, figure: str) -> dict[str, str]:
+        """By data set, the federation of the first seed that a figure shows, if it shows any.
+
+        It is the config's, also where a study varies it; of another data set of the main
+        comparison the first one that is used there.
+        """
+        if figure not in registry.NEED_FEDERATION:
+            return {}
+        config = self.plan.config
+        used = [self.plan.runs[cell.run] for cell in self._in_scope("studies/main/")]
+        shown = {config.federations[config.federation].dataset: config.federation}
+        for spec in used:
+            shown.setdefault(spec["dataset"], spec["federation"])
+        seed = config.seeds[0] if isinstance(config.seeds, list) else 0
+        pinned = config.pin.get("federation", seed)
+        return {dataset: self.federation(name, pinned) for dataset, name in shown.items()}
+
+    def study_results(self, study: str) -> list[str]:
+        """The tables and figures that show a study, drawn from its rows alone, and its work."""
+        folder = f"{self.root}/studies/{study}"
+        config = self.plan.config
+        tables = [name for name in config.tables if study in registry.SHOWS[name]]
+        figures = [name for name in config.figures if study in registry.SHOWS[name]]
+        return [
+            *self.work(f"studies/{study}/"),
+            *(f"{folder}/tables/{name}.csv" for name in tables),
+            *(f"{folder}/figures/{name}.svg" for name in figures),
+        ]
+
+    def _in_scope(self, scope: str) -> list[Cell]:
+        study = scope.removeprefix("studies/").rstrip("/")
+        return [cell for cell in self.plan.cells if study in ("", cell.study)]
+
+    def _settings(self, cell: Cell) -> Inputs:
+        federation = self.plan.runs[cell.run]["federation"]
+        return self.plan.config.federations[federation].model_dump()
+
+    def _parts(self, run: str, seed: int) -> list[str]:
+        """The folders whose metrics, one after the other, are those of a run."""
+        spec = self.plan.runs[run]
+        warmup = [self.warmup(spec["warmup"], seed)] if spec["warmup"] else []
+        return warmup + [self.run(run, seed)] * (len(spec["phases"]) > len(warmup))
+
+    def _rates_of(self, run: str) -> list[str]:
+        return selected(self.plan.runs[run]["phases"])
+
+    def _world(self, spec: Inputs, seed: int | str) -> Inputs:
+        return {"data": self.dataset(spec["dataset"]), "federation": self._dealt(spec, seed)}
+
+    def _dealt(self, spec: Inputs, seed: int | str) -> str:
+        return self.federation(spec["federation"], spec["pin"].get("federation", seed))
+
+    def _selections(self, phases: list[Inputs]) -> Inputs:
+        return {"selections": [self.selection(name) for name in selected(phases)]}
+
+
+def selected(phases: list[Inputs]) -> list[str]:
+    """The selections that the phases refer to, in their order."""
+    rates = [phase.get(key) for phase in phases for key in RATES]
+    return [rate["selection"] for rate in rates if isinstance(rate, dict)]
+
+
+MEMORY_ROLES = ("high", "low", "low1")  # see simulation.job_memory
+_READ = ("metrics.csv", "run.json")

@@ -1,0 +1,144 @@
+"""source.json beside a dataset.npz: the files that it was made from, known by their contents.
+
+Snakemake compares what `compared` returns with what it returned when the data set was made. A
+file with other contents changes it; a file that was moved, touched or removed does not.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from zowarmup.common.errors import UserError
+from zowarmup.common.file_hashes import FileHashes
+from zowarmup.common.files import atomic_write_text, read_json
+from zowarmup.config.phase import Settings
+from zowarmup.config.schema import Dataset
+from zowarmup.config.source_files import files_of, folder_of
+
+NAME = "source.json"
+MEMORY = ".file-hashes.json"  # in results/
+
+Contents = dict[str, str]  # sha256 by the file's name
+
+
+class Record(Settings):
+    """What a data set was made from.
+
+    Attributes:
+        files: as they were read.
+        compared: what `compared` said when Snakemake started the job.
+        folder: where the files lay; None if there were none.
+        settings: of the config.
+    """
+
+    files: Contents
+    compared: str
+    folder: str | None
+    settings: Dataset
+
+
+def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
+    """The hash of each file that a source reads; {} where one is missing or cannot be read.
+
+    Args:
+        data: results/<name>/datasets/<dataset>/dataset.npz, which says where hashes are kept.
+    """
+    hashes = FileHashes(Path(data).parents[3] / MEMORY)
+    try:
+        return {file.name: hashes.sha256(file) for file in files_of(source, folder)}
+    except OSError:
+        return {}
+
+
+def compared(data: str | Path, settings: Dataset) -> str:
+    """What Snakemake compares: a hash of the contents of the files, "" while there are none.
+
+    As long as the files are those of the record, or gone, it is what it was when the data set was
+    made: "" after a download, which came later than Snakemake's question.
+    """
+    now = _digest(contents(settings.source, _folder(settings), data))
+    try:
+        made = read(data)
+        if now in ("", _digest(made.files)):
+            return made.compared
+    except UserError:  # no record, or a damaged one
+        pass
+    return now
+
+
+def write(data: str | Path, files: Contents, compared: str, settings: Dataset) -> None:
+    """Write the record of a data set that has just been made.
+
+    Args:
+        compared: what `compared` said before.
+    """
+    folder = folder_of(settings.data_dir)
+    record = {
+        "files": files,
+        "compared": compared,
+        "folder": str(folder.absolute()) if files and folder else None,
+        "settings": settings.model_dump(),
+    }
+    text = json.dumps(record, indent=1, sort_keys=True)
+    atomic_write_text(Path(data).with_name(NAME), text + "\n")
+
+
+def read(data: str | Path) -> Record:
+    """The record of a data set.
+
+    Raises:
+        UserError: there is none, or it is not one.
+    """
+    path = Path(data).with_name(NAME)
+    try:
+        return Record(**read_json(path))
+    except ValidationError:
+        raise UserError(f"{path}: not the record of a data set; delete it") from None
+
+
+def replaced(data: str | Path, settings: Dataset) -> str:
+    """A sentence that begins with the data set, if its source now has other contents; else ""."""
+    return _difference(data, settings, _folder(settings))
+
+
+def replaced_since(data: str | Path) -> str:
+    """The same from the record alone, which may also know a folder that nobody names any more."""
+    record = read(data)
+    folder = _folder(record.settings)
+    if record.folder and not files_of(record.settings.source, folder):
+        folder = Path(record.folder)
+    return _difference(data, record.settings, folder)
+
+
+def reconfigured(data: str | Path, settings: Dataset) -> str:
+    """A sentence that begins with the data set, if the config now says something else; else ""."""
+    then, now = read(data).settings.model_dump(), settings.model_dump()
+    for key in now.keys() - {"data_dir"}:
+        if then[key] != now[key]:
+            return f"{data}: it was made with {key} {then[key]}, but the config says {now[key]}"
+    return ""
+
+
+def _folder(settings: Dataset) -> Path | None:
+    """The data folder; one of a user who is not there is gone, like any folder."""
+    try:
+        return folder_of(settings.data_dir)
+    except UserError:
+        return None
+
+
+def _difference(data: str | Path, settings: Dataset, folder: Path | None) -> str:
+    files, now = read(data).files, contents(settings.source, folder, data)
+    other = [name for name in now if now[name] != files.get(name)]
+    if not other and len(now) in (0, len(files)):
+        return ""
+    names = ", ".join((other or [*files])[:3]) + " ..." * (len(other) > 3)
+    return f"{data}: it was made from other contents than {names} in {folder} has now"
+
+
+def _digest(files: Contents) -> str:
+    if not files:
+        return ""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,120 @@
+"""What the studies of a config ask for, cell by cell."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from zowarmup.config import text
+from zowarmup.config.phase_settings import PHASES
+from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
+from zowarmup.config.schema import Config, Part, Study, distinct_seeds
+from zowarmup.config.yaml_file import ConfigError
+from zowarmup.plan.resolve import Overrides
+
+# `snakemake <study>` makes a study, so a study cannot be named like one of the rules.
+RULES = (
+    "all", "dataset", "federation", "warmup", "select", "train", "collect", "table", "figure",
+    "claims", "measure", "signatures", "front_page",
+)  # fmt: skip
+
+
+def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
+    """(where it stands, part, its seeds) of a study: what it says itself, then what else it has."""
+    own = config.seeds if study.seeds is None else study.seeds
+    yield f"studies.{name}", study, seed_list(own, f"studies.{name}.seeds")
+    for key, part in study.also.items():
+        where = f"studies.{name}.also.{key}"
+        yield where, part, seed_list(own if part.seeds is None else part.seeds, f"{where}.seeds")
+
+
+def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
+    """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
+
+    Args:
+        where: how the user finds the part of the study, for errors.
+
+    Raises:
+        ConfigError: it names neither methods nor variants, or something twice.
+    """
+    if not study.methods and not study.variants:
+        raise ConfigError(f"{where}: name at least one of methods or variants")
+    lists: dict[str, list[Any]] = {"methods": list(study.methods), **study.grid}
+    for key, values in lists.items():
+        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+            raise ConfigError(f"{where}: {key}: {twice[0]} is given twice; remove one")
+    points = [
+        dict(zip(study.grid, values, strict=True))
+        for values in itertools.product(*study.grid.values())
+    ]
+    for method, point in itertools.product(study.methods, points):
+        yield method, "", {**study.set, **point}
+    for (variant, cell), point in itertools.product(study.variants.items(), points):
+        yield cell.method, variant, {**study.set, **point, **cell.set}
+
+
+def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
+    """The seeds that a number (0..n-1) or a list stands for.
+
+    Raises:
+        ConfigError: a list names a seed twice, or none.
+    """
+    try:
+        seeds = distinct_seeds(seeds)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+    return tuple(range(seeds) if isinstance(seeds, int) else seeds)
+
+
+def check_references(config: Config) -> None:
+    """Everything that the config names exists, and nothing is asked for twice.
+
+    Raises:
+        ConfigError: names the key and what there is.
+    """
+    _check_names(config)
+    _check_apart(config)
+    for key, names in (("tables", config.tables), ("figures", config.figures)):
+        for name in names:
+            if not any(study in config.studies for study in SHOWS[name]):
+                raise ConfigError(
+                    f"{key}: {name} shows the study {' or '.join(SHOWS[name])}, "
+                    "which is not in studies; remove one or add the other"
+                )
+    if "memory" in config.tables and not config.memory.models:
+        raise ConfigError("memory.models: name a network whose memory the table memory shows")
+    for name in RULES:
+        if name in config.studies:
+            raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
+
+
+def _check_apart(config: Config) -> None:
+    for key in ("datasets", "federations", "methods", "studies"):
+        for first, second in text.alike(getattr(config, key)):
+            raise ConfigError(
+                f"{key}.{second}: only the case of letters tells this name from {first}, and on "
+                "some disks they would be one folder; rename one of them"
+            )
+    labels = [(name, method.label) for name, method in config.methods.items()]
+    for first, second in text.look_alike(labels):
+        raise ConfigError(
+            f"methods.{second}.label: {first} is called {config.methods[first].label!r} too, so "
+            "tables and figures could not tell them apart; change one of the labels"
+        )
+
+
+def _check_names(config: Config) -> None:
+    for key, table, names in (
+        ("tables", TABLES, config.tables),
+        ("figures", FIGURES, config.figures),
+        ("engine.name", ENGINES, [config.engine.name]),
+        ("engine.options", ENGINE_OPTIONS.get(config.engine.name, ()), config.engine.options),
+        ("algorithms", PHASES, config.algorithms),
+        ("selection.grid", PHASES, config.selection.grid),
+        ("memory.models", NETWORKS, config.memory.models),
+    ):
+        for name in names:
+            if name not in table:
+                known = f"use one of {', '.join(table)}" if table else "remove it"
+                raise ConfigError(f"{key}: there is no {name}; {known}")
+        if len(set(names)) < len(names):
+            raise ConfigError(f"{key}: a name is given twice; remove one")

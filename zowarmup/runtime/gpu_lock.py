@@ -1,0 +1,77 @@
+"""Shares out the GPUs of a machine: Snakemake counts them but tells no job which are its own.
+
+A job has a GPU as long as it has the lock of a small file, which ends with the process in whatever
+way it ends. To be called before CUDA starts in this process, which reads the choice once.
+"""
+
+import os
+import random
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from zowarmup.common.errors import UserError
+from zowarmup.common.files import SAY_EVERY, lock
+from zowarmup.runtime.progress import log
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+_locks: list[IO[str]] = []  # open until the process ends
+
+
+def take(number: int) -> None:
+    """Choose free GPUs for this process and those that it starts; wait until there are enough.
+
+    Of the devices that CUDA_VISIBLE_DEVICES names, so that what SLURM or a user has given stays
+    given, else of all. With 0 nothing happens.
+
+    Raises:
+        UserError: there are not so many devices here.
+    """
+    if not number:
+        return
+    known = visible()
+    if len(known) < number:
+        source = f"{VISIBLE} names" if VISIBLE in os.environ else "nvidia-smi finds"
+        raise UserError(
+            f"this job asks for {number} GPUs and {source} {len(known)} on {os.uname().nodename}; "
+            "set engine.device to cpu or engine.processes to what there is"
+        )
+    os.environ[VISIBLE] = ",".join(_taken(known, number))
+
+
+def visible() -> list[str]:
+    """The devices of this process as CUDA_VISIBLE_DEVICES names them."""
+    if VISIBLE in os.environ:
+        return [name for name in os.environ[VISIBLE].split(",") if name.strip()]
+    with suppress(OSError, subprocess.SubprocessError):
+        listed = subprocess.run(
+            ["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True, timeout=60
+        )
+        return [str(i) for i in range(listed.stdout.count("GPU-"))]
+    return []
+
+
+def _taken(known: Sequence[str], number: int) -> list[str]:
+    # SLURM may number the devices of every job from 0, so each job has locks of its own.
+    job = os.environ.get("SLURM_JOB_ID", "")
+    folder = Path(tempfile.gettempdir()) / f"zowarmup-gpus-{os.getuid()}{job and f'-{job}'}"
+    said = -SAY_EVERY
+    while True:
+        mine: dict[str, IO[str]] = {}
+        for name in known:
+            if len(mine) < number:
+                with suppress(UserError):
+                    mine[name] = lock(folder / name.replace("/", "-"), wait=False)
+        if len(mine) == number:
+            _locks.extend(mine.values())
+            return list(mine)
+        for file in mine.values():
+            file.close()
+        if time.monotonic() - said >= SAY_EVERY:
+            said = time.monotonic()
+            log.warning(f"waiting for {number} of {len(known)} GPUs; {folder} names who has them")
+        time.sleep(random.uniform(0.1, 0.5))  # else two jobs could take turns at half of them each

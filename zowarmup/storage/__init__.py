@@ -1,0 +1,1 @@
+"""What is on the disk: checkpoints, journal, run record, locks."""

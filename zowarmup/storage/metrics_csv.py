@@ -1,0 +1,20 @@
+"""Rows of metrics as a file."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from zowarmup.common.files import atomic_write_text
+
+Rows = Sequence[dict[str, Any]]
+
+
+def write(path: Path | str, rows: Rows) -> None:
+    """Write rows as CSV, all or nothing; numbers as the shortest text that reads back equal."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: "" if v != v else v for k, v in row.items()} for row in rows)
+    atomic_write_text(path, text.getvalue())

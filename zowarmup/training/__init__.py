@@ -1,0 +1,1 @@
+"""The loop over rounds: warm-up, run, selection, evaluation, costs, replay."""

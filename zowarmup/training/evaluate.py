@@ -1,0 +1,81 @@
+"""What is measured of a model: on the test set, on each tier's data, on the held-out images."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from zowarmup.engines.images import Images
+from zowarmup.models import static_norm
+from zowarmup.models.flat import FlatModel
+from zowarmup.runtime.process_group import ALONE, Ranks
+from zowarmup.training.context import World
+
+BATCH = 256  # images per forward pass of an evaluation, fixed because it is part of the bits
+
+Row = dict[str, float]
+
+
+@torch.inference_mode()
+def evaluate(world: World, w: Tensor) -> Row:
+    """One row of measurements; losses are means over images, accuracies shares in 0..1.
+
+    Measurements on a tier that the run does not know, and the recall of a class that the test set
+    lacks, are NaN.
+    """
+    with _statistics(world, w):
+        return _measured(world, w)
+
+
+def _measured(world: World, w: Tensor) -> Row:
+    losses, right = outcomes(world.model, w, world.test, world.ranks)
+    row = {"test_accuracy": right.double().mean().item(), "test_loss": losses.mean().item()}
+    for name, values in zip(
+        ("loss", "accuracy"), outcomes(world.model, w, world.train, world.ranks), strict=True
+    ):
+        per_client = values.double().split(world.sizes)
+        for column, tier in (("", "all"), ("_high", "high"), ("_low", "low")):
+            parts = [per_client[i] for i in world.tiers.get(tier, ())]
+            row[f"train_{name}{column}"] = _mean(parts)
+    row["heldout_loss"] = outcomes(world.model, w, world.heldout, world.ranks)[0].mean().item()
+    for c in range(world.classes):
+        row[f"recall_{c}"] = _mean([right[world.test.y == c].double()])
+    return row
+
+
+@torch.inference_mode()
+def heldout_loss(world: World, w: Tensor) -> float:
+    """Mean loss over the held-out images of all clients: what learning rates are chosen by."""
+    with _statistics(world, w):
+        return outcomes(world.model, w, world.heldout, world.ranks)[0].mean().item()
+
+
+def _statistics(world: World, w: Tensor) -> AbstractContextManager[None]:
+    """Where the network has static norms, those of the training set within."""
+    if not static_norm.has(world.model):
+        return nullcontext()
+    batches = (images.x() for images in world.train.split(BATCH))
+    return static_norm.using(world.model, static_norm.collect(world.model, w, batches))
+
+
+@torch.inference_mode()
+def outcomes(
+    model: FlatModel, w: Tensor, images: Images, ranks: Ranks = ALONE
+) -> tuple[Tensor, Tensor]:
+    """(n,) float64 losses and (n,) whether the class was right; batches are dealt to `ranks`."""
+    batches, n = images.split(BATCH), len(images)
+    mine = ranks.mine(len(batches))
+    found = w.new_zeros(len(mine), 2, BATCH, dtype=torch.float64)
+    for (losses, right), j in zip(found, mine, strict=True):
+        some = batches[j]
+        logits = model.logits(w, some.x())
+        losses[: len(some)] = cross_entropy(logits, some.y, reduction="none")
+        right[: len(some)] = logits.argmax(dim=1) == some.y
+    losses, right = ranks.gather(found, len(batches)).unbind(1)
+    return losses.flatten()[:n], right.flatten()[:n].bool()
+
+
+def _mean(parts: list[Tensor]) -> float:
+    values = torch.cat(parts) if parts else torch.empty(0)
+    return values.mean().item() if len(values) else float("nan")

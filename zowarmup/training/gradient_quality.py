@@ -1,0 +1,43 @@
+"""How good a zeroth-order step is: measured against true gradients, which no client there has.
+
+    g_i, p_i    gradient of client i's mean loss, its share of the images;  g = sum_i p_i g_i
+    B^2         dissimilarity sum_i p_i |g_i|^2 / |g|^2, 1 where all clients have one gradient
+
+With P directions in all, each client trying its own on its own images, the expected squared error
+is B^2 d / P |g|^2, so that the cosine to g is about sqrt(P / (P + B^2 d)). With B^2 = 1 that is the
+cosine of P directions tried on everybody's images.
+
+Reference: Li et al. 2018, arXiv:1812.06127 (B, the local dissimilarity).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from zowarmup.training.context import World
+
+NOTHING = {"gradient_cosine": math.nan, "dissimilarity": math.nan}
+
+
+def quality(
+    world: World, clients: Sequence[int], before: Tensor, after: Tensor
+) -> dict[str, float]:
+    """Cosine between the step of a round and the gradient where it was taken, and B^2 there.
+
+    Args:
+        clients: whose mean loss the gradient is of.
+        before, after: (d,) the model before and after the round.
+    """
+    total = sum(world.sizes[client] for client in clients)
+    g, squares = torch.zeros_like(before, dtype=torch.float64), 0.0
+    for client, g_i in zip(clients, world.engine.each_gradient(before, clients), strict=True):
+        p_i = world.sizes[client] / total
+        g.add_(g_i, alpha=p_i)
+        squares += p_i * g_i.double().square().sum().item()
+    step, length = (before - after).double(), g.norm()
+    return {
+        "gradient_cosine": (g @ step / (length * step.norm())).item(),
+        "dissimilarity": (squares / length.square()).item(),
+    }
