@@ -1,4 +1,4 @@
-"""Jobs for tests/test_ranks.py: what workers run, so a module that they can import.
+"""Jobs for tests/runtime/test_process_group.py: what workers run, so a module that they can import.
 
 Ten clients of digits of several sizes, 3 of them with high resources.
 """

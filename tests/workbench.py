@@ -40,7 +40,7 @@ def call(folder, arguments, out):
 calls, answers = json.load(sys.stdin), []
 if len({folder for folder, _ in calls}) == 1:
     sys.path.insert(0, calls[0][0])
-    import zowarmup.settings.plan
+    import zowarmup.plan.plan
 for folder, arguments in calls:
     with tempfile.TemporaryFile() as out:
         if not (child := os.fork()):
@@ -122,6 +122,26 @@ def contents(folder: Path, unlike: Iterable[str] = ("lock", "run.json")) -> dict
 def outcome(folder: Path) -> dict[str, bytes]:
     """What people read of results, and what may differ between no two runs of a workflow."""
     return {name: data for name, data in contents(folder).items() if Path(name).suffix in RESULTS}
+
+
+def edit(file: str, old: str, new: str) -> Callable[[Path], None]:
+    """A change of one place in a file of a copy."""
+
+    def change(project: Path) -> None:
+        text = (project / file).read_text()
+        assert text.count(old) >= 1, f"{file} has changed: adapt the test"
+        (project / file).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def saved_bytes(folder: Path) -> dict[str, bytes]:
+    """Results whose bytes depend on nothing but what they are of."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in (".csv", ".safetensors", ".jsonl")
+    }
 
 
 def until(

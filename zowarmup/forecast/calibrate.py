@@ -22,15 +22,15 @@ LARGE = 100e6  # bytes of images above which the data set is cut in any case
 TRAINING = """
 from snakemake import script
 import torch
-import zowarmup.simulation.job_train
+import zowarmup.jobs.train
 torch.ones(9, 9, requires_grad=True).square().sum().backward()
 """
 DRAWING = """
 from snakemake import script
-from zowarmup.analysis.figures import surroundings
-surroundings.shut_out()
+from zowarmup.analysis.figures.drawing import matplotlib_environment
+matplotlib_environment.shut_out()
 import matplotlib.pyplot, scipy.stats, tabulate
-import zowarmup.analysis.claims_write, zowarmup.analysis.figures.write
+import zowarmup.analysis.claims.write, zowarmup.analysis.figures.drawing.write
 """
 
 Say = Callable[[str], None]

@@ -229,7 +229,7 @@ WARM_UP = """
 import signal, sys
 from pathlib import Path
 import kills
-from zowarmup.settings.joblog import log_to
+from zowarmup.common.job_log import log_to
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 folder = Path(sys.argv[1])
 with log_to(folder / "log"):

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # A SLURM cluster of this one machine, on loopback, without systemd, as root on Debian or Ubuntu.
 #
-#   tests/slurm/up.sh [CPUS]     starts munged, slurmctld and slurmd, installing them with apt if
+#   tests/workflow/slurm/up.sh [CPUS]     starts munged, slurmctld and slurmd, installing them with apt if
 #                                they are not there; does nothing where the cluster is up already
-#   tests/slurm/down.sh          stops what this has started
+#   tests/workflow/slurm/down.sh          stops what this has started
 #
 # ACCOUNTING=1 adds mariadb and slurmdbd, so that there is sacct; GPUS=N makes the node claim N
 # GPUs, which are null devices. Exit status 77: the cluster cannot be had here; the last line of
@@ -11,7 +11,7 @@
 set -euo pipefail
 cpus=${1:-$(nproc)} accounting=${ACCOUNTING:-0} gpus=${GPUS:-0}
 conf=/etc/slurm/slurm.conf
-mark='# of zowarmup/tests/slurm/up.sh'
+mark='# of zowarmup/tests/workflow/slurm/up.sh'
 
 cannot() {
     echo "no SLURM here: $*"

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import workbench
-from test_workflow import contents, edit
-from workbench import planned
+from workbench import edit, planned
 
 from zowarmup import api
 from zowarmup.__main__ import main
@@ -78,7 +77,7 @@ def test_a_half_finished_folder_goes_on(finished: Path, copy: Path) -> None:
     assert planned(answer) == {"train": 1}
     assert "replaying 14 rounds" in (copy / "results/tiny/logs/train/zowarmup/1.log").read_text()
     name = f"results/tiny/{RUN.removeprefix('results/tiny/')}/1/final.safetensors"
-    assert contents(copy)[name] == contents(finished)[name]
+    assert workbench.saved_bytes(copy)[name] == workbench.saved_bytes(finished)[name]
 
 
 def test_work_of_other_settings_goes(copy: Path) -> None:

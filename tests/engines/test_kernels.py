@@ -25,7 +25,10 @@ CHOICES = (
     "ONEDNN_MAX_CPU_ISA=SSE41",
     "ONEDNN_MAX_CPU_ISA=AVX512_CORE",
 )
-FILES = ("test_engines.py", "test_layerwise.py", "test_memory.py", "test_ranks.py")
+FILES = (
+    *("engines/test_engines.py", "engines/test_layerwise.py"),
+    *("jobs/test_memory.py", "runtime/test_process_group.py"),
+)
 # The kinds of network and engine that have failed on one processor or another.
 SOME = "losses or pieces or (whole and (Batched or vit) and (cohort or one_have))"
 

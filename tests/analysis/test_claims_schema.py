@@ -8,7 +8,7 @@ import pytest
 from zowarmup.analysis.claims import judge
 from zowarmup.config.yaml_file import ConfigError
 
-FILE = Path(__file__).parents[1] / "config" / "claims.yaml"
+FILE = Path(__file__).parents[2] / "config" / "claims.yaml"
 GOOD = """
 a:
   text: ours is better

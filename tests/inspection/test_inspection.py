@@ -25,7 +25,7 @@ from zowarmup.inspection.verify import verify
 from zowarmup.storage import journal
 from zowarmup.training import replay as rebuild
 
-METHODS = Path(__file__).with_name("methods.yaml")
+METHODS = Path(__file__).parents[1].joinpath("methods.yaml")
 TINY = Path("results/tiny")
 RUN, WARMUP = TINY / "runs/zowarmup/0", TINY / "warmups/fedavg-high/0"
 

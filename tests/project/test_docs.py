@@ -10,7 +10,7 @@ import pytest
 from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import PHASES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import workbench
-from workbench import Answer, planned
+from workbench import Answer, edit, planned
 
 TINY = ["--configfile", "tiny.yaml"]
 RUN = "results/tiny/runs/zowarmup"
@@ -58,15 +58,6 @@ def test_logs_say_how_far_a_job_was(finished: Path) -> None:
 
 
 # --- what is made again ---------------------------------------------------------------------
-
-
-def edit(file: str, old: str, new: str) -> Callable[[Path], None]:
-    def change(project: Path) -> None:
-        text = (project / file).read_text()
-        assert text.count(old) >= 1, f"{file} has changed: adapt the test"
-        (project / file).write_text(text.replace(old, new, 1))
-
-    return change
 
 
 def touch(file: str) -> Callable[[Path], None]:
@@ -203,15 +194,6 @@ def copy(finished: Path, tmp_path: Path) -> Path:
     return shutil.copytree(finished, tmp_path / "copy")
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Results whose bytes depend on nothing but what they are of."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".csv", ".safetensors", ".jsonl")
-    }
-
-
 def test_lost_results_come_back_as_they_were(finished: Path, copy: Path) -> None:
     """Seed 0 is trained again; seed 1 still has its journal, which is replayed."""
     shutil.rmtree(copy / RUN / "0")
@@ -219,7 +201,7 @@ def test_lost_results_come_back_as_they_were(finished: Path, copy: Path) -> None
     wanted = [f"{RUN}/{seed}/final.safetensors" for seed in (0, 1)]
     answer = workbench.snakemake(copy, *wanted, "--cores", "2", *TINY)
     assert planned(answer) == {"train": 2}
-    assert contents(copy) == contents(finished)
+    assert workbench.saved_bytes(copy) == workbench.saved_bytes(finished)
     assert "replaying" not in (copy / "results/tiny/logs/train/zowarmup/0.log").read_text()
     assert "replaying 40" in (copy / "results/tiny/logs/train/zowarmup/1.log").read_text()
 
@@ -228,7 +210,7 @@ def test_one_core_and_two_give_the_same_bytes(finished: Path, tmp_path: Path) ->
     alone = workbench.copy_project(tmp_path / "copy", finished)
     answer = workbench.snakemake(alone, f"{RUN}/0/metrics.csv", "--cores", "1", *TINY)
     assert planned(answer) == jobs("dataset", "federation", "warmup", "train", select=2)
-    made, expected = contents(alone), contents(finished)
+    made, expected = workbench.saved_bytes(alone), workbench.saved_bytes(finished)
     assert f"{RUN}/0/final.safetensors" in made
     assert made == {name: expected[name] for name in made}
 
@@ -284,7 +266,7 @@ def test_killed_jobs_go_on_where_they_were(finished: Path, copy: Path) -> None:
     third = workbench.snakemake(copy, *call)
     assert third.code == 0, third.text
     assert "replaying 21 rounds" in (logs / "train/zowarmup/1.log").read_text()
-    assert contents(copy) == contents(finished)
+    assert workbench.saved_bytes(copy) == workbench.saved_bytes(finished)
 
 
 # --- the rules as text ----------------------------------------------------------------------

@@ -88,7 +88,7 @@ def test_two_drawings_have_equal_bytes(name: str) -> None:
 def test_another_process_draws_the_same_bytes() -> None:
     code = f"import test_figures as t; print(*[t.digest(name) for name in {NAMES!r}])"
     tests = Path(__file__).parent
-    path = os.pathsep.join([str(tests.parent), str(tests)])
+    path = os.pathsep.join(map(str, (tests.parents[1], tests.parent, tests)))
     variables = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     variables["SOURCE_DATE_EPOCH"] = "1"
     command = [sys.executable, "-W", "error", "-c", code]
@@ -111,11 +111,11 @@ def test_nothing_of_a_user_s_matplotlib_reaches_a_figure(tmp_path: Path) -> None
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     names = ("training_curves", "gradient_quality")
-    shut = "from zowarmup.analysis.figures import surroundings; surroundings.shut_out()"
+    shut = "from zowarmup.analysis.figures.drawing import matplotlib_environment as m; m.shut_out()"
     code = f"{shut}\nimport test_figures as t; print(*[t.digest(name) for name in {names!r}])"
     tests = Path(__file__).parent
     variables = os.environ | C_LOCALE
-    variables |= {"PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
+    variables |= {"PYTHONPATH": os.pathsep.join(map(str, (tests.parents[1], tests.parent, tests)))}
     variables |= {"MPLBACKEND": "widget", "MATPLOTLIBRC": str(tmp_path / "named")}
     variables |= {"HOME": str(tmp_path / "home"), "MPLCONFIGDIR": "/dev/null/none", "COLUMNS": "20"}
     command = [sys.executable, "-W", "error", "-c", code]
@@ -130,8 +130,8 @@ def test_a_matplotlibrc_that_is_no_text_keeps_nobody_from_drawing(
     file = tmp_path / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"# Gr\xf6\xdfe\nfont.size: 9\n")
-    code = "from zowarmup.analysis.figures import surroundings as s; s.shut_out()"
-    variables = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    code = "from zowarmup.analysis.figures.drawing import matplotlib_environment as s; s.shut_out()"
+    variables = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     variables |= {"HOME": str(tmp_path / "home"), "MATPLOTLIBRC": str(tmp_path / "named")}
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)

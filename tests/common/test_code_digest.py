@@ -194,8 +194,9 @@ def test_other_pythons_agree(version: str) -> None:
 # Edits one module of a copy and says which digests that changes: of jobs, and of all modules.
 PROGRAM = """
 import json, pathlib, sys
-from zowarmup.settings import provenance, registry
-from zowarmup.settings.provenance import code_digest
+from zowarmup.common import code_digest as provenance
+from zowarmup.config import registry
+from zowarmup.common.code_digest import code_digest
 
 edits, jobs = json.load(sys.stdin)
 assert str(provenance.ROOT.parent) == str(pathlib.Path.cwd()), provenance.ROOT

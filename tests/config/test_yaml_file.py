@@ -8,7 +8,7 @@ from zowarmup.config.schema import load
 from zowarmup.config.yaml_file import ConfigError, read_yaml, scalar
 from zowarmup.plan.plan import plan
 
-TINY = Path(__file__).with_name("tiny.yaml")
+TINY = Path(__file__).parents[1].joinpath("tiny.yaml")
 
 
 def refusal(tmp_path: Path, text: str) -> str:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Stops what up.sh has started. The configuration goes too: with it and no controller every call
 # of Snakemake's SLURM plugin, and so of Snakemake, would stall for ten seconds.
-grep -qxF '# of zowarmup/tests/slurm/up.sh' /etc/slurm/slurm.conf 2>/dev/null || exit 0
+grep -qxF '# of zowarmup/tests/workflow/slurm/up.sh' /etc/slurm/slurm.conf 2>/dev/null || exit 0
 [ "$(id -u)" = 0 ] || exit 1
 
 stop() { # stop PID-FILE: and wait until it is gone

@@ -1,8 +1,8 @@
 """The workflow on a real SLURM cluster of this one machine: kills, limits, and the same bytes.
 
-tests/slurm/up.sh starts the cluster, as root on Debian or Ubuntu, and installs it where it is not
-there. A copy of the package lets a job wait in the middle of its training until it is hit: it looks
-for a file `hold-ROUND` after every round, takes it, and does what stands in it.
+tests/workflow/slurm/up.sh starts the cluster, as root on Debian or Ubuntu, and installs it where it
+is not there. A copy of the package lets a job wait in the middle of its training until it is hit: it
+looks for a file `hold-ROUND` after every round, takes it, and does what stands in it.
 """
 
 import json
@@ -21,7 +21,7 @@ import psutil
 import pytest
 import workbench
 
-SCRIPTS = workbench.PROJECT / "tests" / "slurm"
+SCRIPTS = workbench.PROJECT / "tests" / "workflow" / "slurm"
 LACKING = 77  # exit status of up.sh where the cluster cannot be had
 HELD_ROUND, RECORDS = 41, 21  # the round after which a run waits, and its records by then
 PATIENCE = 300  # seconds that a workflow may take
