@@ -27,7 +27,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "rounds": rounds.against_plain,
     "step": resnet.overhead,
     "forward": resnet.share_of_peak,
-    "lines": lines.slopes,
+    "lines": lines.directional_derivatives,
     "memory": memory.growth,
     "processes": scaling.processes,
     "workflow": workflow.outside_of_training,

@@ -25,7 +25,7 @@ SIZES = {"K": (10, 20, 40, 80, 160), "S": (1, 2, 3, 6, 12), "width": (1.0, 2.0, 
 UNITS = {"K": "client", "S": "direction", "width": "1000 parameters"}
 
 
-def slopes(tiny: bool) -> list[Row]:
+def directional_derivatives(tiny: bool) -> list[Row]:
     """Milliseconds of a round for one more client, direction or thousand parameters."""
     networks = ("mlp",) if tiny else ("mlp", "cnn")
     return [slope(network, of, tiny) for network in networks for of in SIZES]

@@ -19,7 +19,7 @@ from zowarmup.config.schema import Engine
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.training import context, loop
-from zowarmup.training.costs import Tally
+from zowarmup.training.costs import Costs
 
 FEW, MANY, IMAGES = 10, 10_000, 50_000
 GOAL = 1.05
@@ -63,8 +63,8 @@ def main(engine: str, method: str, clients: int, images: int) -> None:
     here = context.assemble(spec, *made(clients, images))
     share = COHORT / clients if method == "fedavg" else 1.0
     phase = {"clients": "all", "rounds": 2, "participation": share, **METHODS[method]}
-    state, tally = loop.begin(here, phase, here.model.initial(0), Tally())
-    for _ in loop.run(here, phase, state, Seeds(0, 0, 0), first=1, tally=tally):
+    state, costs = loop.begin(here, phase, here.model.initial(0), Costs())
+    for _ in loop.run(here, phase, state, Seeds(0, 0, 0), first=1, costs=costs):
         pass
     print(largest())
 

@@ -26,7 +26,7 @@ from zowarmup.config.schema import Engine
 from zowarmup.data import federation
 from zowarmup.data.datasets import Dataset
 from zowarmup.runtime import launch
-from zowarmup.runtime.process_group import ALONE, Ranks
+from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.training import context, loop
 
 CLIENTS, IMAGES = 8, 16  # of which two are held out
@@ -61,25 +61,25 @@ def measured(tiny: bool) -> dict[str, Any]:
     return found
 
 
-def measure(output: str, repeats: int, ranks: Ranks) -> None:
+def measure(output: str, repeats: int, group: ProcessGroup) -> None:
     """What `measured` returns, written by the first of the processes that run this."""
     data = images()
     dealt = federation.build(data, clients=CLIENTS, alpha="infinite", holdout=0.1, seed=0)
-    own, common = (context.assemble(SPEC, data, dealt, among) for among in (ALONE, ranks))
+    own, common = (context.assemble(SPEC, data, dealt, among) for among in (ALONE, group))
     ratios = []
     for t in range(repeats + 1):
-        alone = seconds(own, t) if ranks.first else torch.zeros(1, 2)
-        ranks.wait()
-        both = ranks.gather(seconds(common, t), ranks.size)
+        alone = seconds(own, t) if group.first else torch.zeros(1, 2)
+        group.wait()
+        both = group.gather(seconds(common, t), group.size)
         ratios.append((alone[0] / both.max(dim=0).values).tolist())
-    if ranks.first:
+    if group.first:
         found = dict(zip(("wall", "processor"), zip(*ratios[1:], strict=True), strict=True))
         Path(output).write_text(
             json.dumps(found), encoding="utf-8"
         )  # without the first repeat, which warms up
 
 
-def seconds(here: context.World, t: int) -> Tensor:
+def seconds(here: context.Context, t: int) -> Tensor:
     """Of one round from the same weights, on the wall and of the processor, (1, 2)."""
     state, seeds = State(here.model.initial(0)), Seeds(0, 0, 0)
     cohort = loop.cohort(here, PHASE, t, seeds)

@@ -105,4 +105,4 @@ def descended(engine, w, clients=CLIENTS, batch=5, eps=1e-2, lr=0.01, **options)
     """The walks of two epochs, S directions a step: [(w_i, scalars)]."""
     u = directions_of(clients, engine.d, steps_of(MOST, batch) * S, **options)
     settings = {"S": S, "batch": batch, "eps": eps, "tau": TAU, "lr": lr}
-    return list(engine.descend(w, clients, u, orders(clients), **settings))
+    return list(engine.local_zo_steps(w, clients, u, orders(clients), **settings))

@@ -21,7 +21,7 @@ from zowarmup.data import federation as dealing
 from zowarmup.runtime.process_group import ALONE
 from zowarmup.runtime.progress import log
 from zowarmup.training import context, loop
-from zowarmup.training.costs import Tally
+from zowarmup.training.costs import Costs
 
 # engine, network, phase; the cohorts have 7, 5 and 1 clients: no multiples of 2 or 4 processes
 CASES = {
@@ -59,15 +59,15 @@ def phase_of(algorithm, rounds, **settings):
     return PHASES[algorithm].model_validate(given | settings).model_dump()
 
 
-def federations(folder, data, federation, device="cpu", ranks=ALONE):
+def federations(folder, data, federation, device="cpu", group=ALONE):
     """Every case for some rounds; each process says what models it has seen, and the last row."""
     images = datasets.load(data)
     dealt = uneven(dealing.load(federation, images))
     found = {
-        name: rounds(case, name.split()[0], images, dealt, device, ranks)
+        name: rounds(case, name.split()[0], images, dealt, device, group)
         for name, case in CASES.items()
     }
-    Path(folder, f"{ranks.rank}.json").write_text(json.dumps(found))
+    Path(folder, f"{group.rank}.json").write_text(json.dumps(found))
 
 
 def uneven(dealt):
@@ -76,33 +76,33 @@ def uneven(dealt):
     return replace(dealt, train=tuple(some))
 
 
-def rounds(case, algorithm, data, dealt, device, ranks):
+def rounds(case, algorithm, data, dealt, device, group):
     engine, model, settings = case
     phase, seeds = phase_of(algorithm, ROUNDS, **settings), Seeds.of(3, {})
     spec = spec_of(engine, model, phase)
     spec["engine"]["device"] = device
-    here = context.assemble(spec, data, dealt, ranks)
-    state, tally = loop.begin(here, phase, context.start(here, seeds, None), Tally())
-    steps = list(loop.run(here, phase, state, seeds, first=1, tally=tally))
+    here = context.assemble(spec, data, dealt, group)
+    state, costs = loop.begin(here, phase, context.start(here, seeds, None), Costs())
+    steps = list(loop.run(here, phase, state, seeds, first=1, costs=costs))
     models = [hashlib.sha256(step.w.cpu().numpy().tobytes()).hexdigest() for step in steps]
     return models, [step.record for step in steps], repr(loop.row(here, phase, 1, steps[-1]))
 
 
-def fail(how, folder, ranks):
+def fail(how, folder, group):
     """The last process fails in the middle of the work, while the first waits for it."""
-    Path(folder, f"{ranks.rank}.pid").write_text(str(os.getpid()))
+    Path(folder, f"{group.rank}.pid").write_text(str(os.getpid()))
     log.info("the work begins")
-    ranks.wait()
-    if ranks.rank == ranks.size - 1:
+    group.wait()
+    if group.rank == group.size - 1:
         Path(folder, "failed").write_text(str(time.time()))
         FAILURES[how]()
-    ranks.wait()
+    group.wait()
 
 
-def meet(ranks):
+def meet(group):
     """Every way in which processes talk."""
-    assert ranks.agree(lambda: "the first") == "the first"
-    assert ranks.gather(torch.tensor([ranks.rank]), ranks.size).tolist() == [0, 1]
+    assert group.agree(lambda: "the first") == "the first"
+    assert group.gather(torch.tensor([group.rank]), group.size).tolist() == [0, 1]
 
 
 def mendable():

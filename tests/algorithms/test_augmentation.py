@@ -152,11 +152,11 @@ def test_all_passes_of_a_probe_see_one_draw(engine, clients):
     labels = torch.cat([own.y for own in clients])
     fixed = images.whole(raw, labels, clients[0].scaling).split(SIZES)
     moved, still = engine(model, clients, 6), engine(model, fixed, 6)
-    found = moved.probe(w, CLIENTS, u, radius=1e-3, moves=MOVED)
-    assert torch.equal(found, still.probe(w, CLIENTS, u, radius=1e-3))
-    assert not torch.equal(found, moved.probe(w, CLIENTS, u, radius=1e-3))
-    slopes = moved.slopes(w, CLIENTS, u, moves=MOVED)
-    assert torch.equal(slopes, still.slopes(w, CLIENTS, u))
+    found = moved.two_point(w, CLIENTS, u, radius=1e-3, moves=MOVED)
+    assert torch.equal(found, still.two_point(w, CLIENTS, u, radius=1e-3))
+    assert not torch.equal(found, moved.two_point(w, CLIENTS, u, radius=1e-3))
+    directional_derivatives = moved.directional_derivatives(w, CLIENTS, u, moves=MOVED)
+    assert torch.equal(directional_derivatives, still.directional_derivatives(w, CLIENTS, u))
 
 
 METHODS = [

@@ -29,7 +29,7 @@ def walk(method, engine, state, w, t, members):
     """[(model, candidates met, scalars met)] of the clients of a round that starts from w."""
     T = method.steps(max(members.sizes))
     chosen = method.choose(state, t, members.clients, T, SEEDS)
-    walks = engine.descend(
+    walks = engine.local_zo_steps(
         w, members.clients, method.candidates(w, SEEDS).take(chosen.flatten()),
         visits(t, members, method.epochs, SEEDS),
         S=1, batch=method.batch, eps=method.eps, tau=method.tau, lr=method.lr,

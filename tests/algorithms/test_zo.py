@@ -54,7 +54,7 @@ class Quadratic:
         w = w.double()
         return self.factors[client] * 0.5 * (w @ self.matrix @ w)
 
-    def probe(self, w, clients, directions, *, radius, moves=None):
+    def two_point(self, w, clients, directions, *, radius, moves=None):
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for (i, client), s in itertools.product(enumerate(clients), range(S)):
@@ -63,7 +63,7 @@ class Quadratic:
             losses[i, s, 1] = self.loss(w.double() - radius * u, client)
         return losses
 
-    def slopes(self, w, clients, directions, *, moves=None):
+    def directional_derivatives(self, w, clients, directions, *, moves=None):
         S = len(directions.keys) // len(clients)
         gradients = [f * (self.matrix @ w.double()) for f in self.factors]
         rows = [directions.row(j).double() for j in range(len(directions.keys))]
@@ -181,7 +181,7 @@ def test_difference_error_falls_with_eps_squared():
     u = torch.ones(1, 3)
     errors = []
     for eps in (0.4, 0.2, 0.1):
-        losses = Cubic(A).probe(W, (0,), Fixed(u), radius=eps)[0, 0]
+        losses = Cubic(A).two_point(W, (0,), Fixed(u), radius=eps)[0, 0]
         errors.append(((losses[0] - losses[1]) / (2 * eps) - (3 * W.double() ** 2).sum()).item())
     assert errors == pytest.approx([3 * 0.4**2, 3 * 0.2**2, 3 * 0.1**2], rel=1e-9)
 

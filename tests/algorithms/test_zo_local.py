@@ -33,7 +33,7 @@ def models(method, engine, w, t, members):
     T = method.steps(max(members.sizes))
     directions = method.directions(t, members.clients, T, len(w), SEEDS, w.device)
     orders = visits(t, members, method.epochs, SEEDS)
-    walks = engine.descend(
+    walks = engine.local_zo_steps(
         w, members.clients, directions, orders,
         S=method.S, batch=method.batch, eps=method.eps, tau=method.tau, lr=method.lr,
     )  # fmt: skip

@@ -58,8 +58,8 @@ def test_probe_equals_plain(engine, network, micro_batch):
     """
     plain, fast = pair(engine, network, micro_batch, block=13)
     w, u = plain.model.initial(0), directions_of(CLIENTS, plain.d)
-    expected = plain.probe(w, CLIENTS, u, radius=EPS * TAU)
-    found = fast.probe(w, CLIENTS, u, radius=EPS * TAU)
+    expected = plain.two_point(w, CLIENTS, u, radius=EPS * TAU)
+    found = fast.two_point(w, CLIENTS, u, radius=EPS * TAU)
     torch.testing.assert_close(found, expected, rtol=5e-7, atol=0)
     scalars, errors = expected.diff() / (2 * EPS), (found - expected).diff() / (2 * EPS)
     assert errors.abs().max() < 5e-3 * scalars.std()
@@ -79,7 +79,9 @@ def test_probe_is_as_exact_as_plain(engine, network):
         for k, sign in enumerate((1, -1)):
             logits = model.logits((w + sign * 1e-2 * row).double(), x.double())
             exact[j // S, j % S, k] = nn.functional.cross_entropy(logits, y)
-    errors = [(e.probe(w, CLIENTS, u, radius=1e-2) - exact).square().mean().sqrt() for e in engines]
+    errors = [
+        (e.two_point(w, CLIENTS, u, radius=1e-2) - exact).square().mean().sqrt() for e in engines
+    ]
     assert errors[1] < 2 * errors[0]
 
 
@@ -88,7 +90,10 @@ def test_probe_is_as_exact_as_plain(engine, network):
 def test_slopes_equal_plain(engine, network, micro_batch):
     plain, fast = pair(engine, network, micro_batch, block=13)
     w, u = plain.model.initial(0), directions_of(CLIENTS, plain.d, distribution="gaussian")
-    found, expected = fast.slopes(w, CLIENTS, u), plain.slopes(w, CLIENTS, u)
+    found, expected = (
+        fast.directional_derivatives(w, CLIENTS, u),
+        plain.directional_derivatives(w, CLIENTS, u),
+    )
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-5)
 
 
@@ -125,7 +130,7 @@ def test_norms_with_negative_weights_equal_plain():
     plain, batched = pair(Batched, "cnn")
     w = plain.model.initial(0) * normal("signs", plain.d).sign()
     u = directions_of(CLIENTS, plain.d)
-    found, expected = (e.probe(w, CLIENTS, u, radius=1e-4) for e in (batched, plain))
+    found, expected = (e.two_point(w, CLIENTS, u, radius=1e-4) for e in (batched, plain))
     torch.testing.assert_close(found, expected, rtol=5e-7, atol=0)
     torch.testing.assert_close(trained(batched, w), trained(plain, w), rtol=1e-5, atol=2e-6)
 
@@ -143,15 +148,15 @@ def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
     w = model.initial(0)
     u = directions_of(CLIENTS, model.d)
     whole = engine(model, dealt(data), micro_batch)
-    losses = whole.probe(w, CLIENTS, u, radius=1e-4)
+    losses = whole.two_point(w, CLIENTS, u, radius=1e-4)
     local, walks = trained(whole, w, sgd=sgd), descended(whole, w)
     for block in (1, 2, 13):
         other = engine(model, dealt(data), micro_batch, block=block)
-        assert torch.equal(other.probe(w, CLIENTS, u, radius=1e-4), losses)
+        assert torch.equal(other.two_point(w, CLIENTS, u, radius=1e-4), losses)
         assert torch.equal(trained(other, w, sgd=sgd), local)
         assert all(map(same, descended(other, w), walks))
     for i, client in enumerate(CLIENTS):
-        alone = whole.probe(w, [client], directions_of([client], model.d), radius=1e-4)
+        alone = whole.two_point(w, [client], directions_of([client], model.d), radius=1e-4)
         assert torch.equal(alone[0], losses[i])
         assert torch.equal(trained(whole, w, [client], sgd)[0], local[i])
         assert same(descended(whole, w, [client])[0], walks[i])
@@ -167,13 +172,18 @@ def test_nor_on_a_cohort_that_threads_share(network, threads):
     members, w = Batched(model, dealt(make_data(sizes)), 64), model.initial(0)
     u = directions_of(everybody, model.d)
     torch.set_num_threads(threads)
-    losses, slopes = members.probe(w, everybody, u, radius=1e-4), members.slopes(w, everybody, u)
+    losses, directional_derivatives = (
+        members.two_point(w, everybody, u, radius=1e-4),
+        members.directional_derivatives(w, everybody, u),
+    )
     sgd = replace(FULL, batch=16)
     local = trained(members, w, everybody, sgd, n=50)
     for some in ([3], [0, 1], [5, 21, 30], [31], list(range(1, 24))):
         own = directions_of(some, model.d)
-        assert torch.equal(members.probe(w, some, own, radius=1e-4), losses[some])
-        assert torch.equal(members.slopes(w, some, own), slopes[some])
+        assert torch.equal(members.two_point(w, some, own, radius=1e-4), losses[some])
+        assert torch.equal(
+            members.directional_derivatives(w, some, own), directional_derivatives[some]
+        )
         assert torch.equal(trained(members, w, some, sgd, n=50), local[some])
 
 
@@ -188,7 +198,9 @@ def test_two_models_that_are_one_have_one_loss(engine, network, micro_batch):
     torch.set_num_threads(2 if engine is Batched else 1)
     model, data, clients = make_model(network), make_data((1, 12, 7, 28)), (0, 1, 2, 3)
     members = engine(model, dealt(data), micro_batch)
-    losses = members.probe(model.initial(0), clients, directions_of(clients, model.d), radius=0.0)
+    losses = members.two_point(
+        model.initial(0), clients, directions_of(clients, model.d), radius=0.0
+    )
     assert torch.equal(losses, losses[:, :1, :1].expand_as(losses))
 
 
@@ -209,9 +221,9 @@ def same(walk, other):
 def test_directions_too_many_to_keep_give_the_same(monkeypatch):
     _, batched = pair(Batched, "mlp", block=13)
     w, u = batched.model.initial(0), directions_of(CLIENTS, batched.d)
-    expected = batched.probe(w, CLIENTS, u, radius=1e-4), descended(batched, w)
+    expected = batched.two_point(w, CLIENTS, u, radius=1e-4), descended(batched, w)
     monkeypatch.setattr("zowarmup.models.directions.DENSE", 0)
-    assert torch.equal(batched.probe(w, CLIENTS, u, radius=1e-4), expected[0])
+    assert torch.equal(batched.two_point(w, CLIENTS, u, radius=1e-4), expected[0])
     assert all(map(same, descended(batched, w), expected[1]))
 
 
@@ -234,12 +246,12 @@ def test_w_and_the_data_are_left_as_they_are(engine):
     w = model.initial(0)
     before = w.clone()
     u = directions_of(CLIENTS, model.d)
-    first = members.probe(w, CLIENTS, u, radius=0.1)
-    members.slopes(w, CLIENTS, u)
+    first = members.two_point(w, CLIENTS, u, radius=0.1)
+    members.directional_derivatives(w, CLIENTS, u)
     trained(members, w)
     descended(members, w)
     assert torch.equal(w, before)
-    assert torch.equal(members.probe(w, CLIENTS, u, radius=0.1), first)
+    assert torch.equal(members.two_point(w, CLIENTS, u, radius=0.1), first)
     assert torch.equal(data[0].raw, dealt(make_data())[0].raw)
 
 

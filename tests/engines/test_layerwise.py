@@ -29,8 +29,10 @@ def test_losses_are_those_of_plain(model, distribution):
     w, data = model.initial(0), [images(7), images(4)]
     u = directions.draw(0, 1, [0, 1], 2, model.d, distribution=distribution)
     before = w.clone()
-    expected = Plain(model, dealt(data), 3).probe(w, (0, 1), u, radius=1e-3)
-    assert torch.equal(Layerwise(model, dealt(data), 3).probe(w, (0, 1), u, radius=1e-3), expected)
+    expected = Plain(model, dealt(data), 3).two_point(w, (0, 1), u, radius=1e-3)
+    assert torch.equal(
+        Layerwise(model, dealt(data), 3).two_point(w, (0, 1), u, radius=1e-3), expected
+    )
     assert torch.equal(w, before)
 
 
@@ -43,7 +45,9 @@ def test_long_directions_too(model, distribution, monkeypatch):
     w, data = model.initial(0), [images(3), images(2)]
     u = directions.draw(0, 1, [0, 1], 2, model.d, distribution=distribution)
     data = dealt(data)
-    losses = [kind(model, data, 3).probe(w, (0, 1), u, radius=1e-3) for kind in (Plain, Layerwise)]
+    losses = [
+        kind(model, data, 3).two_point(w, (0, 1), u, radius=1e-3) for kind in (Plain, Layerwise)
+    ]
     assert torch.equal(*losses)
 
 

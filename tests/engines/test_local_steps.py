@@ -116,11 +116,11 @@ def test_a_walk_of_one_step_is_a_probe(engine, network):
     model, data = make_model(network), make_data()
     members, w = engine(model, dealt(data), 64), model.initial(0)
     u = directions_of(CLIENTS, model.d)
-    losses = members.probe(w, CLIENTS, u, radius=EPS * TAU)
+    losses = members.two_point(w, CLIENTS, u, radius=EPS * TAU)
     expected = ((losses[..., 0] - losses[..., 1]) / (2 * EPS)).float()
     whole = torch.arange(12).expand(len(CLIENTS), 1, -1)
     settings = {"S": S, "batch": 12, "eps": EPS, "tau": TAU, "lr": 0.05}
-    walks = members.descend(w, CLIENTS, u, whole, **settings)
+    walks = members.local_zo_steps(w, CLIENTS, u, whole, **settings)
     for i, (w_i, met) in enumerate(walks):
         assert torch.equal(met, expected[i : i + 1])
         own = Directions(u.keys[i * S : i * S + S], model.d, u.distribution)
@@ -145,7 +145,7 @@ def test_a_walk_is_a_sequence_of_probes(engine):
             first = (i * T + t) * S
             own = Directions(u.keys[first : first + S], model.d, u.distribution)
             step = engine(model, [some], 64)
-            losses = step.probe(w_i, [0], own, radius=eps * TAU)[0]
+            losses = step.two_point(w_i, [0], own, radius=eps * TAU)[0]
             assert torch.equal(met[t], ((losses[:, 0] - losses[:, 1]) / (2 * eps)).float())
             w_i = zo.step(w_i, met[t].tolist(), own, scale=TAU, lr=lr / S)
         assert torch.equal(walks[i][0], w_i)

@@ -54,13 +54,14 @@ def test_what_must_be_float32_keeps_its_bits(name, kind, clients):
     """Probes, local zeroth-order steps and the measured gradients do not know the setting."""
     exact, low = engines(name, clients, kind, precision="bfloat16")
     w, u = exact.model.initial(0), directions_of(CLIENTS, exact.d, S)
-    a, b = (e.probe(w, CLIENTS, u, radius=7.5e-5) for e in (exact, low))
+    a, b = (e.two_point(w, CLIENTS, u, radius=7.5e-5) for e in (exact, low))
     assert torch.equal(a, b)
     a, b = (torch.stack(list(e.each_gradient(w, CLIENTS))) for e in (exact, low))
     assert torch.equal(a, b)
     visits, settings = torch.arange(40).expand(3, 1, 40), {"eps": 1e-3, "tau": 0.75, "lr": 0.1}
     walks = [
-        list(e.descend(w, CLIENTS, u, visits, S=S, batch=64, **settings)) for e in (exact, low)
+        list(e.local_zo_steps(w, CLIENTS, u, visits, S=S, batch=64, **settings))
+        for e in (exact, low)
     ]
     for (w_i, met), (v_i, seen) in zip(*walks, strict=True):
         assert torch.equal(w_i, v_i)
@@ -89,7 +90,7 @@ def test_slopes_in_bfloat16_are_those_of_float32_to_some_percent(name, limit, cl
     """
     exact, low = engines(name, clients, precision="bfloat16")
     w, u = exact.model.initial(0), directions_of(CLIENTS, exact.d, 20)
-    a, b = (e.slopes(w, CLIENTS, u) for e in (exact, low))
+    a, b = (e.directional_derivatives(w, CLIENTS, u) for e in (exact, low))
     lengths = torch.stack([g.double().norm() for g in exact.each_gradient(w, CLIENTS)])
     error = ((a - b) / lengths[:, None]).square().mean().sqrt()
     assert 1e-5 < error < limit
@@ -124,7 +125,7 @@ def test_channels_last_changes_roundings_only(name, kind, clients):
     """A client's losses and its model, through every kind of layer."""
     first, last = engines(name, clients, kind, channels_last=True)
     w, u = first.model.initial(0), directions_of(CLIENTS, first.d, S)
-    a, b = (e.probe(w, CLIENTS, u, radius=1e-3) for e in (first, last))
+    a, b = (e.two_point(w, CLIENTS, u, radius=1e-3) for e in (first, last))
     torch.testing.assert_close(a, b, rtol=1e-6, atol=0)
     torch.testing.assert_close(trained(first, w), trained(last, w), rtol=1e-4, atol=2e-5)
 
@@ -179,14 +180,14 @@ def test_the_difference_of_the_estimators_is_of_second_order(digits, distributio
     engine, w = Plain(model, data, 16), model.initial(0).double()
     u = directions_of((0, 1), model.d, 3, distribution=distribution)
     tau = 0.75
-    slopes = tau * engine.slopes(w, (0, 1), u)
+    directional_derivatives = tau * engine.directional_derivatives(w, (0, 1), u)
     errors = []
     for eps in (4e-3, 2e-3, 1e-3, 5e-4, 2.5e-4):
-        losses = engine.probe(w, (0, 1), u, radius=eps * tau)
-        errors.append((losses[..., 0] - losses[..., 1]) / (2 * eps) - slopes)
+        losses = engine.two_point(w, (0, 1), u, radius=eps * tau)
+        errors.append((losses[..., 0] - losses[..., 1]) / (2 * eps) - directional_derivatives)
     sizes = torch.stack(errors).square().mean((1, 2)).sqrt()
     ratios = (sizes[:-1] / sizes[1:]).tolist()
-    assert slopes.abs().min() > 100 * sizes[-1]
+    assert directional_derivatives.abs().min() > 100 * sizes[-1]
     assert ratios == pytest.approx([4.0] * 4, rel=0.02), sizes
 
 
@@ -207,7 +208,7 @@ def test_on_cuda_bfloat16_trains_and_no_tf32_probes(digits):
         u = directions_of((0, 1), here.model.d, S, device="cuda")
         visits = torch.arange(200).expand(2, 1, 200)
         step = torch.stack(list(here.engine.train(w, (0, 1), visits, SGD(16, 0.05)))) - w
-        found.append((here.engine.probe(w, (0, 1), u, radius=7.5e-5), step, here.train))
+        found.append((here.engine.two_point(w, (0, 1), u, radius=7.5e-5), step, here.train))
     assert torch.equal(found[0][0], found[1][0])
     assert between(found[0][1], found[1][1]) > 0.99
     expected = digits.images("train")[np.concatenate(dealt.train)]

@@ -195,12 +195,16 @@ def test_a_snapshot_says_where_it_came_from(there: Path) -> None:
     record = json.loads((WARMUP / "run.json").read_text())
     found = look(WARMUP / "snapshots/round-000020.safetensors")
     assert (found["round"], found["phase"], found["model"]) == (20, "1, fedavg", "mlp")
-    origin = found["origin"]
-    assert (origin["config"], origin["warmup"], origin["seed"]) == ("tiny", "fedavg-high", 0)
-    assert origin["code"] == record["code"]
-    assert origin["code_here"] == "the same"
-    assert origin["data_sha256"] == record["inputs"]["data"]
-    assert (origin["torch"], origin["device"]) == (record["torch"], record["device"])
+    provenance = found["origin"]
+    assert (provenance["config"], provenance["warmup"], provenance["seed"]) == (
+        "tiny",
+        "fedavg-high",
+        0,
+    )
+    assert provenance["code"] == record["code"]
+    assert provenance["code_here"] == "the same"
+    assert provenance["data_sha256"] == record["inputs"]["data"]
+    assert (provenance["torch"], provenance["device"]) == (record["torch"], record["device"])
     [row] = [row for row in rows_of(WARMUP) if row["round"] == 20]
     at = found["at_this_round"]
     assert (at["test_accuracy"], at["bytes_up"]) == (row["test_accuracy"], row["bytes_up"])

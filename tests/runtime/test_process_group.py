@@ -19,8 +19,8 @@ from zowarmup.data import datasets, federation
 from zowarmup.jobs import train, warmup
 from zowarmup.plan import plan
 from zowarmup.runtime import launch, worker
-from zowarmup.runtime.process_group import Ranks, joined
-from zowarmup.training.resume_state import Saved
+from zowarmup.runtime.process_group import ProcessGroup, joined
+from zowarmup.training.resume_state import ResumeState
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -64,8 +64,8 @@ def test_every_process_has_the_bits_of_one_alone(alone, inputs, tmp_path, proces
 
 
 def test_the_items_are_dealt_in_turn():
-    assert [list(Ranks(rank, 3).mine(7)) for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
-    assert list(Ranks(3, 4).mine(2)) == []
+    assert [list(ProcessGroup(rank, 3).mine(7)) for rank in range(3)] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert list(ProcessGroup(3, 4).mine(2)) == []
 
 
 # --- files ----------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
 def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkeypatch, caplog):
     """One process is killed in the warm-up; two finish it, and replay half a run of one."""
     jobs(tmp_path / "whole", inputs)
-    save = Saved.save
+    save = ResumeState.save
 
     def save_and_die(self):
         t = self.latest[0].t
@@ -122,7 +122,7 @@ def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkey
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Saved, "save", save_and_die)
+        patch.setattr(ResumeState, "save", save_and_die)
         with pytest.raises(Killed):
             jobs(tmp_path / "cut", inputs)
     assert (tmp_path / "cut/warm/state/state.json").exists()

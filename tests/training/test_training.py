@@ -40,8 +40,8 @@ from zowarmup.storage.journal import JournalError
 from zowarmup.training import context, evaluate, loop, replay, resume_state, run, warmup
 from zowarmup.training import selection as select
 from zowarmup.training.catch_up import Absences
-from zowarmup.training.context import World
-from zowarmup.training.costs import Tally
+from zowarmup.training.context import Context
+from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
 from zowarmup.training.run import Outcome
 
@@ -116,19 +116,19 @@ def dealt(data: Dataset) -> Federation:
 
 
 @pytest.fixture(scope="module")
-def here(data: Dataset, dealt: Federation) -> World:
+def here(data: Dataset, dealt: Federation) -> Context:
     return context.assemble(spec_of(fedavg()), data, dealt)
 
 
 @pytest.fixture(scope="module")
-def pivot(here: World) -> Tensor:
+def pivot(here: Context) -> Tensor:
     """The model after the warm-up."""
     return last_of(steps_of(here, fedavg(), here.model.initial(SEEDS.initialisation), first=1)).w
 
 
-def steps_of(here: World, phase: Spec, w: Tensor, *, first: int = WARM + 1) -> Iterator[Step]:
+def steps_of(here: Context, phase: Spec, w: Tensor, *, first: int = WARM + 1) -> Iterator[Step]:
     state = loop.algorithm(phase).begin(w)
-    return loop.run(here, phase, state, SEEDS, first=first, tally=Tally())
+    return loop.run(here, phase, state, SEEDS, first=first, costs=Costs())
 
 
 def last_of(steps: Iterator[Step]) -> Step:
@@ -140,16 +140,16 @@ THIS: Spec = {"code": "this"}  # stands for all that decides a result
 
 
 def finish(
-    here: World,
+    here: Context,
     spec: Spec,
     w: Tensor,
     folder: Path,
-    origin: Spec = THIS,
-    tally: Tally | None = None,
+    provenance: Spec = THIS,
+    costs: Costs | None = None,
 ) -> Outcome:
     """The phases after the warm-up, from the model at the pivot."""
-    spent = Tally() if tally is None else tally
-    return run.run(here, spec, w, SEEDS, folder=folder, origin=origin, tally=spent)
+    spent = Costs() if costs is None else costs
+    return run.run(here, spec, w, SEEDS, folder=folder, provenance=provenance, costs=spent)
 
 
 # --- replay ---------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ VARIANTS: list[Spec] = [
 
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
 def test_replaying_the_journal_gives_every_model(
-    here: World, pivot: Tensor, tmp_path: Path, settings: Spec
+    here: Context, pivot: Tensor, tmp_path: Path, settings: Spec
 ) -> None:
     """Of the run itself only the pivot and the journal are used: it is a real file, read again."""
     phase = zo(**settings)
@@ -184,7 +184,7 @@ def test_replaying_the_journal_gives_every_model(
 
 @pytest.mark.parametrize("cut", [0, 1, 60, 130, 131, 1000, 5000])
 def test_a_run_goes_on_from_any_piece_of_its_journal(
-    here: World, pivot: Tensor, tmp_path: Path, cut: int
+    here: Context, pivot: Tensor, tmp_path: Path, cut: int
 ) -> None:
     """Wherever a kill cuts the file, the end is the same: model, rows and the journal itself."""
     spec, file = spec_of(fedavg(), zo(participation=0.5)), tmp_path / "journal.jsonl"
@@ -200,7 +200,7 @@ def test_a_run_goes_on_from_any_piece_of_its_journal(
 
 
 def test_a_finished_journal_is_only_replayed(
-    here: World, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    here: Context, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec, file = spec_of(fedavg(), zo()), tmp_path / "journal.jsonl"
     whole, before = finish(here, spec, pivot, tmp_path), file.read_bytes()
@@ -211,7 +211,7 @@ def test_a_finished_journal_is_only_replayed(
 
 
 def test_a_journal_of_something_else_is_started_over(
-    here: World, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    here: Context, pivot: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     finish(here, spec_of(fedavg(), zo(lr=0.01)), pivot, tmp_path, {"code": "other"})
     again = finish(here, spec_of(fedavg(), zo()), pivot, tmp_path)
@@ -226,7 +226,7 @@ def test_a_journal_of_something_else_is_started_over(
 
 @pytest.mark.parametrize("kept", [1, 12, 25])
 def test_phases_without_records_do_not_take_those_of_others(
-    here: World, pivot: Tensor, tmp_path: Path, kept: int
+    here: Context, pivot: Tensor, tmp_path: Path, kept: int
 ) -> None:
     """A run of four phases is resumed: averaging on all clients leaves no records."""
     phases = fedavg(), zo(10), fedavg(10, clients="all"), zo(20)
@@ -255,7 +255,7 @@ RECORDED: list[tuple[str, Spec]] = [
 
 @pytest.mark.parametrize(("algorithm", "settings"), RECORDED, ids=str)
 def test_any_journal_gives_every_model(
-    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec
+    here: Context, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec
 ) -> None:
     phase = phase_of(algorithm, participation=0.5, **settings)
     expected = [step.state for step in steps_of(here, phase, pivot)]
@@ -278,7 +278,7 @@ def replayable(phase: Spec) -> Replayable:
 @pytest.mark.parametrize("kept", [0, 1, 17, 18, 29])
 @pytest.mark.parametrize(("algorithm", "settings"), RECORDED, ids=str)
 def test_any_run_goes_on_in_the_middle_of_its_journal(
-    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec, kept: int
+    here: Context, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec, kept: int
 ) -> None:
     """The last record is cut too; rows are equal with drift and gradient_cosine in them."""
     spec = spec_of(fedavg(), phase_of(algorithm, participation=0.5, **settings))
@@ -298,7 +298,7 @@ def test_any_run_goes_on_in_the_middle_of_its_journal(
 
 
 def test_phases_of_different_kinds_share_one_journal(
-    here: World, pivot: Tensor, tmp_path: Path
+    here: Context, pivot: Tensor, tmp_path: Path
 ) -> None:
     """Each begins anew from the model that the one before it has left."""
     file = tmp_path / "journal.jsonl"
@@ -326,7 +326,7 @@ def test_phases_of_different_kinds_share_one_journal(
 @pytest.mark.parametrize("algorithm", ["zo", "zo_adam", "zo_local", "fedkseed"])
 @pytest.mark.parametrize("clients", ["all", "low"])
 def test_the_gradient_cosine_by_backpropagation_in_one_batch(
-    here: World, pivot: Tensor, algorithm: str, clients: str
+    here: Context, pivot: Tensor, algorithm: str, clients: str
 ) -> None:
     """Between w - w' and the gradient of the mean loss over the images of the phase's clients."""
     phase = phase_of(algorithm, 3, clients=clients)
@@ -381,8 +381,8 @@ def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
     phase, rows = zo(1, S=300, estimator="directional", lr=0.1), []
     for seed in range(20):  # one draw of the error is that of some 85 squares: 15 percent off
         seeds = Seeds(0, 0, seed)
-        state, tally = loop.begin(narrow, phase, w, Tally())
-        [step] = loop.run(narrow, phase, state, seeds, first=1, tally=tally)
+        state, costs = loop.begin(narrow, phase, w, Costs())
+        [step] = loop.run(narrow, phase, state, seeds, first=1, costs=costs)
         rows.append(loop.row(narrow, phase, 2, step))
     assert rows[0]["dissimilarity"] == pytest.approx(expected.item(), rel=1e-4)
     assert expected > 1.5  # else nothing would be tested
@@ -391,7 +391,7 @@ def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
     assert sum(errors) / len(errors) == pytest.approx(theory, rel=0.1)
 
 
-def test_rounds_in_which_models_travel_have_no_cosine(here: World) -> None:
+def test_rounds_in_which_models_travel_have_no_cosine(here: Context) -> None:
     w = here.model.initial(SEEDS.initialisation)
     for algorithm in ("fedavg", "fedadam", "heterofl"):
         phase = phase_of(algorithm, 1)
@@ -490,20 +490,22 @@ def test_a_number_that_json_lacks_is_never_written(tmp_path: Path) -> None:
 
 
 def warm_up(
-    here: World, folder: Path, rounds: int = ALL, algorithm: str = "fedavg", **settings: Any
+    here: Context, folder: Path, rounds: int = ALL, algorithm: str = "fedavg", **settings: Any
 ) -> list[Spec]:
     phase = without(phase_of(algorithm, rounds, **{"clients": "high"} | settings), {"rounds"})
     spec = spec_of() | {"phase": phase, "rounds": rounds}
-    return warmup.run(here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", origin=THIS)
+    return warmup.run(
+        here, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", provenance=THIS
+    )
 
 
-def at(here: World, folder: Path, t: int) -> Tensor:
+def at(here: Context, folder: Path, t: int) -> Tensor:
     return checkpoint.weights(checkpoint.snapshot(folder / "snapshots", t), here.model)
 
 
 @pytest.mark.parametrize("participation", [1.0, 0.5, 0.1])
 def test_the_trajectory_s_end_is_averaging_with_its_pivot_anywhere(
-    here: World, tmp_path: Path, participation: float
+    here: Context, tmp_path: Path, participation: float
 ) -> None:
     """High Res Only needs no run of its own: from any snapshot FedAvg goes on as it does there."""
     made = warm_up(here, tmp_path, participation=participation)
@@ -512,7 +514,7 @@ def test_the_trajectory_s_end_is_averaging_with_its_pivot_anywhere(
         phases = [fedavg(t, participation=participation) for t in (start, ALL - start)]
         end = finish(here, spec_of(*phases), at(here, tmp_path, start), tmp_path / f"{start}")
         assert torch.equal(end.w, at(here, tmp_path, ALL))
-        costs = {*vars(Tally()), "phase"}
+        costs = {*vars(Costs()), "phase"}
         for mine, theirs in zip(reversed(end.rows), reversed(made), strict=False):
             assert same(without(mine, costs), without(theirs, costs))
 
@@ -526,7 +528,7 @@ def same(a: Spec, b: Spec) -> bool:
     return a.keys() == b.keys() and all(a[k] == b[k] or (a[k] != a[k] and b[k] != b[k]) for k in a)
 
 
-def test_rows_and_snapshots_lie_on_their_strides(here: World, tmp_path: Path) -> None:
+def test_rows_and_snapshots_lie_on_their_strides(here: Context, tmp_path: Path) -> None:
     made = warm_up(here, tmp_path, rounds=12)
     assert [row["round"] for row in made] == [0, 5, 10, 12]
     names = sorted(path.name for path in (tmp_path / "snapshots").iterdir())
@@ -540,22 +542,22 @@ class Killed(BaseException):
 @contextmanager
 def killed_after(t: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Within, a warm-up is killed when it has saved its state after round t."""
-    save = resume_state.Saved.save
+    save = resume_state.ResumeState.save
 
-    def save_and_die(self: resume_state.Saved) -> None:
+    def save_and_die(self: resume_state.ResumeState) -> None:
         at = self.latest[0].t if self.latest else None
         save(self)
         if at == t:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(resume_state.Saved, "save", save_and_die)
+        patch.setattr(resume_state.ResumeState, "save", save_and_die)
         yield
 
 
 @pytest.mark.parametrize("t", [0, 5, 25, ALL])
 def test_a_warmup_goes_on_from_its_last_snapshot(
-    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t: int
+    here: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t: int
 ) -> None:
     whole = warm_up(here, tmp_path / "whole", participation=0.5)
     with killed_after(t, monkeypatch), pytest.raises(Killed):
@@ -572,7 +574,12 @@ def test_a_warmup_goes_on_from_its_last_snapshot(
     ("algorithm", "kept"), [("fedadam", {"m", "v", "steps"}), ("heterofl", set())]
 )
 def test_a_snapshot_holds_what_the_server_has_beside_the_model(
-    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, algorithm: str, kept: set, t: int
+    here: Context,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    algorithm: str,
+    kept: set,
+    t: int,
 ) -> None:
     """Adam's moments too: without them the rounds after a kill would be other ones."""
     own: Spec = {"algorithm": algorithm, "clients": "all", "participation": 0.5}
@@ -590,7 +597,7 @@ def test_a_snapshot_holds_what_the_server_has_beside_the_model(
 
 
 def test_saved_work_of_something_else_is_thrown_away(
-    here: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    here: Context, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "state").mkdir()
     facts = {
@@ -616,7 +623,7 @@ def test_saved_work_of_something_else_is_thrown_away(
 @pytest.mark.parametrize("clients", ["all", "low"])
 @pytest.mark.parametrize("participation", [1.0, 0.5, 0.1])
 def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
-    here: World, pivot: Tensor, participation: float, clients: str
+    here: Context, pivot: Tensor, participation: float, clients: str
 ) -> None:
     """Every client keeps its own model and replays what it missed before it takes part again."""
     phase = zo(participation=participation, clients=clients)
@@ -648,7 +655,7 @@ def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
 @pytest.mark.parametrize("clients", ["all", "high", "low"])
 @pytest.mark.parametrize("participation", [1.0, 0.5, 0.1])
 def test_cohorts_are_a_function_of_seed_and_round(
-    here: World, phase: Any, clients: str, participation: float
+    here: Context, phase: Any, clients: str, participation: float
 ) -> None:
     settings = phase(participation=participation, clients=clients)
     tier = here.tiers[clients]
@@ -664,7 +671,7 @@ def test_cohorts_are_a_function_of_seed_and_round(
 
 @pytest.mark.parametrize("phase", [fedavg(participation=0.5, clients="all"), zo(participation=0.1)])
 def test_absent_clients_compute_nothing(
-    here: World, pivot: Tensor, phase: Spec, monkeypatch: pytest.MonkeyPatch
+    here: Context, pivot: Tensor, phase: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
     for name in ("train", "probe"):
@@ -701,7 +708,7 @@ def test_who_missed_more_than_the_limit_is_sent_the_model() -> None:
     assert absences.finish() == {0: 0, 1: 400}
 
 
-def test_costs_of_a_phase_of_records(here: World, pivot: Tensor) -> None:
+def test_costs_of_a_phase_of_records(here: Context, pivot: Tensor) -> None:
     """By counting for each client alone what it sends and receives, in bytes.
 
     A client of the cohort sends 4 S; it receives the records of its round and of all that it missed
@@ -721,18 +728,18 @@ def test_costs_of_a_phase_of_records(here: World, pivot: Tensor) -> None:
         forward += 2 * 2 * sum(here.sizes[client] for client in members.clients)
     for client, past in last.items():
         down[client] += sum(sizes[t] for t in range(past + 1, ALL + 1))
-    assert last_of(steps_of(here, phase, pivot)).tally == tally_of(here, up, down, forward, 0)
+    assert last_of(steps_of(here, phase, pivot)).costs == tally_of(here, up, down, forward, 0)
 
 
 def tally_of(
-    here: World, up: Counter[int], down: Counter[int], forward: int, backward: int
-) -> Tally:
+    here: Context, up: Counter[int], down: Counter[int], forward: int, backward: int
+) -> Costs:
     """What clients sent and received as totals, and as the part of the low-resource ones."""
     low = [sum(of[i] for i in here.tiers["low"]) for of in (up, down)]
-    return Tally(up.total(), down.total(), *low, forward, backward)
+    return Costs(up.total(), down.total(), *low, forward, backward)
 
 
-def test_costs_of_a_phase_of_models(here: World) -> None:
+def test_costs_of_a_phase_of_models(here: Context) -> None:
     """Whoever takes part downloads and uploads one model; passes are images times epochs."""
     phase = fedavg(WARM, clients="all", participation=0.5, epochs=3)
     cohorts = [loop.cohort(here, phase, t, SEEDS) for t in range(1, WARM + 1)]
@@ -742,16 +749,16 @@ def test_costs_of_a_phase_of_models(here: World) -> None:
     passes = 3 * sum(sum(cohort.sizes) for cohort in cohorts)
     w = here.model.initial(SEEDS.initialisation)
     expected = tally_of(here, sent, sent, passes, passes)
-    assert last_of(steps_of(here, phase, w, first=1)).tally == expected
+    assert last_of(steps_of(here, phase, w, first=1)).costs == expected
 
 
 def test_the_broadcast_at_the_pivot_is_counted_once(
-    here: World, pivot: Tensor, tmp_path: Path
+    here: Context, pivot: Tensor, tmp_path: Path
 ) -> None:
     """Ten clients, seven of them low, download 4 d bytes before the first of their 30 scalars."""
-    spent = Tally(100, 200, 30, 40, 300, 400)
+    spent = Costs(100, 200, 30, 40, 300, 400)
     spec = spec_of(fedavg(), zo())
-    end = finish(here, spec, pivot, tmp_path, tally=spent)
+    end = finish(here, spec, pivot, tmp_path, costs=spent)
     first, records = end.rows[0], 5 * 4 * 3 * 10
     assert first["bytes_up"] == 100 + records
     assert first["bytes_down"] == 200 + 10 * 4 * here.model.d + 10 * records
@@ -763,7 +770,9 @@ def test_the_broadcast_at_the_pivot_is_counted_once(
 
 @pytest.mark.parametrize("participation", [1.0, 0.5])
 @pytest.mark.parametrize("algorithm", ["fedadam", "heterofl"])
-def test_costs_of_other_phases_of_models(here: World, algorithm: str, participation: float) -> None:
+def test_costs_of_other_phases_of_models(
+    here: Context, algorithm: str, participation: float
+) -> None:
     """4 d bytes each way; a low-resource client of HeteroFL 4 d' of the network half as wide."""
     phase = phase_of(algorithm, WARM, participation=participation, epochs=2)
     d = 64 * 32 + 32 + 32 * 10 + 10
@@ -775,7 +784,7 @@ def test_costs_of_other_phases_of_models(here: World, algorithm: str, participat
             passes += 2 * here.sizes[client]
     w = here.model.initial(SEEDS.initialisation)
     expected = tally_of(here, sent, sent, passes, passes)
-    assert last_of(steps_of(here, phase, w, first=1)).tally == expected
+    assert last_of(steps_of(here, phase, w, first=1)).costs == expected
 
 
 def up_of(phase: Spec, n: int) -> int:
@@ -800,7 +809,12 @@ def up_of(phase: Spec, n: int) -> int:
     ],
 )  # fmt: skip
 def test_costs_of_every_phase_of_records(
-    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, settings: Spec, participation: float
+    here: Context,
+    pivot: Tensor,
+    tmp_path: Path,
+    algorithm: str,
+    settings: Spec,
+    participation: float,
 ) -> None:
     """Acceptance 8: a client alone, from the broadcast of 4 d bytes on, to the byte.
 
@@ -809,7 +823,7 @@ def test_costs_of_every_phase_of_records(
     as many probabilities with "pro".
     """
     phase = phase_of(algorithm, participation=participation, **settings)
-    spent = Tally(100, 200, 30, 40, 300, 400)
+    spent = Costs(100, 200, 30, 40, 300, 400)
     up, down, passes = Counter[int](), Counter(dict.fromkeys(range(10), 4 * 2410)), 0
     unread = dict.fromkeys(range(10), 0)
     for t in range(WARM + 1, ALL + 1):
@@ -824,7 +838,7 @@ def test_costs_of_every_phase_of_records(
             passes += 2 * phase.get("S", 1) * phase.get("epochs", 1) * here.sizes[i]
     if algorithm != "fedkseed":
         down.update(unread)
-    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path, tally=spent)
+    end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path, costs=spent)
     expected = tally_of(here, up, down, passes, 0)
     for name, value in vars(expected).items():
         assert end.rows[-1][name] - vars(spent)[name] == value, name
@@ -832,7 +846,7 @@ def test_costs_of_every_phase_of_records(
 
 @pytest.mark.parametrize(("algorithm", "vectors"), [("zo", 1), ("zo_local", 1), ("zo_adam", 3)])
 def test_who_is_sent_the_model_needs_the_server_s_moments_too(
-    here: World, pivot: Tensor, algorithm: str, vectors: int
+    here: Context, pivot: Tensor, algorithm: str, vectors: int
 ) -> None:
     """One client a round, one direction to catch up with at most: all others get w, or w, m, v."""
     phase = phase_of(algorithm, 6, participation=0.1, S=2, catch_up_limit=1)
@@ -843,8 +857,8 @@ def test_who_is_sent_the_model_needs_the_server_s_moments_too(
         last[client] = t
         records += up_of(phase, here.sizes[client])
     late += sum(t < 6 for t in last.values())
-    tally = last_of(steps_of(here, phase, pivot)).tally
-    assert tally.bytes_down == records + late * vectors * 4 * here.model.d
+    costs = last_of(steps_of(here, phase, pivot)).costs
+    assert costs.bytes_down == records + late * vectors * 4 * here.model.d
 
 
 # --- checkpoints ----------------------------------------------------------------------------
@@ -852,7 +866,7 @@ def test_who_is_sent_the_model_needs_the_server_s_moments_too(
 ABOUT = {"model": "mlp", "width": 1.0, "shape": (1, 8, 8), "classes": 10, "round": 7}
 
 
-def test_equal_states_are_equal_bytes(here: World, pivot: Tensor, tmp_path: Path) -> None:
+def test_equal_states_are_equal_bytes(here: Context, pivot: Tensor, tmp_path: Path) -> None:
     """Whatever memory the vector lies in, and whenever it is written."""
     strided = torch.stack([pivot, pivot], dim=1)[:, 0]
     for name, w in (("a", pivot), ("b", strided), ("c", pivot.clone().requires_grad_())):
@@ -861,7 +875,7 @@ def test_equal_states_are_equal_bytes(here: World, pivot: Tensor, tmp_path: Path
     assert len(contents) == 1
 
 
-def test_a_checkpoint_comes_back_bit_for_bit(here: World, tmp_path: Path) -> None:
+def test_a_checkpoint_comes_back_bit_for_bit(here: Context, tmp_path: Path) -> None:
     w = here.model.initial(0)
     w[:3] = torch.tensor([math.nan, -0.0, math.inf])
     checkpoint.save(tmp_path / "w", here.model, State(w), ABOUT)
@@ -870,7 +884,7 @@ def test_a_checkpoint_comes_back_bit_for_bit(here: World, tmp_path: Path) -> Non
 
 
 def test_what_the_server_keeps_comes_back_beside_the_model(
-    here: World, pivot: Tensor, tmp_path: Path
+    here: Context, pivot: Tensor, tmp_path: Path
 ) -> None:
     """And changes nothing for who wants the model alone."""
     kept = {"m": torch.randn(2410, generator=torch.Generator()), "steps": torch.tensor(7)}
@@ -885,7 +899,7 @@ def test_what_the_server_keeps_comes_back_beside_the_model(
 
 
 def test_there_is_one_metadata_key_without_time_or_place(
-    here: World, pivot: Tensor, tmp_path: Path
+    here: Context, pivot: Tensor, tmp_path: Path
 ) -> None:
     checkpoint.save(tmp_path / "w", here.model, State(pivot), ABOUT)
     content = (tmp_path / "w").read_bytes()
@@ -902,7 +916,7 @@ def test_there_is_one_metadata_key_without_time_or_place(
 
 @pytest.mark.parametrize("length", [0, 7, 8, 100, 1000, 9000, -1])
 def test_a_truncated_checkpoint_is_one_clear_error(
-    here: World, pivot: Tensor, tmp_path: Path, length: int
+    here: Context, pivot: Tensor, tmp_path: Path, length: int
 ) -> None:
     file = tmp_path / "w"
     checkpoint.save(file, here.model, State(pivot), ABOUT)
@@ -915,7 +929,7 @@ def test_a_truncated_checkpoint_is_one_clear_error(
 
 
 def test_a_checkpoint_of_another_model_is_a_clear_error(
-    here: World, pivot: Tensor, tmp_path: Path
+    here: Context, pivot: Tensor, tmp_path: Path
 ) -> None:
     checkpoint.save(tmp_path / "w", here.model, State(pivot), ABOUT)
     for name, shape in (("cnn", (1, 8, 8)), ("mlp", (3, 8, 8))):
@@ -924,7 +938,7 @@ def test_a_checkpoint_of_another_model_is_a_clear_error(
             checkpoint.weights(tmp_path / "w", other)
 
 
-def test_a_lost_or_foreign_checkpoint_is_a_clear_error(here: World, tmp_path: Path) -> None:
+def test_a_lost_or_foreign_checkpoint_is_a_clear_error(here: Context, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     with pytest.raises(CheckpointError, match="no such checkpoint; make it with the workflow"):
@@ -942,7 +956,7 @@ def test_a_lost_or_foreign_checkpoint_is_a_clear_error(here: World, tmp_path: Pa
 
 @pytest.mark.parametrize("estimator", ["two_point", "directional"])
 def test_a_diverging_run_ends_with_a_row_that_says_so(
-    here: World, pivot: Tensor, tmp_path: Path, estimator: str
+    here: Context, pivot: Tensor, tmp_path: Path, estimator: str
 ) -> None:
     spec = spec_of(fedavg(), zo(lr=1e30, estimator=estimator))
     end = finish(here, spec, pivot, tmp_path / "j")
@@ -955,7 +969,7 @@ def test_a_diverging_run_ends_with_a_row_that_says_so(
 @pytest.mark.parametrize("lr", [1e30, 1e38])
 @pytest.mark.parametrize("algorithm", ["zo_adam", "zo_local", "fedkseed"])
 def test_a_diverging_run_of_any_kind_ends_with_a_row_that_says_so(
-    here: World, pivot: Tensor, tmp_path: Path, algorithm: str, lr: float
+    here: Context, pivot: Tensor, tmp_path: Path, algorithm: str, lr: float
 ) -> None:
     """Also where weights overflow; what JSON lacks is not in its journal."""
     spec = spec_of(fedavg(), phase_of(algorithm, lr=lr))
@@ -967,7 +981,7 @@ def test_a_diverging_run_of_any_kind_ends_with_a_row_that_says_so(
 
 
 def test_a_diverged_run_is_resumed_to_the_same_end(
-    here: World, pivot: Tensor, tmp_path: Path
+    here: Context, pivot: Tensor, tmp_path: Path
 ) -> None:
     spec = spec_of(fedavg(), zo(lr=1e30))
     one, two = (finish(here, spec, pivot, tmp_path / "j") for _ in range(2))
@@ -975,7 +989,9 @@ def test_a_diverged_run_is_resumed_to_the_same_end(
     assert all(same(a, b) for a, b in zip(one.rows, two.rows, strict=True))
 
 
-def test_a_diverging_warmup_stands_for_all_that_starts_from_it(here: World, tmp_path: Path) -> None:
+def test_a_diverging_warmup_stands_for_all_that_starts_from_it(
+    here: Context, tmp_path: Path
+) -> None:
     made = warm_up(here, tmp_path, lr=1e30)
     assert made[-1]["diverged"] is True
     assert made[-1]["round"] < ALL
@@ -988,7 +1004,7 @@ def test_a_diverging_warmup_stands_for_all_that_starts_from_it(here: World, tmp_
 
 @pytest.mark.parametrize("lr", [300.0, 1e30])
 def test_a_diverged_warmup_killed_at_its_end_ends_alike(
-    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lr: float
+    here: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lr: float
 ) -> None:
     """A kill while the diverged model is being copied to the later snapshots."""
     whole = warm_up(here, tmp_path / "whole", lr=lr)
@@ -1006,7 +1022,7 @@ def test_a_diverged_warmup_killed_at_its_end_ends_alike(
     [(2.3, False), (23.0, False), (23.1, True), (math.nan, True), (math.inf, True)],
 )
 def test_diverged_means_ten_times_the_loss_of_guessing(
-    here: World, loss: float, expected: bool
+    here: Context, loss: float, expected: bool
 ) -> None:
     """10 log 10 = 23.03; it is the loss of those who train that counts."""
     losses = {"train_loss": 0.0, "train_loss_high": 0.0, "train_loss_low": 0.0}
@@ -1019,7 +1035,7 @@ def test_diverged_means_ten_times_the_loss_of_guessing(
 
 
 def test_progress_says_round_speed_and_time_to_go(
-    here: World,
+    here: Context,
     pivot: Tensor,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -1047,20 +1063,20 @@ def trial(phase: Spec, grid: Sequence[float] = (0.1,), rounds: int = 12) -> Spec
     return without(spec_of(), {"phases"}) | spec
 
 
-def chosen(here: World, spec: Spec, w: Tensor, folder: Path, seed: int = 3) -> list[Spec]:
+def chosen(here: Context, spec: Spec, w: Tensor, folder: Path, seed: int = 3) -> list[Spec]:
     """All trials of a seed, with their work in a folder."""
-    return select.trials(here, spec, w, SEEDS, seed, folder=folder / "state", origin=THIS)
+    return select.trials(here, spec, w, SEEDS, seed, folder=folder / "state", provenance=THIS)
 
 
 def test_a_trial_is_training_judged_on_held_out_images(
-    here: World, pivot: Tensor, tmp_path: Path
+    here: Context, pivot: Tensor, tmp_path: Path
 ) -> None:
     [row] = chosen(here, trial(zo()), pivot, tmp_path)
     w = last_of(itertools.islice(steps_of(here, zo(lr=0.1), pivot), 12)).w
     assert row == {"lr": 0.1, "seed": 3, "heldout_loss": evaluate.heldout_loss(here, w)}
 
 
-def test_the_step_that_learns_is_chosen(here: World, pivot: Tensor, tmp_path: Path) -> None:
+def test_the_step_that_learns_is_chosen(here: Context, pivot: Tensor, tmp_path: Path) -> None:
     """From among one that goes nowhere and one that explodes."""
     made = chosen(here, trial(zo(), [1e-9, 0.1, 1e30], rounds=20), pivot, tmp_path)
     choice = select.choose(made)
@@ -1115,7 +1131,7 @@ def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None
     ]
 
 
-def test_a_trial_of_fedadam_varies_the_server_s_rate_alone(here: World, tmp_path: Path) -> None:
+def test_a_trial_of_fedadam_varies_the_server_s_rate_alone(here: Context, tmp_path: Path) -> None:
     w = here.model.initial(SEEDS.initialisation)
     phase = phase_of("fedadam", 12, clients="high")
     [row] = chosen(here, trial(phase) | {"start": 0}, w, tmp_path)
@@ -1217,7 +1233,9 @@ def test_a_grid_of_nothing_but_divergence_fails_clearly(
     assert not (tmp_path / "selection.json").exists()
 
 
-def test_a_run_without_a_warmup_starts_from_the_initialisation(here: World, tmp_path: Path) -> None:
+def test_a_run_without_a_warmup_starts_from_the_initialisation(
+    here: Context, tmp_path: Path
+) -> None:
     w = here.model.initial(SEEDS.initialisation)
     end = finish(here, spec_of(zo(20)), w, tmp_path / "j")
     assert torch.equal(end.w, last_of(steps_of(here, zo(20), w, first=1)).w)
@@ -1243,7 +1261,7 @@ def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     assert holder(tmp_path / "lock") is None
 
 
-def test_a_row_measures_every_tier_on_its_own_data(here: World, pivot: Tensor) -> None:
+def test_a_row_measures_every_tier_on_its_own_data(here: Context, pivot: Tensor) -> None:
     """All is the mean of the tiers weighted by their images, for losses and for accuracies."""
     row = evaluate.evaluate(here, pivot)
     images = {tier: sum(here.sizes[i] for i in here.tiers[tier]) for tier in here.tiers}
@@ -1255,7 +1273,7 @@ def test_a_row_measures_every_tier_on_its_own_data(here: World, pivot: Tensor) -
     assert row["train_accuracy"] == pytest.approx(right)
 
 
-def test_the_facts_of_a_run(data: Dataset, dealt: Federation, here: World) -> None:
+def test_the_facts_of_a_run(data: Dataset, dealt: Federation, here: Context) -> None:
     """mlp on digits: 64-32-10, half as wide 64-16-10; 30/70 of ten clients."""
     d, d_low = 64 * 32 + 32 + 32 * 10 + 10, 64 * 16 + 16 + 16 * 10 + 10
     found = context.facts(here, [phase_of("heterofl")])

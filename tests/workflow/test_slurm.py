@@ -1,8 +1,8 @@
 """The workflow on a real SLURM cluster of this one machine: kills, limits, and the same bytes.
 
 tests/workflow/slurm/up.sh starts the cluster, as root on Debian or Ubuntu, and installs it where it
-is not there. A copy of the package lets a job wait in the middle of its training until it is hit: it
-looks for a file `hold-ROUND` after every round, takes it, and does what stands in it.
+is not there. A copy of the package lets a job wait in the middle of its training until it is hit:
+it looks for a file `hold-ROUND` after every round, takes it, and does what stands in it.
 """
 
 import json

@@ -74,7 +74,7 @@ class FedKSeed:
         """Everybody walks; the new model is rebuilt from the accumulators."""
         w, T = state.w, self.steps(max(cohort.sizes))
         chosen = self.choose(state, t, cohort.clients, T, seeds)
-        walks = engine.descend(
+        walks = engine.local_zo_steps(
             w,
             cohort.clients,
             self.candidates(w, seeds).take(chosen.flatten().to(w.device)),

@@ -121,7 +121,7 @@ class Engine(Protocol):
         """
         ...
 
-    def descend(
+    def local_zo_steps(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -147,7 +147,7 @@ class Engine(Protocol):
         """
         ...
 
-    def probe(
+    def two_point(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -164,7 +164,7 @@ class Engine(Protocol):
         """
         ...
 
-    def slopes(
+    def directional_derivatives(
         self,
         w: Tensor,
         clients: Sequence[int],

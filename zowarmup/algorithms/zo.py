@@ -108,8 +108,10 @@ class ZO:
         """What the clients send, (A, S) float32."""
         clients, radius = cohort.clients, self.eps * self.tau
         if self.estimator == "directional":
-            return (self.tau * engine.slopes(w, clients, directions, moves=moved)).float()
-        losses = engine.probe(w, clients, directions, radius=radius, moves=moved)
+            return (
+                self.tau * engine.directional_derivatives(w, clients, directions, moves=moved)
+            ).float()
+        losses = engine.two_point(w, clients, directions, radius=radius, moves=moved)
         return ((losses[..., 0] - losses[..., 1]) / (2 * self.eps)).float()
 
     def step(self, state: State, record: dict[str, Any], directions: Directions) -> State:

@@ -60,7 +60,7 @@ class ZOLocal:
         """Everybody walks; the new model is rebuilt from the scalars alone."""
         w, T = state.w, self.steps(max(cohort.sizes))
         directions = self.directions(t, cohort.clients, T, len(w), seeds, w.device)
-        walks = engine.descend(
+        walks = engine.local_zo_steps(
             w,
             cohort.clients,
             directions,

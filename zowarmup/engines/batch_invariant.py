@@ -23,7 +23,7 @@ from zowarmup.models.aligned_memory import up
 FOUR = 4  # more would be faster for many models, and waste more on the last ones
 
 
-class Alike(TorchFunctionMode):
+class BatchInvariant(TorchFunctionMode):
     """Within, vmap computes convolutions of four models at a time, and batch norms one by one."""
 
     def __torch_function__(

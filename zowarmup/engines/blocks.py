@@ -117,7 +117,7 @@ class Blocks(ABC):
         """One step of each client's own row of W and of the buffer, (B, d), in place."""
         local_steps.sgd_step(W, self.gradients(W, x, y, absent) / y.shape[1], buffer, sgd)
 
-    def descend(
+    def local_zo_steps(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -146,7 +146,7 @@ class Blocks(ABC):
         return in_order((rows, walk(rows, seen)) for rows, seen in blocks)
 
     @torch.inference_mode()
-    def probe(
+    def two_point(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -170,7 +170,7 @@ class Blocks(ABC):
         parts = [self.losses(W, images.x(), images.y).double().sum(1) for images in micro]
         return torch.stack(parts).sum(0).view(*u.shape[:2], 2) / len(here)
 
-    def slopes(
+    def directional_derivatives(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -180,12 +180,12 @@ class Blocks(ABC):
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
-        slopes = torch.empty(len(clients), S, dtype=torch.float64)
+        directional_derivatives = torch.empty(len(clients), S, dtype=torch.float64)
         for rows, (here,) in self.blocks(clients, moves=moves):
             g = self.mean_gradients(w, here).double()
             u = some(directions, (len(clients), S), tight(rows)).double()
-            slopes[tight(rows)] = u.mul_(g[:, None]).sum(-1).cpu()
-        return slopes
+            directional_derivatives[tight(rows)] = u.mul_(g[:, None]).sum(-1).cpu()
+        return directional_derivatives
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""

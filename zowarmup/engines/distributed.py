@@ -9,7 +9,7 @@ from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.rounds import SGD, Engine
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
-from zowarmup.runtime.process_group import Ranks
+from zowarmup.runtime.process_group import ProcessGroup
 
 
 class Distributed:
@@ -27,13 +27,13 @@ class Distributed:
         sizes: training images of every client.
     """
 
-    def __init__(self, engine: Engine, sizes: Sequence[int], ranks: Ranks) -> None:
-        self.engine, self.sizes, self.ranks = engine, sizes, ranks
+    def __init__(self, engine: Engine, sizes: Sequence[int], group: ProcessGroup) -> None:
+        self.engine, self.sizes, self.group = engine, sizes, group
         self.model, self.d = engine.model, engine.d
 
     def of(self, model: FlatModel) -> "Distributed":
         """See algorithms.rounds.Engine."""
-        return Distributed(self.engine.of(model), self.sizes, self.ranks)
+        return Distributed(self.engine.of(model), self.sizes, self.group)
 
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.rounds.Engine; known everywhere."""
@@ -56,7 +56,7 @@ class Distributed:
             trained = self.engine.train(w, mine, orders[rows], sgd, masked=masked, moves=moves)
         return self._models(w, trained, len(clients))
 
-    def descend(
+    def local_zo_steps(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -74,7 +74,7 @@ class Distributed:
         walks: Iterable[tuple[Tensor, ...]] = ()
         if mine:
             own = self._own(directions, len(clients))
-            walks = self.engine.descend(
+            walks = self.engine.local_zo_steps(
                 w, mine, own, orders[rows], S=S, batch=batch, eps=eps, tau=tau, lr=lr
             )
 
@@ -84,7 +84,7 @@ class Distributed:
 
         return ((w_i, met) for w_i, met in self._in_order(walks, blank, len(clients)))
 
-    def probe(
+    def two_point(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -98,10 +98,10 @@ class Distributed:
         found = torch.empty(0, len(directions.keys) // len(clients), 2, dtype=torch.float64)
         if mine:
             own = self._own(directions, len(clients))
-            found = self.engine.probe(w, mine, own, radius=radius, moves=moves)
-        return self.ranks.gather(found, len(clients))
+            found = self.engine.two_point(w, mine, own, radius=radius, moves=moves)
+        return self.group.gather(found, len(clients))
 
-    def slopes(
+    def directional_derivatives(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -114,8 +114,8 @@ class Distributed:
         found = torch.empty(0, len(directions.keys) // len(clients), dtype=torch.float64)
         if mine:
             own = self._own(directions, len(clients))
-            found = self.engine.slopes(w, mine, own, moves=moves)
-        return self.ranks.gather(found, len(clients))
+            found = self.engine.directional_derivatives(w, mine, own, moves=moves)
+        return self.group.gather(found, len(clients))
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
@@ -124,13 +124,13 @@ class Distributed:
 
     def _mine(self, clients: Sequence[int]) -> tuple[list[int], list[int]]:
         """This process's clients, and their rows in the cohort."""
-        rows = list(self.ranks.mine(len(clients)))
+        rows = list(self.group.mine(len(clients)))
         return [clients[row] for row in rows], rows
 
     def _own(self, directions: Directions, A: int) -> Directions:
         """Those of this process's clients, rows (client, ...) as before."""
         keys = directions.keys
-        rows = torch.arange(len(keys), device=keys.device).view(A, -1)[self.ranks.mine(A)]
+        rows = torch.arange(len(keys), device=keys.device).view(A, -1)[self.group.mine(A)]
         return directions.take(rows.flatten())
 
     def _models(self, w: Tensor, own: Iterable[Tensor], n: int) -> Iterator[Tensor]:
@@ -149,9 +149,9 @@ class Distributed:
 
         blank: tensors of the shapes that the result of the client in row i has.
         """
-        results, size = iter(own), self.ranks.size
+        results, size = iter(own), self.group.size
         for start in range(0, n, size):
-            here = next(results) if start + self.ranks.rank < n else ()
+            here = next(results) if start + self.group.rank < n else ()
             for source in range(min(size, n - start)):
-                tensors = here if source == self.ranks.rank else blank(start + source)
-                yield tuple(self.ranks.broadcast(tensor, source) for tensor in tensors)
+                tensors = here if source == self.group.rank else blank(start + source)
+                yield tuple(self.group.broadcast(tensor, source) for tensor in tensors)

@@ -80,7 +80,7 @@ class Plain:
                     local_steps.sgd_step(w_i, g, buffer, sgd)
             yield w_i.detach()
 
-    def descend(
+    def local_zo_steps(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -113,7 +113,7 @@ class Plain:
             return [images] * epochs
         return images.moved(moves.of((client,), epochs, len(images))[0])
 
-    def probe(
+    def two_point(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -157,7 +157,7 @@ class Plain:
         ]
         return torch.stack(sums).sum().item() / len(images)
 
-    def slopes(
+    def directional_derivatives(
         self,
         w: Tensor,
         clients: Sequence[int],
@@ -167,13 +167,13 @@ class Plain:
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
         S = len(directions.keys) // len(clients)
-        slopes = torch.empty(len(clients), S, dtype=torch.float64)
+        directional_derivatives = torch.empty(len(clients), S, dtype=torch.float64)
         for i, client in enumerate(clients):  # one direction at a time: all would be S A d numbers
             [images] = self.seen(client, moves)
             g = self.gradient(w, images, self.precision).double()
             for s in range(S):
-                slopes[i, s] = g @ directions.row(i * S + s).double()
-        return slopes
+                directional_derivatives[i, s] = g @ directions.row(i * S + s).double()
+        return directional_derivatives
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""

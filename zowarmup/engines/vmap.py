@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from zowarmup.engines.batch_invariant import Alike
+from zowarmup.engines.batch_invariant import BatchInvariant
 from zowarmup.engines.blocks import Blocks
 from zowarmup.models import aligned_memory, static_norm
 
@@ -36,7 +36,7 @@ class Vmap(Blocks):
 
     def side_by_side(self, W: Tensor, x: Tensor) -> Tensor:
         """W (G, d), x (G, n, ...) -> (G, n, classes)."""
-        with Alike():
+        with BatchInvariant():
             out: Tensor = vmap(self.one)(W, x)
         return out
 

@@ -109,7 +109,7 @@ def _whole(kind: Kind, small: Kind, large: Kind) -> Timing:
         round=own.times(share).plus(per_flop, kind.round().all),
         row=per_flop.times(kind.row().all),
         heldout=per_flop.times(kind.heldout().all),
-        world=built.times(kind.crowd.data.train / large.crowd.data.train),
+        context=built.times(kind.crowd.data.train / large.crowd.data.train),
     )
 
 
@@ -131,7 +131,7 @@ def guess(kind: Kind, known: Sequence[tuple[Kind, Timing]]) -> Timing:
         round=rate.times(kind.round().all),
         row=rate.times(kind.row().all),
         heldout=rate.times(kind.heldout().all),
-        world=like[0][1].world,
+        context=like[0][1].context,
     )
 
 

@@ -71,7 +71,7 @@ def seconds(work: Work, job: Job, machine: Machine) -> Seconds:
         return total.times(MEASURE)
     for piece in work.pieces(job):
         known = machine.timings[piece.kind.name]
-        total = total.plus(known.world)
+        total = total.plus(known.context)
         total = total.plus(known.round, piece.rounds).plus(known.row, piece.rows)
         total = total.plus(known.heldout, piece.heldout)
     return total

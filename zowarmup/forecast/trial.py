@@ -19,8 +19,8 @@ from zowarmup.forecast.sizes import Crowd
 from zowarmup.forecast.work import Kind
 from zowarmup.storage.journal import Journal
 from zowarmup.training import context, loop
-from zowarmup.training.context import World
-from zowarmup.training.costs import Tally
+from zowarmup.training.context import Context
+from zowarmup.training.costs import Costs
 from zowarmup.training.evaluate import heldout_loss
 from zowarmup.training.loop import Step
 
@@ -37,7 +37,7 @@ class Timing:
     round: Seconds
     row: Seconds
     heldout: Seconds
-    world: Seconds
+    context: Seconds
 
 
 def cut(kind: Kind, images: int) -> Kind:
@@ -77,12 +77,12 @@ def _watch(kind: Kind) -> Callable[[], Watch]:
     return lambda: Watch(alone)
 
 
-def _built(kind: Kind) -> tuple[World, Seconds]:
+def _built(kind: Kind) -> tuple[Context, Seconds]:
     made = _watch(kind)()
     return make(kind), made.read()
 
 
-def _rounds(here: World, kind: Kind, least: float) -> tuple[Seconds, Step]:
+def _rounds(here: Context, kind: Kind, least: float) -> tuple[Seconds, Step]:
     """How long a round takes, and the last of them."""
     with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal", {}) as journal:
         steps = _steps(here, kind.phase, journal)
@@ -91,7 +91,7 @@ def _rounds(here: World, kind: Kind, least: float) -> tuple[Seconds, Step]:
     return took, last[0]
 
 
-def make(kind: Kind) -> World:
+def make(kind: Kind) -> Context:
     """Everything that a job of the kind has, with random images; on the CPU where no GPU is."""
     data = noise(kind.crowd)
     settings = {name: value for name, value in kind.federation.items() if name != "dataset"}
@@ -114,13 +114,13 @@ def noise(crowd: Crowd) -> Dataset:
     return Dataset("noise", x_train, y_train, x_test, y_test, one / 2, one / 4, 255.0)
 
 
-def _steps(here: World, phase: Mapping[str, Any], journal: Journal) -> Iterator[Step]:
+def _steps(here: Context, phase: Mapping[str, Any], journal: Journal) -> Iterator[Step]:
     """Rounds without end, each written down as in a job."""
     rates = {rate: LR for rate in RATES if rate in phase}
     phase = {**phase, "lr": LR, "rounds": ROUNDS, **rates}  # a selection's phase has no lr yet
     w = context.start(here, SEEDS, None)
-    state, tally = loop.begin(here, phase, w, Tally())
-    for step in loop.run(here, phase, state, SEEDS, first=1, tally=tally):
+    state, costs = loop.begin(here, phase, w, Costs())
+    for step in loop.run(here, phase, state, SEEDS, first=1, costs=costs):
         if step.record is not None:
             journal.append(step.record)
         yield step

@@ -10,7 +10,7 @@ from zowarmup.inspection.look import layers
 from zowarmup.inspection.look import text as texts
 from zowarmup.inspection.metric_rows import rows_of
 from zowarmup.inspection.models import Bar, Model
-from zowarmup.inspection.provenance import KEYS, Facts, origin_of
+from zowarmup.inspection.provenance import KEYS, Facts, provenance_of
 from zowarmup.inspection.result_paths import place_of
 
 METRICS = ("test_accuracy", "test_loss")
@@ -39,13 +39,13 @@ def _read(path: Path, bar: Bar) -> tuple[Model, Facts | None, list[Facts]]:
         model = models.latest(path, bar)
         keys = ("round", *METRICS)
         rows = [{key: row[key] for key in keys} for row in rows_of(model.home)]
-        return model, origin_of(model.home), rows
+        return model, provenance_of(model.home), rows
 
 
-def _named(model: Model, origin: Facts | None) -> Facts:
+def _named(model: Model, provenance: Facts | None) -> Facts:
     place = place_of(model.home)
     where = {"run": f"{place.root.name} {place.name} {place.part}".strip()} if place else {}
-    known = {} if origin else {"origin": "not known"}
+    known = {} if provenance else {"origin": "not known"}
     return {"path": str(model.file or model.home), "round": model.round} | where | known
 
 

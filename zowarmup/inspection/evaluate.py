@@ -15,7 +15,7 @@ from zowarmup.engines import images
 from zowarmup.inspection import models
 from zowarmup.inspection.metric_rows import row_at
 from zowarmup.inspection.models import Model
-from zowarmup.inspection.provenance import inputs_of, origin_of
+from zowarmup.inspection.provenance import inputs_of, provenance_of
 from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
 from zowarmup.storage.run_json import sha256
@@ -44,7 +44,7 @@ def score(path: Path, data: Path | None = None) -> Facts:
 
 def _score(path: Path, data: Path | None) -> Facts:
     given = models.latest(path)
-    made = origin_of(given.home) or {}
+    made = provenance_of(given.home) or {}
     files = inputs_of(given.home, made["spec"], made.get("seed", 0)) if "spec" in made else {}
     file = data or files.get("data")
     if file is None or not file.is_file():

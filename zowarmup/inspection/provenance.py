@@ -19,7 +19,7 @@ SELECTION = "selection.json"
 STATES = ("state/state.json", "partial/state.json")
 
 
-def origin_of(folder: Path) -> Facts | None:
+def provenance_of(folder: Path) -> Facts | None:
     """What made the results in the folder of a job; None where no file says it.
 
     Returns:
@@ -39,8 +39,8 @@ def origin_of(folder: Path) -> Facts | None:
 
 def of_saved(path: Path, saved: Mapping[str, Any]) -> Facts | None:
     """What the header of a journal or a saved state says; older ones hold a fingerprint alone."""
-    origin = saved.get("origin")
-    return _tidy(origin) | {"said_by": str(path)} if isinstance(origin, Mapping) else None
+    provenance = saved.get("origin")
+    return _tidy(provenance) | {"said_by": str(path)} if isinstance(provenance, Mapping) else None
 
 
 def _tidy(record: Mapping[str, Any]) -> Facts:

@@ -9,7 +9,7 @@ from zowarmup.inspection import models
 from zowarmup.inspection.look import layers
 from zowarmup.inspection.look.models import at_round, network, shown
 from zowarmup.inspection.models import Bar, Model
-from zowarmup.inspection.provenance import Facts, brief, origin_of
+from zowarmup.inspection.provenance import Facts, brief, provenance_of
 from zowarmup.inspection.result_paths import place_of
 from zowarmup.storage import checkpoint
 from zowarmup.training import replay as rebuild
@@ -27,13 +27,13 @@ def replay(run: Path, t: int | None, bar: Bar = models.no_bar) -> tuple[Model, F
 
 
 def _facts(model: Model) -> Facts:
-    saved, origin = model.saved, origin_of(model.home)
+    saved, provenance = model.saved, provenance_of(model.home)
     from_ = str(model.file) if model.file else "rebuilt from the pivot's snapshot and the journal"
     return {
-        **network(saved.about, origin),
+        **network(saved.about, provenance),
         "made": from_,
         "weights_sha256": layers.sha256(rebuild.model_of(saved).flatten(saved.named)),
-        "origin": brief(origin, model.home),
+        "origin": brief(provenance, model.home),
         "at_this_round": at_round(model.home, model.round),
         **shown(saved.named, saved.server),
     }

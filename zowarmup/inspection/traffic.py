@@ -12,7 +12,7 @@ from zowarmup.engines.images import Images
 from zowarmup.inspection.metric_rows import row_at
 from zowarmup.inspection.provenance import inputs_of
 from zowarmup.training import context, loop, replay
-from zowarmup.training.costs import Tally
+from zowarmup.training.costs import Costs
 from zowarmup.training.replay import Track
 
 
@@ -21,8 +21,8 @@ def sent(run: Track, t: int) -> dict[str, int] | None:
 
     Each round is counted as in training, from its record; nothing is replayed.
     """
-    tally, here = _before(run), _world(run)
-    if tally is None or here is None:
+    costs, here = _before(run), _world(run)
+    if costs is None or here is None:
         return None
     w, end, before, records = replay.begin(run), run.pivot, None, run.records()
     for phase in run.phases:
@@ -30,34 +30,34 @@ def sent(run: Track, t: int) -> dict[str, int] | None:
             break
         if not loop.has_records(phase):
             return None
-        state, tally = loop.begin(here, phase, w, tally, before)
+        state, costs = loop.begin(here, phase, w, costs, before)
         away = loop.absences(here, phase, state)
         method, last = cast(Replayable, loop.algorithm(phase)), end + phase["rounds"]
         for record in itertools.islice(records, min(t, last) - end):
             end += 1
             members = loop.cohort(here, phase, end, run.seeds)
             report = method.report(members, record)
-            tally = loop.counted(here, tally, report, members, away, end == last)
+            costs = loop.counted(here, costs, report, members, away, end == last)
         before = phase
-    return asdict(tally)
+    return asdict(costs)
 
 
-def _before(run: Track) -> Tally | None:
+def _before(run: Track) -> Costs | None:
     """What the warm-up has cost."""
     if run.start is None:
-        return Tally()
+        return Costs()
     row = row_at(run.start.parent.parent, run.pivot)
-    return Tally(**{field.name: row[field.name] for field in fields(Tally)}) if row else None
+    return Costs(**{field.name: row[field.name] for field in fields(Costs)}) if row else None
 
 
-def _world(run: Track) -> context.World | None:
+def _world(run: Track) -> context.Context | None:
     """The clients of a run without their images."""
     file = inputs_of(run.folder, run.spec, run.seed).get("federation")
     if file is None or not file.is_file():
         return None
     dealt, model = federation.load(file), run.model
     shape = tuple(run.about["shape"])
-    return context.World(
+    return context.Context(
         model=model,
         engine=cast(Engine, None),
         tiers=context.tiers(dealt, run.spec, model, shape),

@@ -23,7 +23,7 @@ from zowarmup.data import datasets, federation
 from zowarmup.inspection import models
 from zowarmup.inspection.evaluate import against, measured
 from zowarmup.inspection.metric_rows import last_row
-from zowarmup.inspection.provenance import Facts, inputs_of, origin_of
+from zowarmup.inspection.provenance import Facts, inputs_of, provenance_of
 from zowarmup.inspection.result_paths import Place, places
 from zowarmup.plan import source_record
 from zowarmup.plan.graph import RESULT
@@ -60,7 +60,7 @@ class Verifier:
     root: Path
     deep: bool = False
     counts: Counter[str] = field(default_factory=Counter)
-    origins: dict[Path, Facts] = field(default_factory=dict)
+    provenances: dict[Path, Facts] = field(default_factory=dict)
     hashes: dict[Path, str] = field(default_factory=dict)
 
     def checks(self) -> list[Check]:
@@ -81,8 +81,8 @@ class Verifier:
 
     def _job(self, place: Place) -> Iterator[Finding]:
         """Hashes and digests of one finished job."""
-        made = origin_of(place.folder) or {}
-        self.origins[place.folder] = made
+        made = provenance_of(place.folder) or {}
+        self.provenances[place.folder] = made
         self.counts["jobs"] += 1
         yield from self._outputs(place, made)
         yield from self._inputs(place, made)
@@ -136,7 +136,7 @@ class Verifier:
 
     def _otherwise(self, place: Place, file: Path) -> Finding:
         """A replay that gives other bits; on another kind of machine that may be right."""
-        made = origin_of(place.folder) or {}
+        made = provenance_of(place.folder) or {}
         cuda = made["spec"]["engine"]["device"] == "cuda" and torch.cuda.is_available()
         here = {"torch": str(torch.__version__)}
         here["device"] = kind_of_device("cuda" if cuda else "cpu")
@@ -147,7 +147,7 @@ class Verifier:
         return Finding(WRONG, str(file), "its journal gives another model")
 
     def _measure(self, place: Place, file: Path) -> Iterator[Finding]:
-        made = origin_of(place.folder) or {}
+        made = provenance_of(place.folder) or {}
         files = inputs_of(place.folder, made["spec"], made["seed"])
         if not files["data"].is_file():
             yield _note(place.folder, "its data is not here any more")
@@ -175,9 +175,9 @@ class Verifier:
     def _mixed(self) -> Iterator[Finding]:
         """What some jobs were made with and others were not; the rarer are named."""
         for key in ALIKE:
-            values = Counter(made.get(key) for made in self.origins.values() if made.get(key))
+            values = Counter(made.get(key) for made in self.provenances.values() if made.get(key))
             most = values.most_common(1)[0][0] if values else None
-            for folder, made in self.origins.items():
+            for folder, made in self.provenances.items():
                 if made.get(key) not in (None, most):
                     says = f"made with {key} {made[key]}, most others with {most}"
                     yield Finding(MIXED, str(folder), says)

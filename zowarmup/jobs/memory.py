@@ -90,10 +90,10 @@ def low(
     received = model.initial(0).to(device)
     directions = draw(0, 1, [0], 1, model.d, device=device)
 
-    def probe() -> Tensor:
-        return engine.probe(received.clone(), (0,), directions, radius=RADIUS)
+    def two_point() -> Tensor:
+        return engine.two_point(received.clone(), (0,), directions, radius=RADIUS)
 
-    return memory.zeroth_order(model, shape, batch), probe
+    return memory.zeroth_order(model, shape, batch), two_point
 
 
 ROLES = {"high": high, "low": low, "low1": low}

@@ -8,10 +8,10 @@ from typing import Any
 from zowarmup.common.files import atomic_write_text
 from zowarmup.common.seeds import Seeds
 from zowarmup.runtime.machine import Machine
-from zowarmup.runtime.process_group import ALONE, Ranks
+from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
 from zowarmup.storage import checkpoint, machines_json, provenance, run_json
-from zowarmup.storage.folder_lock import workplace
+from zowarmup.storage.folder_lock import exclusive
 from zowarmup.storage.selection_json import with_rates
 from zowarmup.training import context
 from zowarmup.training import selection as select
@@ -29,7 +29,7 @@ def select_rate(
     warmups: Sequence[File],
     selections: Sequence[File],
     selection: File,
-    ranks: Ranks = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> None:
     """Run a whole grid of learning rates and write the choice with everything it rests on.
 
@@ -40,23 +40,23 @@ def select_rate(
     spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
     starts = [checkpoint.snapshot(folder, spec["start"]) for folder in warmups]
     files = provenance.files_of_trials(data, federations, starts)
-    with workplace(Path(selection).parent, ranks) as folder:
+    with exclusive(Path(selection).parent, group) as folder:
         made_by, made = provenance.of(spec, code, files), []
-        worked_on = machines_json.enter(folder, made_by, ranks)
+        worked_on = machines_json.enter(folder, made_by, group)
         for i, seed in enumerate(spec["seeds"]):
             # a world that is gone before the next seed's is built
-            here = context.build(spec, data, federations[i], ranks)
+            here = context.build(spec, data, federations[i], group)
             seeds = Seeds.of(seed, spec["pin"])
             w = context.start(here, seeds, starts[i] if starts else None)
             state = folder / "state"
-            made += select.trials(here, spec, w, seeds, seed, folder=state, origin=made_by)
-        if ranks.first:
+            made += select.trials(here, spec, w, seeds, seed, folder=state, provenance=made_by)
+        if group.first:
             _write(selection, made_by, made, worked_on)
 
 
 def _write(
     selection: File,
-    made_by: provenance.Origin,
+    made_by: provenance.Provenance,
     made: list[dict[str, Any]],
     worked_on: list[Machine],
 ) -> None:

@@ -12,13 +12,13 @@ from zowarmup.common import failure_signatures
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_rows
 from zowarmup.common.seeds import Seeds
-from zowarmup.runtime.process_group import ALONE, Ranks
+from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
 from zowarmup.storage import checkpoint, machines_json, metrics_csv, provenance, run_json
-from zowarmup.storage.folder_lock import workplace
+from zowarmup.storage.folder_lock import exclusive
 from zowarmup.storage.selection_json import with_rates
 from zowarmup.training import context, run
-from zowarmup.training.costs import Tally
+from zowarmup.training.costs import Costs
 
 Spec = dict[str, Any]
 File = Path | str
@@ -38,7 +38,7 @@ def train_run(
     metrics: File,
     run_record: File,
     final: File,
-    ranks: Ranks = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> None:
     """Train the phases of a run after its warm-up and write metrics, record and final model.
 
@@ -49,16 +49,16 @@ def train_run(
     spec = spec | {"phases": with_rates(spec["phases"], selections)}
     seeds = Seeds.of(seed, spec["pin"])
     start, before = pivot_of(spec, warmup, warmup_metrics)
-    tally = spent(before[0]) if before else Tally()
-    with workplace(Path(metrics).parent, ranks) as folder:
-        here = context.build(spec, data, federation, ranks)
+    costs = spent(before[0]) if before else Costs()
+    with exclusive(Path(metrics).parent, group) as folder:
+        here = context.build(spec, data, federation, group)
         w = context.start(here, seeds, start)
         files = {"data": data, "federation": federation} | ({"start": start} if start else {})
         where = os.path.relpath(start, folder) if start else None
         made_by = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
-        worked_on = machines_json.enter(folder, made_by, ranks)
-        end = run.run(here, spec, w, seeds, folder=folder, origin=made_by, tally=tally)
-        if not ranks.first:  # files are written once
+        worked_on = machines_json.enter(folder, made_by, group)
+        end = run.run(here, spec, w, seeds, folder=folder, provenance=made_by, costs=costs)
+        if not group.first:  # files are written once
             return
         checkpoint.save(final, here.model, State(end.w), context.about(here, spec, end.t))
         metrics_csv.write(metrics, end.rows)
@@ -100,6 +100,6 @@ def pivot_row(metrics: File, pivot: int) -> dict[str, str]:
     return [row for row in read_rows(metrics) if int(row["round"]) <= pivot][-1]
 
 
-def spent(row: Mapping[str, str]) -> Tally:
+def spent(row: Mapping[str, str]) -> Costs:
     """What a warm-up has cost up to a row."""
-    return Tally(**{field.name: int(row[field.name]) for field in dataclasses.fields(Tally)})
+    return Costs(**{field.name: int(row[field.name]) for field in dataclasses.fields(Costs)})

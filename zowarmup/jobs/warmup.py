@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.common.seeds import Seeds
-from zowarmup.runtime.process_group import ALONE, Ranks
+from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import machines_json, metrics_csv, provenance, run_json
-from zowarmup.storage.folder_lock import workplace
+from zowarmup.storage.folder_lock import exclusive
 from zowarmup.storage.selection_json import with_rates
 from zowarmup.training import context, warmup
 
@@ -26,20 +26,20 @@ def warm_up(
     snapshots: File,
     metrics: File,
     run_record: File,
-    ranks: Ranks = ALONE,
+    group: ProcessGroup = ALONE,
 ) -> None:
     """Train one warm-up and write its snapshots, metrics and record."""
     spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
     seeds = Seeds.of(seed, spec["pin"])
-    with workplace(Path(metrics).parent, ranks) as folder:
-        here = context.build(spec, data, federation, ranks)
+    with exclusive(Path(metrics).parent, group) as folder:
+        here = context.build(spec, data, federation, group)
         files = {"data": data, "federation": federation}
         made_by = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds))
-        worked_on = machines_json.enter(folder, made_by, ranks)
+        worked_on = machines_json.enter(folder, made_by, group)
         made = warmup.run(
-            here, spec, seeds, folder=folder, snapshots=Path(snapshots), origin=made_by
+            here, spec, seeds, folder=folder, snapshots=Path(snapshots), provenance=made_by
         )
-        if not ranks.first:
+        if not group.first:
             return
         metrics_csv.write(metrics, made)
         outputs = [metrics, *sorted(Path(snapshots).glob("*.safetensors"))]

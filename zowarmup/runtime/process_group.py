@@ -24,7 +24,7 @@ PATIENCE = timedelta(days=365)  # who waits is ended by the one who started it, 
 
 
 @dataclass(frozen=True)
-class Ranks:
+class ProcessGroup:
     """This process among those that share a run; by itself it starts nothing.
 
     All of them call the same methods in the same order.
@@ -80,11 +80,11 @@ class Ranks:
         self.gather(torch.zeros(1), self.size)
 
 
-ALONE = Ranks()
+ALONE = ProcessGroup()
 
 
 @contextmanager
-def joined(rank: int, size: int, meeting: Path | str) -> Iterator[Ranks]:
+def joined(rank: int, size: int, meeting: Path | str) -> Iterator[ProcessGroup]:
     """Within, this process can talk to the others.
 
     Args:
@@ -107,7 +107,7 @@ def joined(rank: int, size: int, meeting: Path | str) -> Iterator[Ranks]:
             f"engine.processes: {size}: the processes of this machine cannot reach each other "
             f"({cause(error)}); set it to 1, or look at the network and its variables"
         ) from error
-    ranks = Ranks(rank, size)
-    yield ranks
-    ranks.wait()  # who leaves early would look to the others as if it had died
+    group = ProcessGroup(rank, size)
+    yield group
+    group.wait()  # who leaves early would look to the others as if it had died
     dist.destroy_process_group()

@@ -58,8 +58,8 @@ def work(order: dict[str, Any]) -> None:
     """Call the job with its place among the others."""
     module, name = order["job"]
     job = getattr(importlib.import_module(module), name)
-    with joined(order["rank"], order["size"], order["meeting"]) as ranks:
-        job(*order["arguments"], **order["named"], ranks=ranks)
+    with joined(order["rank"], order["size"], order["meeting"]) as group:
+        job(*order["arguments"], **order["named"], group=group)
 
 
 def end_with_parent() -> None:

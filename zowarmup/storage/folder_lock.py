@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zowarmup.common.files import lock
-from zowarmup.runtime.process_group import Ranks
+from zowarmup.runtime.process_group import ProcessGroup
 from zowarmup.runtime.progress import FILE
 
 
 @contextmanager
-def workplace(folder: Path, ranks: Ranks) -> Iterator[Path]:
+def exclusive(folder: Path, group: ProcessGroup) -> Iterator[Path]:
     """Within, this job has the folder to itself; it waits for one that is there already.
 
     Of several processes the first one keeps the others' place.
     """
-    if not ranks.first:
+    if not group.first:
         yield folder
         return
     with lock(folder / "lock"):

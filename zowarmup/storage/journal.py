@@ -24,10 +24,10 @@ import torch
 from zowarmup.algorithms.rounds import Replayable, State
 from zowarmup.common.errors import STRANGE, UserError, cause
 from zowarmup.common.seeds import Seeds
-from zowarmup.runtime.process_group import Ranks
+from zowarmup.runtime.process_group import ProcessGroup
 from zowarmup.runtime.progress import log
 from zowarmup.storage import records
-from zowarmup.storage.provenance import Origin, difference
+from zowarmup.storage.provenance import Provenance, difference
 from zowarmup.storage.records import RecordError
 
 FORMAT = "zowarmup-journal-2"
@@ -47,11 +47,11 @@ class Journal:
     loses nothing.
     """
 
-    def __init__(self, path: Path | str, origin: Origin) -> None:
+    def __init__(self, path: Path | str, provenance: Provenance) -> None:
         """Open the journal of `origin`; one of something else is started over."""
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        header = {"format": FORMAT, "origin": origin}
+        header = {"format": FORMAT, "origin": provenance}
         first, lines, length = self._whole()
         if first.get("format", FORMAT) != FORMAT:
             log.warning(f"{self.path}: starting over: it is of another version")
@@ -113,7 +113,7 @@ class Journal:
 
 @contextmanager
 def shared(
-    path: Path, origin: Origin, ranks: Ranks
+    path: Path, provenance: Provenance, group: ProcessGroup
 ) -> Iterator[tuple[int, Iterator[Record], Callable[[Record], None]]]:
     """How many records there are, these records in all processes, and who takes the next one.
 
@@ -122,19 +122,19 @@ def shared(
     Raises:
         JournalError: within, where one of the records turns out to be none of a round.
     """
-    if not ranks.first:
-        count = ranks.agree(int)
+    if not group.first:
+        count = group.agree(int)
         with named(path):
-            yield count, _told(iter(()), count, ranks), lambda record: None
+            yield count, _told(iter(()), count, group), lambda record: None
         return
-    with Journal(path, origin) as own, named(path):
-        count = ranks.agree(lambda: own.known)
-        yield count, _told(own.records(), count, ranks), own.append
+    with Journal(path, provenance) as own, named(path):
+        count = group.agree(lambda: own.known)
+        yield count, _told(own.records(), count, group), own.append
 
 
-def _told(records: Iterator[Record], count: int, ranks: Ranks) -> Iterator[Record]:
+def _told(records: Iterator[Record], count: int, group: ProcessGroup) -> Iterator[Record]:
     """The records that the first process reads, one at a time, in all processes."""
-    return (ranks.agree(lambda: next(records)) for _ in range(count))
+    return (group.agree(lambda: next(records)) for _ in range(count))
 
 
 def line(record: Record) -> bytes:
@@ -156,7 +156,7 @@ def read(path: Path | str) -> list[Record]:
     return list(itertools.islice(_ours(Path(path)), 1, None))
 
 
-def origin_of(path: Path | str) -> Origin:
+def provenance_of(path: Path | str) -> Provenance:
     """What made a journal.
 
     Raises:

@@ -12,15 +12,15 @@ from pathlib import Path
 from zowarmup.common.errors import STRANGE, UserError
 from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.runtime.machine import Machine, here, said
-from zowarmup.runtime.process_group import Ranks
+from zowarmup.runtime.process_group import ProcessGroup
 from zowarmup.runtime.progress import log
-from zowarmup.storage import provenance as origin
-from zowarmup.storage.provenance import Origin
+from zowarmup.storage import provenance as provenances
+from zowarmup.storage.provenance import Provenance
 
 FILE = "machines.json"
 
 
-def enter(folder: Path, made_by: Origin, ranks: Ranks) -> list[Machine]:
+def enter(folder: Path, made_by: Provenance, group: ProcessGroup) -> list[Machine]:
     """All machines that have worked in a job's folder, this one last; kept there in FILE.
 
     Resuming work of another machine is said in the log. The first of several processes does this
@@ -29,9 +29,9 @@ def enter(folder: Path, made_by: Origin, ranks: Ranks) -> list[Machine]:
     Args:
         made_by: provenance of the work; what is known of other work is dropped.
     """
-    if not ranks.first:
+    if not group.first:
         return []
-    provenance = origin.fingerprint(made_by)
+    provenance = provenances.fingerprint(made_by)
     known, before = _read(folder / FILE)
     before = before if known == provenance else []
     now = here()

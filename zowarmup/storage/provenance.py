@@ -14,11 +14,11 @@ import torch
 
 from zowarmup.storage import run_json
 
-Origin = dict[str, Any]
+Provenance = dict[str, Any]
 File = Path | str
 
 
-def of(spec: Mapping[str, Any], code: str, files: Mapping[str, File], **more: Any) -> Origin:
+def of(spec: Mapping[str, Any], code: str, files: Mapping[str, File], **more: Any) -> Provenance:
     """The origin of a job's results.
 
     Args:
@@ -52,7 +52,7 @@ def kind_of_device(device: str) -> str:
     return f"{device} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def fingerprint(made: Origin) -> str:
+def fingerprint(made: Provenance) -> str:
     """A digest of an origin."""
     text = json.dumps(made, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -24,12 +24,12 @@ from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
 from zowarmup.runtime import malloc
-from zowarmup.runtime.process_group import ALONE, Ranks
+from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import checkpoint
 
 
 @dataclass(frozen=True)
-class World:
+class Context:
     """The simulated federation, ready to train.
 
     Attributes:
@@ -52,30 +52,30 @@ class World:
     classes: int
     shape: tuple[int, int, int]
     device: torch.device
-    ranks: Ranks = ALONE
+    group: ProcessGroup = ALONE
 
 
 def build(
     spec: Mapping[str, Any],
     data_file: Path | str,
     federation_file: Path | str,
-    ranks: Ranks = ALONE,
-) -> World:
+    group: ProcessGroup = ALONE,
+) -> Context:
     """The world of a run, from its description and the two files it names.
 
     Raises:
         DataError, FederationError: a file is missing, damaged or of another data set.
     """
     data = datasets.load(data_file)
-    return assemble(spec, data, federation.load(federation_file, data), ranks)
+    return assemble(spec, data, federation.load(federation_file, data), group)
 
 
 def assemble(
-    spec: Mapping[str, Any], data: Dataset, dealt: Federation, ranks: Ranks = ALONE
-) -> World:
+    spec: Mapping[str, Any], data: Dataset, dealt: Federation, group: ProcessGroup = ALONE
+) -> Context:
     """The same from objects in memory."""
     settings = spec["engine"]
-    device = _device(settings["device"], ranks)
+    device = _device(settings["device"], group)
     torch.set_num_threads(settings["threads"])
     malloc.keep()
     _deterministic(device)
@@ -87,9 +87,9 @@ def assemble(
     engine = registry.load(registry.ENGINES, settings["name"])(
         whole, train.split(sizes), settings["micro_batch"], **_options(settings)
     )
-    return World(
+    return Context(
         model=whole,
-        engine=engine if ranks.size == 1 else Distributed(engine, sizes, ranks),
+        engine=engine if group.size == 1 else Distributed(engine, sizes, group),
         tiers=tiers(dealt, spec, whole, shape),
         sizes=sizes,
         train=train,
@@ -98,38 +98,38 @@ def assemble(
         classes=data.classes,
         shape=shape,
         device=device,
-        ranks=ranks,
+        group=group,
     )
 
 
-def start(world: World, seeds: Seeds, snapshot: Path | None) -> Tensor:
+def start(context: Context, seeds: Seeds, snapshot: Path | None) -> Tensor:
     """The model that a phase starts from: a snapshot of its warm-up, else the initialisation.
 
     Raises:
         CheckpointError: the snapshot is missing, damaged or of another network.
     """
     if snapshot is None:
-        return world.model.initial(seeds.initialisation).to(world.device)
-    return checkpoint.weights(snapshot, world.model).to(world.device)
+        return context.model.initial(seeds.initialisation).to(context.device)
+    return checkpoint.weights(snapshot, context.model).to(context.device)
 
 
-def about(world: World, spec: Mapping[str, Any], t: int) -> dict[str, Any]:
+def about(context: Context, spec: Mapping[str, Any], t: int) -> dict[str, Any]:
     """What a checkpoint of round t says about itself: enough to build the network again."""
     settings = {key: spec[key] for key in ("model", "width")}
-    return settings | {"shape": world.shape, "classes": world.classes, "round": t}
+    return settings | {"shape": context.shape, "classes": context.classes, "round": t}
 
 
-def facts(world: World, phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def facts(context: Context, phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What a run's record says about its size.
 
     d, d_low: parameters of the network, and of the one that low-resource clients train or hold.
     high_clients: how many there are, None where nothing in the run depends on it.
     """
-    d, rates = world.model.d, [phase["rate"] for phase in phases if "rate" in phase]
-    high = world.tiers.get("high")
+    d, rates = context.model.d, [phase["rate"] for phase in phases if "rate" in phase]
+    high = context.tiers.get("high")
     return {
         "d": d,
-        "d_low": min([d, *(narrow(world.model, rate, 1.0).model.d for rate in rates)]),
+        "d_low": min([d, *(narrow(context.model, rate, 1.0).model.d for rate in rates)]),
         "high_clients": None if high is None else len(high),
     }
 
@@ -159,18 +159,18 @@ def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
     return settings["options"] | own
 
 
-def _device(name: str, ranks: Ranks) -> torch.device:
+def _device(name: str, group: ProcessGroup) -> torch.device:
     """Each of several processes has a CUDA device of its own."""
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("engine.device: cuda: there is no CUDA device here; set it to cpu")
-    if name == "cuda" and ranks.size > 1:
-        if ranks.size > (here := torch.cuda.device_count()):
+    if name == "cuda" and group.size > 1:
+        if group.size > (here := torch.cuda.device_count()):
             raise UserError(
-                f"engine.processes: {ranks.size}: each takes a CUDA device, and here are {here}; "
+                f"engine.processes: {group.size}: each takes a CUDA device, and here are {here}; "
                 "set it to so many"
             )
-        torch.cuda.set_device(ranks.rank)
-        return torch.device(name, ranks.rank)
+        torch.cuda.set_device(group.rank)
+        return torch.device(name, group.rank)
     return torch.device(name)
 
 

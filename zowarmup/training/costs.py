@@ -7,7 +7,7 @@ from zowarmup.algorithms.rounds import Cohort, Report
 
 
 @dataclass(frozen=True)
-class Tally:
+class Costs:
     """Bytes and passes of all rounds so far, all clients together; a pass is one image's.
 
     Attributes:
@@ -21,9 +21,9 @@ class Tally:
     forward_passes: int = 0
     backward_passes: int = 0
 
-    def add(self, report: Report, cohort: Cohort) -> "Tally":
+    def add(self, report: Report, cohort: Cohort) -> "Costs":
         """The tally after one more round."""
-        return Tally(
+        return Costs(
             self.bytes_up + sum(report.bytes_up),
             self.bytes_down + sum(report.bytes_down),
             self.bytes_up_low + _of_low(report.bytes_up, cohort),
@@ -32,7 +32,7 @@ class Tally:
             self.backward_passes + report.backward,
         )
 
-    def sent(self, sizes: Mapping[int, int], low: Collection[int]) -> "Tally":
+    def sent(self, sizes: Mapping[int, int], low: Collection[int]) -> "Costs":
         """The tally after clients downloaded so many bytes outside of a round's own messages."""
         of_low = sum(size for client, size in sizes.items() if client in low)
         return replace(

@@ -16,13 +16,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zowarmup.training.context import World
+from zowarmup.training.context import Context
 
 NOTHING = {"gradient_cosine": math.nan, "dissimilarity": math.nan}
 
 
 def quality(
-    world: World, clients: Sequence[int], before: Tensor, after: Tensor
+    context: Context, clients: Sequence[int], before: Tensor, after: Tensor
 ) -> dict[str, float]:
     """Cosine between the step of a round and the gradient where it was taken, and B^2 there.
 
@@ -30,10 +30,10 @@ def quality(
         clients: whose mean loss the gradient is of.
         before, after: (d,) the model before and after the round.
     """
-    total = sum(world.sizes[client] for client in clients)
+    total = sum(context.sizes[client] for client in clients)
     g, squares = torch.zeros_like(before, dtype=torch.float64), 0.0
-    for client, g_i in zip(clients, world.engine.each_gradient(before, clients), strict=True):
-        p_i = world.sizes[client] / total
+    for client, g_i in zip(clients, context.engine.each_gradient(before, clients), strict=True):
+        p_i = context.sizes[client] / total
         g.add_(g_i, alpha=p_i)
         squares += p_i * g_i.double().square().sum().item()
     step, length = (before - after).double(), g.norm()

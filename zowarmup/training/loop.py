@@ -15,8 +15,8 @@ from zowarmup.config import registry
 from zowarmup.models.directions import permutations
 from zowarmup.storage import journal, records
 from zowarmup.training.catch_up import Absences
-from zowarmup.training.context import World
-from zowarmup.training.costs import Tally
+from zowarmup.training.context import Context
+from zowarmup.training.costs import Costs
 from zowarmup.training.evaluate import evaluate
 from zowarmup.training.gradient_quality import NOTHING, quality
 
@@ -42,7 +42,7 @@ class Step:
 
     t: int
     state: State
-    tally: Tally
+    costs: Costs
     before: Tensor | None = None
     record: Record | None = None
     drift: float = float("nan")
@@ -60,9 +60,9 @@ def algorithm(phase: Phase) -> Algorithm:
     return made
 
 
-def cohort(world: World, phase: Phase, t: int, seeds: Seeds) -> Cohort:
+def cohort(context: Context, phase: Phase, t: int, seeds: Seeds) -> Cohort:
     """Who takes part in round t: a share of the phase's tier, a function of (seed, t) alone."""
-    tier = world.tiers[phase["clients"]]
+    tier = context.tiers[phase["clients"]]
     if not tier:
         raise UserError(f"split: no client is {phase['clients']}-resource; choose another")
     count = max(1, round(phase["participation"] * len(tier)))
@@ -70,23 +70,23 @@ def cohort(world: World, phase: Phase, t: int, seeds: Seeds) -> Cohort:
     if count < len(tier):
         order = permutations(key("cohort", seeds.federation), (t,), [0], len(tier))[0]
         chosen = tuple(sorted(tier[i] for i in order[:count].tolist()))
-    sizes = tuple(world.sizes[client] for client in chosen)
-    return Cohort(chosen, sizes, low(world) & frozenset(chosen))
+    sizes = tuple(context.sizes[client] for client in chosen)
+    return Cohort(chosen, sizes, low(context) & frozenset(chosen))
 
 
-def low(world: World) -> frozenset[int]:
+def low(context: Context) -> frozenset[int]:
     """All low-resource clients; none in a run that does not depend on who is one."""
-    return frozenset(world.tiers.get("low", ()))
+    return frozenset(context.tiers.get("low", ()))
 
 
 def run(
-    world: World,
+    context: Context,
     phase: Phase,
     state: State,
     seeds: Seeds,
     *,
     first: int,
-    tally: Tally,
+    costs: Costs,
     known: Iterable[Record] = (),
 ) -> Iterator[Step]:
     """The rounds of a phase from a state of it, the first of them being round `first`.
@@ -96,35 +96,35 @@ def run(
     """
     method = algorithm(phase)
     replayable = cast(Replayable, method)  # only such a phase has records in its journal
-    away, recorded = absences(world, phase, state), iter(known)
+    away, recorded = absences(context, phase, state), iter(known)
     last = first + phase["rounds"] - 1
     for t in range(first, last + 1):
         signals.check()
-        members, before = cohort(world, phase, t, seeds), state.w
+        members, before = cohort(context, phase, t, seeds), state.w
         record = next(recorded, None)
         if record is None:
-            state, report = method.round(state, t, members, world.engine, seeds)
+            state, report = method.round(state, t, members, context.engine, seeds)
         else:
             records.due(record, t, members)
             state = journal.applied(state, record, replayable, seeds)
             report = replayable.report(members, record)
-        tally = counted(world, tally, report, members, away, t == last)
+        costs = counted(context, costs, report, members, away, t == last)
         new = report.record if record is None else None
-        yield Step(t, state, tally, before, new, report.drift)
+        yield Step(t, state, costs, before, new, report.drift)
 
 
 def after(
-    world: World, phase: Phase, step: Step, seeds: Seeds, end: int, known: Iterable[Record] = ()
+    context: Context, phase: Phase, step: Step, seeds: Seeds, end: int, known: Iterable[Record] = ()
 ) -> Iterator[Step]:
     """The rounds of a phase that follow a step of it, up to round `end`."""
     left = {**phase, "rounds": end - step.t}
     first = step.t + 1
-    return run(world, left, step.state, seeds, first=first, tally=step.tally, known=known)
+    return run(context, left, step.state, seeds, first=first, costs=step.costs, known=known)
 
 
 def begin(
-    world: World, phase: Phase, w: Tensor, tally: Tally, follows: Phase | None = None
-) -> tuple[State, Tally]:
+    context: Context, phase: Phase, w: Tensor, costs: Costs, follows: Phase | None = None
+) -> tuple[State, Costs]:
     """The state at the start of a phase, and the tally once everybody has what it takes.
 
     Where models travel that is nothing; before a phase of records all its clients get the model,
@@ -132,9 +132,9 @@ def begin(
     """
     state = algorithm(phase).begin(w)
     if not has_records(phase) or (follows and _in_sync(follows, phase)):
-        return state, tally
-    model = dict.fromkeys(world.tiers[phase["clients"]], 4 * world.model.d)
-    return state, tally.sent(model, low(world))
+        return state, costs
+    model = dict.fromkeys(context.tiers[phase["clients"]], 4 * context.model.d)
+    return state, costs.sent(model, low(context))
 
 
 def _in_sync(follows: Phase, phase: Phase) -> bool:
@@ -148,50 +148,55 @@ def has_records(phase: Phase) -> bool:
 
 
 def counted(
-    world: World, tally: Tally, report: Report, members: Cohort, away: Absences | None, ends: bool
-) -> Tally:
+    context: Context,
+    costs: Costs,
+    report: Report,
+    members: Cohort,
+    away: Absences | None,
+    ends: bool,
+) -> Costs:
     """The tally after a round, with what those who were away before, or are at its end, download.
 
     Args:
         ends: whether it is the last round of its phase.
     """
-    tally = tally.add(report, members)
+    costs = costs.add(report, members)
     if away is None:
-        return tally
-    tally = tally.sent(away.round(members.clients, sum(report.bytes_up)), low(world))
-    return tally.sent(away.finish() if ends else {}, low(world))
+        return costs
+    costs = costs.sent(away.round(members.clients, sum(report.bytes_up)), low(context))
+    return costs.sent(away.finish() if ends else {}, low(context))
 
 
-def absences(world: World, phase: Phase, state: State) -> Absences | None:
+def absences(context: Context, phase: Phase, state: State) -> Absences | None:
     """None where whoever comes back downloads what it needs in any round's messages."""
     if "catch_up_limit" not in phase:
         return None
     size = sum(4 * kept.numel() for kept in (state.w, *state.server.values()) if kept.dim())
-    return Absences(world.tiers[phase["clients"]], size, phase["catch_up_limit"])
+    return Absences(context.tiers[phase["clients"]], size, phase["catch_up_limit"])
 
 
-def row(world: World, phase: Phase, number: int, step: Step) -> dict[str, Any]:
+def row(context: Context, phase: Phase, number: int, step: Step) -> dict[str, Any]:
     """The step as a row of metrics.csv; `number` counts phases from 1."""
-    measured = evaluate(world, step.w)
+    measured = evaluate(context, step.w)
     return {
         "phase": number,
         "round": step.t,
         **measured,
-        **asdict(step.tally),
+        **asdict(step.costs),
         "drift": step.drift,
-        **_quality(world, phase, step),
-        "diverged": diverged(world, phase, measured),
+        **_quality(context, phase, step),
+        "diverged": diverged(context, phase, measured),
     }
 
 
-def _quality(world: World, phase: Phase, step: Step) -> dict[str, float]:
+def _quality(context: Context, phase: Phase, step: Step) -> dict[str, float]:
     """Of a zeroth-order round; nothing to say of others."""
     if step.before is None or not has_records(phase):
         return NOTHING
-    return quality(world, world.tiers[phase["clients"]], step.before, step.w)
+    return quality(context, context.tiers[phase["clients"]], step.before, step.w)
 
 
-def diverged(world: World, phase: Phase, measured: Mapping[str, float]) -> bool:
+def diverged(context: Context, phase: Phase, measured: Mapping[str, float]) -> bool:
     """Whether those who train have lost it: a loss that is not finite or far above guessing."""
     suffix = {"all": "", "high": "_high", "low": "_low"}[phase["clients"]]
-    return not measured["train_loss" + suffix] < DIVERGED * math.log(world.classes)
+    return not measured["train_loss" + suffix] < DIVERGED * math.log(context.classes)

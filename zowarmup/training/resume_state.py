@@ -23,9 +23,9 @@ from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.common.signals import Stopped
 from zowarmup.runtime.progress import log
 from zowarmup.storage import checkpoint, run_json
-from zowarmup.storage.provenance import Origin, difference
-from zowarmup.training.context import World, about
-from zowarmup.training.costs import Tally
+from zowarmup.storage.provenance import Provenance, difference
+from zowarmup.training.context import Context, about
+from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
 
 FORMAT = "zowarmup-state-1"
@@ -35,7 +35,7 @@ SELDOM = 1.0  # seconds at least between two saves, for the file system's sake
 Spec = Mapping[str, Any]
 
 
-class Saved:
+class ResumeState:
     """Saves steps, and finds the last one that was saved; a context manager.
 
     Only the first of several processes reads and writes; the others are told.
@@ -51,14 +51,14 @@ class Saved:
     def __init__(
         self,
         folder: Path,
-        origin: Origin,
-        world: World,
+        provenance: Provenance,
+        context: Context,
         spec: Spec,
         stays: Callable[[int], bool] = lambda t: False,
     ) -> None:
-        self.folder, self.origin, self.stays = folder, origin, stays
-        self.world, self.spec = world, spec
-        self.found: dict[str, Any] = world.ranks.agree(self._find)
+        self.folder, self.provenance, self.stays = folder, provenance, stays
+        self.context, self.spec = context, spec
+        self.found: dict[str, Any] = context.group.agree(self._find)
         self.hashes: dict[str, str] = dict(self.found.get("models", {}))  # by round
         self.written: int | None = self.found.get("t")
         self.latest: tuple[Step, dict[str, Any]] | None = None
@@ -67,9 +67,9 @@ class Saved:
     def step(self) -> Step:
         """Where to go on."""
         kept = checkpoint.load(self._file(self.found["t"]))
-        w = self.world.model.flatten(kept.named).to(self.world.device)
-        server = {name: tensor.to(self.world.device) for name, tensor in kept.server.items()}
-        return Step(self.found["t"], State(w, server), Tally(**self.found["tally"]))
+        w = self.context.model.flatten(kept.named).to(self.context.device)
+        server = {name: tensor.to(self.context.device) for name, tensor in kept.server.items()}
+        return Step(self.found["t"], State(w, server), Costs(**self.found["tally"]))
 
     def offer(self, step: Step, **more: Any) -> None:
         """A step is done, with everything in `more` as of this step; save it if that is due."""
@@ -80,13 +80,18 @@ class Saved:
 
     def save(self) -> None:
         """Write the latest step, all or nothing."""
-        if self.latest is None or not self.world.ranks.first:
+        if self.latest is None or not self.context.group.first:
             return
         step, more = self.latest
         began = time.monotonic()
-        facts = about(self.world, self.spec, step.t)
-        checkpoint.save(self._file(step.t), self.world.model, step.state, facts)
-        told = {"format": FORMAT, "origin": self.origin, "t": step.t, "tally": asdict(step.tally)}
+        facts = about(self.context, self.spec, step.t)
+        checkpoint.save(self._file(step.t), self.context.model, step.state, facts)
+        told = {
+            "format": FORMAT,
+            "origin": self.provenance,
+            "t": step.t,
+            "tally": asdict(step.costs),
+        }
         staying = {t: sha for t, sha in self.hashes.items() if self.stays(int(t))}
         self.hashes = staying | {str(step.t): run_json.sha256(self._file(step.t))}
         told |= more | {"models": self.hashes}
@@ -124,14 +129,14 @@ class Saved:
         saved: dict[str, Any] = read_json(self.folder / "state.json")
         if saved["format"] != FORMAT:
             raise UserError("what is saved is of another version")
-        if differs := difference(saved["origin"], self.origin):
+        if differs := difference(saved["origin"], self.provenance):
             raise UserError(f"what is saved was made otherwise: {differs}")
         if saved.pop("sha256", None) != _seal(saved):
             raise UserError("what is saved was changed")
         for t, sha in saved["models"].items():  # all that stay: others start from any of them
             if run_json.sha256(self._file(int(t))) != sha:
                 raise UserError(f"the model of round {t} that is saved was changed")
-        checkpoint.weights(self._file(saved["t"]), self.world.model)
+        checkpoint.weights(self._file(saved["t"]), self.context.model)
         kept = {self._file(int(t)) for t in saved["models"]}
         for rest in set(self.folder.glob("*.safetensors")) - kept:
             rest.unlink()  # a kill came between the two files, or before the older one was gone

@@ -13,13 +13,13 @@ from zowarmup.algorithms.rounds import State
 from zowarmup.common.seeds import Seeds
 from zowarmup.runtime.progress import Progress, log
 from zowarmup.storage import journal as journals
-from zowarmup.storage.provenance import Origin
+from zowarmup.storage.provenance import Provenance
 from zowarmup.training import loop
-from zowarmup.training.context import World
-from zowarmup.training.costs import Tally
+from zowarmup.training.context import Context
+from zowarmup.training.costs import Costs
 from zowarmup.training.evaluate import evaluate
 from zowarmup.training.loop import Record, Step
-from zowarmup.training.resume_state import Saved
+from zowarmup.training.resume_state import ResumeState
 
 EARLY = 10  # rounds after the pivot over which the change of the loss is reported
 JOURNAL = "journal.jsonl"
@@ -48,14 +48,14 @@ class Outcome:
 
 
 def run(
-    world: World,
+    context: Context,
     spec: Spec,
     w: Tensor,
     seeds: Seeds,
     *,
     folder: Path,
-    origin: Origin,
-    tally: Tally,
+    provenance: Provenance,
+    costs: Costs,
 ) -> Outcome:
     """Train all phases after the warm-up from w, the model at the pivot.
 
@@ -70,22 +70,22 @@ def run(
     end = sum(phase["rounds"] for phase in spec["phases"])
     outcome = Outcome(w, pivot)
     if not skipped:  # else the warm-up has this row
-        start = Step(0, State(w), tally)
-        outcome.rows.append(loop.row(world, spec["phases"][0], 1, start))
-    before = evaluate(world, w)["train_loss"]
-    progress = Progress("run", end, folder if world.ranks.first else None)
-    with journals.shared(folder / JOURNAL, origin, world.ranks) as (count, known, keep):
+        start = Step(0, State(w), costs)
+        outcome.rows.append(loop.row(context, spec["phases"][0], 1, start))
+    before = evaluate(context, w)["train_loss"]
+    progress = Progress("run", end, folder if context.group.first else None)
+    with journals.shared(folder / JOURNAL, provenance, context.group) as (count, known, keep):
         if count:
             log.info(f"replaying {count} rounds from the journal")
-        phases = _Phases(world, spec, folder, origin, seeds)
-        for number, phase, step in phases.steps(outcome, count, known, tally):
+        phases = _Phases(context, spec, folder, provenance, seeds)
+        for number, phase, step in phases.steps(outcome, count, known, costs):
             if step.record is not None:
                 keep(step.record)
             outcome.w, outcome.t = step.w, step.t
             if step.t == pivot + EARLY:
-                outcome.early_change = evaluate(world, step.w)["train_loss"] - before
+                outcome.early_change = evaluate(context, step.w)["train_loss"] - before
             if step.t % spec["evaluate_every"] == 0 or step.t == end:
-                outcome.rows.append(loop.row(world, phase, number, step))
+                outcome.rows.append(loop.row(context, phase, number, step))
                 progress.note(outcome.rows[-1])
                 if outcome.rows[-1]["diverged"]:
                     break
@@ -97,18 +97,20 @@ class _Phases:
     """The phases after the warm-up, each going on from what it has left: records or its state."""
 
     def __init__(
-        self, world: World, spec: Spec, folder: Path, origin: Origin, seeds: Seeds
+        self, context: Context, spec: Spec, folder: Path, provenance: Provenance, seeds: Seeds
     ) -> None:
-        self.world, self.phases, self.seeds = world, spec["phases"], seeds
+        self.context, self.phases, self.seeds = context, spec["phases"], seeds
         self.skipped = 1 if spec["warmup"] else 0
         self.ends = list(itertools.accumulate(phase["rounds"] for phase in self.phases))
         self.saved = {
-            n: Saved(folder / "state" / f"phase-{n + 1}", origin, world, spec, _is(self.ends[n]))
+            n: ResumeState(
+                folder / "state" / f"phase-{n + 1}", provenance, context, spec, _is(self.ends[n])
+            )
             for n in range(self.skipped, len(self.phases))
             if not loop.has_records(self.phases[n])
         }
 
-    def steps(self, outcome: Outcome, count: int, known: Iterator[Record], tally: Tally) -> Rounds:
+    def steps(self, outcome: Outcome, count: int, known: Iterator[Record], costs: Costs) -> Rounds:
         """Every round that is left; `outcome` is what the reader makes of them.
 
         Where a phase goes on from its state, `outcome` is set to what it was then.
@@ -116,7 +118,7 @@ class _Phases:
         Args:
             known: the `count` records of the journal.
         """
-        step, resumed = Step(outcome.t, State(outcome.w), tally), self._resumed(count)
+        step, resumed = Step(outcome.t, State(outcome.w), costs), self._resumed(count)
         for n in range(self.skipped, len(self.phases)):
             if n in self.saved and n >= resumed:
                 step = yield from self._travelling(n, step, outcome, n == resumed)
@@ -140,7 +142,7 @@ class _Phases:
 
     def _recorded(self, n: int, step: Step, known: Iterator[Record]) -> Rounds:
         step = self._begin(n, step)
-        steps = loop.after(self.world, self.phases[n], step, self.seeds, self.ends[n], known)
+        steps = loop.after(self.context, self.phases[n], step, self.seeds, self.ends[n], known)
         for step in steps:
             yield n + 1, self.phases[n], step
         return step
@@ -157,7 +159,7 @@ class _Phases:
                 log.info(f"going on after round {step.t}")
             else:
                 step = self._begin(n, step)
-            steps = loop.after(self.world, self.phases[n], step, self.seeds, self.ends[n])
+            steps = loop.after(self.context, self.phases[n], step, self.seeds, self.ends[n])
             for step in steps:
                 yield n + 1, self.phases[n], step
                 saved.offer(step, rows=list(outcome.rows), early_change=outcome.early_change)
@@ -165,7 +167,7 @@ class _Phases:
 
     def _begin(self, n: int, step: Step) -> Step:
         follows = self.phases[n - 1] if n > self.skipped else None
-        return Step(step.t, *loop.begin(self.world, self.phases[n], step.w, step.tally, follows))
+        return Step(step.t, *loop.begin(self.context, self.phases[n], step.w, step.costs, follows))
 
 
 def _is(end: int) -> Callable[[int], bool]:

@@ -19,13 +19,13 @@ from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.runtime.progress import Progress, log
 from zowarmup.storage import journal as journals
-from zowarmup.storage.provenance import Origin
+from zowarmup.storage.provenance import Provenance
 from zowarmup.training import loop
-from zowarmup.training.context import World
-from zowarmup.training.costs import Tally
+from zowarmup.training.context import Context
+from zowarmup.training.costs import Costs
 from zowarmup.training.evaluate import heldout_loss
 from zowarmup.training.loop import Step
-from zowarmup.training.resume_state import Saved
+from zowarmup.training.resume_state import ResumeState
 
 CHECK_EVERY = 25  # rounds between two looks at whether a trial has already failed
 
@@ -33,7 +33,14 @@ Spec = Mapping[str, Any]
 
 
 def trials(
-    world: World, spec: Spec, w: Tensor, seeds: Seeds, seed: int, *, folder: Path, origin: Origin
+    context: Context,
+    spec: Spec,
+    w: Tensor,
+    seeds: Seeds,
+    seed: int,
+    *,
+    folder: Path,
+    provenance: Provenance,
 ) -> list[dict[str, Any]]:
     """The whole grid for one tuning seed: lr, seed, held-out loss (None: diverged).
 
@@ -41,60 +48,77 @@ def trials(
         folder: where finished trials, and the work of the one that is going on, are kept; what is
             there of the same origin is gone on from.
     """
-    origin = origin | {"trials_of_seed": seed}
-    with journals.shared(folder / f"trials-{seed}.jsonl", origin, world.ranks) as kept:
+    provenance = provenance | {"trials_of_seed": seed}
+    with journals.shared(folder / f"trials-{seed}.jsonl", provenance, context.group) as kept:
         count, known, keep = kept
         made = list(known)
         for i, lr in enumerate(spec["grid"]):
             own = folder / f"trial-{seed}-{lr!r}"
             if i >= count:
-                by = origin | {"trial_of": lr}
-                loss = trial(world, spec, w, seeds, lr, folder=own, origin=by)
+                by = provenance | {"trial_of": lr}
+                loss = trial(context, spec, w, seeds, lr, folder=own, provenance=by)
                 log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
                 row = {"lr": lr, "seed": seed, "heldout_loss": None if loss == math.inf else loss}
                 keep(row)
                 made.append(row)
-            if world.ranks.first:  # also where a kill came right after the row was kept
+            if context.group.first:  # also where a kill came right after the row was kept
                 shutil.rmtree(own, ignore_errors=True)
     return made
 
 
 def trial(
-    world: World, spec: Spec, w: Tensor, seeds: Seeds, lr: float, *, folder: Path, origin: Origin
+    context: Context,
+    spec: Spec,
+    w: Tensor,
+    seeds: Seeds,
+    lr: float,
+    *,
+    folder: Path,
+    provenance: Provenance,
 ) -> float:
     """Held-out loss after the trial's rounds; inf if it is no finite number by then."""
     phase = {**spec["phase"], "lr": lr, "rounds": spec["rounds"]}
-    to_watch = folder.parent.parent if world.ranks.first else None
+    to_watch = folder.parent.parent if context.group.first else None
     progress = Progress(f"lr {lr:g}", spec["start"] + spec["rounds"], to_watch)
-    loss = heldout_loss(world, w)
-    for step in _steps(world, spec, phase, w, seeds, folder, origin):
+    loss = heldout_loss(context, w)
+    for step in _steps(context, spec, phase, w, seeds, folder, provenance):
         progress.step(step.t)
         if (step.t - spec["start"]) % CHECK_EVERY == 0 or step.t == progress.total:
-            loss = heldout_loss(world, step.w)
+            loss = heldout_loss(context, step.w)
             if not math.isfinite(loss):
                 return math.inf
     return loss
 
 
 def _steps(
-    world: World, spec: Spec, phase: Spec, w: Tensor, seeds: Seeds, folder: Path, origin: Origin
+    context: Context,
+    spec: Spec,
+    phase: Spec,
+    w: Tensor,
+    seeds: Seeds,
+    folder: Path,
+    provenance: Provenance,
 ) -> Iterator[Step]:
     """The rounds of a trial, from what is left in its folder on."""
-    step = Step(spec["start"], *loop.begin(world, phase, w, Tally()))
+    step = Step(spec["start"], *loop.begin(context, phase, w, Costs()))
     end = spec["start"] + spec["rounds"]
     if loop.has_records(phase):
-        with journals.shared(folder / "journal.jsonl", origin, world.ranks) as (_, known, keep):
-            steps = loop.after(world, phase, step, seeds, end, known)
+        with journals.shared(folder / "journal.jsonl", provenance, context.group) as (
+            _,
+            known,
+            keep,
+        ):
+            steps = loop.after(context, phase, step, seeds, end, known)
             for step in steps:
                 if step.record is not None:
                     keep(step.record)
                 yield step
         return
-    with Saved(folder, origin, world, spec) as saved:
+    with ResumeState(folder, provenance, context, spec) as saved:
         if saved.found:
             step = saved.step()
             yield step
-        steps = loop.after(world, phase, step, seeds, end)
+        steps = loop.after(context, phase, step, seeds, end)
         for step in steps:
             yield step
             saved.offer(step)

@@ -16,19 +16,25 @@ from typing import Any
 from zowarmup.common.seeds import Seeds
 from zowarmup.runtime.progress import Progress, log
 from zowarmup.storage import checkpoint
-from zowarmup.storage.provenance import Origin
+from zowarmup.storage.provenance import Provenance
 from zowarmup.training import loop
-from zowarmup.training.context import World, start
-from zowarmup.training.costs import Tally
+from zowarmup.training.context import Context, start
+from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
-from zowarmup.training.resume_state import Saved
+from zowarmup.training.resume_state import ResumeState
 
 Spec = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 
 
 def run(
-    world: World, spec: Spec, seeds: Seeds, *, folder: Path, snapshots: Path, origin: Origin
+    context: Context,
+    spec: Spec,
+    seeds: Seeds,
+    *,
+    folder: Path,
+    snapshots: Path,
+    provenance: Provenance,
 ) -> Rows:
     """Train the trajectory to its end, or to its divergence, and put the snapshots in place.
 
@@ -44,36 +50,36 @@ def run(
     def stays(t: int) -> bool:
         return t % spec["snapshot_every"] == 0 or t == spec["rounds"]
 
-    with Saved(folder / "state", origin, world, spec, stays) as saved:
-        rows, step = _train(world, spec, seeds, saved)
+    with ResumeState(folder / "state", provenance, context, spec, stays) as saved:
+        rows, step = _train(context, spec, seeds, saved)
         if _failed(rows):  # the diverged model stands for all later ones: what starts there
             for t in filter(stays, range(step.t + 1, spec["rounds"] + 1)):
-                saved.offer(Step(t, step.state, step.tally), rows=rows)
-        world.ranks.wait()  # all have read what they go on from
-    if world.ranks.first:
+                saved.offer(Step(t, step.state, step.costs), rows=rows)
+        context.group.wait()  # all have read what they go on from
+    if context.group.first:
         rounds = filter(stays, range(spec["rounds"] + 1))
         _put([checkpoint.snapshot(folder / "state", t) for t in rounds], snapshots)
     return rows
 
 
-def _train(world: World, spec: Spec, seeds: Seeds, saved: Saved) -> tuple[Rows, Step]:
+def _train(context: Context, spec: Spec, seeds: Seeds, saved: ResumeState) -> tuple[Rows, Step]:
     """Up to the last round, or to that where it has failed."""
     phase, rows = spec["phase"], list(saved.found.get("rows", []))
     if rows:
         step = saved.step()
         log.info(f"going on after round {step.t}")
     else:
-        step = Step(0, *loop.begin(world, phase, start(world, seeds, None), Tally()))
-        rows.append(loop.row(world, phase, 1, step))
+        step = Step(0, *loop.begin(context, phase, start(context, seeds, None), Costs()))
+        rows.append(loop.row(context, phase, 1, step))
         saved.offer(step, rows=list(rows))
     progress = Progress(
-        "warm-up", spec["rounds"], saved.folder.parent if world.ranks.first else None
+        "warm-up", spec["rounds"], saved.folder.parent if context.group.first else None
     )
     end = step.t if _failed(rows) else spec["rounds"]
-    steps = loop.after(world, phase, step, seeds, end)
+    steps = loop.after(context, phase, step, seeds, end)
     for step in steps:
         if step.t % spec["evaluate_every"] == 0 or step.t == spec["rounds"]:
-            rows.append(loop.row(world, phase, 1, step))
+            rows.append(loop.row(context, phase, 1, step))
             progress.note(rows[-1])
         saved.offer(step, rows=list(rows))
         progress.step(step.t)

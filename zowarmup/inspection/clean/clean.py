@@ -61,17 +61,17 @@ class Cleaner:
     def clean(self) -> Sweep:
         """Everything below results/<name>/; runs first, since they say which snapshots stay."""
         root = Path(self.paths.root)
-        origins: set[Path] = set()
+        provenances: set[Path] = set()
         for folder in ("runs", "warmups", "selections", "federations", "datasets"):
             for job, path in _jobs(root / folder):
                 if path.name.startswith(REMOVED):
                     self._discard(path)
                 elif job in self.jobs or not self.with_orphans:
-                    origins |= _origin(path)
-                self._visit(job, path, origins)
+                    provenances |= _origin(path)
+                self._visit(job, path, provenances)
         return self.sweep
 
-    def _visit(self, job: Job, path: Path, origins: set[Path]) -> None:
+    def _visit(self, job: Job, path: Path, provenances: set[Path]) -> None:
         if not path.exists():
             return
         with _held(path, self.dry, job.rule in SAVED) as free:
@@ -82,9 +82,9 @@ class Cleaner:
                 if self.with_orphans:
                     self._discard(path)
             elif job.rule in SAVED:
-                self._tidy(job, path, origins)
+                self._tidy(job, path, provenances)
 
-    def _tidy(self, job: Job, path: Path, origins: set[Path]) -> None:
+    def _tidy(self, job: Job, path: Path, provenances: set[Path]) -> None:
         """A folder whose job is not running."""
         for rest in [*path.glob(".*.tmp"), *path.glob(f"{REMOVED}*")]:
             self._discard(rest)
@@ -93,7 +93,7 @@ class Cleaner:
             if job.rule == "warmup" and not (path / "snapshots").is_symlink():  # shared by others
                 kept = self.wanted[job.name, job.part]
                 for t, file in sorted(there(path / "snapshots").items()):
-                    if t not in kept and file.resolve() not in origins:
+                    if t not in kept and file.resolve() not in provenances:
                         self._discard(file)
             for name in ("lock", "machines.json"):
                 self._discard(path / name)

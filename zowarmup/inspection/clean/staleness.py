@@ -37,7 +37,7 @@ def _then(folder: Path) -> Spec | None:
     if (state := folder / "state" / "state.json").exists():
         return dict(read_json(state)["origin"])
     journals = [folder / "journal.jsonl", *sorted((folder / "state").glob("trials-*.jsonl"))]
-    return next((journal.origin_of(file) for file in journals if file.exists()), None)
+    return next((journal.provenance_of(file) for file in journals if file.exists()), None)
 
 
 def _warmup(paths: Paths, job: Job) -> Spec:

@@ -5,7 +5,7 @@ from pathlib import Path
 from zowarmup.common.files import read_json
 from zowarmup.inspection.look.models import COUNTED, MEASURED, journal_file, network, shown
 from zowarmup.inspection.metric_rows import rows_of
-from zowarmup.inspection.provenance import Facts, brief, origin_of
+from zowarmup.inspection.provenance import Facts, brief, provenance_of
 from zowarmup.inspection.result_paths import place_of
 from zowarmup.inspection.status.jobs import state_of
 from zowarmup.plan.snapshots import there
@@ -36,13 +36,13 @@ def warmup(folder: Path) -> Facts:
 def selection(file: Path) -> Facts:
     """A learning rate that was chosen, and the grid it was chosen from."""
     record = read_json(file)
-    origin = origin_of(file.parent)
+    provenance = provenance_of(file.parent)
     return {
         "chosen": record["lr"],
         "at_the_edge": record["at_edge"],
         "phase": record["spec"]["phase"]["algorithm"],
         "sha256": sha256(file),
-        "origin": brief(origin, file.absolute().parent),
+        "origin": brief(provenance, file.absolute().parent),
         "grid": [
             {key: row[key] for key in ("seed", "lr", "heldout_loss")} for row in record["grid"]
         ],
@@ -54,7 +54,7 @@ def _job(folder: Path) -> Facts:
     facts: Facts = {}
     if place:
         facts["state"] = state_of(place)["state"]
-    facts["origin"] = brief(origin_of(folder), folder)
+    facts["origin"] = brief(provenance_of(folder), folder)
     if rows:
         last = rows[-1]
         keys = ("round", *MEASURED, *COUNTED)

@@ -68,8 +68,8 @@ def _folder(path: Path) -> tuple[str, Path]:
 
 
 def _unfinished(path: Path) -> str:
-    origin = read_json(path / "state/state.json").get("origin", {})
-    return RUN if "phases" in origin.get("spec", {}) else WARMUP
+    provenance = read_json(path / "state/state.json").get("origin", {})
+    return RUN if "phases" in provenance.get("spec", {}) else WARMUP
 
 
 def _file(path: Path) -> str:

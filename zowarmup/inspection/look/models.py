@@ -9,7 +9,7 @@ from torch import Tensor
 from zowarmup.common.errors import UserError
 from zowarmup.inspection.look import layers
 from zowarmup.inspection.metric_rows import row_at
-from zowarmup.inspection.provenance import Facts, brief, of_saved, origin_of, phase_at
+from zowarmup.inspection.provenance import Facts, brief, of_saved, phase_at, provenance_of
 from zowarmup.inspection.result_paths import home_of
 from zowarmup.inspection.traffic import sent
 from zowarmup.storage import checkpoint, journal
@@ -23,7 +23,7 @@ COUNTED = ("bytes_up", "bytes_down", "forward_passes", "backward_passes")
 def model_file(file: Path) -> Facts:
     """A checkpoint: network, round, origin, measurements at its round, layers."""
     saved, home = checkpoint.load(file), home_of(file)
-    found = origin_of(home)
+    found = provenance_of(home)
     return {
         **network(saved.about, found),
         "size": file.stat().st_size,
@@ -69,7 +69,7 @@ def journal_file(file: Path) -> Facts:
     """A journal: what it belongs to, how far it goes, what has been sent."""
     header = replay.header(file)
     home = Path(file).absolute().parent
-    found = of_saved(file, header) or origin_of(home)
+    found = of_saved(file, header) or provenance_of(home)
     first, last, damage = _extent(file)
     return {
         "format": header["format"],
