@@ -1,27 +1,26 @@
-"""The job that chooses a learning rate: files in, files out."""
+"""The job that selects a learning rate: files in, files out."""
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from zowarmup.common.files import atomic_write_text
-from zowarmup.common.seeds import Seeds
+from zowarmup.plan.specs import Plain, SelectionSpec
 from zowarmup.runtime.machine import Machine
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
-from zowarmup.storage import checkpoint, machines_json, provenance, run_json
+from zowarmup.storage import checkpoint, machines_json, provenance, run_json, selection_json
 from zowarmup.storage.folder_lock import exclusive
-from zowarmup.storage.selection_json import with_rates
-from zowarmup.training import context
-from zowarmup.training import selection as select
+from zowarmup.training import context, phases
+from zowarmup.training.selection import Trial, choose
+from zowarmup.training.selection import trials as run_trials
 
-Spec = dict[str, Any]
 File = Path | str
 
 
 def select_rate(
-    spec: Spec,
+    plain: Plain,
     code: str,
     *,
     data: File,
@@ -31,40 +30,63 @@ def select_rate(
     selection: File,
     group: ProcessGroup = ALONE,
 ) -> None:
-    """Run a whole grid of learning rates and write the choice with everything it rests on.
+    """Try a whole grid of learning rates and write the choice with everything it rests on.
 
     Args:
+        plain: a SelectionSpec as plain values.
         federations, warmups: one for each tuning seed; no warmups for a first phase.
-        selections: for the rates of the phase that are not the one to be chosen.
+        selections: files of the selections that other rates of the phase refer to.
+        selection: the file to write.
+        group: the processes that share the job.
     """
-    spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
-    starts = [checkpoint.snapshot(folder, spec["start"]) for folder in warmups]
+    spec = selection_json.with_rates(SelectionSpec.read(plain), selections)
+    starts = [checkpoint.snapshot(folder, spec.start) for folder in warmups]
     files = provenance.files_of_trials(data, federations, starts)
     with exclusive(Path(selection).parent, group) as folder:
-        made_by, made = provenance.of(spec, code, files), []
-        worked_on = machines_json.enter(folder, made_by, group)
-        for i, seed in enumerate(spec["seeds"]):
-            # a world that is gone before the next seed's is built
-            here = context.build(spec, data, federations[i], group)
-            seeds = Seeds.of(seed, spec["pin"])
-            w = context.start(here, seeds, starts[i] if starts else None)
-            state = folder / "state"
-            made += select.trials(here, spec, w, seeds, seed, folder=state, provenance=made_by)
+        origin, trials = provenance.of(spec, code, files), list[Trial]()
+        machines = machines_json.enter(folder, origin, group)
+        for i, seed in enumerate(spec.seeds):
+            # A function of its own: the context is gone before that of the next seed is built.
+            start = starts[i] if starts else None
+            trials += _trials(spec, seed, data, federations[i], start, folder, origin, group)
         if group.first:
-            _write(selection, made_by, made, worked_on)
+            _write(selection, spec, trials, origin, machines)
+
+
+def _trials(
+    spec: SelectionSpec,
+    seed: int,
+    data: File,
+    federation: File,
+    start: Path | None,
+    folder: Path,
+    origin: provenance.Provenance,
+    group: ProcessGroup,
+) -> list[Trial]:
+    """The trials of one tuning seed."""
+    ready, seeds = context.build(spec, data, federation, group), spec.seeds_of(seed)
+    number = 2 if spec.start else 1
+    candidates = [
+        (lr, phases.prepare(ready, [spec.phase.but(lr=lr)], after=spec.start, number=number)[0])
+        for lr in spec.grid
+    ]
+    w = context.start(ready, seeds, start)
+    state = folder / "state"
+    return run_trials(ready, candidates, w, seeds, seed, folder=state, provenance=origin)
 
 
 def _write(
-    selection: File,
-    made_by: provenance.Provenance,
-    made: list[dict[str, Any]],
-    worked_on: list[Machine],
+    output: File,
+    spec: SelectionSpec,
+    trials: list[Trial],
+    origin: provenance.Provenance,
+    machines: list[Machine],
 ) -> None:
     """The choice, beside everything that it rests on."""
-    choice, grid = select.choose(made), made_by["spec"]["grid"]
-    if choice["at_edge"]:
-        log.warning(f"lr {choice['lr']:g} is the edge of the grid {grid}; widen it")
-    facts = (
-        choice | {"grid": made, "machines": worked_on, "versions": run_json.versions()} | made_by
-    )
-    atomic_write_text(selection, json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    choice = choose(trials)
+    if choice.at_edge:
+        log.warning(f"lr {choice.lr:g} is the edge of the grid {list(spec.grid)}; widen it")
+    grid = [asdict(trial) for trial in trials]
+    more = {"grid": grid, "machines": machines, "versions": run_json.versions()}
+    text = json.dumps(asdict(choice) | more | origin, indent=1, sort_keys=True)
+    atomic_write_text(output, text + "\n")

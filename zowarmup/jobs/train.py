@@ -1,32 +1,36 @@
 """The job of a run from its pivot on: files in, files out."""
 
-import dataclasses
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.common import failure_signatures
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_rows
-from zowarmup.common.seeds import Seeds
+from zowarmup.plan.specs import Plain, RunSpec
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
-from zowarmup.storage import checkpoint, machines_json, metrics_csv, provenance, run_json
+from zowarmup.storage import (
+    checkpoint,
+    machines_json,
+    metrics_csv,
+    provenance,
+    run_json,
+    selection_json,
+)
 from zowarmup.storage.folder_lock import exclusive
-from zowarmup.storage.selection_json import with_rates
-from zowarmup.training import context, run
+from zowarmup.training import context, phases, run
 from zowarmup.training.costs import Costs
+from zowarmup.training.metrics_row import MetricsRow
 
-Spec = dict[str, Any]
 File = Path | str
 EARLY = f"loss_change_first_{run.EARLY}_rounds"
 
 
 def train_run(
-    spec: Spec,
+    plain: Plain,
     seed: int,
     code: str,
     *,
@@ -40,66 +44,64 @@ def train_run(
     final: File,
     group: ProcessGroup = ALONE,
 ) -> None:
-    """Train the phases of a run after its warm-up and write metrics, record and final model.
+    """Train the phases of a run after its warm-up and write metrics, run record and final model.
 
     Args:
+        plain: a RunSpec as plain values.
+        selections: files of the selections that the phases refer to, in their order.
         warmup: folder of the snapshots, None for a run that starts from the initialisation.
-        ranks: the processes that share the run; see launch.
+        group: the processes that share the run; see runtime.launch.
     """
-    spec = spec | {"phases": with_rates(spec["phases"], selections)}
-    seeds = Seeds.of(seed, spec["pin"])
-    start, before = pivot_of(spec, warmup, warmup_metrics)
-    costs = spent(before[0]) if before else Costs()
+    spec = selection_json.with_rates(RunSpec.read(plain), selections)
+    seeds = spec.seeds_of(seed)
+    start = checkpoint.snapshot(warmup, spec.pivot) if warmup else None
+    before = [pivot_row(warmup_metrics, spec)] if warmup_metrics else []
     with exclusive(Path(metrics).parent, group) as folder:
-        here = context.build(spec, data, federation, group)
-        w = context.start(here, seeds, start)
+        ready = context.build(spec, data, federation, group)
+        number = len(spec.phases) - len(spec.own_phases) + 1
+        own = phases.prepare(ready, spec.own_phases, after=spec.pivot, number=number)
         files = {"data": data, "federation": federation} | ({"start": start} if start else {})
         where = os.path.relpath(start, folder) if start else None
-        made_by = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
-        worked_on = machines_json.enter(folder, made_by, group)
-        end = run.run(here, spec, w, seeds, folder=folder, provenance=made_by, costs=costs)
+        origin = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
+        machines = machines_json.enter(folder, origin, group)
+        end = run.run(
+            ready,
+            own,
+            context.start(ready, seeds, start),
+            seeds,
+            evaluate_every=spec.evaluate_every,
+            folder=folder,
+            provenance=origin,
+            costs=before[0].costs if before else Costs(),
+        )
         if not group.first:  # files are written once
             return
-        checkpoint.save(final, here.model, State(end.w), context.about(here, spec, end.t))
-        metrics_csv.write(metrics, end.rows)
+        checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
+        metrics_csv.write(metrics, [row.columns() for row in end.rows])
         warn([*before, *end.rows], spec)
-        facts = made_by | context.facts(here, spec["phases"]) | {EARLY: _finite(end.early_change)}
+        facts = origin | context.sizes(ready, spec.phases) | {EARLY: _finite(end.early_change)}
         outputs = [metrics, final, folder / run.JOURNAL]
-        run_json.write(run_record, outputs, **facts, machines=worked_on)
+        run_json.write(run_record, outputs, **facts, machines=machines)
 
 
 def _finite(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def warn(rows: Sequence[Mapping[str, Any]], spec: Spec) -> None:
-    """Say in the log what looks wrong, and what to try."""
-    for sentence in failure_signatures.sentences(rows, spec["phases"]):
+def warn(rows: Sequence[MetricsRow], spec: RunSpec) -> None:
+    """Log the failure signatures of a run, each with what to try."""
+    columns = [row.columns() for row in rows]
+    settings = [phase.model_dump() for phase in spec.phases]
+    for sentence in failure_signatures.sentences(columns, settings):
         log.warning(sentence)
 
 
-def pivot_of(
-    spec: Spec, warmup: File | None, metrics: File | None
-) -> tuple[Path | None, list[dict[str, str]]]:
-    """The snapshot that a run starts from and its row of metrics; none without a warm-up."""
-    if not (warmup and metrics):
-        return None, []
-    pivot = spec["phases"][0]["rounds"]
-    with reading(metrics):  # everything that will be read of it, before anything is computed
-        row = pivot_row(metrics, pivot)
-        _ = spent(row), int(row["phase"]), row["diverged"]
-        _ = [
-            failure_signatures.as_number(row[failure_signatures.loss_column(p["clients"])])
-            for p in spec["phases"]
-        ]
-    return checkpoint.snapshot(warmup, pivot), [row]
+def pivot_row(metrics: File, spec: RunSpec) -> MetricsRow:
+    """The row of a warm-up at the pivot; its last one if it diverged before.
 
-
-def pivot_row(metrics: File, pivot: int) -> dict[str, str]:
-    """A warm-up's row at a round; its last one if it diverged before."""
-    return [row for row in read_rows(metrics) if int(row["round"]) <= pivot][-1]
-
-
-def spent(row: Mapping[str, str]) -> Costs:
-    """What a warm-up has cost up to a row."""
-    return Costs(**{field.name: int(row[field.name]) for field in dataclasses.fields(Costs)})
+    Raises:
+        UserError: the file lacks a column, or a number.
+    """
+    with reading(metrics):  # before anything is computed
+        rows = [row for row in read_rows(metrics) if int(row["round"]) <= spec.pivot]
+        return MetricsRow.read(rows[-1])

@@ -2,21 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from zowarmup.common.seeds import Seeds
+from zowarmup.plan.specs import Plain, WarmupSpec
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
-from zowarmup.storage import machines_json, metrics_csv, provenance, run_json
+from zowarmup.storage import machines_json, metrics_csv, provenance, run_json, selection_json
 from zowarmup.storage.folder_lock import exclusive
-from zowarmup.storage.selection_json import with_rates
-from zowarmup.training import context, warmup
+from zowarmup.training import context, phases, warmup
 
-Spec = dict[str, Any]
 File = Path | str
 
 
 def warm_up(
-    spec: Spec,
+    plain: Plain,
     seed: int,
     code: str,
     *,
@@ -28,20 +25,34 @@ def warm_up(
     run_record: File,
     group: ProcessGroup = ALONE,
 ) -> None:
-    """Train one warm-up and write its snapshots, metrics and record."""
-    spec = spec | {"phase": with_rates([spec["phase"]], selections)[0]}
-    seeds = Seeds.of(seed, spec["pin"])
+    """Train one warm-up and write its snapshots, metrics and run record.
+
+    Args:
+        plain: a WarmupSpec as plain values.
+        selections: files of the selections that the phase refers to, in their order.
+        group: the processes that share the job.
+    """
+    spec = selection_json.with_rates(WarmupSpec.read(plain), selections)
+    seeds = spec.seeds_of(seed)
     with exclusive(Path(metrics).parent, group) as folder:
-        here = context.build(spec, data, federation, group)
+        ready = context.build(spec, data, federation, group)
+        (phase,) = phases.prepare(ready, spec.own_phases)
         files = {"data": data, "federation": federation}
-        made_by = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds))
-        worked_on = machines_json.enter(folder, made_by, group)
-        made = warmup.run(
-            here, spec, seeds, folder=folder, snapshots=Path(snapshots), provenance=made_by
+        origin = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds))
+        machines = machines_json.enter(folder, origin, group)
+        rows = warmup.run(
+            ready,
+            phase,
+            seeds,
+            evaluate_every=spec.evaluate_every,
+            is_snapshot=spec.is_snapshot,
+            folder=folder,
+            snapshots=Path(snapshots),
+            provenance=origin,
         )
         if not group.first:
             return
-        metrics_csv.write(metrics, made)
+        metrics_csv.write(metrics, [row.columns() for row in rows])
         outputs = [metrics, *sorted(Path(snapshots).glob("*.safetensors"))]
-        facts = made_by | context.facts(here, [spec["phase"]])
-        run_json.write(run_record, outputs, **facts, machines=worked_on)
+        facts = origin | context.sizes(ready, spec.own_phases)
+        run_json.write(run_record, outputs, **facts, machines=machines)

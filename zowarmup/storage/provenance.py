@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 
+from zowarmup.plan.specs import JobSpec
 from zowarmup.storage import run_json
 
 Provenance = dict[str, Any]
 File = Path | str
 
 
-def of(spec: Mapping[str, Any], code: str, files: Mapping[str, File], **more: Any) -> Provenance:
+def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Any) -> Provenance:
     """The origin of a job's results.
 
     Args:
@@ -28,11 +29,11 @@ def of(spec: Mapping[str, Any], code: str, files: Mapping[str, File], **more: An
         more: of a run its seed, seeds and where it starts.
     """
     made = more | {
-        "spec": dict(spec),
+        "spec": spec.model_dump(mode="json"),
         "code": code,
         "inputs": {name: run_json.sha256(file) for name, file in files.items()},
         "torch": str(torch.__version__),
-        "device": kind_of_device(spec["engine"]["device"]),
+        "device": kind_of_device(spec.engine.device),
     }
     return dict(json.loads(json.dumps(made)))  # as it is when it has been read again
 

@@ -1,36 +1,36 @@
-"""Learning rates that were chosen by a selection."""
+"""Learning rates that selections chose."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
-from zowarmup.config.phase import RATES
+from zowarmup.plan.specs import RunSpec, SelectionSpec, WarmupSpec
 
-Spec = dict[str, Any]
 File = Path | str
+Spec = TypeVar("Spec", RunSpec, WarmupSpec, SelectionSpec)
 
 
-def with_rates(phases: Sequence[Spec], selections: Sequence[File]) -> list[Spec]:
-    """The phases with each reference to a selection replaced by the learning rate it chose.
+def with_rates(spec: Spec, selections: Sequence[File]) -> Spec:
+    """The spec with the chosen learning rates as numbers.
 
     Args:
-        selections: a file for each reference, phase after phase, in the order of RATES.
+        selections: a file for each selection that the spec reads, in their order.
+
+    Raises:
+        UserError: a file is missing or damaged.
     """
-    files = iter(selections)
-    return [
-        phase | {key: chosen(next(files)) for key in RATES if isinstance(phase.get(key), dict)}
-        for phase in phases
-    ]
+    rates = {name: chosen(file) for name, file in zip(spec.selections, selections, strict=True)}
+    return spec.with_rates(rates)
 
 
 def chosen(selection: File) -> float:
     """The learning rate in a selection file.
 
     Raises:
-        UserError: the file is missing, cut short or none of ours.
+        UserError: the file is missing, cut short or not a selection.
     """
     with reading(selection):
         lr = float(read_json(selection)["lr"])

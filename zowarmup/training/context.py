@@ -1,10 +1,9 @@
-"""What a run needs besides its phases: clients with their data, the network, an engine."""
+"""The context of a job: clients with their data, the network, an engine."""
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +22,7 @@ from zowarmup.engines.images import Images
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
+from zowarmup.plan.specs import EngineSpec, JobSpec, Json, Phase, Tier
 from zowarmup.runtime import malloc
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import checkpoint
@@ -33,18 +33,21 @@ class Context:
     """The simulated federation, ready to train.
 
     Attributes:
+        network, width: the name of the network and the multiple of its channels.
         tiers: the clients that "all", "high" and "low" stand for, sorted. Without a split only
             "all".
         sizes: training images of every client.
         train: all clients' training images, client after client.
         heldout: likewise the images held out for choosing learning rates.
         test: the test set.
-        ranks: the processes that share the work; each of them has this world.
+        group: the processes that share the work; each of them has this context.
     """
 
+    network: str
+    width: float
     model: FlatModel
     engine: Engine
-    tiers: Mapping[str, tuple[int, ...]]
+    tiers: Mapping[Tier, tuple[int, ...]]
     sizes: tuple[int, ...]
     train: Images
     heldout: Images
@@ -54,9 +57,24 @@ class Context:
     device: torch.device
     group: ProcessGroup = ALONE
 
+    @property
+    def low(self) -> frozenset[int]:
+        """All low-resource clients; none in a job that does not depend on who is one."""
+        return frozenset(self.tiers.get("low", ()))
+
+    def about(self, t: int) -> dict[str, Json]:
+        """The facts in a checkpoint of round t: enough to build the network again."""
+        return {
+            "model": self.network,
+            "width": self.width,
+            "shape": list(self.shape),
+            "classes": self.classes,
+            "round": t,
+        }
+
 
 def build(
-    spec: Mapping[str, Any],
+    spec: JobSpec,
     data_file: Path | str,
     federation_file: Path | str,
     group: ProcessGroup = ALONE,
@@ -71,23 +89,25 @@ def build(
 
 
 def assemble(
-    spec: Mapping[str, Any], data: Dataset, dealt: Federation, group: ProcessGroup = ALONE
+    spec: JobSpec, data: Dataset, dealt: Federation, group: ProcessGroup = ALONE
 ) -> Context:
     """The same from objects in memory."""
-    settings = spec["engine"]
-    device = _device(settings["device"], group)
-    torch.set_num_threads(settings["threads"])
+    settings = spec.engine
+    device = _device(settings.device, group)
+    torch.set_num_threads(settings.threads)
     malloc.keep()
     _deterministic(device)
     everything = images.part(data, "train", device)
     train = images.dealt(everything, dealt.train)
     sizes = tuple(len(rows) for rows in dealt.train)
     shape = tuple(data.x_train.shape[1:])
-    whole = model(spec["model"], shape, data.classes, spec["width"])
-    engine = registry.load(registry.ENGINES, settings["name"])(
-        whole, train.split(sizes), settings["micro_batch"], **_options(settings)
+    whole = model(spec.model, shape, data.classes, spec.width)
+    engine = registry.load(registry.ENGINES, settings.name)(
+        whole, train.split(sizes), settings.micro_batch, **_options(settings)
     )
     return Context(
+        network=spec.model,
+        width=spec.width,
         model=whole,
         engine=engine if group.size == 1 else Distributed(engine, sizes, group),
         tiers=tiers(dealt, spec, whole, shape),
@@ -113,27 +133,6 @@ def start(context: Context, seeds: Seeds, snapshot: Path | None) -> Tensor:
     return checkpoint.weights(snapshot, context.model).to(context.device)
 
 
-def about(context: Context, spec: Mapping[str, Any], t: int) -> dict[str, Any]:
-    """What a checkpoint of round t says about itself: enough to build the network again."""
-    settings = {key: spec[key] for key in ("model", "width")}
-    return settings | {"shape": context.shape, "classes": context.classes, "round": t}
-
-
-def facts(context: Context, phases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a run's record says about its size.
-
-    d, d_low: parameters of the network, and of the one that low-resource clients train or hold.
-    high_clients: how many there are, None where nothing in the run depends on it.
-    """
-    d, rates = context.model.d, [phase["rate"] for phase in phases if "rate" in phase]
-    high = context.tiers.get("high")
-    return {
-        "d": d,
-        "d_low": min([d, *(narrow(context.model, rate, 1.0).model.d for rate in rates)]),
-        "high_clients": None if high is None else len(high),
-    }
-
-
 def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1.0) -> FlatModel:
     """A network of the registry as a function of its parameters.
 
@@ -152,22 +151,22 @@ def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1
     return FlatModel(family(1.0, 1.0), family)
 
 
-def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What an engine of this name takes beside the clients and the micro-batch."""
-    known = settings["name"] in registry.ENGINES_WITH_SETTINGS
-    own = {key: settings[key] for key in registry.ENGINE_SETTINGS if known}
-    return settings["options"] | own
+def _options(settings: EngineSpec) -> dict[str, Json]:
+    """The keyword arguments of an engine of this name."""
+    known = settings.name in registry.ENGINES_WITH_SETTINGS
+    own = {key: getattr(settings, key) for key in registry.ENGINE_SETTINGS if known}
+    return settings.options | own
 
 
 def _device(name: str, group: ProcessGroup) -> torch.device:
     """Each of several processes has a CUDA device of its own."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("engine.device: cuda: there is no CUDA device here; set it to cpu")
+        raise UserError("engine.device is cuda, but this machine has no CUDA device: set it to cpu")
     if name == "cuda" and group.size > 1:
-        if group.size > (here := torch.cuda.device_count()):
+        if group.size > (devices := torch.cuda.device_count()):
             raise UserError(
-                f"engine.processes: {group.size}: each takes a CUDA device, and here are {here}; "
-                "set it to so many"
+                f"engine.processes is {group.size}, but this machine has {devices} CUDA devices: "
+                f"set it to {devices} or less"
             )
         torch.cuda.set_device(group.rank)
         return torch.device(name, group.rank)
@@ -188,14 +187,14 @@ def _deterministic(device: torch.device) -> None:
 
 
 def tiers(
-    dealt: Federation, spec: Mapping[str, Any], model: FlatModel, shape: tuple[int, int, int]
-) -> dict[str, tuple[int, ...]]:
-    """The clients that "all", "high" and "low" stand for in a run, sorted."""
-    everyone, split = tuple(range(dealt.clients)), spec["split"]
+    dealt: Federation, spec: JobSpec, model: FlatModel, shape: tuple[int, int, int]
+) -> dict[Tier, tuple[int, ...]]:
+    """The clients that "all", "high" and "low" stand for in a job, sorted."""
+    everyone, split = tuple(range(dealt.clients)), spec.split
     if split is None:
         return {"all": everyone}
-    if split == MEMORY:
-        high = _holding(dealt, memory.backprop(model, shape, **spec["backprop"]))
+    if split == MEMORY and (step := spec.backprop):
+        high = _holding(dealt, memory.backprop(model, shape, step.batch, momentum=step.momentum))
     else:
         high = dealt.high(int(split.split("/")[0]) / 100)
     return {"all": everyone, "high": high, "low": tuple(k for k in everyone if k not in high)}
@@ -209,3 +208,17 @@ def _holding(dealt: Federation, size: int) -> tuple[int, ...]:
             "backpropagation takes here; raise a budget in federations"
         )
     return high
+
+
+def sizes(context: Context, phases: Sequence[Phase]) -> dict[str, Json]:
+    """The sizes in a run record.
+
+    Returns:
+        d, d_low: parameters of the network, and of the one that low-resource clients train or hold;
+        high_clients: their number, None where nothing in the job depends on it.
+    """
+    d = context.model.d
+    rates = [phase.settings["rate"] for phase in phases if "rate" in phase.settings]
+    parts = [narrow(context.model, float(str(rate)), 1.0).model.d for rate in rates]
+    high = context.tiers.get("high")
+    return {"d": d, "d_low": min([d, *parts]), "high_clients": None if high is None else len(high)}

@@ -1,4 +1,4 @@
-"""What a run has cost so far, counted where messages exist."""
+"""The costs of a run: bytes and passes, counted where messages exist."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class Costs:
     backward_passes: int = 0
 
     def add(self, report: Report, cohort: Cohort) -> "Costs":
-        """The tally after one more round."""
+        """The costs after one more round."""
         return Costs(
             self.bytes_up + sum(report.bytes_up),
             self.bytes_down + sum(report.bytes_down),
@@ -33,7 +33,12 @@ class Costs:
         )
 
     def sent(self, sizes: Mapping[int, int], low: Collection[int]) -> "Costs":
-        """The tally after clients downloaded so many bytes outside of a round's own messages."""
+        """The costs after clients downloaded bytes outside of a round's own messages.
+
+        Args:
+            sizes: bytes by client.
+            low: the low-resource clients.
+        """
         of_low = sum(size for client, size in sizes.items() if client in low)
         return replace(
             self,

@@ -1,6 +1,7 @@
-"""What is measured of a model: on the test set, on each tier's data, on the held-out images."""
+"""Measures a model on the test set, on each tier's training images and on the held-out images."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -9,41 +10,47 @@ from torch.nn.functional import cross_entropy
 from zowarmup.engines.images import Images
 from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
+from zowarmup.plan.specs import Tier
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.training.context import Context
+from zowarmup.training.metrics_row import Measured
 
 BATCH = 256  # images per forward pass of an evaluation, fixed because it is part of the bits
 
-Row = dict[str, float]
-
 
 @torch.inference_mode()
-def evaluate(context: Context, w: Tensor) -> Row:
-    """One row of measurements; losses are means over images, accuracies shares in 0..1.
-
-    Measurements on a tier that the run does not know, and the recall of a class that the test set
-    lacks, are NaN.
-    """
+def evaluate(context: Context, w: Tensor) -> Measured:
+    """Measures a model, (d,), on all images of the context."""
     with _statistics(context, w):
         return _measured(context, w)
 
 
-def _measured(context: Context, w: Tensor) -> Row:
-    losses, right = outcomes(context.model, w, context.test, context.group)
-    row = {"test_accuracy": right.double().mean().item(), "test_loss": losses.mean().item()}
-    for name, values in zip(
-        ("loss", "accuracy"), outcomes(context.model, w, context.train, context.group), strict=True
-    ):
-        per_client = values.double().split(context.sizes)
-        for column, tier in (("", "all"), ("_high", "high"), ("_low", "low")):
-            parts = [per_client[i] for i in context.tiers.get(tier, ())]
-            row[f"train_{name}{column}"] = _mean(parts)
-    row["heldout_loss"] = (
-        outcomes(context.model, w, context.heldout, context.group)[0].mean().item()
+def _measured(context: Context, w: Tensor) -> Measured:
+    test_losses, right = outcomes(context.model, w, context.test, context.group)
+    train_losses, train_right = outcomes(context.model, w, context.train, context.group)
+    heldout_losses, _ = outcomes(context.model, w, context.heldout, context.group)
+    loss, accuracy = _of_tiers(context, train_losses), _of_tiers(context, train_right)
+    recall = [_mean([right[context.test.y == c].double()]) for c in range(context.classes)]
+    return Measured(
+        test_accuracy=right.double().mean().item(),
+        test_loss=test_losses.mean().item(),
+        train_loss=loss["all"],
+        train_loss_high=loss["high"],
+        train_loss_low=loss["low"],
+        train_accuracy=accuracy["all"],
+        train_accuracy_high=accuracy["high"],
+        train_accuracy_low=accuracy["low"],
+        heldout_loss=heldout_losses.mean().item(),
+        recall=tuple(recall),
     )
-    for c in range(context.classes):
-        row[f"recall_{c}"] = _mean([right[context.test.y == c].double()])
-    return row
+
+
+def _of_tiers(context: Context, values: Tensor) -> dict[Tier, float]:
+    """Means over the training images of each tier, from the (n,) values of all images."""
+    per_client = values.double().split(context.sizes)
+    return {
+        tier: _mean([per_client[i] for i in context.tiers.get(tier, ())]) for tier in get_args(Tier)
+    }
 
 
 @torch.inference_mode()
@@ -54,7 +61,7 @@ def heldout_loss(context: Context, w: Tensor) -> float:
 
 
 def _statistics(context: Context, w: Tensor) -> AbstractContextManager[None]:
-    """Where the network has static norms, those of the training set within."""
+    """Sets the statistics of static norms, if there are any, to those of the training set."""
     if not static_norm.has(context.model):
         return nullcontext()
     batches = (images.x() for images in context.train.split(BATCH))
@@ -68,13 +75,13 @@ def outcomes(
     """(n,) float64 losses and (n,) whether the class was right; batches are dealt to `ranks`."""
     batches, n = images.split(BATCH), len(images)
     mine = group.mine(len(batches))
-    found = w.new_zeros(len(mine), 2, BATCH, dtype=torch.float64)
-    for (losses, right), j in zip(found, mine, strict=True):
-        some = batches[j]
-        logits = model.logits(w, some.x())
-        losses[: len(some)] = cross_entropy(logits, some.y, reduction="none")
-        right[: len(some)] = logits.argmax(dim=1) == some.y
-    losses, right = group.gather(found, len(batches)).unbind(1)
+    measured = w.new_zeros(len(mine), 2, BATCH, dtype=torch.float64)
+    for (losses, right), j in zip(measured, mine, strict=True):
+        batch = batches[j]
+        logits = model.logits(w, batch.x())
+        losses[: len(batch)] = cross_entropy(logits, batch.y, reduction="none")
+        right[: len(batch)] = logits.argmax(dim=1) == batch.y
+    losses, right = group.gather(measured, len(batches)).unbind(1)
     return losses.flatten()[:n], right.flatten()[:n].bool()
 
 

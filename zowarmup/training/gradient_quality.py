@@ -1,4 +1,4 @@
-"""How good a zeroth-order step is: measured against true gradients, which no client there has.
+"""The quality of zeroth-order steps: measured against true gradients, which no client computes.
 
     g_i, p_i    gradient of client i's mean loss, its share of the images;  g = sum_i p_i g_i
     B^2         dissimilarity sum_i p_i |g_i|^2 / |g|^2, 1 where all clients have one gradient
@@ -12,19 +12,29 @@ Reference: Li et al. 2018, arXiv:1812.06127 (B, the local dissimilarity).
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from zowarmup.training.context import Context
 
-NOTHING = {"gradient_cosine": math.nan, "dissimilarity": math.nan}
+
+@dataclass(frozen=True)
+class Quality:
+    """NaN where no zeroth-order step was made.
+
+    Attributes:
+        gradient_cosine: between the step of a round and the gradient where it was taken.
+        dissimilarity: B^2 there.
+    """
+
+    gradient_cosine: float = math.nan
+    dissimilarity: float = math.nan
 
 
-def quality(
-    context: Context, clients: Sequence[int], before: Tensor, after: Tensor
-) -> dict[str, float]:
-    """Cosine between the step of a round and the gradient where it was taken, and B^2 there.
+def quality(context: Context, clients: Sequence[int], before: Tensor, after: Tensor) -> Quality:
+    """The quality of one round's step.
 
     Args:
         clients: whose mean loss the gradient is of.
@@ -37,7 +47,7 @@ def quality(
         g.add_(g_i, alpha=p_i)
         squares += p_i * g_i.double().square().sum().item()
     step, length = (before - after).double(), g.norm()
-    return {
-        "gradient_cosine": (g @ step / (length * step.norm())).item(),
-        "dissimilarity": (squares / length.square()).item(),
-    }
+    return Quality(
+        gradient_cosine=(g @ step / (length * step.norm())).item(),
+        dissimilarity=(squares / length.square()).item(),
+    )

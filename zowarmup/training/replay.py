@@ -1,4 +1,4 @@
-"""Any intermediate model of a run, rebuilt from its pivot snapshot and its journal.
+"""The replay of a run: any intermediate model from its pivot snapshot and its journal.
 
 The run need not be finished, nor stopped: the first line of its journal says what it is.
 """
@@ -16,9 +16,11 @@ from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
 from zowarmup.common.seeds import Seeds
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.job_digest import own_phases
+from zowarmup.plan.specs import Phase, RunSpec
 from zowarmup.storage import checkpoint, journal
-from zowarmup.training import context, loop
+from zowarmup.storage.provenance import Provenance
+from zowarmup.training import context
+from zowarmup.training.phases import build, has_records
 
 Facts = dict[str, Any]
 
@@ -30,13 +32,13 @@ class Track:
     """A run from its pivot on, as far as its journal goes.
 
     Attributes:
-        spec: its description, learning rates chosen.
+        spec: with learning rates as numbers.
         start: the snapshot of the pivot, None for a run without a warm-up.
-        about: what its checkpoints say about the network.
+        about: the facts in its checkpoints.
     """
 
     folder: Path
-    spec: Facts
+    spec: RunSpec
     seed: int
     seeds: Seeds
     start: Path | None
@@ -45,17 +47,17 @@ class Track:
     @property
     def pivot(self) -> int:
         """The last round before the journal."""
-        return int(self.spec["phases"][0]["rounds"]) if self.start else 0
+        return self.spec.pivot
 
     @property
-    def phases(self) -> list[Facts]:
-        """Those after the pivot."""
-        return list(map(dict, own_phases(self.spec)))
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases after the pivot."""
+        return self.spec.own_phases
 
     @property
     def last(self) -> int:
         """The last round that the run is to have."""
-        return self.pivot + sum(phase["rounds"] for phase in self.phases)
+        return self.spec.rounds
 
     @property
     def model(self) -> FlatModel:
@@ -103,39 +105,37 @@ def track(folder: Path | str) -> Track:
     """A run on disk, finished or not.
 
     Raises:
-        UserError: the folder holds none, or an unfinished one of an older version.
+        UserError: the folder holds no run.
     """
     folder = Path(folder)
-    made = _made(folder)
-    start = folder / made["start"] if made["start"] else None
-    about = _about(folder, made["spec"], start)
-    return Track(folder, made["spec"], made["seed"], Seeds(**made["seeds"]), start, about)
+    made = _provenance(folder)
+    with reading(folder):
+        spec, seeds = RunSpec.read(made["spec"]), Seeds(**made["seeds"])
+        start = folder / made["start"] if made["start"] else None
+        return Track(folder, spec, int(made["seed"]), seeds, start, _about(folder, spec, start))
 
 
-def _made(folder: Path) -> Facts:
-    """What made the run, from its record or else from the first line of its journal."""
+def _provenance(folder: Path) -> Provenance:
+    """The provenance of a run, from its run record or else from the first line of its journal."""
     record, path = folder / "run.json", folder / "journal.jsonl"
     if not record.is_file() and not path.is_file():
         raise UserError(f"{folder}: neither run.json nor journal.jsonl; give the folder of a run")
-    made: Facts = read_json(record) if record.is_file() else header(path).get("origin", {})
+    made: Provenance = read_json(record) if record.is_file() else header(path).get("origin", {})
     if "phases" not in made.get("spec", {}):
-        raise UserError(
-            f"{folder}: does not say of which run it is; give the folder of a run, and let one of "
-            "an older version finish first"
-        )
+        raise UserError(f"{folder}: holds no run; give the folder of a run")
     return made
 
 
-def _about(folder: Path, spec: Facts, start: Path | None) -> Facts:
-    """From the nearest checkpoint, else from the summary of the data."""
+def _about(folder: Path, spec: RunSpec, start: Path | None) -> Facts:
+    """The facts about the network: of the nearest checkpoint, else from the summary of the data."""
     for file in (folder / "final.safetensors", start):
         if file is not None and file.is_file():
             return checkpoint.load(file).about
     if start is not None:
-        raise UserError(f"{start}: no such file; the run starts there, so let it be made again")
-    summary = read_json(folder.parents[2] / "datasets" / spec["dataset"] / "dataset.json")
-    own = {key: spec[key] for key in ("model", "width")}
-    return own | {"shape": summary["shapes"]["x_train"][1:], "classes": summary["classes"]}
+        raise UserError(f"{start}: no such file, but the run starts there: recreate the warm-up")
+    summary = read_json(folder.parents[2] / "datasets" / spec.dataset / "dataset.json")
+    sizes = {"shape": summary["shapes"]["x_train"][1:], "classes": summary["classes"]}
+    return {"model": spec.model, "width": spec.width, **sizes}
 
 
 def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
@@ -150,7 +150,7 @@ def model_about(about: Facts) -> FlatModel:
 
 def begin(run: Track) -> Tensor:
     """The model at the pivot, on the kind of device that trained the run, if one is here."""
-    device = "cuda" if run.spec["engine"]["device"] == "cuda" and cuda.is_available() else "cpu"
+    device = "cuda" if run.spec.engine.device == "cuda" and cuda.is_available() else "cpu"
     if run.start is None:
         return run.model.initial(run.seeds.initialisation).to(device)
     return checkpoint.weights(run.start, run.model).to(device)
@@ -167,9 +167,9 @@ def rounds(run: Track) -> Iterator[tuple[int, Tensor]]:
     w, t = begin(run), run.pivot
     yield t, w
     records = run.records()
-    for phase in itertools.takewhile(loop.has_records, run.phases):
-        method = cast(Replayable, loop.algorithm(phase))
-        own = itertools.islice(records, phase["rounds"])
+    for phase in itertools.takewhile(has_records, run.phases):
+        method = cast(Replayable, build(phase))
+        own = itertools.islice(records, phase.rounds)
         with journal.named(run.folder / "journal.jsonl"):
             for state in journal.replay(method.begin(w), own, method, run.seeds):
                 w, t = state.w, t + 1
@@ -204,12 +204,12 @@ def check(run: Track, t: int) -> None:
     """
     end = run.pivot
     for phase in run.phases:
-        if end < t and not loop.has_records(phase):
+        if end < t and not has_records(phase):
             raise UserError(
-                f"{run.folder}: the rounds of {phase['algorithm']} from {end + 1} on leave no "
+                f"{run.folder}: the rounds of {phase.algorithm} from {end + 1} on leave no "
                 "records; give a round before them"
             )
-        end += phase["rounds"]
+        end += phase.rounds
     if not run.pivot <= t <= end:
         raise UserError(
             f"{run.folder}: round {t} is not between {run.pivot} and {end}; give one that is"

@@ -1,19 +1,20 @@
-"""The saved state of a phase in which models travel: what a killed job goes on from.
+"""The resume state of a phase in which models travel.
 
     <folder>/round-000012.safetensors   the model, and what the server has beside it
-    <folder>/state.json                 which round is the last, what made it, rows and costs so far
+    <folder>/state.json                 the last round, provenance, rows and costs so far
 
-Written as often as that costs next to no time, at once where a snapshot is wanted, and when the job
-is asked to end. How often changes no number. The folder is none of Snakemake's outputs, which it
-deletes before it runs a job again.
+It is written as often as that costs next to no time, at once where a snapshot is wanted, and when
+the job is asked to end. How often changes no number. The folder is not an output of Snakemake,
+which deletes outputs before it runs a job again.
 """
 
 import hashlib
 import json
+import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,31 +22,84 @@ from zowarmup.algorithms.rounds import State
 from zowarmup.common.errors import STRANGE, UserError
 from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.common.signals import Stopped
+from zowarmup.plan.specs import Json
 from zowarmup.runtime.progress import log
 from zowarmup.storage import checkpoint, run_json
 from zowarmup.storage.provenance import Provenance, difference
-from zowarmup.training.context import Context, about
+from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
+from zowarmup.training.metrics_row import MetricsRow
 
 FORMAT = "zowarmup-state-1"
 SHARE = 0.05  # of the time may go into saving
 SELDOM = 1.0  # seconds at least between two saves, for the file system's sake
 
-Spec = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Saved:
+    """The content of state.json beside its provenance.
+
+    Attributes:
+        t: the round of the latest model.
+        models: sha256 of the file of each kept round.
+        costs, rows: of all rounds up to t.
+        early_change: see training.run.Outcome.
+    """
+
+    t: int
+    models: Mapping[int, str]
+    costs: Costs
+    rows: tuple[MetricsRow, ...]
+    early_change: float
+
+    def text(self, provenance: Provenance) -> str:
+        """The file, sealed."""
+        values: dict[str, Any] = {
+            "format": FORMAT,
+            "origin": provenance,
+            "t": self.t,
+            "tally": asdict(self.costs),
+            "rows": [row.to_json() for row in self.rows],
+            "early_change": self.early_change if math.isfinite(self.early_change) else None,
+            "models": {str(t): sha for t, sha in self.models.items()},
+        }
+        return json.dumps(values | {"sha256": _seal(values)})
+
+    @classmethod
+    def read(cls, values: dict[str, Any], provenance: Provenance) -> "Saved":
+        """The content of a file of this provenance.
+
+        Raises:
+            UserError: another version, another provenance, or a changed file.
+        """
+        if values["format"] != FORMAT:
+            raise UserError("the saved state is of another version")
+        if differs := difference(values["origin"], provenance):
+            raise UserError(f"the saved state is stale: {differs}")
+        if values.pop("sha256", None) != _seal(values):
+            raise UserError("the saved state has changed")
+        change = values["early_change"]
+        return cls(
+            t=values["t"],
+            models={int(t): sha for t, sha in values["models"].items()},
+            costs=Costs(**values["tally"]),
+            rows=tuple(map(MetricsRow.read, values["rows"])),
+            early_change=math.nan if change is None else change,
+        )
 
 
 class ResumeState:
-    """Saves steps, and finds the last one that was saved; a context manager.
+    """Saves steps, and reads the last one that was saved; a context manager.
 
-    Only the first of several processes reads and writes; the others are told.
+    Only the first of several processes reads and writes; it tells the others.
 
     Args:
-        origin: what makes the result; saved work of anything else is thrown away.
+        provenance: of the work; saved work of another one is stale and deleted.
         stays: whether the file of a round is kept when later ones are written.
 
     Attributes:
-        found: what was saved last, {} if there is nothing to go on from.
+        state: what was saved last, None if there is nothing to resume.
     """
 
     def __init__(
@@ -53,27 +107,29 @@ class ResumeState:
         folder: Path,
         provenance: Provenance,
         context: Context,
-        spec: Spec,
         stays: Callable[[int], bool] = lambda t: False,
     ) -> None:
         self.folder, self.provenance, self.stays = folder, provenance, stays
-        self.context, self.spec = context, spec
-        self.found: dict[str, Any] = context.group.agree(self._find)
-        self.hashes: dict[str, str] = dict(self.found.get("models", {}))  # by round
-        self.written: int | None = self.found.get("t")
-        self.latest: tuple[Step, dict[str, Any]] | None = None
+        self.context = context
+        self.state: Saved | None = context.group.agree(self._find)
+        self.hashes = dict(self.state.models) if self.state else {}
+        self.written = self.state.t if self.state else None
+        self.latest: tuple[Step, tuple[MetricsRow, ...], float] | None = None
         self.cost, self.at = 0.0, time.monotonic()
 
     def step(self) -> Step:
-        """Where to go on."""
-        kept = checkpoint.load(self._file(self.found["t"]))
+        """The step from which to resume."""
+        assert self.state is not None
+        kept = checkpoint.load(self._file(self.state.t))
         w = self.context.model.flatten(kept.named).to(self.context.device)
         server = {name: tensor.to(self.context.device) for name, tensor in kept.server.items()}
-        return Step(self.found["t"], State(w, server), Costs(**self.found["tally"]))
+        return Step(self.state.t, State(w, server), self.state.costs)
 
-    def offer(self, step: Step, **more: Any) -> None:
-        """A step is done, with everything in `more` as of this step; save it if that is due."""
-        self.latest = step, more
+    def offer(
+        self, step: Step, rows: Sequence[MetricsRow] = (), early_change: float = math.nan
+    ) -> None:
+        """A step is done, with all rows up to it; save it if that is due."""
+        self.latest = step, tuple(rows), early_change
         waited = time.monotonic() - self.at
         if self.stays(step.t) or waited > max(SELDOM, self.cost / SHARE):
             self.save()
@@ -82,20 +138,14 @@ class ResumeState:
         """Write the latest step, all or nothing."""
         if self.latest is None or not self.context.group.first:
             return
-        step, more = self.latest
+        step, rows, early_change = self.latest
         began = time.monotonic()
-        facts = about(self.context, self.spec, step.t)
-        checkpoint.save(self._file(step.t), self.context.model, step.state, facts)
-        told = {
-            "format": FORMAT,
-            "origin": self.provenance,
-            "t": step.t,
-            "tally": asdict(step.costs),
-        }
-        staying = {t: sha for t, sha in self.hashes.items() if self.stays(int(t))}
-        self.hashes = staying | {str(step.t): run_json.sha256(self._file(step.t))}
-        told |= more | {"models": self.hashes}
-        atomic_write_text(self.folder / "state.json", json.dumps(told | {"sha256": _seal(told)}))
+        file = self._file(step.t)
+        checkpoint.save(file, self.context.model, step.state, self.context.about(step.t))
+        staying = {t: sha for t, sha in self.hashes.items() if self.stays(t)}
+        self.hashes = staying | {step.t: run_json.sha256(file)}
+        saved = Saved(step.t, self.hashes, step.costs, rows, early_change)
+        atomic_write_text(self.folder / "state.json", saved.text(self.provenance))
         before, self.written, self.latest = self.written, step.t, None
         if before is not None and before != step.t and not self.stays(before):
             self._file(before).unlink(missing_ok=True)
@@ -112,37 +162,28 @@ class ResumeState:
     def _file(self, t: int) -> Path:
         return checkpoint.snapshot(self.folder, t)
 
-    def _find(self) -> dict[str, Any]:
-        """What was saved last; where that is nothing of ours, an empty folder is made."""
+    def _find(self) -> Saved | None:
+        """The saved state; where there is none of this provenance, an empty folder is made."""
         if (self.folder / "state.json").exists():
             try:
-                saved = self._read()
+                return self._read()
             except (UserError, FileNotFoundError, *STRANGE) as error:
                 log.warning(f"{self.folder}: starting over: {error}")
-            else:
-                return saved
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        return {}
+        return None
 
-    def _read(self) -> dict[str, Any]:
-        saved: dict[str, Any] = read_json(self.folder / "state.json")
-        if saved["format"] != FORMAT:
-            raise UserError("what is saved is of another version")
-        if differs := difference(saved["origin"], self.provenance):
-            raise UserError(f"what is saved was made otherwise: {differs}")
-        if saved.pop("sha256", None) != _seal(saved):
-            raise UserError("what is saved was changed")
-        for t, sha in saved["models"].items():  # all that stay: others start from any of them
-            if run_json.sha256(self._file(int(t))) != sha:
-                raise UserError(f"the model of round {t} that is saved was changed")
-        checkpoint.weights(self._file(saved["t"]), self.context.model)
-        kept = {self._file(int(t)) for t in saved["models"]}
-        for rest in set(self.folder.glob("*.safetensors")) - kept:
+    def _read(self) -> Saved:
+        saved = Saved.read(read_json(self.folder / "state.json"), self.provenance)
+        for t, sha in saved.models.items():  # all that stay: others start from any of them
+            if run_json.sha256(self._file(t)) != sha:
+                raise UserError(f"the saved model of round {t} has changed")
+        checkpoint.weights(self._file(saved.t), self.context.model)
+        for rest in set(self.folder.glob("*.safetensors")) - {*map(self._file, saved.models)}:
             rest.unlink()  # a kill came between the two files, or before the older one was gone
         return saved
 
 
-def _seal(told: Mapping[str, Any]) -> str:
-    """What tells whether somebody, or the disk, has changed it since."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _seal(values: Mapping[str, Json]) -> str:
+    """A digest that shows whether somebody, or the disk, has changed the values since."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Choosing a learning rate: the same trial for every candidate, judged on held-out images.
+"""The choice of a learning rate: the same trial for every candidate, judged on held-out images.
 
 The rule: train for a fixed number of rounds from where the phase starts, once for each candidate
 and tuning seed; take the candidate with the lowest mean held-out loss over all clients. In a real
@@ -9,9 +9,9 @@ Test images never choose anything.
 
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -25,50 +25,79 @@ from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.evaluate import heldout_loss
 from zowarmup.training.loop import Step
+from zowarmup.training.phases import TrainingPhase
 from zowarmup.training.resume_state import ResumeState
 
 CHECK_EVERY = 25  # rounds between two looks at whether a trial has already failed
 
-Spec = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Trial:
+    """The result of a candidate for one tuning seed.
+
+    Attributes:
+        heldout_loss: mean over the held-out images of all clients; None if training diverged.
+    """
+
+    lr: float
+    seed: int
+    heldout_loss: float | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The result of a selection.
+
+    Attributes:
+        lr: the candidate of the lowest mean loss, the smaller one in a tie.
+        mean_losses: of the candidates that never diverged.
+        at_edge: whether lr is the smallest or the largest candidate, so that a wider grid might
+            hold a better one.
+    """
+
+    lr: float
+    mean_losses: dict[float, float]
+    at_edge: bool
 
 
 def trials(
     context: Context,
-    spec: Spec,
+    candidates: Sequence[tuple[float, TrainingPhase]],
     w: Tensor,
     seeds: Seeds,
     seed: int,
     *,
     folder: Path,
     provenance: Provenance,
-) -> list[dict[str, Any]]:
-    """The whole grid for one tuning seed: lr, seed, held-out loss (None: diverged).
+) -> list[Trial]:
+    """The trials of all candidates for one tuning seed.
 
     Args:
-        folder: where finished trials, and the work of the one that is going on, are kept; what is
-            there of the same origin is gone on from.
+        candidates: learning rates, each with the phase that it trains.
+        w: (d,) the model before the phase.
+        folder: where finished trials, and the work of the one in progress, are kept; work of the
+            same provenance is resumed.
     """
     provenance = provenance | {"trials_of_seed": seed}
     with journals.shared(folder / f"trials-{seed}.jsonl", provenance, context.group) as kept:
         count, known, keep = kept
-        made = list(known)
-        for i, lr in enumerate(spec["grid"]):
+        done = [Trial(**row) for row in known]
+        for i, (lr, phase) in enumerate(candidates):
             own = folder / f"trial-{seed}-{lr!r}"
             if i >= count:
                 by = provenance | {"trial_of": lr}
-                loss = trial(context, spec, w, seeds, lr, folder=own, provenance=by)
+                loss = trial(context, phase, w, seeds, lr, folder=own, provenance=by)
                 log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
-                row = {"lr": lr, "seed": seed, "heldout_loss": None if loss == math.inf else loss}
-                keep(row)
-                made.append(row)
-            if context.group.first:  # also where a kill came right after the row was kept
+                done.append(Trial(lr, seed, None if loss == math.inf else loss))
+                keep(asdict(done[-1]))
+            if context.group.first:  # also where a kill came right after the trial was kept
                 shutil.rmtree(own, ignore_errors=True)
-    return made
+    return done
 
 
 def trial(
     context: Context,
-    spec: Spec,
+    phase: TrainingPhase,
     w: Tensor,
     seeds: Seeds,
     lr: float,
@@ -76,14 +105,13 @@ def trial(
     folder: Path,
     provenance: Provenance,
 ) -> float:
-    """Held-out loss after the trial's rounds; inf if it is no finite number by then."""
-    phase = {**spec["phase"], "lr": lr, "rounds": spec["rounds"]}
-    to_watch = folder.parent.parent if context.group.first else None
-    progress = Progress(f"lr {lr:g}", spec["start"] + spec["rounds"], to_watch)
+    """Held-out loss after the phase; inf if it is not finite by then."""
+    watched = folder.parent.parent if context.group.first else None
+    progress = Progress(f"lr {lr:g}", phase.last, watched)
     loss = heldout_loss(context, w)
-    for step in _steps(context, spec, phase, w, seeds, folder, provenance):
+    for step in _steps(context, phase, w, seeds, folder, provenance):
         progress.step(step.t)
-        if (step.t - spec["start"]) % CHECK_EVERY == 0 or step.t == progress.total:
+        if (step.t - phase.first + 1) % CHECK_EVERY == 0 or step.t == phase.last:
             loss = heldout_loss(context, step.w)
             if not math.isfinite(loss):
                 return math.inf
@@ -92,52 +120,47 @@ def trial(
 
 def _steps(
     context: Context,
-    spec: Spec,
-    phase: Spec,
+    phase: TrainingPhase,
     w: Tensor,
     seeds: Seeds,
     folder: Path,
     provenance: Provenance,
 ) -> Iterator[Step]:
-    """The rounds of a trial, from what is left in its folder on."""
-    step = Step(spec["start"], *loop.begin(context, phase, w, Costs()))
-    end = spec["start"] + spec["rounds"]
-    if loop.has_records(phase):
-        with journals.shared(folder / "journal.jsonl", provenance, context.group) as (
-            _,
-            known,
-            keep,
-        ):
-            steps = loop.after(context, phase, step, seeds, end, known)
+    """The rounds of a trial that its folder does not hold yet."""
+    step = loop.begin(context, phase, w, Costs())
+    if phase.has_records:
+        path = folder / "journal.jsonl"
+        with journals.shared(path, provenance, context.group) as (_, known, keep):
+            steps = loop.run(context, phase, step, seeds, known)
             for step in steps:
                 if step.record is not None:
                     keep(step.record)
                 yield step
         return
-    with ResumeState(folder, provenance, context, spec) as saved:
-        if saved.found:
+    with ResumeState(folder, provenance, context) as saved:
+        if saved.state:
             step = saved.step()
             yield step
-        steps = loop.after(context, phase, step, seeds, end)
+        steps = loop.run(context, phase, step, seeds)
         for step in steps:
             yield step
             saved.offer(step)
 
 
-def choose(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The learning rate of the lowest mean loss, the smaller one in a tie, and whether to look on.
-
-    Returns:
-        lr, mean_losses of the candidates that never diverged, and at_edge: whether the best is
-        the smallest or the largest candidate, so that a wider grid might hold a better one.
+def choose(trials: Sequence[Trial]) -> Choice:
+    """The learning rate of the lowest mean held-out loss.
 
     Raises:
         UserError: every candidate diverged.
     """
-    grid = sorted({row["lr"] for row in rows})
-    losses = {lr: [row["heldout_loss"] for row in rows if row["lr"] == lr] for lr in grid}
-    means = {lr: sum(values) / len(values) for lr, values in losses.items() if None not in values}
+    grid = sorted({trial.lr for trial in trials})
+    losses = {lr: [trial.heldout_loss for trial in trials if trial.lr == lr] for lr in grid}
+    means = {
+        lr: sum(values) / len(values)
+        for lr, results in losses.items()
+        if len(values := [loss for loss in results if loss is not None]) == len(results)
+    }
     if not means:
         raise UserError(f"selection.grid: every learning rate of {grid} diverged; add smaller ones")
     best = min(means, key=lambda lr: (means[lr], lr))
-    return {"lr": best, "mean_losses": means, "at_edge": best in (grid[0], grid[-1])}
+    return Choice(best, means, best in (grid[0], grid[-1]))

@@ -1,0 +1,265 @@
+"""The values that travel from the plan to the jobs: frozen, complete, validated where read.
+
+    Phase          one phase of a method: who trains, by which algorithm, for how many rounds
+    RunSpec        what one run trains, its warm-up included
+    WarmupSpec     one warm-up: a first-order trajectory that several runs share
+    SelectionSpec  the choice of one learning rate from a grid
+    Selected       a learning rate that a selection chooses
+
+Snakemake records plain values alone, so rules hand on `spec.model_dump(mode="json")`, and a job
+reads it back with `read`. The same JSON stands in run.json and at the head of a journal.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
+
+from zowarmup.common.errors import UserError
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import RATES, Count, Positive, Share
+
+Plain = Mapping[str, object]  # JSON values by name
+Seed = Annotated[int, Field(ge=0)]
+Round = Annotated[int, Field(ge=0)]
+Tier = Literal["all", "high", "low"]
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class Value(BaseModel):
+    """Frozen and strict: an unknown key or a wrong type is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @classmethod
+    def read(cls, raw: Plain) -> Self:
+        """The value that plain JSON values describe.
+
+        Raises:
+            UserError: names the first field that does not fit.
+        """
+        try:
+            return cls.model_validate_json(json.dumps(raw))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise UserError(f"{cls.__name__}: {field}: {first['msg']}") from None
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Leaves out fields whose default None means that the run has nothing of the kind."""
+        values: dict[str, object] = dump(self)
+        optional = {name for name, f in type(self).model_fields.items() if not f.is_required()}
+        return {k: v for k, v in values.items() if v is not None or k not in optional}
+
+
+class Selected(Value):
+    """A learning rate that a selection chooses.
+
+    Attributes:
+        selection: its name in the plan.
+    """
+
+    selection: str
+
+
+Setting = bool | int | float | str | tuple[int, ...] | Selected
+
+
+class Phase(Value):
+    """One phase; the settings of its algorithm stand beside the fields, see `settings`.
+
+    Attributes:
+        clients: the tier that takes part.
+        rounds: how many it has.
+        lr: its learning rate.
+        participation: share of the tier that takes part in a round.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Setting] = Field(init=False)
+
+    algorithm: str
+    clients: Tier
+    rounds: Count
+    lr: Positive | Selected
+    participation: Share
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The algorithm's own settings by name, the learning rate among them."""
+        return {"lr": self.lr} | self.__pydantic_extra__
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """The selections that its learning rates come from, in the order of RATES."""
+        rates = [self.settings.get(key) for key in RATES]
+        return tuple(rate.selection for rate in rates if isinstance(rate, Selected))
+
+    def but(self, **settings: Setting) -> Self:
+        """The same phase with other settings."""
+        return self.read(self.model_dump(mode="json") | _plain(settings))
+
+    def with_rates(self, rates: Mapping[str, float]) -> Self:
+        """The phase with the rates of selections as numbers, those by name that `rates` has."""
+        chosen = {
+            key: rates[rate.selection]
+            for key, rate in self.settings.items()
+            if isinstance(rate, Selected) and rate.selection in rates
+        }
+        return self.but(**chosen) if chosen else self
+
+
+def _plain(settings: Mapping[str, Setting]) -> dict[str, object]:
+    dump = {key: value.model_dump() for key, value in settings.items() if isinstance(value, Value)}
+    return {**settings, **dump}
+
+
+class EngineSpec(Value):
+    """How clients are simulated; see config.schema.Engine for the fields.
+
+    Attributes:
+        processes: None where the bits do not depend on how many processes share a run.
+    """
+
+    name: str
+    device: Literal["cpu", "cuda"]
+    threads: Count
+    micro_batch: Count
+    precision: Literal["float32", "bfloat16"]
+    channels_last: bool
+    options: dict[str, Count]
+    processes: Count | None = None
+
+
+class Backprop(Value):
+    """The step of backpropagation that a high-resource client must hold in memory."""
+
+    batch: Count
+    momentum: bool
+
+
+class JobSpec(Value):
+    """What runs, warm-ups and selections have in common.
+
+    Attributes:
+        split: share of high- and low-resource clients, such as "10/90"; None where nothing in the
+            job depends on it.
+        width: multiple of the network's number of channels.
+        pin: seeds that are not the job's own, by what they are for.
+        backprop: only with the split "memory", whose tiers follow from it.
+    """
+
+    dataset: str
+    federation: str
+    split: str | None
+    model: str
+    width: Positive
+    engine: EngineSpec
+    pin: dict[Literal["federation", "initialisation", "directions"], Seed]
+    evaluate_every: Count
+    snapshot_every: Count
+    backprop: Backprop | None = None
+
+    def seeds_of(self, seed: int) -> Seeds:
+        """The seeds of the job's draws."""
+        return Seeds.of(seed, {str(name): value for name, value in self.pin.items()})
+
+
+class RunSpec(JobSpec):
+    """A run.
+
+    Attributes:
+        phases: all of its method.
+        warmup: the warm-up that is its first phase; None if it trains that phase itself.
+    """
+
+    phases: tuple[Phase, ...]
+    warmup: str | None
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """The selections that learning rates come from, in the order of phases and RATES."""
+        return tuple(name for phase in self.phases for name in phase.selections)
+
+    def with_rates(self, rates: Mapping[str, float]) -> Self:
+        """The same run with selected learning rates as numbers."""
+        phases = tuple(phase.with_rates(rates) for phase in self.phases)
+        return self.model_copy(update={"phases": phases})
+
+    @property
+    def own_phases(self) -> tuple[Phase, ...]:
+        """Those that the run's own job trains."""
+        return self.phases[1 if self.warmup else 0 :]
+
+    @property
+    def pivot(self) -> int:
+        """The round after which the run's own job begins: 0 without a warm-up."""
+        return self.phases[0].rounds if self.warmup else 0
+
+    @property
+    def rounds(self) -> int:
+        """The last round."""
+        return sum(phase.rounds for phase in self.phases)
+
+
+class OnePhaseSpec(JobSpec):
+    """What warm-ups and selections have in common.
+
+    Attributes:
+        phase: what the job trains.
+    """
+
+    phase: Phase
+
+    @property
+    def own_phases(self) -> tuple[Phase, ...]:
+        """The only phase."""
+        return (self.phase,)
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """The selections that learning rates come from, in the order of RATES."""
+        return self.phase.selections
+
+    def with_rates(self, rates: Mapping[str, float]) -> Self:
+        """The same job with selected learning rates as numbers."""
+        return self.model_copy(update={"phase": self.phase.with_rates(rates)})
+
+
+class WarmupSpec(OnePhaseSpec):
+    """A warm-up: its phase ends at the last pivot of the runs that share it."""
+
+    def is_snapshot(self, t: int) -> bool:
+        """Whether the model after round t is kept."""
+        return t % self.snapshot_every == 0 or t == self.phase.rounds
+
+
+class SelectionSpec(OnePhaseSpec):
+    """The choice of a learning rate: of the `lr` of its phase, which every candidate trains.
+
+    Attributes:
+        start: the round after which the phase begins.
+        warmup: where that round's model is from; None for a first phase.
+        grid: the candidates, sorted.
+        seeds: one trial of every candidate for each.
+    """
+
+    start: Round
+    warmup: str | None
+    grid: tuple[Positive, ...]
+    seeds: tuple[Seed, ...]
+
+    @property
+    def selections(self) -> tuple[str, ...]:
+        """The selections of rates other than the one that is chosen here."""
+        own = self.phase.lr.selection if isinstance(self.phase.lr, Selected) else None
+        return tuple(name for name in self.phase.selections if name != own)

@@ -1,0 +1,104 @@
+"""Phases ready to train: algorithm built, clients known. A job makes them once from its spec."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from zowarmup.algorithms.rounds import Algorithm, Replayable
+from zowarmup.common.errors import UserError
+from zowarmup.config import registry
+from zowarmup.plan.specs import Phase, Tier
+from zowarmup.training.context import Context
+
+
+@dataclass(frozen=True)
+class TrainingPhase:
+    """One phase of a job.
+
+    Attributes:
+        number: its place in the method, from 1.
+        name: of its algorithm, as in the config.
+        tier, clients: who can take part; sorted.
+        participation: share of the clients that takes part in a round.
+        first, last: its rounds, counted from the start of the method.
+        catch_up_limit: directions that a client may have missed before it downloads the model;
+            None where a client that comes back needs nothing but the next message.
+    """
+
+    number: int
+    name: str
+    algorithm: Algorithm
+    tier: Tier
+    clients: tuple[int, ...]
+    participation: float
+    first: int
+    last: int
+    catch_up_limit: int | None
+
+    @property
+    def rounds(self) -> int:
+        """The number of its rounds."""
+        return self.last - self.first + 1
+
+    def is_end(self, t: int) -> bool:
+        """Whether round t is its last."""
+        return t == self.last
+
+    @property
+    def has_records(self) -> bool:
+        """Whether its rounds leave records; otherwise models travel."""
+        return hasattr(self.algorithm, "apply")
+
+    @property
+    def replayable(self) -> Replayable:
+        """The algorithm of a phase that has records."""
+        return cast(Replayable, self.algorithm)
+
+
+def prepare(
+    context: Context, phases: Sequence[Phase], *, after: int = 0, number: int = 1
+) -> tuple[TrainingPhase, ...]:
+    """The phases, one after the other.
+
+    Args:
+        after: the round before the first one.
+        number: of the first phase in its method.
+
+    Raises:
+        UserError: no client is of a tier that a phase trains.
+    """
+    ready = []
+    for i, phase in enumerate(phases, start=number):
+        if not (clients := context.tiers[phase.clients]):
+            raise UserError(
+                f"split: no client is {phase.clients}-resource, but {phase.algorithm} trains these "
+                "clients; choose another split"
+            )
+        last = after + phase.rounds
+        limit = phase.settings.get("catch_up_limit")
+        ready.append(
+            TrainingPhase(
+                number=i,
+                name=phase.algorithm,
+                algorithm=build(phase),
+                tier=phase.clients,
+                clients=clients,
+                participation=phase.participation,
+                first=after + 1,
+                last=last,
+                catch_up_limit=limit if isinstance(limit, int) else None,
+            )
+        )
+        after = last
+    return tuple(ready)
+
+
+def build(phase: Phase) -> Algorithm:
+    """The algorithm of a phase with its settings."""
+    algorithm: Algorithm = registry.load(registry.ALGORITHMS, phase.algorithm)(**phase.settings)
+    return algorithm
+
+
+def has_records(phase: Phase) -> bool:
+    """Whether the rounds of a phase leave records, without building its algorithm."""
+    return hasattr(registry.load(registry.ALGORITHMS, phase.algorithm), "apply")
