@@ -94,6 +94,12 @@ def snakemake(project: Path, *arguments: str, **variables: str) -> Answer:
     return Answer(done.returncode, done.stdout)
 
 
+def finish_tiny(folder: Path) -> None:
+    """Copy the project and make everything of tiny.yaml in the copy."""
+    answer = snakemake(copy_project(folder), "--cores", "2", "--configfile", "tiny.yaml")
+    assert answer.code == 0, answer.text
+
+
 def heed_interrupts() -> None:
     """For a process about to start: in the background of a shell it would ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
