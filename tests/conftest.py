@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 import workbench
+from workbench import Share
 
 from zowarmup.common.files import lock
-
-Share = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture

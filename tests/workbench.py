@@ -15,6 +15,9 @@ PROJECT = Path(__file__).parents[1]
 RESULTS = (".csv", ".safetensors", ".jsonl", ".md", ".tex")
 PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarmup")
 
+# Fills a folder by its name once for all workers; see `share` in conftest.py.
+Share = Callable[[str, Callable[[Path], object]], Path]
+
 # Calls Snakemake once for each folder and list of arguments, in forks that need not import it.
 MANY_CALLS = """
 import json, os, sys, tempfile, traceback
