@@ -33,11 +33,13 @@ report: $(READY) ## put all results into one page, results/<name>/report.html
 	page=$$($(BIN)/python workflow/report/page.py "$$@") && set -x && \
 	$(BIN)/snakemake --report "$$page" "$$@"
 
-test: $(READY) ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+# One worker a core, at most 8; ARGS=-n0 runs all tests in one process.
+test: $(READY) ## run the tests (4 minutes on 2 cores; ARGS="tests/plan" for some)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-test-all: $(READY) ## run the tests, those that take minutes too
-	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
+# One after the other: some measure how fast a job saves, and there is one SLURM cluster.
+test-all: test ## run the tests, and those that take minutes or start SLURM
+	$(BIN)/python -m pytest -m "long or slurm" $(ARGS)
 
 lint: $(READY) ## check style, types and workflow
 	$(BIN)/ruff check

@@ -1,16 +1,25 @@
-"""What test files share: a copy of the project to run Snakemake in, and one thread."""
+"""Fixtures of all test files: copies of the project, shared by the workers of a test run."""
 
-from collections.abc import Iterator
+import os
+
+# Small tensors cost more in several threads than in one; torch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 import workbench
+from workbench import Share
+
+from zowarmup.common.files import lock
 
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Operations on small tensors wait for one another where several threads share them."""
+    """One thread, and the number of threads set back if the test changes it."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -18,15 +27,30 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project's sources without results; not to be changed."""
-    return workbench.copy_project(tmp_path_factory.mktemp("project") / "copy")
+def share(tmp_path_factory: pytest.TempPathFactory) -> Share:
+    """A function that returns a folder which one worker fills for all; not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # each worker has a folder of its own below that of the test run
+
+    def shared(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, complete = base / name / "copy", base / name / "complete"
+        with lock(base / f"{name}.lock"):
+            if not complete.exists():
+                fill(folder)
+                complete.touch()
+        return folder
+
+    return shared
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which everything of tiny.yaml was made; not to be changed."""
-    folder = workbench.copy_project(tmp_path_factory.mktemp("finished") / "copy")
-    answer = workbench.snakemake(folder, "--cores", "2", "--configfile", "tiny.yaml")
-    assert answer.code == 0, answer.text
-    return folder
+def project(share: Share) -> Path:
+    """A copy of the project's sources without results; not to be changed."""
+    return share("project", workbench.copy_project)
+
+
+@pytest.fixture(scope="session")
+def finished(share: Share) -> Path:
+    """A copy of the project with all results of tiny.yaml; not to be changed."""
+    return share("finished", workbench.finish_tiny)

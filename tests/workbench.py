@@ -15,6 +15,9 @@ PROJECT = Path(__file__).parents[1]
 RESULTS = (".csv", ".safetensors", ".jsonl", ".md", ".tex")
 PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarmup")
 
+# Fills a folder by its name once for all workers; see `share` in conftest.py.
+Share = Callable[[str, Callable[[Path], object]], Path]
+
 # Calls Snakemake once for each folder and list of arguments, in forks that need not import it.
 MANY_CALLS = """
 import json, os, sys, tempfile, traceback
@@ -92,6 +95,12 @@ def snakemake(project: Path, *arguments: str, **variables: str) -> Answer:
         text=True,
     )
     return Answer(done.returncode, done.stdout)
+
+
+def finish_tiny(folder: Path) -> None:
+    """Copy the project and make everything of tiny.yaml in the copy."""
+    answer = snakemake(copy_project(folder), "--cores", "2", "--configfile", "tiny.yaml")
+    assert answer.code == 0, answer.text
 
 
 def heed_interrupts() -> None:

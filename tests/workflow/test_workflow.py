@@ -15,6 +15,8 @@ import pytest
 import workbench
 from workbench import Answer, edit, planned
 
+from zowarmup.__main__ import main
+
 TINY = ["--configfile", "tiny.yaml"]
 RUN = "results/tiny/runs/zowarmup"
 WARMUP = "results/tiny/warmups/fedavg-high"
@@ -206,12 +208,13 @@ def test_lost_results_come_back_as_they_were(finished: Path, copy: Path) -> None
     assert "replaying 40" in (copy / "results/tiny/logs/train/zowarmup/1.log").read_text()
 
 
-def test_one_core_and_two_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
-    alone = workbench.copy_project(tmp_path / "copy", finished)
-    answer = workbench.snakemake(alone, f"{RUN}/0/metrics.csv", "--cores", "1", *TINY)
-    assert planned(answer) == jobs("dataset", "federation", "warmup", "train", select=2)
-    made, expected = workbench.saved_bytes(alone), workbench.saved_bytes(finished)
-    assert f"{RUN}/0/final.safetensors" in made
+def test_one_process_and_many_give_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    """`zowarmup run` does the jobs one after the other in one process, without Snakemake."""
+    results = tmp_path / "results"
+    assert main(["run", str(finished / "tiny.yaml"), "--results", str(results)]) == 0
+    (results / "tiny/selected-metrics.csv").unlink()
+    made, expected = workbench.saved_bytes(tmp_path), workbench.saved_bytes(finished)
+    assert {f"{RUN}/{seed}/final.safetensors" for seed in (0, 1)} <= set(made)
     assert made == {name: expected[name] for name in made}
 
 
@@ -221,9 +224,9 @@ import os
 import signal
 
 from zowarmup.storage import journal
-from zowarmup.training import resume_state as saved
+from zowarmup.training.resume_state import ResumeState
 
-append, save = journal.Journal.append, saved.Saved.save
+append, save = journal.Journal.append, ResumeState.save
 
 
 def append_then_death(self, record):
@@ -240,7 +243,7 @@ def save_then_death(self):
 
 
 journal.Journal.append = append_then_death
-saved.Saved.save = save_then_death
+ResumeState.save = save_then_death
 """
 
 

@@ -1,0 +1,123 @@
+"""Jobs of selection, warm-up and run: files in, files out."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from small_runs import ALL, WARM, fedavg, spec_of, trial, without, zo
+
+from zowarmup.common.errors import UserError
+from zowarmup.common.files import read_rows
+from zowarmup.data import datasets, federation
+from zowarmup.data.datasets import Dataset
+from zowarmup.data.federation import Federation
+from zowarmup.jobs import select as job_select
+from zowarmup.jobs import train as job_train
+from zowarmup.jobs import warmup as job_warmup
+from zowarmup.storage import checkpoint
+
+ABOUT = {"model": "mlp", "width": 1.0, "shape": (1, 8, 8), "classes": 10, "round": 7}
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return datasets.load_source("digits", images_train=300, images_test=60)
+
+
+@pytest.fixture(scope="module")
+def dealt(data: Dataset) -> Federation:
+    return federation.build(data, clients=10, alpha=0.5, holdout=0.1, seed=3)
+
+
+@pytest.fixture
+def inputs(data: Dataset, dealt: Federation, tmp_path: Path) -> dict[str, Path]:
+    datasets.save(data, tmp_path / "dataset.npz")
+    federation.save(dealt, tmp_path / "federation.json")
+    return {"data": tmp_path / "dataset.npz", "federation": tmp_path / "federation.json"}
+
+
+def selected(inputs: dict[str, Path], tmp_path: Path, grid: Sequence[float]) -> Path:
+    spec = spec_of() | trial(fedavg(), grid) | {"start": 0, "warmup": None}
+    job_select.select_rate(
+        spec,
+        "code",
+        data=inputs["data"],
+        federations=[inputs["federation"]],
+        warmups=[],
+        selections=[],
+        selection=tmp_path / "selection.json",
+    )
+    return tmp_path / "selection.json"
+
+
+def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) -> None:
+    """Selection, warm-up and run, as the scripts call them; the records say what was done."""
+    selection = selected(inputs, tmp_path, [1e-9, 0.1, 1e30])
+    chosen = {"selection": "fedavg-high"}
+    phase = without(fedavg(), {"rounds"}) | {"lr": chosen}
+    warm = {
+        name: tmp_path / "warm" / file
+        for name, file in (
+            ("snapshots", "snapshots"), ("metrics", "metrics.csv"), ("run_record", "run.json")
+        )
+    }  # fmt: skip
+    spec = without(spec_of(), {"phases", "warmup"}) | {"phase": phase, "rounds": ALL}
+    job_warmup.warm_up(spec, 3, "code", **inputs, selections=[selection], **warm)
+    done = {
+        name: tmp_path / "run" / file
+        for name, file in (
+            ("metrics", "metrics.csv"), ("run_record", "run.json"), ("final", "final.safetensors")
+        )
+    }  # fmt: skip
+    job_train.train_run(
+        spec_of(fedavg() | {"lr": chosen}, zo()),
+        3,
+        "code",
+        **inputs,
+        selections=[selection],
+        warmup=warm["snapshots"],
+        warmup_metrics=warm["metrics"],
+        **done,
+    )
+    for record in (json.loads(made["run_record"].read_text()) for made in (warm, done)):
+        assert {"python", "torch", "numpy", "safetensors", "zowarmup"} == set(record["versions"])
+        assert record["versions"]["torch"] == str(torch.__version__)  # with its build
+        assert {"processor", "cpus", "accelerator"} <= set(record["hardware"])
+        assert record["seeds"] == {"federation": 3, "initialisation": 3, "directions": 3}
+        assert (record["seed"], record["code"], record["d"]) == (3, "code", 2410)
+        assert {"commit", "finished"} <= set(record)
+        rates = [p["lr"] for p in record["spec"].get("phases", [record["spec"].get("phase")])]
+        assert rates == [0.1, 0.03][: len(rates)]
+    saved = checkpoint.load(done["final"])
+    assert saved.about == ABOUT | {"shape": [1, 8, 8], "round": ALL}
+    first = read_rows(done["metrics"])[0]
+    pivot_row = next(row for row in read_rows(warm["metrics"]) if row["round"] == str(WARM))
+    assert int(first["backward_passes"]) == int(pivot_row["backward_passes"])
+    assert int(first["bytes_up"]) > int(pivot_row["bytes_up"])
+
+
+def test_a_choice_at_the_edge_is_warned_of(
+    inputs: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "zowarmup"):
+        selected(inputs, tmp_path, [1e-9, 0.1])
+    assert "lr 0.1 is the edge of the grid [1e-09, 0.1]; widen it" in caplog.messages
+
+
+def test_a_selection_keeps_its_whole_grid(inputs: dict[str, Path], tmp_path: Path) -> None:
+    made = json.loads(selected(inputs, tmp_path, [1e-9, 0.1, 1e30]).read_text())
+    assert [row["lr"] for row in made["grid"]] == [1e-9, 0.1, 1e30]
+    assert made["grid"][2]["heldout_loss"] is None
+    assert (made["lr"], made["at_edge"], made["code"]) == (0.1, False, "code")
+    assert made["spec"]["rounds"] == 12
+
+
+def test_a_grid_of_nothing_but_divergence_fails_clearly(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"every learning rate of .* diverged; add smaller ones"):
+        selected(inputs, tmp_path, [1e25, 1e30])
+    assert not (tmp_path / "selection.json").exists()
