@@ -17,7 +17,6 @@ from zowarmup.config import registry
 from zowarmup.plan import job_digest, replaced_data, snapshots, source_record
 from zowarmup.plan.paths import MEMORY_ROLES, Paths
 from zowarmup.plan.plan import plan
-from zowarmup.plan.snakemake_lock import said_of_lock
 
 try:
     preflight.check(CHECKOUT)
@@ -39,18 +38,9 @@ try:
 except UserError as error:
     sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
 
-# Snakemake's own message, which follows, cannot tell a killed one from one at work.
-if workflow.is_main_process and (said := said_of_lock(Path.cwd())):
-    print(f"zowarmup: {said}", file=sys.stderr)
-
 NAME, CONFIG, PATHS = PLAN.name, PLAN.config, Paths(PLAN)
 GPUS = CONFIG.engine.processes if CONFIG.engine.device == "cuda" else 0
 SCRIPTS = f"{workflow.basedir}/workflow/scripts"
-
-# Warm-ups are shared between working copies where the user asks for it: see docs/checkpoints.md.
-SHARED = workflow.enable_cache
-if SHARED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
-    sys.exit("zowarmup: --cache: SNAKEMAKE_OUTPUT_CACHE names no folder; set it to a shared one")
 
 
 def one_of(names):
@@ -148,19 +138,6 @@ def warmup_code(wildcards):
 
 def warmup_inputs(wildcards):
     return PATHS.warmup_inputs(wildcards.warmup, wildcards.seed)
-
-
-def warmup_key(wildcards, input):
-    """What Snakemake's cache has to know a warm-up by, beside its settings and its code.
-
-    A function of the inputs is worked out right before the job, and a change of it reruns nothing.
-    """
-    if not SHARED:
-        return None
-    from zowarmup.storage import shared  # torch, for its version and its device
-
-    files = [input.data, input.federation, *input.get("selections", [])]
-    return shared.key(wildcards.seed, CONFIG.engine.device, files)
 
 
 def run_spec(wildcards):

@@ -10,7 +10,6 @@ rule warmup:
         "results/{name}/logs/warmup/{warmup}/{seed}.log",
     benchmark:
         "results/{name}/benchmarks/warmup/{warmup}/{seed}.tsv"
-    cache: SHARED
     conda:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads * CONFIG.engine.processes
@@ -22,14 +21,8 @@ rule warmup:
     params:
         spec=warmup_spec,
         code=warmup_code,
-        shared=warmup_key,
     script:
         "../workflow/scripts/warmup.py"
-
-
-# Snakemake refuses a rule with both: what comes out of the cache was not timed.
-if SHARED:
-    workflow.get_rule("warmup")._benchmark = None
 
 
 # The one rule by which learning rates are chosen: a grid, judged on held-out images.
