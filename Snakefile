@@ -32,7 +32,7 @@ include: "rules/studies.smk"
 localrules:
     all,
     dataset,
-    collect,
+    collect_metrics,
     table,
     figure,
     claims,
@@ -43,11 +43,4 @@ localrules:
 rule all:
     default_target: True
     input:
-        tables=collect("results/{name}/tables/{table}.csv", name=NAME, table=CONFIG.tables),
-        figures=collect("results/{name}/figures/{figure}.svg", name=NAME, figure=CONFIG.figures),
-        verdicts=collect(
-            "results/{name}/{page}",
-            name=NAME,
-            page=["claims.csv", "signatures.csv", "front_page.html"],
-        ),
-        work=PATHS.work(""),
+        **WORK.paths.targets(),

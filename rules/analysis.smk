@@ -1,13 +1,13 @@
 # All rows of all runs, tidy; everything below reads this file alone.
-rule collect:
+rule collect_metrics:
     input:
-        unpack(scope_inputs),
+        unpack(ask(WORK.inputs, "collect_metrics")),
     output:
         metrics="results/{name}/{scope}metrics.csv",
     log:
-        "results/{name}/logs/{scope}collect.log",
+        "results/{name}/logs/{scope}collect_metrics.log",
     benchmark:
-        "results/{name}/benchmarks/{scope}collect.tsv"
+        "results/{name}/benchmarks/{scope}collect_metrics.tsv"
     conda:
         "../envs/analysis.yaml"
     threads: 1
@@ -15,16 +15,15 @@ rule collect:
         mem_mb=small_mb,
         runtime=small_minutes,
     params:
-        cells=scope_cells,
-        code=code("collect"),
+        cells=ask(WORK.cells, "collect_metrics"),
+        code=ask(WORK.code, "collect_metrics"),
     script:
-        "../workflow/scripts/collect.py"
+        "../workflow/scripts/collect_metrics.py"
 
 
 rule table:
     input:
-        unpack(table_inputs),
-        metrics="results/{name}/{scope}metrics.csv",
+        unpack(ask(WORK.inputs, "table")),
     output:
         csv="results/{name}/{scope}tables/{table}.csv",
         markdown="results/{name}/{scope}tables/{table}.md",
@@ -33,7 +32,7 @@ rule table:
             "results/{name}/{scope}tables/{table}.html",
             caption="../workflow/report/table.rst",
             category="Tables",
-            labels=menu_labels,
+            labels=ask(WORK.labels, "table"),
         ),
     log:
         "results/{name}/logs/{scope}table/{table}.log",
@@ -46,21 +45,20 @@ rule table:
         mem_mb=small_mb,
         runtime=small_minutes,
     params:
-        code=table_code,
+        code=ask(WORK.code, "table"),
     script:
         "../workflow/scripts/table.py"
 
 
 rule figure:
     input:
-        unpack(figure_inputs),
-        metrics="results/{name}/{scope}metrics.csv",
+        unpack(ask(WORK.inputs, "figure")),
     output:
         svg=report(
             "results/{name}/{scope}figures/{figure}.svg",
             caption="../workflow/report/figure.rst",
             category="Figures",
-            labels=menu_labels,
+            labels=ask(WORK.labels, "figure"),
         ),
         png="results/{name}/{scope}figures/{figure}.png",
         pdf="results/{name}/{scope}figures/{figure}.pdf",
@@ -75,15 +73,15 @@ rule figure:
         mem_mb=small_mb,
         runtime=small_minutes,
     params:
-        federations=figure_federations,
-        code=figure_code,
+        federations=ask(WORK.federations, "figure"),
+        code=ask(WORK.code, "figure"),
     script:
         "../workflow/scripts/figure.py"
 
 
 rule claims:
     input:
-        metrics="results/{name}/metrics.csv",
+        unpack(ask(WORK.inputs, "claims")),
         claims=claims_file,
     output:
         csv="results/{name}/claims.csv",
@@ -105,7 +103,7 @@ rule claims:
         mem_mb=small_mb,
         runtime=small_minutes,
     params:
-        code=code("claims"),
+        code=ask(WORK.code, "claims"),
     script:
         "../workflow/scripts/claims.py"
 
@@ -113,7 +111,7 @@ rule claims:
 # What looks wrong in the runs, with its likely cause; also as warnings in the log.
 rule signatures:
     input:
-        metrics="results/{name}/metrics.csv",
+        unpack(ask(WORK.inputs, "signatures")),
     output:
         csv="results/{name}/signatures.csv",
         markdown="results/{name}/signatures.md",
@@ -134,7 +132,7 @@ rule signatures:
         mem_mb=small_mb,
         runtime=small_minutes,
     params:
-        code=code("signatures"),
+        code=ask(WORK.code, "signatures"),
     script:
         "../workflow/scripts/signatures.py"
 
@@ -142,9 +140,7 @@ rule signatures:
 # The first screen of `make report`.
 rule front_page:
     input:
-        metrics="results/{name}/metrics.csv",
-        claims="results/{name}/claims.csv",
-        work=PATHS.work(""),
+        unpack(ask(WORK.inputs, "front_page")),
     output:
         page="results/{name}/front_page.html",
     log:
@@ -158,6 +154,6 @@ rule front_page:
         mem_mb=small_mb,
         runtime=small_minutes,
     params:
-        code=code("front_page"),
+        code=ask(WORK.code, "front_page"),
     script:
         "../workflow/scripts/front_page.py"

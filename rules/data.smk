@@ -14,17 +14,17 @@ rule dataset:
         mem_mb=6000,
         runtime=60,
     params:
-        settings=dataset_settings,
-        data_dir=dataset_dir,
-        contents=dataset_contents,
-        code=code("dataset"),
+        settings=ask(WORK.settings, "dataset"),
+        data_dir=data_dir,
+        contents=ask(WORK.contents, "dataset"),
+        code=ask(WORK.code, "dataset"),
     script:
         "../workflow/scripts/dataset.py"
 
 
 rule federation:
     input:
-        data=federation_data,
+        unpack(ask(WORK.inputs, "federation")),
     output:
         federation="results/{name}/federations/{federation}/{seed}/federation.json",
     log:
@@ -35,10 +35,10 @@ rule federation:
         "../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=dealing_mb,
+        mem_mb=federation_mb,
         runtime=small_minutes,
     params:
-        settings=federation_settings,
-        code=code("federation"),
+        settings=ask(WORK.settings, "federation"),
+        code=ask(WORK.code, "federation"),
     script:
         "../workflow/scripts/federation.py"

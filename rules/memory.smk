@@ -14,7 +14,7 @@ rule measure:
         runtime=small_minutes,
         gpu=int(CONFIG.engine.device == "cuda"),
     params:
-        settings=measure_settings,
-        code=measure_code,
+        settings=ask(WORK.settings, "measure"),
+        code=ask(WORK.code, "measure"),
     script:
         "../workflow/scripts/measure.py"

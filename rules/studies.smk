@@ -6,5 +6,5 @@ for study in CONFIG.studies:
         name:
             study
         input:
-            PATHS.study_results(study),
+            **WORK.paths.targets(f"studies/{study}/"),
         localrule: True

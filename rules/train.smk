@@ -1,10 +1,10 @@
 # The fan-out: one job per run and seed, each from a snapshot of its warm-up.
 rule train:
     input:
-        unpack(run_inputs),
+        unpack(ask(WORK.inputs, "train")),
     output:
         metrics="results/{name}/runs/{run}/{seed}/metrics.csv",
-        record="results/{name}/runs/{run}/{seed}/run.json",
+        run_record="results/{name}/runs/{run}/{seed}/run.json",
         final="results/{name}/runs/{run}/{seed}/final.safetensors",
     log:
         "results/{name}/logs/train/{run}/{seed}.log",
@@ -16,10 +16,10 @@ rule train:
     resources:
         mem_mb=training_mb,
         runtime=training_minutes,
-        gpu=GPUS,
+        gpu=WORK.gpus,
         processes=CONFIG.engine.processes,
     params:
-        spec=run_spec,
-        code=run_code,
+        spec=ask(WORK.spec, "train"),
+        code=ask(WORK.code, "train"),
     script:
         "../workflow/scripts/train.py"

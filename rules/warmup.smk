@@ -1,41 +1,34 @@
 # One first-order trajectory feeds everything that starts with the same phase.
 rule warmup:
     input:
-        unpack(warmup_inputs),
+        unpack(ask(WORK.inputs, "warmup")),
     output:
         snapshots=directory("results/{name}/warmups/{warmup}/{seed}/snapshots"),
         metrics="results/{name}/warmups/{warmup}/{seed}/metrics.csv",
-        record="results/{name}/warmups/{warmup}/{seed}/run.json",
+        run_record="results/{name}/warmups/{warmup}/{seed}/run.json",
     log:
         "results/{name}/logs/warmup/{warmup}/{seed}.log",
     benchmark:
         "results/{name}/benchmarks/warmup/{warmup}/{seed}.tsv"
-    cache: SHARED
     conda:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads * CONFIG.engine.processes
     resources:
         mem_mb=training_mb,
         runtime=training_minutes,
-        gpu=GPUS,
+        gpu=WORK.gpus,
         processes=CONFIG.engine.processes,
     params:
-        spec=warmup_spec,
-        code=warmup_code,
-        shared=warmup_key,
+        spec=ask(WORK.spec, "warmup"),
+        code=ask(WORK.code, "warmup"),
     script:
         "../workflow/scripts/warmup.py"
-
-
-# Snakemake refuses a rule with both: what comes out of the cache was not timed.
-if SHARED:
-    workflow.get_rule("warmup")._benchmark = None
 
 
 # The one rule by which learning rates are chosen: a grid, judged on held-out images.
 rule select:
     input:
-        unpack(selection_inputs),
+        unpack(ask(WORK.inputs, "select")),
     output:
         selection="results/{name}/selections/{selection}/selection.json",
     log:
@@ -48,10 +41,10 @@ rule select:
     resources:
         mem_mb=training_mb,
         runtime=training_minutes,
-        gpu=GPUS,
+        gpu=WORK.gpus,
         processes=CONFIG.engine.processes,
     params:
-        spec=selection_spec,
-        code=selection_code,
+        spec=ask(WORK.spec, "select"),
+        code=ask(WORK.code, "select"),
     script:
         "../workflow/scripts/select.py"

@@ -1,28 +1,26 @@
-"""The workflow in one process: makes a file, and first whatever it is made from."""
+"""The workflow in one process: writes the files of a job, and before it those that it waits for."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from zowarmup.analysis.collect import rows
 from zowarmup.common import preflight, user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.errors import UserError
 from zowarmup.data import datasets, federation
-from zowarmup.jobs import dataset as job_dataset
-from zowarmup.jobs import select, train
-from zowarmup.jobs import warmup as job_warmup
-from zowarmup.plan import replaced_data, snapshots, source_record
-from zowarmup.plan.job_digest import modules, own_phases
-from zowarmup.plan.paths import Paths, selected
+from zowarmup.jobs import dataset, select, train, warmup
+from zowarmup.plan import graph, replaced_data, snapshots, source_record
+from zowarmup.plan.graph import Job
+from zowarmup.plan.job_digest import modules
+from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.runtime import launch
 
 
 class Maker:
-    """Makes what is missing below a results folder.
+    """Writes the files that are missing below a results folder.
 
-    Of what is there it only looks whether a data set was made from other files or settings.
+    Existing files count as finished; only a data set is checked against its sources and settings.
     """
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
@@ -44,7 +42,7 @@ class Maker:
                 )
 
     def metrics(self, runs: Iterable[str] | None, seeds: Iterable[int] | None) -> Path:
-        """The tidy file of some runs and seeds.
+        """The tidy file of some runs and seeds, all by default.
 
         Raises:
             UserError: a run or a seed is not in the config.
@@ -62,106 +60,43 @@ class Maker:
         ]
         if not cells:
             raise UserError(f"seeds: {sorted(chosen or [])}: no study of these runs has them")
-        for cell in cells:
-            self.run(cell["run"], cell["seed"])
-            self.federation(cell["federation"], cell["spec"])
+        for file in self.paths.work_of(cells):
+            self.make(graph.job_of(self.paths, file))
         output = Path(self.paths.root) / "selected-metrics.csv"
         rows.collect(cells, output)
         return output
 
-    def run(self, run: str, seed: int) -> None:
-        """One run, unless it is there."""
-        spec = self.plan.runs[run]
-        if spec["warmup"]:
-            self.warmup(spec["warmup"], seed)
-        folder = Path(self.paths.run(run, seed))
-        if not own_phases(spec) or _there(folder, "run.json", "metrics.csv", "final.safetensors"):
+    def make(self, job: Job) -> None:
+        """The outputs of a job up to a run, unless all of them exist."""
+        files = graph.outputs(self.paths, job)
+        if all(Path(file).exists() for file in files.values()):
             return
-        inputs = self._world(spec, self.paths.run_inputs(run, seed), spec["phases"])
-        folder.mkdir(parents=True, exist_ok=True)
-        launch.run(
-            self.plan.config.engine.processes,
-            train.train_run,
-            spec,
-            seed,
-            code_digest(modules(spec)),
-            data=inputs["data"],
-            federation=inputs["federation"],
-            selections=inputs["selections"],
-            warmup=inputs.get("warmup"),
-            warmup_metrics=inputs.get("warmup_metrics"),
-            metrics=folder / "metrics.csv",
-            run_record=folder / "run.json",
-            final=folder / "final.safetensors",
-        )
+        for other in graph.waits_for(self.paths, job):
+            self.make(other)
+        config = self.plan.config
+        match job:
+            case Job("dataset", name):
+                settings = config.datasets[name]
+                compared = source_record.compared(files["data"], settings)
+                dataset.make(settings, compared, files["data"])
+            case Job("federation", name, seed):
+                self._deal(name, int(seed), files["federation"])
+            case _:
+                self._train(job, files)
 
-    def warmup(self, warmup: str, seed: int) -> None:
-        """One warm-up, unless it is there."""
-        spec = self.plan.warmups[warmup]
-        folder = Path(self.paths.warmup(warmup, seed))
-        if _there(folder, "run.json", "metrics.csv", "snapshots"):
-            return
-        inputs = self._world(spec, self.paths.warmup_inputs(warmup, seed), [spec["phase"]])
-        folder.mkdir(parents=True, exist_ok=True)
-        launch.run(
-            self.plan.config.engine.processes,
-            job_warmup.warm_up,
-            spec,
-            seed,
-            code_digest(modules(spec)),
-            **inputs,
-            snapshots=folder / "snapshots",
-            metrics=folder / "metrics.csv",
-            run_record=folder / "run.json",
-        )
+    def _deal(self, name: str, seed: int, output: str) -> None:
+        settings = self.plan.config.federations[name].model_dump()
+        data = datasets.load(self.paths.dataset(settings.pop("dataset")))
+        federation.save(federation.build(data, seed=seed, **settings), output)
 
-    def selection(self, selection: str) -> None:
-        """The choice of one learning rate, unless it is there."""
-        if Path(self.paths.selection(selection)).exists():
-            return
-        spec = self.plan.selections[selection]
-        if spec["warmup"]:
-            for seed in spec["seeds"]:
-                self.warmup(spec["warmup"], seed)
-        for other in selected([spec["phase"]]):
-            self.selection(other)
-        inputs = self.paths.selection_inputs(selection)
-        self.dataset(spec["dataset"])
-        for file in inputs["federations"]:
-            self.federation(file, spec)
-        launch.run(
-            self.plan.config.engine.processes,
-            select.select_rate,
-            spec,
-            code_digest(modules(spec)),
-            **inputs,
-            selection=self.paths.selection(selection),
-        )
-
-    def federation(self, file: str, spec: dict[str, Any]) -> None:
-        """Who holds what, unless it is there."""
-        self.dataset(spec["dataset"])
-        if not Path(file).exists():
-            settings = self.plan.config.federations[spec["federation"]].model_dump()
-            data = datasets.load(self.paths.dataset(settings.pop("dataset")))
-            seed = int(Path(file).parent.name)
-            federation.save(federation.build(data, seed=seed, **settings), file)
-
-    def dataset(self, name: str) -> None:
-        """The images, unless they are there."""
-        file = Path(self.paths.dataset(name))
-        if not _there(file.parent, file.name, "dataset.json"):
-            settings = self.plan.config.datasets[name]
-            job_dataset.make(settings, source_record.compared(file, settings), file)
-
-    def _world(self, spec: Any, inputs: dict[str, Any], phases: list[Any]) -> dict[str, Any]:
-        """The inputs of a job, once they are there."""
-        self.federation(inputs["federation"], spec)
-        for selection in selected(phases):
-            self.selection(selection)
-        return inputs
-
-
-def _there(folder: Path, *outputs: str) -> bool:
-    """Whether a job has nothing to do: somebody may have taken a part of its results away."""
-    return all((folder / name).exists() for name in outputs)
+    def _train(self, job: Job, files: dict[str, str]) -> None:
+        function, specs, absent = {
+            "warmup": (warmup.warm_up, self.plan.warmups, ()),
+            "select": (select.select_rate, self.plan.selections, ()),
+            "train": (train.train_run, self.plan.runs, ("warmup", "warmup_metrics")),
+        }[job.rule]
+        spec = specs[job.name]
+        arguments = [spec, *([int(job.part)] if job.part else []), code_digest(modules(spec))]
+        inputs = dict.fromkeys(absent) | graph.inputs(self.paths, job)
+        Path(next(iter(files.values()))).parent.mkdir(parents=True, exist_ok=True)
+        launch.run(self.plan.config.engine.processes, function, *arguments, **inputs, **files)

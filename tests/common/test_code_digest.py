@@ -230,7 +230,7 @@ JOBS = {
     "train fedavg": ("train", FEDAVG),
     "train heterofl": ("train", HETEROFL),
     "train zo_adam": ("train", ZO_ADAM),
-    "collect": ("collect", []),
+    "collect_metrics": ("collect_metrics", []),
     "table": ("table", ["zowarmup.analysis.tables.main"]),
 }
 ALL_THAT_TRAIN = [

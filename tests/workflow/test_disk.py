@@ -1,11 +1,7 @@
-"""Full disks, folders that cannot be written, and those where another Snakemake works."""
+"""Full disks, and folders that cannot be written."""
 
-import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +9,6 @@ import pytest
 import workbench
 
 from zowarmup.__main__ import main
-from zowarmup.plan.snakemake_lock import said_of_lock
 
 KB = 1024
 TINY = ("--configfile", "tiny.yaml")
@@ -79,32 +74,3 @@ def test_jobs_of_the_workflow_say_it_too(disk: Path, project: Path, tmp_path: Pa
     assert "zowarmup: results/tiny/datasets/digits/dataset.npz: the disk is full (" in answer.text
     assert "Traceback" not in answer.text.split("RuleException")[0]
     assert not list(disk.rglob("dataset.npz"))
-
-
-# --- two workflows in one folder ------------------------------------------------------------
-
-
-def test_who_holds_a_folder_is_said(project: Path, tmp_path: Path) -> None:
-    """First by one that is at work, then by the same one, which was killed."""
-    copy = workbench.copy_project(tmp_path / "copy", project)
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *TINY]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(
-        command, cwd=copy, env=workbench.environment(copy), start_new_session=True, **quiet
-    ) as first:
-        until = time.monotonic() + 60
-        while not list(copy.glob(".snakemake/locks/*")):
-            assert time.monotonic() < until, "it locks nothing"
-            time.sleep(0.05)
-        second = workbench.snakemake(copy, "--cores", "1", *TINY)
-        os.killpg(first.pid, signal.SIGKILL)
-    assert second.code == 1
-    assert f"another Snakemake (pid {first.pid}) works here; wait for it" in second.text
-    third = workbench.snakemake(copy, "--cores", "1", *TINY)
-    assert third.code == 1
-    assert "a Snakemake that worked here was killed" in third.text
-    assert workbench.snakemake(copy, "--unlock", *TINY).code == 0
-    assert said_of_lock(copy) is None
-    wanted = "results/tiny/federations/default/0/federation.json"
-    fourth = workbench.snakemake(copy, wanted, "--cores", "1", "--rerun-incomplete", *TINY)
-    assert fourth.code == 0, fourth.text

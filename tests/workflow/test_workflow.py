@@ -23,7 +23,7 @@ WARMUP = "results/tiny/warmups/fedavg-high"
 RESULTS = ("metrics.csv", "final.safetensors", "journal.jsonl")
 
 # What always follows from new rows of metrics.
-ROWS = ("collect", "table", "figure", "claims", "signatures", "front_page")
+ROWS = ("collect_metrics", "table", "figure", "claims", "signatures", "front_page")
 
 
 def jobs(*rules: str, **counts: int) -> dict[str, int]:

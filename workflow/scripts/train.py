@@ -19,6 +19,6 @@ with log_to(snakemake.log[0]):
         warmup=snakemake.input.get("warmup"),
         warmup_metrics=snakemake.input.get("warmup_metrics"),
         metrics=snakemake.output.metrics,
-        run_record=snakemake.output.record,
+        run_record=snakemake.output.run_record,
         final=snakemake.output.final,
     )

@@ -18,5 +18,5 @@ with log_to(snakemake.log[0]):
         selections=snakemake.input.get("selections", []),
         snapshots=snakemake.output.snapshots,
         metrics=snakemake.output.metrics,
-        run_record=snakemake.output.record,
+        run_record=snakemake.output.run_record,
     )

@@ -17,7 +17,7 @@ from zowarmup.plan.graph import Graph, Job
 DRAWING = {
     "dataset": 0.3,
     "federation": 0.1,
-    "collect": 0.2,
+    "collect_metrics": 0.2,
     "table": 0.7,
     "figure": 1.5,
     "claims": 1.6,

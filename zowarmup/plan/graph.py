@@ -1,21 +1,23 @@
-"""The jobs of a plan and what each waits for, as Snakemake finds them from the rules.
+"""The jobs of a plan, the files that each reads and writes, and the jobs that it waits for.
 
-Both read the same lists of input files, so a job is known by the files that it makes.
+Snakemake's rules, `zowarmup run` and the forecast ask this module, so they agree. A job is known by
+the files that it writes.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from zowarmup.plan.paths import Paths
+from zowarmup.plan.paths import Inputs, Paths
 from zowarmup.plan.plan import Plan
 
 
 class Job(NamedTuple):
-    """A rule and what stands for its wildcards; without a name where it runs once."""
+    """A rule and the values of its wildcards; without a name where it runs once."""
 
     rule: str
     name: str = ""
-    part: str = ""  # the seed, or the role of a measured client
+    part: str = ""  # the seed, the role of a measured client, or the scope of a study's own results
 
 
 Graph = Mapping[Job, tuple[Job, ...]]
@@ -29,25 +31,35 @@ RULES = {
     "runs": "train",
     "memory": "measure",
 }
-# What a job that trains writes last into its folder.
+# The last file that a training job writes into its folder.
 RESULT = {"warmup": "run.json", "select": "selection.json", "train": "run.json"}
 ALONE = ("dataset", "select")  # their folders have no further part
 
+# The rules that read rows of metrics, by their folder or file below results/<name>/.
+ANALYSIS = {
+    "tables": "table",
+    "figures": "figure",
+    "metrics.csv": "collect_metrics",
+    "claims.csv": "claims",
+    "signatures.csv": "signatures",
+    "front_page.html": "front_page",
+}
+
 
 def graph(plan: Plan) -> Graph:
-    """Every job that `rule all` asks for, each after those that it waits for."""
+    """Every job behind `rule all`, each after those that it waits for."""
     paths = Paths(plan)
-    found: dict[Job, tuple[Job, ...]] = {}
+    jobs: dict[Job, tuple[Job, ...]] = {}
 
     def visit(job: Job) -> None:
-        if job not in found:
-            needed = tuple(dict.fromkeys(_needs(paths, job)))
+        if job not in jobs:
+            needed = waits_for(paths, job)
             for other in needed:
                 visit(other)
-            found[job] = needed
+            jobs[job] = needed
 
     visit(Job("all"))
-    return found
+    return jobs
 
 
 def counts(jobs: Graph) -> dict[str, int]:
@@ -56,53 +68,76 @@ def counts(jobs: Graph) -> dict[str, int]:
     return {rule: rules.count(rule) for rule in dict.fromkeys(rules)}
 
 
-def _needs(paths: Paths, job: Job) -> Iterator[Job]:
-    """The jobs whose files a job reads."""
-    config = paths.plan.config
-    if job.rule == "all":
-        yield from (Job("table", name) for name in config.tables)
-        yield from (Job("figure", name) for name in config.figures)
-        yield from map(Job, ("claims", "signatures", "front_page", "collect"))
-    elif job.rule in ("table", "figure", "claims", "signatures", "front_page"):
-        yield Job("collect")
-        yield from [Job("claims")] * (job.rule == "front_page")
-    yield from (_maker(paths, file) for file in _files(_inputs(paths, job)))
+def waits_for(paths: Paths, job: Job) -> tuple[Job, ...]:
+    """The jobs that write the inputs of a job, each once."""
+    return tuple(dict.fromkeys(job_of(paths, file) for file in _files(inputs(paths, job))))
 
 
-def _inputs(paths: Paths, job: Job) -> Any:
+def inputs(paths: Paths, job: Job) -> Inputs:
+    """The files of the workflow that a job reads, by the names of the rule's inputs."""
     match job:
         case Job("federation", name):
-            return paths.dataset(paths.plan.config.federations[name].dataset)
+            return {"data": paths.dataset(paths.plan.config.federations[name].dataset)}
         case Job("warmup", name, seed):
             return paths.warmup_inputs(name, seed)
         case Job("select", name):
             return paths.selection_inputs(name)
         case Job("train", name, seed):
             return paths.run_inputs(name, seed)
-        case Job("collect"):
-            return paths.collect_inputs("")
-        case Job("front_page" | "all"):
-            return paths.work("")[1:]  # without the rows, which `collect` makes
-        case Job("table", name):
-            return paths.table_inputs(name)
-        case Job("figure", name):
-            return paths.figure_inputs(name)
-    return []
+        case Job("collect_metrics", _, scope):
+            return paths.collect_inputs(scope)
+        case Job("table", name, scope):
+            return {"metrics": paths.metrics(scope)} | paths.table_inputs(name)
+        case Job("figure", name, scope):
+            return {"metrics": paths.metrics(scope)} | paths.figure_inputs(name)
+        case Job("claims" | "signatures"):
+            return {"metrics": paths.metrics()}
+        case Job("front_page"):
+            claims = f"{paths.root}/claims.csv"
+            return {"metrics": paths.metrics(), "claims": claims, "work": paths.work("")}
+        case Job("all", _, scope):
+            return paths.targets(scope)
+    return {}
+
+
+def outputs(paths: Paths, job: Job) -> dict[str, str]:
+    """The files that a job up to a run writes, by the names of the rule's outputs."""
+    match job:
+        case Job("dataset", name):
+            folder, files = Path(paths.dataset(name)).parent, _DATASET
+        case Job("federation", name, seed):
+            folder, files = Path(paths.federation(name, seed)).parent, _FEDERATION
+        case Job("select", name):
+            folder, files = Path(paths.selection(name)).parent, _SELECTION
+        case Job("warmup", name, seed):
+            folder, files = Path(paths.warmup(name, seed)), _WARMUP
+        case Job("train", name, seed):
+            folder, files = Path(paths.run(name, seed)), _RUN
+        case _:
+            raise ValueError(f"{job.rule}: a job of the analysis, whose files the rules name")
+    return {name: str(folder / file) for name, file in files.items()}
+
+
+_DATASET = {"data": "dataset.npz", "summary": "dataset.json"}
+_FEDERATION = {"federation": "federation.json"}
+_SELECTION = {"selection": "selection.json"}
+_WARMUP = {"snapshots": "snapshots", "metrics": "metrics.csv", "run_record": "run.json"}
+_RUN = {"metrics": "metrics.csv", "run_record": "run.json", "final": "final.safetensors"}
+
+
+def job_of(paths: Paths, file: str) -> Job:
+    """The job that writes a file."""
+    folder, name, part = (file.removeprefix(f"{paths.root}/").split("/") + ["", ""])[:3]
+    if folder in ANALYSIS:
+        return Job(ANALYSIS[folder], Path(name).stem)
+    rule = RULES[folder]
+    return Job(rule, name, "" if rule in ALONE else part.removesuffix(".json"))
 
 
 def _files(inputs: Any) -> Iterator[str]:
-    """All names of files, however nested."""
+    """All file names, however nested."""
     if isinstance(inputs, str):
         yield inputs
-    elif isinstance(inputs, Mapping):
-        yield from _files(list(inputs.values()))
     else:
-        for part in inputs:
+        for part in inputs.values() if isinstance(inputs, Mapping) else inputs:
             yield from _files(part)
-
-
-def _maker(paths: Paths, file: str) -> Job:
-    """The job that makes a file."""
-    folder, name, part = file.removeprefix(f"{paths.root}/").split("/")[:3]
-    rule = RULES[folder]
-    return Job(rule, name, "" if rule in ALONE else part.removesuffix(".json"))

@@ -99,12 +99,19 @@ class Paths:
         Snakemake does not miss a file whose successors are there: after a rerun that was cut off
         it would find nothing to do, and leave the rows of the code or settings before.
         """
-        cells = self.cells(scope)
+        return [self.metrics(scope), *self.work_of(self.cells(scope))]
+
+    def work_of(self, cells: list[Inputs]) -> list[str]:
+        """One file of every job behind some cells, sorted."""
         files = {f"{part}/run.json" for cell in cells for part in cell["parts"]}
         files |= {file for cell in cells for file in cell["selections"]}
         files |= {cell["federation"] for cell in cells}
         files |= {self.dataset(cell["spec"]["dataset"]) for cell in cells}
-        return [f"{self.root}/{scope}metrics.csv", *sorted(files)]
+        return sorted(files)
+
+    def metrics(self, scope: str = "") -> str:
+        """All rows of a scope."""
+        return f"{self.root}/{scope}metrics.csv"
 
     def memory(self, model: str, role: str) -> str:
         """What a client of a network needs."""
@@ -145,17 +152,24 @@ class Paths:
         pinned = config.pin.get("federation", seed)
         return {dataset: self.federation(name, pinned) for dataset, name in shown.items()}
 
-    def study_results(self, study: str) -> list[str]:
-        """The tables and figures that show a study, drawn from its rows alone, and its work."""
-        folder = f"{self.root}/studies/{study}"
-        config = self.plan.config
-        tables = [name for name in config.tables if study in registry.SHOWS[name]]
-        figures = [name for name in config.figures if study in registry.SHOWS[name]]
-        return [
-            *self.work(f"studies/{study}/"),
-            *(f"{folder}/tables/{name}.csv" for name in tables),
-            *(f"{folder}/figures/{name}.svg" for name in figures),
-        ]
+    def targets(self, scope: str = "") -> Inputs:
+        """The results of a scope: tables, figures, and the work behind them; verdicts of all."""
+        study, root, config = (
+            scope.removeprefix("studies/").rstrip("/"),
+            self.root,
+            self.plan.config,
+        )
+        pages = ("claims.csv", "signatures.csv", "front_page.html")
+        shown = {name for name, studies in registry.SHOWS.items() if study in ("", *studies)}
+        tables = [f"{root}/{scope}tables/{name}.csv" for name in config.tables if name in shown]
+        figures = [f"{root}/{scope}figures/{name}.svg" for name in config.figures if name in shown]
+        verdicts = [] if study else [f"{root}/{page}" for page in pages]
+        return {
+            "tables": tables,
+            "figures": figures,
+            "verdicts": verdicts,
+            "work": self.work(scope),
+        }
 
     def _in_scope(self, scope: str) -> list[Cell]:
         study = scope.removeprefix("studies/").rstrip("/")

@@ -1,0 +1,89 @@
+"""The answers to the rules' questions: plain values, and the same files as the rules' patterns."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import workbench
+
+from zowarmup.plan import graph
+from zowarmup.plan.graph import Job
+from zowarmup.plan.workflow import WILDCARDS, Workflow
+
+ROOT = workbench.PROJECT
+SEEDED = {"federation": "default", "warmup": "fedavg-high", "train": "zowarmup"}
+JOBS = (
+    Job("dataset", "digits"),
+    Job("select", "zo-all-after-fedavg"),
+    *(Job(rule, name, "0") for rule, name in SEEDED.items()),
+)
+
+
+@pytest.fixture(scope="module")
+def work() -> Workflow:
+    return Workflow([str(ROOT / "tests/tiny.yaml")], {}, str(ROOT))
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.rule)
+def test_the_rules_write_the_files_of_the_graph(work: Workflow, job: Job) -> None:
+    """Rules name their files as literal patterns; the same files by the same names stand there."""
+    text = "\n".join(path.read_text() for path in ROOT.glob("rules/*.smk"))
+    section = re.search(rf"^rule {job.rule}:.*?^    log:", text, re.DOTALL | re.MULTILINE)
+    assert section
+    patterns = dict(re.findall(r'^        (\w+)=(?:directory\()?"(.*)"', section[0], re.MULTILINE))
+    name, part = WILDCARDS[job.rule]
+    known = {"{name}": "tiny", f"{{{name}}}": job.name, f"{{{part}}}": job.part}
+    written = {key: filled(pattern, known) for key, pattern in patterns.items()}
+    assert graph.outputs(work.paths, job).items() <= written.items()
+
+
+def filled(pattern: str, values: Mapping[str, str]) -> str:
+    for wildcard, value in values.items():
+        pattern = pattern.replace(wildcard, value)
+    return pattern
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.rule)
+def test_answers_are_plain_values(work: Workflow, job: Job) -> None:
+    """Snakemake records built-in types alone; of others it would not see a change."""
+    answers = [work.inputs(job), work.code(job)]
+    answers.append(work.spec(job) if job.rule in graph.RESULT else work.settings(job))
+    json.dumps(answers)  # else a TypeError
+
+
+def test_wildcards_stand_for_a_job(work: Workflow) -> None:
+    assert work.job("train", {"name": "tiny", "run": "zowarmup", "seed": "1"}) == Job(
+        "train", "zowarmup", "1"
+    )
+    assert work.job("table", {"table": "main", "scope": ""}) == Job("table", "main")
+    assert work.job("claims", {"name": "tiny"}) == Job("claims")
+
+
+def test_a_dot_in_a_name_is_a_dot(work: Workflow) -> None:
+    constraints = work.constraints()
+    assert re.fullmatch(constraints["run"], "zowarmup")
+    assert constraints["model"] == "-"  # the config measures no network
+    dotted = Workflow([str(ROOT / "tests/tiny.yaml")], {"name": "a.b"}, str(ROOT))
+    assert not re.fullmatch(dotted.constraints()["name"], "axb")
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.rule)
+def test_a_file_is_known_as_that_of_its_job(work: Workflow, job: Job) -> None:
+    files = graph.outputs(work.paths, job).values()
+    assert {graph.job_of(work.paths, file) for file in files} == {job}
+
+
+def test_the_targets_of_a_study_are_what_shows_it(work: Workflow) -> None:
+    whole, study = work.paths.targets(), work.paths.targets("studies/main/")
+    assert len(whole["verdicts"]) == 3
+    assert study["verdicts"] == []
+    assert study["tables"] == ["results/tiny/studies/main/tables/main.csv"]
+    assert study["work"][1:] == whole["work"][1:]
+
+
+def test_memory_grows_with_images_and_processes(tmp_path: Path, work: Workflow) -> None:
+    data = tmp_path / "dataset.npz"
+    data.write_bytes(bytes(3 * 10**6))
+    assert work.training_mb(str(data)) == 2000 + 6

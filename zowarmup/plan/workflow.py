@@ -1,0 +1,153 @@
+"""The answers to the rules' questions about a config, as plain values that Snakemake can record.
+
+No torch: every job of a cluster reads the rules, and so this module, again.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zowarmup.common import relative_paths, user_paths
+from zowarmup.common.code_digest import code_digest
+from zowarmup.config import registry
+from zowarmup.plan import graph, job_digest, replaced_data, snapshots, source_record
+from zowarmup.plan.graph import Job
+from zowarmup.plan.paths import MEMORY_ROLES, Paths
+from zowarmup.plan.plan import plan
+
+# The wildcards of a rule's paths that stand for a job's name and part.
+WILDCARDS = {
+    "dataset": ("dataset", ""),
+    "federation": ("federation", "seed"),
+    "warmup": ("warmup", "seed"),
+    "select": ("selection", ""),
+    "train": ("run", "seed"),
+    "measure": ("model", "role"),
+    "collect_metrics": ("", "scope"),
+    "table": ("table", "scope"),
+    "figure": ("figure", "scope"),
+}
+
+
+class Workflow:
+    """One config as the rules see it.
+
+    Args:
+        files: the configs, later ones laid over earlier ones.
+        overrides: the values of `snakemake --config`.
+        checkout: the folder of the Snakefile.
+
+    Raises:
+        UserError: one sentence about what is wrong with the config, and the fix.
+    """
+
+    def __init__(self, files: list[str], overrides: Mapping[str, Any], checkout: str) -> None:
+        self.plan = plan(files, overrides)
+        self.config, self.paths = self.plan.config, Paths(self.plan)
+        self.scripts = Path(checkout, "workflow", "scripts")
+        self.claims = relative_paths.find("claims", self.config.claims, files, checkout)
+        self.gpus = self.config.engine.processes if self.config.engine.device == "cuda" else 0
+
+    def check_results(self) -> list[str]:
+        """Warnings about results that exist: data sets whose source files have changed.
+
+        Raises:
+            UserError: the results folder, a data folder or a snapshot cannot be used.
+        """
+        user_paths.folder(self.paths.root, "results")
+        snapshots.check(self.paths)
+        replaced_data.check_folders(self.paths)
+        # Snakemake itself can only say that params have changed, and knows nothing of results
+        # that it did not write.
+        return [
+            f"{sentence}; Snakemake recreates it and what follows from it; results that another "
+            "copy or `zowarmup run` wrote need --forcerun dataset for that"
+            for sentence in replaced_data.changed(self.paths)
+        ]
+
+    def constraints(self) -> dict[str, str]:
+        """A regular expression for each wildcard of the paths: the names that the config has."""
+        plan, config = self.plan, self.config
+        names = {
+            "name": [plan.name],
+            "dataset": config.datasets,
+            "federation": config.federations,
+            "warmup": plan.warmups,
+            "run": plan.runs,
+            "selection": plan.selections,
+            "model": config.memory.models,
+            "role": MEMORY_ROLES,
+            "table": registry.TABLES,
+            "figure": registry.FIGURES,
+        }
+        # re.escape: a dot in a name is a dot.
+        patterns = {key: "|".join(map(re.escape, known)) or "-" for key, known in names.items()}
+        return patterns | {"scope": "|studies/[^/]+/", "seed": r"\d+"}
+
+    def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
+        """The job of a rule for some values of its wildcards."""
+        return Job(rule, *(wildcards[key] if key else "" for key in WILDCARDS.get(rule, ())))
+
+    def inputs(self, job: Job) -> dict[str, Any]:
+        """The files that a job reads, by name."""
+        return graph.inputs(self.paths, job)
+
+    def settings(self, job: Job) -> dict[str, Any]:
+        """The settings of a job that trains nothing, without those that change no result."""
+        match job:
+            case Job("dataset", name):
+                return self.config.datasets[name].model_dump(exclude={"data_dir"})
+            case Job("federation", name):
+                return self.config.federations[name].model_dump()
+            case Job("measure"):
+                return self.paths.memory_settings()
+        raise ValueError(f"{job.rule}: a rule without settings")
+
+    def contents(self, job: Job) -> str:
+        """A digest of the source files of a data set; a change reruns the job and what follows."""
+        data = self.paths.dataset(job.name)
+        return source_record.compared(data, self.config.datasets[job.name])
+
+    def spec(self, job: Job) -> dict[str, Any]:
+        """The complete description of a job that trains."""
+        plans = {"warmup": self.plan.warmups, "select": self.plan.selections}
+        return plans.get(job.rule, self.plan.runs)[job.name]
+
+    def code(self, job: Job) -> str:
+        """The digest of a job's script and of the modules that it names; a change reruns the job."""
+        tables = {
+            "table": registry.TABLES,
+            "figure": registry.FIGURES,
+            "measure": registry.NETWORKS,
+        }
+        if job.rule in tables:
+            modules = [registry.module_of(tables[job.rule], job.name)]
+        elif job.rule in graph.RESULT:
+            modules = job_digest.modules(self.spec(job))
+        else:
+            modules = []
+        return code_digest(modules, self.scripts / f"{job.rule}.py")
+
+    def cells(self, job: Job) -> list[dict[str, Any]]:
+        """The cells of a scope, one for each seed, for collecting their rows."""
+        return self.paths.cells(job.part)
+
+    def federations(self, job: Job) -> dict[str, str]:
+        """The federation files that a figure shows, by data set."""
+        return self.paths.federations(job.name)
+
+    def labels(self, job: Job) -> dict[str, str]:
+        """The entry of a table or figure in the report's menu: its name and its studies."""
+        shown = registry.SHOWS.get(job.name, ())
+        return {job.rule: job.name.replace("_", " "), "study": ", ".join(shown)}
+
+    def training_mb(self, data: str) -> int:
+        """Memory of a training job in MB: each process holds images, libraries and network."""
+        return self.config.engine.processes * (self.config.jobs.memory_mb + image_mb(data))
+
+
+def image_mb(data: str) -> int:
+    """Two copies of the images of a data set in MB: one as read, one as used."""
+    return 2 * os.path.getsize(data) // 10**6
