@@ -1,21 +1,24 @@
 """Small runs for tests: settings, warm-ups and phases on ten clients of digits."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Replayable
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase_settings import PHASES
+from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, WarmupSpec
 from zowarmup.storage import checkpoint
-from zowarmup.training import loop, run, warmup
+from zowarmup.training import context as contexts
+from zowarmup.training import loop, phases, run, warmup
 from zowarmup.training import selection as select
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
-from zowarmup.training.run import Outcome
+from zowarmup.training.phases import TrainingPhase
 
 SEEDS = Seeds.of(3, {})
 
@@ -55,7 +58,7 @@ SMALL: dict[str, Spec] = {
 }
 
 
-def spec_of(*phases: Spec, **settings: Any) -> Spec:
+def spec_of(*method: Spec, **settings: Any) -> Spec:
     """A run as a plan describes it, after a warm-up unless there is but one phase."""
     engine = {
         "name": "batched",
@@ -76,19 +79,35 @@ def spec_of(*phases: Spec, **settings: Any) -> Spec:
         "pin": {},
         "evaluate_every": 5,
         "snapshot_every": 5,
-        "phases": list(phases),
-        "warmup": "fedavg-high" if len(phases) > 1 else None,
+        "phases": list(method),
+        "warmup": "fedavg-high" if len(method) > 1 else None,
     } | settings
 
 
+def ready(context: Context, phase: Spec, *, after: int = WARM) -> TrainingPhase:
+    """A phase that begins after a round, ready to train."""
+    (own,) = phases.prepare(context, [Phase.read(phase)], after=after, number=2 if after else 1)
+    return own
+
+
 def steps_of(context: Context, phase: Spec, w: Tensor, *, first: int = WARM + 1) -> Iterator[Step]:
-    state = loop.algorithm(phase).begin(w)
-    return loop.run(context, phase, state, SEEDS, first=first, costs=Costs())
+    own = ready(context, phase, after=first - 1)
+    return loop.run(context, own, Step(first - 1, own.algorithm.begin(w), Costs()), SEEDS)
 
 
 def last_of(steps: Iterator[Step]) -> Step:
     *_, last = steps
     return last
+
+
+@dataclass(frozen=True)
+class End:
+    """The outcome of a run, its rows as in metrics.csv."""
+
+    w: Tensor
+    t: int
+    rows: list[Spec]
+    early_change: float
 
 
 THIS: Spec = {"code": "this"}  # stands for all that decides a result
@@ -101,25 +120,44 @@ def finish(
     folder: Path,
     provenance: Spec = THIS,
     costs: Costs | None = None,
-) -> Outcome:
-    """The phases after the warm-up, from the model at the pivot."""
-    spent = Costs() if costs is None else costs
-    return run.run(context, spec, w, SEEDS, folder=folder, provenance=provenance, costs=spent)
+) -> End:
+    """The phases after the warm-up, from the model at the pivot; rows as in metrics.csv."""
+    plan = RunSpec.read(spec)
+    number = len(plan.phases) - len(plan.own_phases) + 1
+    end = run.run(
+        context,
+        phases.prepare(context, plan.own_phases, after=plan.pivot, number=number),
+        w,
+        SEEDS,
+        evaluate_every=plan.evaluate_every,
+        folder=folder,
+        provenance=provenance,
+        costs=Costs() if costs is None else costs,
+    )
+    return End(end.w, end.t, [row.columns() for row in end.rows], end.early_change)
 
 
 def replayable(phase: Spec) -> Replayable:
     """Its algorithm as one that can be replayed."""
-    return cast(Replayable, loop.algorithm(phase))
+    return cast(Replayable, phases.build(Phase.read(phase)))
 
 
 def warm_up(
     context: Context, folder: Path, rounds: int = ALL, algorithm: str = "fedavg", **settings: Any
 ) -> list[Spec]:
-    phase = without(phase_of(algorithm, rounds, **{"clients": "high"} | settings), {"rounds"})
-    spec = spec_of() | {"phase": phase, "rounds": rounds}
-    return warmup.run(
-        context, spec, SEEDS, folder=folder, snapshots=folder / "snapshots", provenance=THIS
+    phase = phase_of(algorithm, rounds, **{"clients": "high"} | settings)
+    spec = WarmupSpec.read(without(spec_of(), {"phases", "warmup"}) | {"phase": phase})
+    rows = warmup.run(
+        context,
+        ready(context, phase, after=0),
+        SEEDS,
+        evaluate_every=spec.evaluate_every,
+        is_snapshot=spec.is_snapshot,
+        folder=folder,
+        snapshots=folder / "snapshots",
+        provenance=THIS,
     )
+    return [row.columns() for row in rows]
 
 
 def at(context: Context, folder: Path, t: int) -> Tensor:
@@ -152,10 +190,37 @@ def equal_rows(rows: Sequence[Spec], others: Sequence[Spec]) -> bool:
 
 def chosen(context: Context, spec: Spec, w: Tensor, folder: Path, seed: int = 3) -> list[Spec]:
     """All trials of a seed, with their work in a folder."""
-    return select.trials(context, spec, w, SEEDS, seed, folder=folder / "state", provenance=THIS)
+    plan = SelectionSpec.read(spec)
+    candidates = [
+        (lr, phases.prepare(context, [plan.phase.but(lr=lr)], after=plan.start)[0])
+        for lr in plan.grid
+    ]
+    state = folder / "state"
+    made = select.trials(context, candidates, w, SEEDS, seed, folder=state, provenance=THIS)
+    return [asdict(trial) for trial in made]
 
 
 def trial(phase: Spec, grid: Sequence[float] = (0.1,), rounds: int = 12) -> Spec:
-    own = {key: value for key, value in phase.items() if key not in ("lr", "rounds")}
-    spec = {"phase": own, "start": WARM, "rounds": rounds, "grid": list(grid), "seeds": [3]}
-    return without(spec_of(), {"phases"}) | spec
+    own = phase | {"rounds": rounds, "lr": {"selection": "this"}}
+    spec = {"phase": own, "start": WARM, "warmup": None, "grid": list(grid), "seeds": [3]}
+    return without(spec_of(), {"phases", "warmup"}) | spec
+
+
+def algorithm(phase: Spec) -> Algorithm:
+    """The algorithm of a phase."""
+    return phases.build(Phase.read(phase))
+
+
+def cohort(context: Context, phase: Spec, t: int, seeds: Seeds = SEEDS) -> Cohort:
+    """The clients of round t of a phase."""
+    return loop.cohort(context, ready(context, phase), t, seeds)
+
+
+def row_of(context: Context, phase: Spec, step: Step) -> Spec:
+    """A step as a row of metrics.csv."""
+    return loop.row(context, ready(context, phase), step).columns()
+
+
+def sizes(context: Context, *method: Spec) -> Spec:
+    """The sizes in the run record of a method."""
+    return contexts.sizes(context, [Phase.read(phase) for phase in method])

@@ -7,6 +7,7 @@ from torch import Tensor
 from zowarmup.data import datasets, federation
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
+from zowarmup.plan.specs import RunSpec
 from zowarmup.training import context as contexts
 from zowarmup.training.context import Context
 
@@ -23,7 +24,7 @@ def dealt(data: Dataset) -> Federation:
 
 @pytest.fixture(scope="session")
 def context(data: Dataset, dealt: Federation) -> Context:
-    return contexts.assemble(spec_of(fedavg()), data, dealt)
+    return contexts.assemble(RunSpec.read(spec_of(fedavg())), data, dealt)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import small_runs
 from small_runs import (
     ALL,
     SEEDS,
@@ -56,7 +57,7 @@ def test_costs_of_a_phase_of_records(context: Context, pivot: Tensor) -> None:
     last = dict.fromkeys(context.tiers["all"], WARM)
     sizes = {}
     for t in range(WARM + 1, ALL + 1):
-        members = loop.cohort(context, phase, t, SEEDS)
+        members = small_runs.cohort(context, phase, t, SEEDS)
         sizes[t] = 4 * 2 * len(members.clients)
         for client in members.clients:
             up[client] += 4 * 2
@@ -92,7 +93,7 @@ def up_of(phase: Spec, n: int) -> int:
 def test_costs_of_a_phase_of_models(context: Context) -> None:
     """Whoever takes part downloads and uploads one model; passes are images times epochs."""
     phase = fedavg(WARM, clients="all", participation=0.5, epochs=3)
-    cohorts = [loop.cohort(context, phase, t, SEEDS) for t in range(1, WARM + 1)]
+    cohorts = [small_runs.cohort(context, phase, t, SEEDS) for t in range(1, WARM + 1)]
     sent = Counter(i for cohort in cohorts for i in cohort.clients)
     sent = Counter({i: n * 4 * context.model.d for i, n in sent.items()})
     assert sent.total() == 4 * context.model.d * 5 * WARM
@@ -129,7 +130,7 @@ def test_costs_of_other_phases_of_models(
     d_low = 64 * 16 + 16 + 16 * 10 + 10 if algorithm == "heterofl" else d
     sent, passes = Counter[int](), 0
     for t in range(1, WARM + 1):
-        for client in loop.cohort(context, phase, t, SEEDS).clients:
+        for client in small_runs.cohort(context, phase, t, SEEDS).clients:
             sent[client] += 4 * (d_low if client in context.tiers["low"] else d)
             passes += 2 * context.sizes[client]
     w = context.model.initial(SEEDS.initialisation)
@@ -164,7 +165,7 @@ def test_costs_of_every_phase_of_records(
     up, down, passes = Counter[int](), Counter(dict.fromkeys(range(10), 4 * 2410)), 0
     unread = dict.fromkeys(range(10), 0)
     for t in range(WARM + 1, ALL + 1):
-        clients = loop.cohort(context, phase, t, SEEDS).clients
+        clients = small_runs.cohort(context, phase, t, SEEDS).clients
         total = sum(up_of(phase, context.sizes[i]) for i in clients)
         unread = {i: size + total for i, size in unread.items()}
         for i in clients:
@@ -189,7 +190,7 @@ def test_who_is_sent_the_model_needs_the_server_s_moments_too(
     phase = phase_of(algorithm, 6, participation=0.1, S=2, catch_up_limit=1)
     last, late, records = dict.fromkeys(range(10), 0), 0, 0
     for t in range(1, 7):
-        [client] = loop.cohort(context, phase, WARM + t, SEEDS).clients
+        [client] = small_runs.cohort(context, phase, WARM + t, SEEDS).clients
         late += t - 1 > last[client]
         last[client] = t
         records += up_of(phase, context.sizes[client])

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import small_runs
 from small_runs import SEEDS, phase_of, spec_of, steps_of, zo
 from torch import Tensor
 
@@ -33,7 +34,7 @@ def test_the_gradient_cosine_by_backpropagation_in_one_batch(
         g = torch.autograd.grad(loss, w)[0].double()
         taken = (before - step.w).double()
         expected = torch.nn.functional.cosine_similarity(g, taken, dim=0).item()
-        found = loop.row(context, phase, 2, step)["gradient_cosine"]
+        found = small_runs.row_of(context, phase, step)["gradient_cosine"]
         assert found == pytest.approx(expected, rel=1e-4)
         before = step.w
     assert abs(found) > 1e-4
@@ -52,7 +53,7 @@ def test_many_directions_give_the_direction_of_the_gradient(
     for S, tolerance in ((50, 0.15), (500, 0.03), (5000, 0.003)):
         phase = zo(1, S=S, shared_directions=True, estimator="directional", lr=0.1)
         [step] = steps_of(narrow, phase, w)
-        cosine = loop.row(narrow, phase, 2, step)["gradient_cosine"]
+        cosine = small_runs.row_of(narrow, phase, step)["gradient_cosine"]
         assert cosine == pytest.approx(math.sqrt(S / (S + d - 1)), rel=tolerance)
     assert cosine > 0.99
 
@@ -74,9 +75,9 @@ def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
     phase, rows = zo(1, S=300, estimator="directional", lr=0.1), []
     for seed in range(20):  # one draw of the error is that of some 85 squares: 15 percent off
         seeds = Seeds(0, 0, seed)
-        state, costs = loop.begin(narrow, phase, w, Costs())
-        [step] = loop.run(narrow, phase, state, seeds, first=1, costs=costs)
-        rows.append(loop.row(narrow, phase, 2, step))
+        own = small_runs.ready(narrow, phase, after=0)
+        [step] = loop.run(narrow, own, loop.begin(narrow, own, w, Costs()), seeds)
+        rows.append(small_runs.row_of(narrow, phase, step))
     assert rows[0]["dissimilarity"] == pytest.approx(expected.item(), rel=1e-4)
     assert expected > 1.5  # else nothing would be tested
     errors = [1 / row["gradient_cosine"] ** 2 - 1 for row in rows]
@@ -89,6 +90,6 @@ def test_rounds_in_which_models_travel_have_no_cosine(context: Context) -> None:
     for algorithm in ("fedavg", "fedadam", "heterofl"):
         phase = phase_of(algorithm, 1)
         [step] = steps_of(context, phase, w, first=1)
-        row = loop.row(context, phase, 1, step)
+        row = small_runs.row_of(context, phase, step)
         assert math.isnan(row["gradient_cosine"])
         assert math.isnan(row["drift"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import small_runs
 from small_runs import (
     ALL,
     RECORDED,
@@ -44,7 +45,7 @@ def test_replaying_the_journal_gives_every_model(
     expected = [step.w for step in steps_of(context, phase, pivot)]
     end = finish(context, spec_of(fedavg(), phase), pivot, tmp_path)
     records = journal.read(tmp_path / "journal.jsonl")
-    method = loop.algorithm(phase)
+    method = small_runs.algorithm(phase)
     states = list(journal.replay(method.begin(pivot), records, method, SEEDS))
     replayed = [state.w for state in states]
     assert len(replayed) == len(expected) == ALL - WARM
@@ -77,7 +78,7 @@ def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
 ) -> None:
     """Every client keeps its own model and replays what it missed before it takes part again."""
     phase = zo(participation=participation, clients=clients)
-    method, tier = loop.algorithm(phase), context.tiers[clients]
+    method, tier = small_runs.algorithm(phase), context.tiers[clients]
     w, records, missed = pivot, [], 0
     replicas, seen = dict.fromkeys(tier, pivot), dict.fromkeys(tier, 0)
 
@@ -89,7 +90,7 @@ def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
         return len(late)
 
     for step in steps_of(context, phase, pivot):
-        for client in loop.cohort(context, phase, step.t, SEEDS).clients:
+        for client in small_runs.cohort(context, phase, step.t, SEEDS).clients:
             missed += catch_up(client)
             assert torch.equal(replicas[client], w)
         w = step.w

@@ -82,7 +82,7 @@ def run(
         if record is None:
             state, report = phase.algorithm.round(state, t, members, context.engine, seeds)
         else:
-            record.check_due(t, members)
+            record.check(t, members)
             state = journal.applied(state, record, phase.replayable, seeds)
             report = phase.replayable.report(members, record)
         costs = counted(context, costs, report, members, away, t == phase.last)

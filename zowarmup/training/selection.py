@@ -130,7 +130,7 @@ def _steps(
     step = loop.begin(context, phase, w, Costs())
     if phase.has_records:
         path = folder / "journal.jsonl"
-        with journals.shared(path, provenance, context.group) as (_, known, keep):
+        with journals.shared_rounds(path, provenance, context.group) as (_, known, keep):
             steps = loop.run(context, phase, step, seeds, known)
             for step in steps:
                 if step.record is not None:
