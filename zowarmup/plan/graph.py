@@ -100,6 +100,13 @@ def inputs(paths: Paths, job: Job) -> Inputs:
     return {}
 
 
+def spec_of(plan: Plan, job: Job) -> dict[str, Any]:
+    """The complete description of a job that trains."""
+    return {"warmup": plan.warmups, "select": plan.selections, "train": plan.runs}[job.rule][
+        job.name
+    ]
+
+
 def outputs(paths: Paths, job: Job) -> dict[str, str]:
     """The files that a job up to a run writes, by the names of the rule's outputs."""
     match job:
@@ -127,7 +134,7 @@ _RUN = {"metrics": "metrics.csv", "run_record": "run.json", "final": "final.safe
 
 def job_of(paths: Paths, file: str) -> Job:
     """The job that writes a file."""
-    folder, name, part = (file.removeprefix(f"{paths.root}/").split("/") + ["", ""])[:3]
+    folder, name, part, *_ = (*file.removeprefix(f"{paths.root}/").split("/"), "", "")
     if folder in ANALYSIS:
         return Job(ANALYSIS[folder], Path(name).stem)
     rule = RULES[folder]
