@@ -1,12 +1,15 @@
 """The JSON schema of a config, by which editors complete and check it.
 
-    python -m zowarmup.config.json_schema > config/schema.json
+    python config/render_schema.py           write config/schema.json
+    python config/render_schema.py --check   exit 1 if it is stale
 
 It follows from the models that read a config. Names across keys, such as a method of a study, are
 checked when the config is read, and not here.
 """
 
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -17,6 +20,7 @@ from zowarmup.config.registry import ENGINES, FIGURES, NETWORKS, TABLES
 from zowarmup.config.schema import Config
 
 Schema = dict[str, Any]
+FILE = Path(__file__).with_name("schema.json")
 
 
 def schema() -> Schema:
@@ -51,7 +55,7 @@ def text() -> str:
     """The schema as JSON, a line for each definition, so that a change shows in few lines."""
     whole = schema()
     lines = [f"{json.dumps(name)}: {json.dumps(part)}" for name, part in whole.pop("$defs").items()]
-    return json.dumps(whole)[:-1] + ', "$defs": {\n' + ",\n".join(lines) + "\n}}"
+    return json.dumps(whole)[:-1] + ', "$defs": {\n' + ",\n".join(lines) + "\n}}\n"
 
 
 def _relaxed(node: Any) -> Any:
@@ -75,5 +79,13 @@ def _or_null(part: Schema) -> Schema:
     return {"anyOf": choices if null in choices else [*choices, null]}
 
 
+def main() -> int:
+    """Write the file, or check it."""
+    if "--check" in sys.argv:
+        return int(FILE.read_text(encoding="utf-8") != text())
+    FILE.write_text(text(), encoding="utf-8")
+    return 0
+
+
 if __name__ == "__main__":
-    print(text())
+    sys.exit(main())
