@@ -11,7 +11,7 @@ ifneq ($(SELF),$(CURDIR)/Makefile)
 $(error $(CURDIR): not the folder of this Makefile; type: make -C $(dir $(SELF)) $(MAKECMDGOALS))
 endif
 
-.PHONY: help install reproduce report test test-all lint bench evidence lock envs clean FORCE
+.PHONY: help install reproduce report test test-all lint bench evidence lock envs schema clean FORCE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -53,8 +53,8 @@ bench: $(READY) ## time the hot parts (6 minutes; ARGS="step forward" for some)
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 evidence: $(READY) ## copy the results that the documentation quotes to docs/evidence/
-	$(BIN)/python docs/evidence/collect.py
-	$(BIN)/python docs/evidence/commands.py
+	$(BIN)/python workflow/evidence/pages.py
+	$(BIN)/python workflow/evidence/commands.py
 
 # Pins that still fit are kept; ARGS=--upgrade takes the newest. "fewest" asks for one version
 # of a package on every Python, so that results do not depend on which one is there.
@@ -67,6 +67,9 @@ lock: $(READY) ## resolve pyproject.toml anew into requirements.lock and envs/
 
 envs: $(READY) ## render the conda environments from requirements.lock
 	$(BIN)/python envs/render.py
+
+schema: $(READY) ## render config/schema.json, by which editors check configs
+	$(BIN)/python config/render_schema.py
 
 clean: ## remove .venv and the tools' caches; results/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """The workflow in one process: writes the files of a job, and before it those that it waits for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from zowarmup.analysis.collect import rows
@@ -15,6 +15,12 @@ from zowarmup.plan.job_digest import modules
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.runtime import launch
+
+TRAINING: dict[str, Callable[..., None]] = {
+    "warmup": warmup.warm_up,
+    "select": select.select_rate,
+    "train": train.train_run,
+}
 
 
 class Maker:
@@ -90,13 +96,12 @@ class Maker:
         federation.save(federation.build(data, seed=seed, **settings), output)
 
     def _train(self, job: Job, files: dict[str, str]) -> None:
-        function, specs, absent = {
-            "warmup": (warmup.warm_up, self.plan.warmups, ()),
-            "select": (select.select_rate, self.plan.selections, ()),
-            "train": (train.train_run, self.plan.runs, ("warmup", "warmup_metrics")),
-        }[job.rule]
-        spec = specs[job.name]
+        spec = graph.spec_of(self.plan, job)
         arguments = [spec, *([int(job.part)] if job.part else []), code_digest(modules(spec))]
-        inputs = dict.fromkeys(absent) | graph.inputs(self.paths, job)
+        inputs = graph.inputs(self.paths, job)
+        if job.rule == "train":  # a run without a warm-up has neither
+            inputs = {"warmup": None, "warmup_metrics": None} | inputs
         Path(next(iter(files.values()))).parent.mkdir(parents=True, exist_ok=True)
-        launch.run(self.plan.config.engine.processes, function, *arguments, **inputs, **files)
+        launch.run(
+            self.plan.config.engine.processes, TRAINING[job.rule], *arguments, **inputs, **files
+        )

@@ -32,6 +32,14 @@ methods:
       - {{algorithm: fedavg, clients: high, rounds: 20, {}}}
       - {{algorithm: zo, clients: all, rounds: 40}}
 """
+UNTIL = """
+rounds: {{pivot: 20, total: 60}}
+methods:
+  zowarmup:
+    phases:
+      - {{algorithm: fedavg, clients: high, {}}}
+      - {{algorithm: zo, clients: all, {}}}
+"""
 GRID = "studies: {{main: {{grid: {{{}}}}}}}"
 
 # name: (what is laid over tiny.yaml, the key that the sentence names, how it can be mended)
@@ -103,6 +111,47 @@ BAD = {
     "pivot at 0": (GRID.format("pivot: [0]"), "pivot: 0", "between 1 and 59"),
     "pivot at the end": (GRID.format("pivot: [60]"), "pivot: 60", "between 1 and 59"),
     "pivot past the end": (GRID.format("pivot: [70]"), "pivot: 70", "between 1 and 59"),
+    "unknown mark": (
+        UNTIL.format("until: pivto", "until: total"),
+        "methods.zowarmup.phases.0.until",
+        "there is no mark pivto in rounds; did you mean pivot?",
+    ),
+    "unknown mark without a likeness": (
+        UNTIL.format("until: [1]", "until: total"),
+        "methods.zowarmup.phases.0.until",
+        "use pivot, total, or a number",
+    ),
+    "a mark that is not above the one before": (
+        UNTIL.format("until: total", "until: pivot"),
+        "methods.zowarmup.phases.1.until",
+        "pivot is round 20, but the phase begins at round 60; use a mark above 60",
+    ),
+    "a mark in a grid past the end": (
+        UNTIL.format("until: pivot", "until: total") + GRID.format("rounds.pivot: [70]"),
+        "methods.zowarmup.phases.1.until",
+        "use a mark above 70",
+    ),
+    "a mark and a number of rounds": (
+        UNTIL.format("until: pivot, rounds: 20", "until: total"),
+        "methods.zowarmup.phases.0",
+        "rounds and until are both given; remove one",
+    ),
+    "neither a mark nor a number of rounds": (
+        UNTIL.format("lr: 0.1", "until: total"),
+        "methods.zowarmup.phases.0.rounds",
+        "give a number, or until with a mark",
+    ),
+    "a mark at 0": ("rounds: {pivot: 0}", "rounds.pivot", "equal to 1, not 0"),
+    "unknown mark in a grid": (
+        UNTIL.format("until: pivot", "until: total") + GRID.format("rounds.pivto: [10]"),
+        "studies.main: rounds.pivto",
+        "did you mean rounds.pivot?",
+    ),
+    "text for a mark in a grid": (
+        UNTIL.format("until: pivot", "until: total") + GRID.format("rounds.pivot: [half]"),
+        "studies.main: rounds.pivot",
+        "half is no round; use an integer from 1 on",
+    ),
     "stride off the evaluations": ("snapshot_every: 15", "snapshot_every", "multiple of"),
     "S": ("algorithms: {zo: {S: 0}}", "algorithms.zo.S", "greater than or equal to 1, not 0"),
     "S in a grid": (GRID.format("zo.S: [0]"), "studies: zo.S", "equal to 1, not 0"),
@@ -149,7 +198,7 @@ BAD = {
     "a study without seeds": ("studies: {main: {seeds: []}}", "studies.main.seeds", "at least one"),
     "an end off the stride of evaluation": (
         "evaluate_every: 7\nsnapshot_every: 7\nstudies: {main: {methods: [high_res_only]}}",
-        "methods.high_res_only.phases.0.rounds",
+        "methods.high_res_only.phases.0",
         "a multiple of evaluate_every",
     ),
     "a study's seed twice": ("studies: {main: {seeds: [1, 1]}}", "studies.main.seeds", "once"),
@@ -501,6 +550,35 @@ def test_what_a_method_lacks_makes_no_second_cell(tmp_path: Path) -> None:
         tmp_path, "studies: {pivot: {methods: [high_res_only], grid: {pivot: [20, 40]}}}"
     )
     assert cells_of(made, "pivot") == [("high_res_only", "30/70", "high_res_only")]
+
+
+def test_phases_end_at_marks_or_after_numbers_of_rounds(tmp_path: Path) -> None:
+    """A phase ends at a mark, at a round, or after some rounds: it is the same run."""
+    expected = plan([str(TINY)]).runs["zowarmup"]
+    for ends in (("pivot", "total"), ("20", "60"), ("pivot", "60")):
+        text = UNTIL.format(*(f"until: {end}" for end in ends))
+        assert made_of(tmp_path, text).runs["zowarmup"] == expected
+    mixed = UNTIL.format("rounds: 20", "until: total")
+    assert made_of(tmp_path, mixed).runs["zowarmup"] == expected
+
+
+def test_one_line_changes_the_rounds_of_every_method(tmp_path: Path) -> None:
+    text = UNTIL.format("until: pivot", "until: total").replace("total: 60", "total: 30")
+    phases = made_of(tmp_path, text).runs["zowarmup"]["phases"]
+    assert [phase["rounds"] for phase in phases] == [20, 10]
+
+
+def test_a_study_moves_a_mark_as_it_moves_the_pivot(tmp_path: Path) -> None:
+    """The same runs by the same names."""
+    text = UNTIL.format("until: pivot", "until: total")
+    study = "studies: {more: {methods: [zowarmup], grid: {%s: %s}}}"
+    by_mark = made_of(tmp_path, text + study % ("rounds.pivot", [10, 20, 40]))
+    by_pivot = made_of(tmp_path, text + study % ("pivot", [10, 20, 40]))
+    assert by_mark.runs == by_pivot.runs
+    assert by_mark.cells == by_pivot.cells
+    assert list(by_mark.selections) == list(by_pivot.selections)
+    longer = made_of(tmp_path, text + study % ("rounds.total", [60, 90]))
+    assert [run for _, _, run in cells_of(longer, "more")] == ["zowarmup", "zowarmup-total90"]
 
 
 def test_fedavg_on_all_clients_is_one_run_for_all_splits(tmp_path: Path) -> None:

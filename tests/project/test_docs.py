@@ -16,13 +16,13 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 def test_numbers_in_the_pages_are_those_of_the_evidence():
     """`make evidence` writes them; nobody types them."""
-    script = ROOT / "docs/evidence/collect.py"
+    script = ROOT / "workflow/evidence/pages.py"
     assert subprocess.run([sys.executable, str(script), "--check"]).returncode == 0
 
 
 def test_commands_say_what_the_page_shows():
     """`make evidence` writes it; numbers aside, which belong to a machine, it is compared here."""
-    script = ROOT / "docs/evidence/commands.py"
+    script = ROOT / "workflow/evidence/commands.py"
     said = subprocess.run(
         [sys.executable, str(script), "--check"], stdout=subprocess.PIPE, text=True
     )

@@ -5,7 +5,7 @@ importing torch, and a new entry changes no other entry's code digest.
 """
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 ALGORITHMS = {
@@ -35,21 +35,8 @@ NETWORKS = {
     "vit_b16": "zowarmup.models.vit:vit_b16",
 }
 
-# Networks that can be built wider and narrower: for width, and for the parts that HeteroFL takes.
-WIDTHS = (
-    "mlp",
-    "cnn",
-    "resnet_tiny",
-    "resnet8",
-    "resnet18",
-    "preresnet_tiny",
-    "preresnet_tiny_gn",
-    "preresnet18",
-    "preresnet18_gn",
-    "vit_tiny",
-    "vit_small_p4",
-    "vit_b16",
-)
+# Networks that can be built wider and narrower, for `width` and for HeteroFL: all so far.
+WIDTHS = tuple(NETWORKS)
 
 ENGINES = {
     "plain": "zowarmup.engines.plain:Plain",
@@ -68,68 +55,31 @@ ENGINE_OPTIONS = {
     "vmap": ("block",),
 }
 
-TABLES = {
-    "main": "zowarmup.analysis.tables.main:table",
-    "pivot": "zowarmup.analysis.tables.pivot:table",
-    "distribution": "zowarmup.analysis.tables.distribution:table",
-    "server": "zowarmup.analysis.tables.server:table",
-    "server_sweep": "zowarmup.analysis.tables.server_sweep:table",
-    "architecture": "zowarmup.analysis.tables.architecture:table",
-    "steps": "zowarmup.analysis.tables.steps:table",
-    "sweeps": "zowarmup.analysis.tables.sweeps:table",
-    "participation": "zowarmup.analysis.tables.participation:table",
-    "costs": "zowarmup.analysis.tables.costs:table",
-    "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
-    "memory": "zowarmup.analysis.tables.memory:table",
-}
-
+_TABLES = (
+    *("main", "pivot", "distribution", "server", "server_sweep", "architecture", "steps", "sweeps"),
+    *("participation", "costs", "gradient_quality", "memory"),
+)
+_FIGURES = (
+    *("training_curves", "pivot", "distribution", "federation", "server", "server_sweep"),
+    *("architecture", "steps", "perturbations", "sensitivity", "alpha", "clients", "width"),
+    *("participation", "costs", "gradient_quality", "estimator", "recall"),
+)
+# A table or figure is called like its module, but for the figure of the study S.
+TABLES = {name: f"zowarmup.analysis.tables.{name}:table" for name in _TABLES}
 FIGURES = {
-    "training_curves": "zowarmup.analysis.figures.training_curves:figure",
-    "pivot": "zowarmup.analysis.figures.pivot:figure",
-    "distribution": "zowarmup.analysis.figures.distribution:figure",
-    "federation": "zowarmup.analysis.figures.federation:figure",
-    "server": "zowarmup.analysis.figures.server:figure",
-    "server_sweep": "zowarmup.analysis.figures.server_sweep:figure",
-    "architecture": "zowarmup.analysis.figures.architecture:figure",
-    "steps": "zowarmup.analysis.figures.steps:figure",
-    "S": "zowarmup.analysis.figures.perturbations:figure",
-    "sensitivity": "zowarmup.analysis.figures.sensitivity:figure",
-    "alpha": "zowarmup.analysis.figures.alpha:figure",
-    "clients": "zowarmup.analysis.figures.clients:figure",
-    "width": "zowarmup.analysis.figures.width:figure",
-    "participation": "zowarmup.analysis.figures.participation:figure",
-    "costs": "zowarmup.analysis.figures.costs:figure",
-    "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
-    "estimator": "zowarmup.analysis.figures.estimator:figure",
-    "recall": "zowarmup.analysis.figures.recall:figure",
+    {"perturbations": "S"}.get(name, name): f"zowarmup.analysis.figures.{name}:figure"
+    for name in _FIGURES
 }
 
-# The studies that a table or figure shows.
-SHOWS = {
-    "main": ("main",),
-    "pivot": ("pivot",),
-    "distribution": ("distribution",),
-    "training_curves": ("main",),
-    "federation": ("main",),
-    "server": ("server",),
-    "server_sweep": ("server_sweep",),
-    "architecture": ("architecture",),
-    "steps": ("steps",),
+# The studies that a table or figure shows: the one of its name, but for these.
+SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURES)} | {
+    **dict.fromkeys(("training_curves", "federation", "recall", "costs", "memory"), ("main",)),
     "sweeps": (
         *("S", "tau", "eps", "lr", "seeds_shared", "alpha", "clients", "extreme", "width"),
         *("heterofl", "fedkseed", "memory", "estimator"),
     ),
-    "S": ("S",),
     "sensitivity": ("tau", "eps", "lr"),
-    "alpha": ("alpha",),
-    "clients": ("clients",),
-    "width": ("width",),
-    "participation": ("participation",),
-    "costs": ("main",),
-    "memory": ("main",),
     "gradient_quality": ("main", "width"),
-    "estimator": ("estimator",),
-    "recall": ("main",),
 }
 
 # Tables that read measurements of memory beside the metrics.
@@ -142,15 +92,6 @@ NEED_FEDERATION = ("federation",)
 def module_of(table: Mapping[str, str], name: str) -> str:
     """The module that an entry names, without importing it."""
     return table[name].partition(":")[0]
-
-
-def modules_of(spec: Mapping[str, Any], phases: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The modules that training a spec executes beyond those of every training: for its digest."""
-    return [
-        *(module_of(ALGORITHMS, phase["algorithm"]) for phase in phases),
-        module_of(NETWORKS, spec["model"]),
-        module_of(ENGINES, spec["engine"]["name"]),
-    ]
 
 
 def load(table: Mapping[str, str], name: str) -> Any:

@@ -144,6 +144,7 @@ class Config(Settings):
     pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}
     evaluate_every: Count
     snapshot_every: Count
+    rounds: dict[Name, Count] = {}  # marks: rounds with a name, at which phases end
     algorithms: dict[str, dict[str, Value]] = {}
     selection: Selection
     methods: dict[Name, Method]

@@ -101,6 +101,6 @@ def _check_stride(spec: dict[str, Any], method: str, rounds: int) -> None:
         )
     if rounds % spec["evaluate_every"]:
         raise ConfigError(
-            f"methods.{method}.phases.0.rounds: {rounds} is off the stride of evaluation; "
+            f"methods.{method}.phases.0: {rounds} rounds are off the stride of evaluation; "
             f"use a multiple of evaluate_every ({spec['evaluate_every']})"
         )

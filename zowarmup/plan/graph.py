@@ -31,9 +31,18 @@ RULES = {
     "runs": "train",
     "memory": "measure",
 }
+ALONE = ("dataset", "select")  # their folders have no further part
+
+# The files in a job's folder, by the names of the rule's outputs.
+OUTPUTS = {
+    "dataset": {"data": "dataset.npz", "summary": "dataset.json"},
+    "federation": {"federation": "federation.json"},
+    "warmup": {"snapshots": "snapshots", "metrics": "metrics.csv", "run_record": "run.json"},
+    "select": {"selection": "selection.json"},
+    "train": {"metrics": "metrics.csv", "run_record": "run.json", "final": "final.safetensors"},
+}
 # The last file that a training job writes into its folder.
 RESULT = {"warmup": "run.json", "select": "selection.json", "train": "run.json"}
-ALONE = ("dataset", "select")  # their folders have no further part
 
 # The rules that read rows of metrics, by their folder or file below results/<name>/.
 ANALYSIS = {
@@ -100,34 +109,22 @@ def inputs(paths: Paths, job: Job) -> Inputs:
     return {}
 
 
+def spec_of(plan: Plan, job: Job) -> dict[str, Any]:
+    """The complete description of a job that trains."""
+    specs = {"warmup": plan.warmups, "select": plan.selections, "train": plan.runs}
+    return specs[job.rule][job.name]
+
+
 def outputs(paths: Paths, job: Job) -> dict[str, str]:
     """The files that a job up to a run writes, by the names of the rule's outputs."""
-    match job:
-        case Job("dataset", name):
-            folder, files = Path(paths.dataset(name)).parent, _DATASET
-        case Job("federation", name, seed):
-            folder, files = Path(paths.federation(name, seed)).parent, _FEDERATION
-        case Job("select", name):
-            folder, files = Path(paths.selection(name)).parent, _SELECTION
-        case Job("warmup", name, seed):
-            folder, files = Path(paths.warmup(name, seed)), _WARMUP
-        case Job("train", name, seed):
-            folder, files = Path(paths.run(name, seed)), _RUN
-        case _:
-            raise ValueError(f"{job.rule}: a job of the analysis, whose files the rules name")
-    return {name: str(folder / file) for name, file in files.items()}
-
-
-_DATASET = {"data": "dataset.npz", "summary": "dataset.json"}
-_FEDERATION = {"federation": "federation.json"}
-_SELECTION = {"selection": "selection.json"}
-_WARMUP = {"snapshots": "snapshots", "metrics": "metrics.csv", "run_record": "run.json"}
-_RUN = {"metrics": "metrics.csv", "run_record": "run.json", "final": "final.safetensors"}
+    [folder] = [folder for folder, rule in RULES.items() if rule == job.rule]
+    place = Path(paths.root, folder, job.name, job.part)
+    return {name: str(place / file) for name, file in OUTPUTS[job.rule].items()}
 
 
 def job_of(paths: Paths, file: str) -> Job:
     """The job that writes a file."""
-    folder, name, part = (file.removeprefix(f"{paths.root}/").split("/") + ["", ""])[:3]
+    folder, name, part, *_ = (*file.removeprefix(f"{paths.root}/").split("/"), "", "")
     if folder in ANALYSIS:
         return Job(ANALYSIS[folder], Path(name).stem)
     rule = RULES[folder]

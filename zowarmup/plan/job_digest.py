@@ -21,7 +21,9 @@ def own_phases(spec: Spec) -> Sequence[Spec]:
 
 def modules(spec: Spec) -> list[str]:
     """What the job runs beyond what every job that trains does."""
-    return registry.modules_of(spec, own_phases(spec))
+    named = [(registry.ALGORITHMS, phase["algorithm"]) for phase in own_phases(spec)]
+    named += [(registry.NETWORKS, spec["model"]), (registry.ENGINES, spec["engine"]["name"])]
+    return [registry.module_of(table, name) for table, name in named]
 
 
 def codes(rule: str, spec: Spec) -> list[str]:

@@ -154,20 +154,15 @@ class Paths:
 
     def targets(self, scope: str = "") -> Inputs:
         """The results of a scope: tables, figures, and the work behind them; verdicts of all."""
-        study, root, config = (
-            scope.removeprefix("studies/").rstrip("/"),
-            self.root,
-            self.plan.config,
-        )
-        pages = ("claims.csv", "signatures.csv", "front_page.html")
+        study = scope.removeprefix("studies/").rstrip("/")
         shown = {name for name, studies in registry.SHOWS.items() if study in ("", *studies)}
-        tables = [f"{root}/{scope}tables/{name}.csv" for name in config.tables if name in shown]
-        figures = [f"{root}/{scope}figures/{name}.svg" for name in config.figures if name in shown]
-        verdicts = [] if study else [f"{root}/{page}" for page in pages]
+        tables, figures = self.plan.config.tables, self.plan.config.figures
+        pages = () if study else ("claims.csv", "signatures.csv", "front_page.html")
+        folder = f"{self.root}/{scope}"
         return {
-            "tables": tables,
-            "figures": figures,
-            "verdicts": verdicts,
+            "tables": [f"{folder}tables/{name}.csv" for name in tables if name in shown],
+            "figures": [f"{folder}figures/{name}.svg" for name in figures if name in shown],
+            "verdicts": [folder + page for page in pages],
             "work": self.work(scope),
         }
 

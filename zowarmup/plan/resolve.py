@@ -10,6 +10,7 @@ from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import check_run
+from zowarmup.plan.marks import PREFIX, marks_of, with_rounds
 
 Overrides = dict[str, Any]
 
@@ -25,17 +26,16 @@ def resolve(config: Config, method: str, overrides: Overrides) -> dict[str, Any]
     """The run of a method under overrides; equal descriptions are one run.
 
     Args:
-        overrides: `split`, `pivot`, `model`, `width`, `engine`, `engine.<setting>`, `federation`,
-            `pin.<seed>` or `<algorithm>.<setting>`. What a method does not have (a pivot of one
-            phase) is ignored.
+        overrides: `split`, `pivot`, `rounds.<mark>`, `model`, `width`, `engine`,
+            `engine.<setting>`, `federation`, `pin.<seed>` or `<algorithm>.<setting>`. One that
+            the method does not have (a pivot of one phase) is ignored.
 
     Raises:
         ConfigError: names the key and the mend.
     """
-    phases = [
-        _phase(config, method, i, raw, overrides)
-        for i, raw in enumerate(config.methods[method].phases)
-    ]
+    phases: list[dict[str, Any]] = []
+    for raw in config.methods[method].phases:
+        phases.append(_phase(config, method, phases, raw, overrides))
     if "pivot" in overrides and len(phases) > 1:
         _move_pivot(phases, overrides["pivot"], method)
     spec = {
@@ -64,7 +64,8 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
     Raises:
         ConfigError: names the key, and the one that was perhaps meant.
     """
-    known = [*NAMES, "pivot", "width", *PINNED, *ENGINE]
+    marks = [PREFIX + mark for mark in config.rounds]
+    known = [*NAMES, "pivot", *marks, "width", *PINNED, *ENGINE]
     known += [
         f"{name}.{key}"
         for name, phase in PHASES.items()
@@ -83,19 +84,27 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
             )
         if key == "width" and not (type(value) in (int, float) and 0 < value <= 1024):
             raise ConfigError(f"{where}: width: {value}: use a number above 0, at most 1024")
+        if key in marks and (type(value) is not int or value < 1):
+            raise ConfigError(f"{where}: {key}: {value} is no round; use an integer from 1 on")
         if key in PINNED and (type(value) is not int or value < 0):
             raise ConfigError(f"{where}: {key}: {value} is no seed; use an integer from 0 on")
 
 
 def _phase(
-    config: Config, method: str, i: int, raw: dict[str, Any], o: Overrides
+    config: Config, method: str, before: list[dict[str, Any]], raw: dict[str, Any], o: Overrides
 ) -> dict[str, Any]:
-    where = f"methods.{method}.phases.{i}"
+    """A phase that follows some others, with every setting."""
+    where = f"methods.{method}.phases.{len(before)}"
     algorithm = raw.get("algorithm")
     if algorithm not in list(PHASES):  # a list, because anything may stand there
         raise ConfigError(f"{where}.algorithm: there is no {algorithm}; use {', '.join(PHASES)}")
     own = {k.partition(".")[2]: v for k, v in o.items() if k.startswith(f"{algorithm}.")}
     common = config.algorithms.get(algorithm, {})
+    given = {**common, **raw, **own}
+    if "rounds" in own:  # of a study, so it goes before the phase's own end
+        given.pop("until", None)
+    begin = sum(phase["rounds"] for phase in before)
+    settings = with_rounds(where, given, begin, marks_of(config, o))
 
     def name(key: str) -> str:
         """Where the value stands: a study's goes before the phase's before the algorithm's."""
@@ -106,7 +115,7 @@ def _phase(
             return f"algorithms.{algorithm}.{key}"
         return f"{where}.{key}"
 
-    return dict(check(PHASES[algorithm], {**common, **raw, **own}, name).model_dump())
+    return dict(check(PHASES[algorithm], settings, name).model_dump())
 
 
 def _move_pivot(phases: list[dict[str, Any]], pivot: Any, method: str) -> None:

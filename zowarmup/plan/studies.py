@@ -13,8 +13,8 @@ from zowarmup.plan.resolve import Overrides
 
 # `snakemake <study>` makes a study, so a study cannot be named like one of the rules.
 RULES = (
-    "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "table", "figure",
-    "claims", "measure", "signatures", "front_page",
+    "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "table",
+    "figure", "claims", "measure", "signatures", "front_page",
 )  # fmt: skip
 
 

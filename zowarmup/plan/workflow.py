@@ -112,18 +112,13 @@ class Workflow:
 
     def spec(self, job: Job) -> dict[str, Any]:
         """The complete description of a job that trains."""
-        plans = {"warmup": self.plan.warmups, "select": self.plan.selections}
-        return plans.get(job.rule, self.plan.runs)[job.name]
+        return graph.spec_of(self.plan, job)
 
     def code(self, job: Job) -> str:
-        """The digest of a job's script and of the modules that it names; a change reruns the job."""
-        tables = {
-            "table": registry.TABLES,
-            "figure": registry.FIGURES,
-            "measure": registry.NETWORKS,
-        }
-        if job.rule in tables:
-            modules = [registry.module_of(tables[job.rule], job.name)]
+        """The digest of a job's script and of the modules that it names: a change reruns it."""
+        named = {"table": registry.TABLES, "figure": registry.FIGURES, "measure": registry.NETWORKS}
+        if job.rule in named:
+            modules = [registry.module_of(named[job.rule], job.name)]
         elif job.rule in graph.RESULT:
             modules = job_digest.modules(self.spec(job))
         else:

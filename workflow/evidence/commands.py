@@ -1,7 +1,7 @@
-"""Run the commands that docs/checkpoints.md shows, and write what they say into the page.
+"""Runs the commands that docs/checkpoints.md shows, and writes their output into the page.
 
-With --check nothing is written; exits 1 if a command says other words than the page. Numbers,
-hashes and what the machine is called may differ: they are not the same on every machine.
+With --check it writes nothing, and exits 1 if a command prints other words than the page. Numbers,
+hashes and the name of the machine may differ between machines.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ OF_THE_MACHINE = ("torch", "device", "machine", "commit", "finished")  # lines t
 
 
 def said(command: str) -> str:
-    """What a command prints, in this process."""
+    """The output of a command, run in this process."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         code = zowarmup(shlex.split(command)[1:])
     assert code == 0, command
@@ -31,7 +31,7 @@ def said(command: str) -> str:
 
 
 def page(folder: Path) -> str:
-    """The page with all its commands run, one after the other, in an empty folder."""
+    """The page with the output of its commands, run one after the other in an empty folder."""
     shutil.copytree(ROOT / "config", folder / "config")
     before = Path.cwd()
     os.chdir(folder)
@@ -44,7 +44,7 @@ def page(folder: Path) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The lines of a page, without what differs between machines."""
+    """The lines of a page, without the parts that differ between machines."""
     lines = [line for line in text.splitlines() if not line.strip().startswith(OF_THE_MACHINE)]
     lines = [re.sub(r"\b[0-9a-f]{12,}\b", "HASH", line) for line in lines]
     lines = [re.sub(r"-?\d[\d,.]*(e[-+]\d+)?", "0", line) for line in lines]
@@ -59,9 +59,9 @@ def main() -> int:
     if "--check" not in sys.argv:
         PAGE.write_text(made, encoding="utf-8")
         return 0
-    for ours, theirs in zip(words(old), words(made), strict=False):
-        if ours != theirs:
-            print(f"{PAGE}: says {ours!r}, the command says {theirs!r}: make evidence")
+    for shown, printed in zip(words(old), words(made), strict=False):
+        if shown != printed:
+            print(f"{PAGE}: shows {shown!r}, the command prints {printed!r}: make evidence")
             return 1
     return int(len(words(old)) != len(words(made)))
 

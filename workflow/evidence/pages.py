@@ -1,6 +1,7 @@
-"""Copy what the documentation quotes out of results/, and write it into the pages: `make evidence`.
+"""Copies results that the documentation quotes to docs/evidence/, and writes them into the pages.
 
-With --check nothing is copied or written; exits 1 if a page says other numbers than the files.
+`make evidence` calls it. With --check it copies and writes nothing, and exits 1 if a page has other
+numbers than the files.
 """
 
 import csv
@@ -14,7 +15,7 @@ from typing import Any
 import real_images
 
 ROOT = Path(__file__).parents[2]
-RESULTS, HERE = ROOT / "results", Path(__file__).parent
+RESULTS, EVIDENCE = ROOT / "results", ROOT / "docs" / "evidence"
 PAGES = (
     ROOT / "README.md",
     *(
@@ -56,14 +57,14 @@ METHODS = (
 
 
 def copy(config: str) -> None:
-    """Take a config's files over; fails, naming it, if one has not been made."""
-    (HERE / config).mkdir(exist_ok=True)
+    """Copies the files of a config; fails, naming it, if one does not exist."""
+    (EVIDENCE / config).mkdir(exist_ok=True)
     for file in FILES[config]:
-        shutil.copyfile(RESULTS / config / file, HERE / config / Path(file).name)
+        shutil.copyfile(RESULTS / config / file, EVIDENCE / config / Path(file).name)
     record = json.loads((RESULTS / config / RUN).read_text(encoding="utf-8"))
     about = {fact: record[fact] for fact in FACTS}
     text = json.dumps(about, indent=1, sort_keys=True) + "\n"
-    (HERE / config / "about.json").write_text(text, encoding="utf-8")
+    (EVIDENCE / config / "about.json").write_text(text, encoding="utf-8")
 
 
 def read(page: Path) -> str:
@@ -72,8 +73,8 @@ def read(page: Path) -> str:
 
 
 def rows(name: str, config: str = "digits") -> list[dict[str, str]]:
-    """The lines of one of the files."""
-    with (HERE / config / name).open(newline="", encoding="utf-8") as file:
+    """The rows of a file."""
+    with (EVIDENCE / config / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -94,7 +95,7 @@ def _accuracy(row: dict[str, str]) -> str:
 
 
 def verdicts(config: str) -> str:
-    """How the claims came out, of those that the config's runs can test."""
+    """The number of each verdict, among claims that the runs of the config can test."""
     words = [row["verdict"] for row in rows("claims.csv", config)]
     tested = len(words) - words.count("not run")
     counted = [f"{words.count(w)} {w}" for w in ("supported", "contradicted", "inconclusive")]
@@ -102,7 +103,7 @@ def verdicts(config: str) -> str:
 
 
 def skew() -> str:
-    """What the data of low-resource clients is worth where they hold most of it, and the least."""
+    """The worth of low-resource clients' data where they hold most of it, and the least."""
     found = {(row["split"], row["method"]): row for row in rows("main.csv")}
 
     def percent(split: str, method: str, column: str = "accuracy_mean") -> str:
@@ -133,7 +134,7 @@ def bench() -> str:
 
 
 def all_bench() -> str:
-    """All that `make bench` measures."""
+    """Every measurement of `make bench`."""
     lines = ["| row | what | value [quartiles] | n | goal |", "|---|---|---|---|---|"]
     for name, row in measured().items():
         if isinstance(row, dict) and "value" in row:
@@ -145,13 +146,15 @@ def all_bench() -> str:
 
 
 def measured() -> dict[str, Any]:
-    """What `make bench` wrote."""
-    found: dict[str, Any] = json.loads((HERE / "digits" / "bench.json").read_text(encoding="utf-8"))
+    """The file that `make bench` writes."""
+    found: dict[str, Any] = json.loads(
+        (EVIDENCE / "digits" / "bench.json").read_text(encoding="utf-8")
+    )
     return found
 
 
 def render(text: str) -> str:
-    """A page with its quoted blocks made from the files."""
+    """A page with its quoted blocks written anew from the files."""
     blocks = {
         "results": results(),
         "verdicts": verdicts("digits"),
@@ -161,7 +164,7 @@ def render(text: str) -> str:
         "all-bench": all_bench(),
         **real_images.blocks(),
     }
-    for file in sorted((HERE / "digits-full").glob("*.md")):
+    for file in sorted((EVIDENCE / "digits-full").glob("*.md")):
         # one level down, since the page has a heading for each of them
         lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text(encoding="utf-8"))
         blocks[f"full {file.stem}"] = lowered.strip()
@@ -181,9 +184,9 @@ def main() -> int:
         if (RESULTS / config).is_dir():
             copy(config)
         else:
-            print(f"results/{config}: not made here; what docs/evidence has of it stays")
+            print(f"results/{config}: no such results; the files in docs/evidence stay")
     if (RESULTS / "bench.json").is_file():
-        shutil.copyfile(RESULTS / "bench.json", HERE / "digits" / "bench.json")
+        shutil.copyfile(RESULTS / "bench.json", EVIDENCE / "digits" / "bench.json")
     for page in PAGES:
         page.write_text(render(read(page)), encoding="utf-8")
     return 0

@@ -1,10 +1,10 @@
-"""What docs/reproduction.md quotes: runs on real images, ours beside the paper's."""
+"""The blocks of docs/reproduction.md: runs on real images, ours beside the paper's."""
 
 import csv
 import statistics
 from pathlib import Path
 
-HERE = Path(__file__).parent
+EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence"
 Row = dict[str, str]
 
 # (High Res Only, ZOWarmUp), final test accuracy in % at 10/90, ResNet18, 200 + 300 rounds.
@@ -17,16 +17,16 @@ METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "zo_init")
 
 
 def blocks() -> dict[str, str]:
-    """By the name of its mark in the page."""
+    """Each block by the name of its mark in the page."""
     made = {"beside the paper": beside()}
     for config in PAPER:
         made[f"{config} seeds"] = seeds(config)
-        made[f"{config} main"] = (HERE / config / "main.md").read_text(encoding="utf-8").strip()
+        made[f"{config} main"] = (EVIDENCE / config / "main.md").read_text(encoding="utf-8").strip()
     return made | {"estimators": estimators(), "rates": rates()}
 
 
 def beside() -> str:
-    """The paper's headline and what these runs have in its place."""
+    """The paper's headline beside these runs."""
     lines = [
         "| accuracy at 10/90, % | High Res Only | ZOWarmUp | difference, points |",
         "|---|---|---|---|",
@@ -89,8 +89,8 @@ def rates() -> str:
 
 
 def rows(config: str, name: str) -> list[Row]:
-    """The lines of one of the files."""
-    with (HERE / config / name).open(newline="", encoding="utf-8") as file:
+    """The rows of a file."""
+    with (EVIDENCE / config / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
