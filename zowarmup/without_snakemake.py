@@ -97,7 +97,11 @@ class Maker:
 
     def _train(self, job: Job, files: dict[str, str]) -> None:
         spec = graph.spec_of(self.plan, job)
-        arguments = [spec, *([int(job.part)] if job.part else []), code_digest(modules(spec))]
+        arguments = [
+            spec.model_dump(mode="json"),
+            *([int(job.part)] if job.part else []),
+            code_digest(modules(spec)),
+        ]
         inputs = graph.inputs(self.paths, job)
         if job.rule == "train":  # a run without a warm-up has neither
             inputs = {"warmup": None, "warmup_metrics": None} | inputs

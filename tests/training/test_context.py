@@ -3,18 +3,18 @@
 from pathlib import Path
 
 import pytest
-import torch
 import small_runs
+import torch
 from small_runs import SEEDS, fedavg, phase_of, spec_of, zo
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
+from zowarmup.plan.specs import RunSpec
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import CheckpointError
-from zowarmup.plan.specs import RunSpec
 from zowarmup.training import context as contexts
-from zowarmup.training import loop, replay
+from zowarmup.training import replay
 from zowarmup.training.context import Context
 
 

@@ -21,7 +21,6 @@ from small_runs import (
 )
 from torch import Tensor
 
-from zowarmup.training import loop
 from zowarmup.training.catch_up import Absences
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs

@@ -3,8 +3,8 @@
 import math
 
 import pytest
-import torch
 import small_runs
+import torch
 from small_runs import SEEDS, phase_of, spec_of, steps_of, zo
 from torch import Tensor
 

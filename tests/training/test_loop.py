@@ -27,7 +27,9 @@ def test_cohorts_are_a_function_of_seed_and_round(
     assert {len(cohort) for cohort in cohorts} == {max(1, round(participation * len(tier)))}
     assert all(sorted(set(cohort)) == list(cohort) for cohort in cohorts)
     assert {client for cohort in cohorts for client in cohort} == set(tier)
-    backwards = [small_runs.cohort(context, settings, t, SEEDS).clients for t in reversed(range(60))]
+    backwards = [
+        small_runs.cohort(context, settings, t, SEEDS).clients for t in reversed(range(60))
+    ]
     assert backwards[::-1] == cohorts
     pinned = Seeds.of(99, {"federation": SEEDS.federation})
     assert [small_runs.cohort(context, settings, t, pinned).clients for t in range(60)] == cohorts

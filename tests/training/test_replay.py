@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-import torch
 import small_runs
+import torch
 from small_runs import (
     ALL,
     RECORDED,
@@ -23,7 +23,6 @@ from torch import Tensor
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.storage import journal
-from zowarmup.training import loop
 from zowarmup.training.context import Context
 
 VARIANTS: list[Spec] = [

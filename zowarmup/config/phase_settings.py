@@ -7,7 +7,7 @@ its first job.
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -112,6 +112,6 @@ PHASES = {name: settings_of(entry) for name, entry in ALGORITHMS.items()}
 TRAJECTORIES = tuple(name for name, entry in ALGORITHMS.items() if not leaves_records(entry))
 
 
-def know_tiers(phases: Iterable[Mapping[str, Any]]) -> bool:
+def know_tiers(phases: Iterable[Phase]) -> bool:
     """Whether phases depend on who is high-resource."""
-    return any(p["clients"] != "all" or uses_tiers(ALGORITHMS[p["algorithm"]]) for p in phases)
+    return any(p.clients != "all" or uses_tiers(ALGORITHMS[p.algorithm]) for p in phases)

@@ -6,10 +6,11 @@ the files that it writes.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from zowarmup.plan.paths import Inputs, Paths
 from zowarmup.plan.plan import Plan
+from zowarmup.plan.specs import RunSpec, SelectionSpec, WarmupSpec
 
 
 class Job(NamedTuple):
@@ -109,10 +110,14 @@ def inputs(paths: Paths, job: Job) -> Inputs:
     return {}
 
 
-def spec_of(plan: Plan, job: Job) -> dict[str, Any]:
-    """The complete description of a job that trains."""
-    specs = {"warmup": plan.warmups, "select": plan.selections, "train": plan.runs}
-    return specs[job.rule][job.name]
+def spec_of(plan: Plan, job: Job) -> RunSpec | WarmupSpec | SelectionSpec:
+    """The spec of a job that trains."""
+    match job.rule:
+        case "warmup":
+            return plan.warmups[job.name]
+        case "select":
+            return plan.selections[job.name]
+    return plan.runs[job.name]
 
 
 def outputs(paths: Paths, job: Job) -> dict[str, str]:
@@ -131,10 +136,7 @@ def job_of(paths: Paths, file: str) -> Job:
     return Job(rule, name, "" if rule in ALONE else part.removesuffix(".json"))
 
 
-def _files(inputs: Any) -> Iterator[str]:
-    """All file names, however nested."""
-    if isinstance(inputs, str):
-        yield inputs
-    else:
-        for part in inputs.values() if isinstance(inputs, Mapping) else inputs:
-            yield from _files(part)
+def _files(inputs: Inputs) -> Iterator[str]:
+    """The names of all files."""
+    for files in inputs.values():
+        yield from [files] if isinstance(files, str) else files

@@ -2,59 +2,69 @@
 
 import itertools
 import json
-from typing import Any
+from collections.abc import Callable
 
+from zowarmup.config.schema import Value
 from zowarmup.config.text import LONGEST_MADE
 from zowarmup.config.yaml_file import ConfigError
+from zowarmup.plan.draft import Draft
 from zowarmup.plan.resolve import NAMES, Overrides
+from zowarmup.plan.specs import Json
 
-Spec = dict[str, Any]
+Of = Callable[[Overrides], Draft]
 
 
 class Names:
-    """Remembers which name it has given to what."""
+    """Gives equal pieces of work one name, and different ones different names."""
 
     def __init__(self) -> None:
         self.given: dict[tuple[str, str], str] = {}
 
     def name(
-        self, kind: str, base: str, spec: Spec, make: Any, overrides: Overrides, rated: list[Any]
+        self, kind: str, base: str, draft: Draft, of: Of, overrides: Overrides, rates: Json
     ) -> str:
-        """A short name: the base, the split if it matters, and what differs from the default.
+        """A short name: the base, the split if it matters, and the settings off their default.
 
-        rated: what tells apart equal descriptions whose learning rates are of other selections.
+        Args:
+            kind: names need to be distinct within it: "run", "warmup" or "selection".
+            of: the draft under other overrides.
+            rates: what tells apart equal drafts whose learning rates are of other selections.
+
+        Raises:
+            ConfigError: the name would be too long for a file system.
         """
-        identity = json.dumps([spec, rated], sort_keys=True)
-        if (kind, identity) not in self.given:
+        key = kind, json.dumps([draft.identity, rates], sort_keys=True)
+        if key not in self.given:
             words = [base]
-            for key, value in overrides.items():
-                rest = {k: v for k, v in overrides.items() if k != key}
-                if spec["split"] if key == "split" else _differs(make, rest, spec):
-                    words.append(_slug(key, value, overrides))
-            name = "-".join(words)
-            if len(name) > LONGEST_MADE:
-                raise ConfigError(
-                    f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
-                    f"characters, more than {LONGEST_MADE}: give it a shorter name, or vary less"
-                )
-            # Where the case of letters does not count, names that differ in it are one folder.
-            taken = {n.casefold() for (k, _), n in self.given.items() if k == kind}
-            numbered = (f"{name}-{i}" for i in itertools.count(2))
-            self.given[kind, identity] = next(
-                n for n in itertools.chain([name], numbered) if n.casefold() not in taken
+            for setting, value in overrides.items():
+                rest = {name: v for name, v in overrides.items() if name != setting}
+                if draft.split if setting == "split" else _differs(of, rest, draft):
+                    words.append(_slug(setting, value, overrides))
+            self.given[key] = self._free(kind, base, "-".join(words))
+        return self.given[key]
+
+    def _free(self, kind: str, base: str, name: str) -> str:
+        """The name, numbered if it is taken."""
+        if len(name) > LONGEST_MADE:
+            raise ConfigError(
+                f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
+                f"characters, more than {LONGEST_MADE}: give it a shorter name, or vary less"
             )
-        return self.given[kind, identity]
+        # Where the case of letters does not count, names that differ in it are one folder.
+        taken = {n.casefold() for (k, _), n in self.given.items() if k == kind}
+        numbered = (f"{name}-{i}" for i in itertools.count(2))
+        return next(n for n in itertools.chain([name], numbered) if n.casefold() not in taken)
 
 
-def _differs(of: Any, overrides: Overrides, spec: Spec) -> bool:
-    """Whether fewer overrides make another thing, or nothing at all."""
+def _differs(of: Of, overrides: Overrides, draft: Draft) -> bool:
+    """Whether fewer overrides give another draft, or none at all."""
     try:
-        return bool(of(overrides) != spec)
+        return of(overrides).identity != draft.identity
     except ConfigError:
         return True
 
 
-def _slug(key: str, value: Any, overrides: Overrides) -> str:
+def _slug(key: str, value: Value, overrides: Overrides) -> str:
     if key in NAMES:
         return str(value).replace("/", "-")
     if isinstance(value, dict):

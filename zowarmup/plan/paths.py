@@ -3,10 +3,11 @@
 from typing import Any
 
 from zowarmup.config import registry
-from zowarmup.config.phase import RATES
 from zowarmup.plan.plan import Cell, Plan
+from zowarmup.plan.specs import JobSpec, Json, RunSpec, SelectionSpec, WarmupSpec
 
-Inputs = dict[str, Any]
+Inputs = dict[str, str | list[str]]
+Cells = dict[str, Any]  # plain values, for Snakemake to record
 
 
 class Paths:
@@ -39,29 +40,29 @@ class Paths:
     def warmup_inputs(self, warmup: str, seed: int | str) -> Inputs:
         """What a warm-up reads."""
         spec = self.plan.warmups[warmup]
-        return self._world(spec, seed) | self._selections([spec["phase"]])
+        return self._common(spec, seed) | self._selections(spec)
 
     def run_inputs(self, run: str, seed: int | str) -> Inputs:
         """What a run reads: its world, the learning rates chosen for it, where it starts."""
         spec = self.plan.runs[run]
-        start = {}
-        if spec["warmup"]:
-            folder = self.warmup(spec["warmup"], seed)
+        start: Inputs = {}
+        if spec.warmup:
+            folder = self.warmup(spec.warmup, seed)
             start = {"warmup": f"{folder}/snapshots", "warmup_metrics": f"{folder}/metrics.csv"}
-        return self._world(spec, seed) | self._selections(spec["phases"]) | start
+        return self._common(spec, seed) | self._selections(spec) | start
 
     def selection_inputs(self, selection: str) -> Inputs:
         """What the choice of a learning rate reads, for each of its seeds."""
         spec = self.plan.selections[selection]
-        seeds = spec["seeds"]
-        warmup = spec["warmup"]
-        return {
-            "data": self.dataset(spec["dataset"]),
-            "federations": [self._dealt(spec, seed) for seed in seeds],
-            "warmups": [f"{self.warmup(warmup, s)}/snapshots" for s in seeds] if warmup else [],
-        } | self._selections([spec["phase"]])
+        folders = [self.warmup(spec.warmup, seed) for seed in spec.seeds] if spec.warmup else []
+        inputs: Inputs = {
+            "data": self.dataset(spec.dataset),
+            "federations": [self._dealt(spec, seed) for seed in spec.seeds],
+            "warmups": [f"{folder}/snapshots" for folder in folders],
+        }
+        return inputs | self._selections(spec)
 
-    def cells(self, scope: str) -> list[Inputs]:
+    def cells(self, scope: str) -> list[Cells]:
         """The cells of a scope, "" or "studies/<study>/", one for each seed, for collecting."""
         return [
             {
@@ -75,9 +76,11 @@ class Paths:
                 "clients": self._settings(cell)["clients"],
                 "alpha": self._settings(cell)["alpha"],
                 "federation": self._dealt(self.plan.runs[cell.run], seed),
-                "spec": self.plan.runs[cell.run],
+                "spec": self.plan.runs[cell.run].model_dump(mode="json"),
                 "parts": self._parts(cell.run, seed),
-                "selections": [self.selection(name) for name in self._rates_of(cell.run)],
+                "selections": [
+                    self.selection(name) for name in self.plan.runs[cell.run].selections
+                ],
             }
             for cell in self._in_scope(scope)
             for seed in cell.seeds
@@ -101,7 +104,7 @@ class Paths:
         """
         return [self.metrics(scope), *self.work_of(self.cells(scope))]
 
-    def work_of(self, cells: list[Inputs]) -> list[str]:
+    def work_of(self, cells: list[Cells]) -> list[str]:
         """One file of every job behind some cells, sorted."""
         files = {f"{part}/run.json" for cell in cells for part in cell["parts"]}
         files |= {file for cell in cells for file in cell["selections"]}
@@ -117,10 +120,10 @@ class Paths:
         """What a client of a network needs."""
         return f"{self.root}/memory/{model}/{role}.json"
 
-    def memory_settings(self) -> Inputs:
+    def memory_settings(self) -> dict[str, Json]:
         """How that is measured."""
         config = self.plan.config
-        settings = config.memory.model_dump(exclude={"models"})
+        settings: dict[str, Json] = config.memory.model_dump(exclude={"models"})
         return settings | {"device": config.engine.device, "threads": config.engine.threads}
 
     def table_inputs(self, table: str) -> Inputs:
@@ -147,7 +150,7 @@ class Paths:
         used = [self.plan.runs[cell.run] for cell in self._in_scope("studies/main/")]
         shown = {config.federations[config.federation].dataset: config.federation}
         for spec in used:
-            shown.setdefault(spec["dataset"], spec["federation"])
+            shown.setdefault(spec.dataset, spec.federation)
         seed = config.seeds[0] if isinstance(config.seeds, list) else 0
         pinned = config.pin.get("federation", seed)
         return {dataset: self.federation(name, pinned) for dataset, name in shown.items()}
@@ -170,33 +173,24 @@ class Paths:
         study = scope.removeprefix("studies/").rstrip("/")
         return [cell for cell in self.plan.cells if study in ("", cell.study)]
 
-    def _settings(self, cell: Cell) -> Inputs:
-        federation = self.plan.runs[cell.run]["federation"]
+    def _settings(self, cell: Cell) -> dict[str, Json]:
+        federation = self.plan.runs[cell.run].federation
         return self.plan.config.federations[federation].model_dump()
 
     def _parts(self, run: str, seed: int) -> list[str]:
         """The folders whose metrics, one after the other, are those of a run."""
         spec = self.plan.runs[run]
-        warmup = [self.warmup(spec["warmup"], seed)] if spec["warmup"] else []
-        return warmup + [self.run(run, seed)] * (len(spec["phases"]) > len(warmup))
+        warmup = [self.warmup(spec.warmup, seed)] if spec.warmup else []
+        return warmup + [self.run(run, seed)] * bool(spec.own_phases)
 
-    def _rates_of(self, run: str) -> list[str]:
-        return selected(self.plan.runs[run]["phases"])
+    def _common(self, spec: JobSpec, seed: int | str) -> Inputs:
+        return {"data": self.dataset(spec.dataset), "federation": self._dealt(spec, seed)}
 
-    def _world(self, spec: Inputs, seed: int | str) -> Inputs:
-        return {"data": self.dataset(spec["dataset"]), "federation": self._dealt(spec, seed)}
+    def _dealt(self, spec: JobSpec, seed: int | str) -> str:
+        return self.federation(spec.federation, spec.pin.get("federation", seed))
 
-    def _dealt(self, spec: Inputs, seed: int | str) -> str:
-        return self.federation(spec["federation"], spec["pin"].get("federation", seed))
-
-    def _selections(self, phases: list[Inputs]) -> Inputs:
-        return {"selections": [self.selection(name) for name in selected(phases)]}
-
-
-def selected(phases: list[Inputs]) -> list[str]:
-    """The selections that the phases refer to, in their order."""
-    rates = [phase.get(key) for phase in phases for key in RATES]
-    return [rate["selection"] for rate in rates if isinstance(rate, dict)]
+    def _selections(self, spec: RunSpec | WarmupSpec | SelectionSpec) -> Inputs:
+        return {"selections": [self.selection(name) for name in spec.selections]}
 
 
 MEMORY_ROLES = ("high", "low", "low1")  # see simulation.job_memory

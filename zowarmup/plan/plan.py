@@ -5,8 +5,7 @@
     warm-up     the first phase that runs share, trained once to the longest of their pivots
     selection   the choice of one learning rate, from where its phase starts
 
-Everything is a plain dictionary that can go through a rule's params: a changed value reruns what
-it changes, and nothing else.
+Runs, warm-ups and selections are described by specs; see `specs` for how rules hand them on.
 """
 
 import json
@@ -16,15 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from zowarmup.config import phase as config_phase
 from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
-from zowarmup.config.schema import Config, load, place
+from zowarmup.config.schema import Config, Value, load, place
 from zowarmup.config.yaml_file import ConfigError
+from zowarmup.plan.draft import Draft
 from zowarmup.plan.naming import Names
 from zowarmup.plan.resolve import Overrides, check_keys, resolve
+from zowarmup.plan.specs import JobSpec, Json, Phase, RunSpec, Selected, SelectionSpec, WarmupSpec
 from zowarmup.plan.studies import cells, check_references, parts, seed_list
-
-Spec = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Plan:
 
     name: str
     config: Config
-    warmups: dict[str, Spec] = field(default_factory=dict)
-    selections: dict[str, Spec] = field(default_factory=dict)
-    runs: dict[str, Spec] = field(default_factory=dict)
+    warmups: dict[str, WarmupSpec] = field(default_factory=dict)
+    selections: dict[str, SelectionSpec] = field(default_factory=dict)
+    runs: dict[str, RunSpec] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
     def seeds_of(self, run: str) -> list[int]:
@@ -124,113 +124,139 @@ class _Planner:
                 )
 
     def _run(self, method: str, variant: str, overrides: Overrides) -> str:
-        spec = resolve(self.config, method, overrides)
-        base = variant or method
-        shown = {k: v for k, v in overrides.items() if not variant or k == "split"}
-        phases = [
-            self._rated(method, overrides, k, phase) for k, phase in enumerate(spec["phases"])
-        ]
-        of = partial(resolve, self.config, method)
-        name = self.names.name("run", base, spec, of, shown, phases)
-        if name in self.made.runs:
-            return name
-        shares = phases[0]["algorithm"] in TRAJECTORIES
-        warmup = self._warmup(method, overrides, spec, phases[0]) if shares else None
-        self.made.runs[name] = spec | {"phases": phases, "warmup": warmup}
+        draft = resolve(self.config, method, overrides)
+        phases = tuple(
+            self._rated(method, overrides, k, phase) for k, phase in enumerate(draft.phases)
+        )
+        name = self.names.name(
+            "run",
+            variant or method,
+            draft,
+            partial(resolve, self.config, method),
+            {k: v for k, v in overrides.items() if not variant or k == "split"},
+            [phase.model_dump(mode="json") for phase in phases],
+        )
+        if name not in self.made.runs:
+            shares = phases[0].algorithm in TRAJECTORIES
+            warmup = self._warmup(method, overrides, phases[0]) if shares else None
+            self.made.runs[name] = RunSpec(**_fields(draft), phases=phases, warmup=warmup)
         return name
 
-    def _warmup(self, method: str, overrides: Overrides, spec: Spec, phase: Spec) -> str:
-        def of(o: Overrides) -> Spec:
+    def _warmup(self, method: str, overrides: Overrides, phase: Phase) -> str:
+        """The warm-up that ends in a phase; one that is known already may have to go on longer."""
+
+        def of(o: Overrides) -> Draft:
             return _start(resolve(self.config, method, o), 0, but=("rounds",))
 
-        base = f"{phase['algorithm']}-{phase['clients']}"
-        rates = {key: phase[key] for key in RATES if key in phase}
-        name = self.names.name("warmup", base, of(overrides), of, overrides, [rates])
-        known = self.made.warmups.get(name, {"rounds": 0})
-        rounds = max(known["rounds"], phase["rounds"])
-        fixed = {key: value for key, value in of(overrides).items() if key != "phases"}
-        phase = {key: value for key, value in phase.items() if key != "rounds"}
-        self.made.warmups[name] = fixed | {"phase": phase, "rounds": rounds}
+        draft = of(overrides)
+        rates = {key: rate for key, rate in phase.model_dump(mode="json").items() if key in RATES}
+        base = f"{phase.algorithm}-{phase.clients}"
+        name = self.names.name("warmup", base, draft, of, overrides, [rates])
+        known = self.made.warmups.get(name)
+        rounds = max(known.phase.rounds if known else 0, phase.rounds)
+        self.made.warmups[name] = WarmupSpec(**_fields(draft), phase=phase.but(rounds=rounds))
         return name
 
-    def _rated(self, method: str, overrides: Overrides, k: int, phase: Spec) -> Spec:
-        """The phase with each of its learning rates as a number or as the selection it is from."""
-        rates = {key: phase[key] for key in RATES if key in phase}
-        return phase | {
-            key: self._rate(method, overrides, k, phase["algorithm"], key, rate)
-            for key, rate in rates.items()
-        }
+    def _rated(
+        self,
+        method: str,
+        overrides: Overrides,
+        k: int,
+        phase: config_phase.Phase,
+        lr: Selected | None = None,
+    ) -> Phase:
+        """The phase with each of its learning rates as a number or as the selection it is from.
+
+        Args:
+            lr: in place of the phase's own.
+        """
+        rates: dict[str, Json] = {}
+        for key, rate in phase.model_dump().items():
+            if key in RATES:
+                own = lr if key == "lr" and lr else None
+                value = own or self._rate(method, overrides, k, phase.algorithm, key, rate)
+                rates[key] = value.model_dump() if isinstance(value, Selected) else value
+        return Phase.read(phase.model_dump() | rates)
 
     def _rate(
-        self, method: str, overrides: Overrides, k: int, algorithm: str, key: str, rate: Any
-    ) -> float | Spec:
+        self, method: str, overrides: Overrides, k: int, algorithm: str, key: str, rate: Value
+    ) -> float | Selected:
         if isinstance(rate, int | float):
             return float(rate)
-        if rate != "select":
+        if isinstance(rate, dict):  # another method's choice
             method = _other(self.config, rate["same_as"], method)
             own = algorithm + "."
             overrides = {name: v for name, v in overrides.items() if not name.startswith(own)}
         # A rate beside lr, such as the clients' own, may well be of another algorithm.
         own_kind = algorithm if key == "lr" else None
-        return {"selection": self._selection(method, overrides, k, own_kind)}
+        return Selected(selection=self._selection(method, overrides, k, own_kind))
 
     def _selection(self, method: str, overrides: Overrides, k: int, algorithm: str | None) -> str:
-        def of(o: Overrides) -> Spec:
+        def of(o: Overrides) -> Draft:
             return _start(resolve(self.config, method, o), k)
 
-        spec = resolve(self.config, method, overrides)
-        phase = spec["phases"][k] if k < len(spec["phases"]) else {}
-        if phase.get("lr") != "select" or algorithm not in (None, phase["algorithm"]):
+        draft = resolve(self.config, method, overrides)
+        phase = draft.phases[k] if k < len(draft.phases) else None
+        if phase is None or phase.lr != "select" or algorithm not in (None, phase.algorithm):
             raise ConfigError(
                 f"methods.{method}: phase {k + 1} selects no learning rate of "
                 f"{algorithm or 'any algorithm'} that another method could use; make it such a "
                 "phase and set its lr to select"
             )
-        base = f"{phase['algorithm']}-{phase['clients']}"
-        if k:
-            base += f"-after-{spec['phases'][0]['algorithm']}"
-        own = json.dumps([method, overrides, k])
+        own = json.dumps([method, dict(overrides), k])
         if own in self.open:
             raise ConfigError(
                 f"methods.{method}: learning rates wait for each other; give one as a number"
             )
         self.open.add(own)
-        made = self._selection_spec(method, overrides, k, spec)
+        spec = self._selection_spec(method, overrides, k, draft)
         self.open.remove(own)
-        name = self.names.name(
-            "selection", base, of(overrides), of, overrides, [made["phase"], made["warmup"]]
-        )
-        self.made.selections.setdefault(name, made)
+        base = f"{phase.algorithm}-{phase.clients}"
+        if k:
+            base += f"-after-{draft.phases[0].algorithm}"
+        rates: list[Json] = [spec.phase.model_dump(mode="json"), spec.warmup]
+        name = self.names.name("selection", base, of(overrides), of, overrides, rates)
+        if name not in self.made.selections:
+            trial = spec.phase.but(lr=Selected(selection=name))
+            self.made.selections[name] = spec.model_copy(update={"phase": trial})
         return name
 
-    def _selection_spec(self, method: str, overrides: Overrides, k: int, spec: Spec) -> Spec:
-        rule = self.config.selection
-        algorithm = spec["phases"][k]["algorithm"]
-        if algorithm not in rule.grid:
-            raise ConfigError(f"selection.grid: {algorithm}: add its candidate learning rates")
-        if k > 1 or (k == 1 and spec["phases"][0]["algorithm"] not in TRAJECTORIES):
+    def _selection_spec(
+        self, method: str, overrides: Overrides, k: int, draft: Draft
+    ) -> SelectionSpec:
+        """The selection for phase k, its own name not yet known."""
+        rule, phase = self.config.selection, draft.phases[k]
+        if phase.algorithm not in rule.grid:
+            raise ConfigError(
+                f"selection.grid: {phase.algorithm}: add its candidate learning rates"
+            )
+        if k > 1 or (k == 1 and draft.phases[0].algorithm not in TRAJECTORIES):
             raise ConfigError(f"methods.{method}: only a phase that follows a warm-up can select")
         warmup = None
         if k == 1:
-            first = self._rated(method, overrides, 0, spec["phases"][0])
-            warmup = self._warmup(method, overrides, spec, first)
-        start = _start(spec, k)
-        common = {key: start[key] for key in start if key != "phases"}
-        return common | {
-            "phase": self._rated(method, overrides, k, start["phases"][k]),
-            "start": spec["phases"][0]["rounds"] if k else 0,
-            "warmup": warmup,
-            "grid": sorted(rule.grid[algorithm]),
-            "rounds": rule.rounds,
-            "seeds": seed_list(rule.seeds, "selection.seeds"),
-        }
+            first = self._rated(method, overrides, 0, draft.phases[0])
+            warmup = self._warmup(method, overrides, first)
+        trial = self._rated(method, overrides, k, phase, lr=Selected(selection=""))
+        return SelectionSpec(
+            **_fields(_start(draft, k)),
+            phase=trial.but(rounds=rule.rounds),
+            start=draft.phases[0].rounds if k else 0,
+            warmup=warmup,
+            grid=tuple(sorted(rule.grid[phase.algorithm])),
+            seeds=seed_list(rule.seeds, "selection.seeds"),
+        )
 
 
-def _start(spec: Spec, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Spec:
+def _fields(draft: Draft) -> dict[str, Any]:
+    """What all specs have, by name."""
+    return {name: getattr(draft, name) for name in JobSpec.model_fields}
+
+
+def _start(draft: Draft, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Draft:
     """What decides the model at the start of phase k, and the phase itself `but` some settings."""
-    phase = {key: v for key, v in spec["phases"][k].items() if key not in but}
-    phases = [*spec["phases"][:k], phase]
-    return spec | {"phases": phases, "split": spec["split"] if know_tiers(phases) else None}
+    last = {key: v for key, v in draft.phases[k].model_dump().items() if key not in but}
+    split = draft.split if know_tiers(draft.phases[: k + 1]) else None
+    return replace(draft, phases=draft.phases[:k], last=last, split=split)
 
 
 def _other(config: Config, name: str, method: str) -> str:

@@ -1,18 +1,22 @@
 """One cell of a study as a complete description of its run, checked for what cannot work."""
 
 import difflib
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import PHASES, know_tiers
 from zowarmup.config.registry import ENGINES
-from zowarmup.config.schema import Config, Engine
+from zowarmup.config.schema import Config, Engine, Value
 from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import check_run
+from zowarmup.plan.draft import Draft, setting
 from zowarmup.plan.marks import PREFIX, marks_of, with_rounds
+from zowarmup.plan.specs import Backprop, EngineSpec
 
-Overrides = dict[str, Any]
+Overrides = Mapping[str, Value]
 
 NAMES = ("split", "model", "engine", "federation")
 # What a study can vary of the engine. Another engine is another value of `engine`; what decides the
@@ -22,8 +26,8 @@ ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXE
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
-def resolve(config: Config, method: str, overrides: Overrides) -> dict[str, Any]:
-    """The run of a method under overrides; equal descriptions are one run.
+def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
+    """The run of a method under overrides; equal drafts are one run.
 
     Args:
         overrides: `split`, `pivot`, `rounds.<mark>`, `model`, `width`, `engine`,
@@ -31,31 +35,30 @@ def resolve(config: Config, method: str, overrides: Overrides) -> dict[str, Any]
             the method does not have (a pivot of one phase) is ignored.
 
     Raises:
-        ConfigError: names the key and the mend.
+        ConfigError: names the key and the fix.
     """
-    phases: list[dict[str, Any]] = []
+    phases: list[Phase] = []
     for raw in config.methods[method].phases:
         phases.append(_phase(config, method, phases, raw, overrides))
     if "pivot" in overrides and len(phases) > 1:
-        _move_pivot(phases, overrides["pivot"], method)
-    spec = {
-        "dataset": _federation(config, overrides).dataset,
-        "federation": overrides.get("federation", config.federation),
-        "split": overrides.get("split", config.split),
-        "model": overrides.get("model", config.model),
-        "width": float(overrides.get("width", config.width)),
-        "engine": _engine(config, overrides),
-        "pin": {k: v for k, v in _pins(config, overrides).items() if v is not None},
-        "evaluate_every": config.evaluate_every,
-        "snapshot_every": config.snapshot_every,
-        "phases": phases,
-    }
-    check_run(config, method, spec)
-    if spec["split"] == MEMORY:
-        spec["backprop"] = _backprop(phases)
-    if not know_tiers(phases):
-        spec["split"] = None
-    return spec
+        phases = _with_pivot(phases, overrides["pivot"], method)
+    federation = str(overrides.get("federation", config.federation))
+    draft = Draft(
+        dataset=_dataset(config, federation),
+        federation=federation,
+        split=str(overrides.get("split", config.split)),
+        model=str(overrides.get("model", config.model)),
+        width=_width(overrides.get("width", config.width)),
+        engine=_engine(config, overrides),
+        pin=_pins(config, overrides),
+        evaluate_every=config.evaluate_every,
+        snapshot_every=config.snapshot_every,
+        phases=tuple(phases),
+    )
+    check_run(config, method, draft)
+    if draft.split == MEMORY:
+        draft = replace(draft, backprop=_backprop(phases[0]))
+    return draft if know_tiers(phases) else replace(draft, split=None)
 
 
 def check_keys(config: Config, overrides: Overrides, where: str) -> None:
@@ -73,6 +76,7 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
         if key != "algorithm"
     ]
     for key, value in overrides.items():
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             mend = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
@@ -82,18 +86,18 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
                 f"{where}: {key}: {value} is no name; use one that the config knows, in quotes if "
                 "YAML would read it as something else"
             )
-        if key == "width" and not (type(value) in (int, float) and 0 < value <= 1024):
+        if key == "width" and not (number is not None and 0 < number <= 1024):
             raise ConfigError(f"{where}: width: {value}: use a number above 0, at most 1024")
-        if key in marks and (type(value) is not int or value < 1):
+        if key in marks and (type(value) is not int or number is None or number < 1):
             raise ConfigError(f"{where}: {key}: {value} is no round; use an integer from 1 on")
         if key in PINNED and (type(value) is not int or value < 0):
             raise ConfigError(f"{where}: {key}: {value} is no seed; use an integer from 0 on")
 
 
 def _phase(
-    config: Config, method: str, before: list[dict[str, Any]], raw: dict[str, Any], o: Overrides
-) -> dict[str, Any]:
-    """A phase that follows some others, with every setting."""
+    config: Config, method: str, before: Sequence[Phase], raw: Mapping[str, Value], o: Overrides
+) -> Phase:
+    """A phase that follows others, with every setting."""
     where = f"methods.{method}.phases.{len(before)}"
     algorithm = raw.get("algorithm")
     if algorithm not in list(PHASES):  # a list, because anything may stand there
@@ -103,7 +107,7 @@ def _phase(
     given = {**common, **raw, **own}
     if "rounds" in own:  # of a study, so it goes before the phase's own end
         given.pop("until", None)
-    begin = sum(phase["rounds"] for phase in before)
+    begin = sum(phase.rounds for phase in before)
     settings = with_rounds(where, given, begin, marks_of(config, o))
 
     def name(key: str) -> str:
@@ -115,32 +119,39 @@ def _phase(
             return f"algorithms.{algorithm}.{key}"
         return f"{where}.{key}"
 
-    return dict(check(PHASES[algorithm], settings, name).model_dump())
+    return check(PHASES[algorithm], settings, name)
 
 
-def _move_pivot(phases: list[dict[str, Any]], pivot: Any, method: str) -> None:
+def _with_pivot(phases: Sequence[Phase], pivot: Value, method: str) -> list[Phase]:
     """The first phase ends at the pivot, the second where the method always ends."""
     if len(phases) > 2:
         raise ConfigError(f"methods.{method}: pivot: only a method of two phases has one pivot")
-    total = sum(phase["rounds"] for phase in phases)
+    total = sum(phase.rounds for phase in phases)
     if type(pivot) is not int or not 0 < pivot < total:
         raise ConfigError(f"pivot: {pivot}: must be a round between 1 and {total - 1}")
-    phases[0]["rounds"], phases[1]["rounds"] = pivot, total - pivot
+    rounds = pivot, total - pivot
+    return [p.model_copy(update={"rounds": n}) for p, n in zip(phases, rounds, strict=True)]
 
 
-def _federation(config: Config, overrides: Overrides) -> Any:
-    name = overrides.get("federation", config.federation)
-    if name not in config.federations:
-        raise ConfigError(f"federation: there is no {name}; define it in federations")
-    federation = config.federations[name]
-    if federation.dataset not in config.datasets:
+def _dataset(config: Config, federation: str) -> str:
+    """The data set of a federation."""
+    if federation not in config.federations:
+        raise ConfigError(f"federation: there is no {federation}; define it in federations")
+    dataset = config.federations[federation].dataset
+    if dataset not in config.datasets:
         raise ConfigError(
-            f"federations.{name}.dataset: there is no {federation.dataset}; define it in datasets"
+            f"federations.{federation}.dataset: there is no {dataset}; define it in datasets"
         )
-    return federation
+    return dataset
 
 
-def _engine(config: Config, overrides: Overrides) -> dict[str, Any]:
+def _width(width: Value) -> float:
+    if not isinstance(width, int | float):
+        raise ConfigError(f"width: {width}: use a number above 0, at most 1024")
+    return float(width)
+
+
+def _engine(config: Config, overrides: Overrides) -> EngineSpec:
     """The engine; one of another name has its own options, so it gets none of the config's.
 
     How many processes share a run is no part of it, as a rule: the bits are the same.
@@ -153,31 +164,35 @@ def _engine(config: Config, overrides: Overrides) -> dict[str, Any]:
         own |= {"name": name, "options": {}}
     varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
     checked = check(Engine, own | varied, lambda key: f"studies: engine.{key}")
-    engine: dict[str, Any] = checked.model_dump(exclude={"processes"})
-    if config.engine.processes > 1 and _rounds_by_company(engine):
-        engine["processes"] = config.engine.processes
+    engine = EngineSpec.model_validate(checked.model_dump(exclude={"processes"}))
+    if config.engine.processes > 1 and _rounds_by_group(engine):
+        return engine.model_copy(update={"processes": config.engine.processes})
     return engine
 
 
-def _rounds_by_company(engine: dict[str, Any]) -> bool:
+def _rounds_by_group(engine: EngineSpec) -> bool:
     """Whether a client's last bits can depend on how many others are worked on beside it.
 
     So they do where many models are one operation, which a library may cut by their number; the
     engines say where not.
     """
-    exact = {"batched": engine["device"] == "cpu"}
-    exact["vmap"] = exact["batched"] and engine["threads"] == 1
-    return not exact.get(engine["name"], True)
+    exact = {"batched": engine.device == "cpu"}
+    exact["vmap"] = exact["batched"] and engine.threads == 1
+    return not exact.get(engine.name, True)
 
 
-def _backprop(phases: list[dict[str, Any]]) -> dict[str, Any]:
+def _backprop(phase: Phase) -> Backprop:
     """The step that a high-resource client must be able to hold: one of the first phase.
 
     Every part of the run carries it, so that all of them have the same tiers.
     """
-    return {"batch": phases[0]["batch"], "momentum": phases[0].get("momentum", 0) > 0}
+    batch, momentum = setting(phase, "batch"), setting(phase, "momentum")
+    assert isinstance(batch, int)  # checks.py refuses other first phases
+    return Backprop(batch=batch, momentum=bool(momentum))
 
 
-def _pins(config: Config, overrides: Overrides) -> dict[str, Any]:
-    own = {key.partition(".")[2]: overrides[key] for key in PINNED if key in overrides}
-    return {**{str(name): seed for name, seed in config.pin.items()}, **own}
+def _pins(config: Config, overrides: Overrides) -> dict[str, int]:
+    """The pinned seeds; `check_keys` has made sure that those of a study are integers."""
+    own = {key.partition(".")[2]: value for key, value in overrides.items() if key in PINNED}
+    seeds: dict[str, Value] = {**{str(name): seed for name, seed in config.pin.items()}, **own}
+    return {name: seed for name, seed in seeds.items() if isinstance(seed, int)}

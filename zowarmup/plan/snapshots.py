@@ -8,6 +8,7 @@ from zowarmup.common.files import read_json
 from zowarmup.plan.graph import Graph, graph
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import Plan
+from zowarmup.plan.specs import WarmupSpec
 
 NAME = re.compile(r"round-(\d+)\.safetensors")  # see simulation.checkpoint
 
@@ -15,20 +16,20 @@ NAME = re.compile(r"round-(\d+)\.safetensors")  # see simulation.checkpoint
 def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
     """The rounds of each (warm-up, seed) where something starts, or that are a run's last."""
     found: dict[tuple[str, str], set[int]] = {
-        (job.name, job.part): {plan.warmups[job.name]["rounds"]}
+        (job.name, job.part): {plan.warmups[job.name].phase.rounds}
         for job in jobs
         if job.rule == "warmup"
     }
     for cell in plan.cells:
         spec = plan.runs[cell.run]
         for seed in map(str, cell.seeds):
-            if spec["warmup"]:
-                found[spec["warmup"], seed].add(spec["phases"][0]["rounds"])
+            if spec.warmup:
+                found[spec.warmup, seed].add(spec.pivot)
     for job in jobs:
-        spec = plan.selections[job.name] if job.rule == "select" else {"warmup": None}
-        if spec["warmup"]:
-            for seed in map(str, spec["seeds"]):
-                found[spec["warmup"], seed].add(spec["start"])
+        selection = plan.selections.get(job.name) if job.rule == "select" else None
+        if selection and selection.warmup:
+            for seed in map(str, selection.seeds):
+                found[selection.warmup, seed].add(selection.start)
     return found
 
 
@@ -63,5 +64,5 @@ def _was_made(record: Path, t: int) -> bool:
     if not record.is_file():
         return False
     with reading(record):
-        spec = read_json(record)["spec"]
-        return bool(t == spec["rounds"] or (t < spec["rounds"] and t % spec["snapshot_every"] == 0))
+        spec = WarmupSpec.read(read_json(record)["spec"])
+        return t <= spec.phase.rounds and spec.is_snapshot(t)

@@ -112,7 +112,7 @@ class Workflow:
 
     def spec(self, job: Job) -> dict[str, Any]:
         """The complete description of a job that trains."""
-        return graph.spec_of(self.plan, job)
+        return graph.spec_of(self.plan, job).model_dump(mode="json")
 
     def code(self, job: Job) -> str:
         """The digest of a job's script and of the modules that it names: a change reruns it."""
@@ -120,7 +120,7 @@ class Workflow:
         if job.rule in named:
             modules = [registry.module_of(named[job.rule], job.name)]
         elif job.rule in graph.RESULT:
-            modules = job_digest.modules(self.spec(job))
+            modules = job_digest.modules(graph.spec_of(self.plan, job))
         else:
             modules = []
         return code_digest(modules, self.scripts / f"{job.rule}.py")

@@ -72,7 +72,11 @@ def run(
         outcome.rows.append(loop.row(context, phases[0], Step(0, State(w), costs)))
     before = evaluate(context, w).train_loss
     progress = Progress("run", end, folder if context.group.first else None)
-    with journals.shared_rounds(folder / JOURNAL, provenance, context.group) as (count, known, keep):
+    with journals.shared_rounds(folder / JOURNAL, provenance, context.group) as (
+        count,
+        known,
+        keep,
+    ):
         if count:
             log.info(f"replaying {count} rounds from the journal")
         sequence = _Phases(context, phases, folder, provenance, seeds)
