@@ -1,4 +1,4 @@
-"""Errors that the user can mend."""
+"""Errors that the user can fix, and the sentence for each."""
 
 import errno
 import shutil
@@ -12,7 +12,7 @@ IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY)
 FAILING = (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV)
 LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
-# What reading JSON of another shape, or numbers of other sizes, ends in.
+# The errors that reading JSON of another shape, or numbers of other sizes, ends in.
 STRANGE = (
     KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError,
 )  # fmt: skip
@@ -31,10 +31,10 @@ class UserError(ValueError):
 
 @contextmanager
 def reading(path: Path | str) -> Iterator[None]:
-    """Within, contents of a file that make no sense are an error that names it.
+    """Turns errors from a file's contents into one that names the file.
 
     Raises:
-        UserError: instead of whatever they ended in.
+        UserError: in place of one of STRANGE.
     """
     try:
         yield
@@ -42,8 +42,8 @@ def reading(path: Path | str) -> Iterator[None]:
         raise
     except STRANGE as error:
         raise UserError(
-            f"{path}: not what this project writes ({cause(error)}); it was changed or is of "
-            "another version, so let it be made again"
+            f"{path}: does not hold what this project writes ({cause(error)}); it was changed, or is "
+            "of another version: delete it, and Snakemake recreates it"
         ) from error
 
 
@@ -54,9 +54,9 @@ def cause(error: BaseException) -> str:
 
 
 def explain(error: BaseException) -> str | None:
-    """One sentence for what the user can mend: bad input, and what the file system refuses.
+    """One sentence for an error that the user can fix: bad input, or a refusal of the file system.
 
-    None for anything else, which is a fault of ours.
+    None for any other error, which is a bug of this project.
     """
     if isinstance(error, UserError):
         return str(error)
@@ -68,21 +68,21 @@ def _refused(error: OSError) -> str | None:
     if error.errno in FULL:
         return (
             f"{where}: the disk is full{_free(error)}; make room, for instance with "
-            "`zowarmup clean CONFIG`, and run it again: it goes on where it was"
+            "`zowarmup clean CONFIG`, and run it again: it resumes"
         )
     if error.errno in CLOSED:
         return f"{where}: {error.strerror}; make it writable for this user, or work elsewhere"
     if error.errno in IN_THE_WAY:
-        return f"{where}: something else is there already; look at it and move it away"
+        return f"{where}: another file has this name already: look at it and move it away"
     if error.errno in FAILING:
         return f"{where}: {error.strerror}; its disk or network fails, so try again or elsewhere"
     if error.errno in LOST:
-        return f"{where}: {error.strerror}; if it is a result let the workflow make it again"
+        return f"{where}: {error.strerror}; if it is a result, run Snakemake, which recreates it"
     return None
 
 
 def _free(error: OSError) -> str:
-    """What room is left where a file was to be written, if that can be told."""
+    """The free space of the folder of the file that was written, as part of a sentence."""
     if not error.filename:
         return ""
     folder = Path(str(error.filename)).parent

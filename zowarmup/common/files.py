@@ -1,7 +1,4 @@
-"""Files that are either complete or not there: written beside their name, then renamed.
-
-Reading them, a file that something else cut short is found and named.
-"""
+"""Atomic files, locks, and reading JSON and CSV with errors that name the file."""
 
 import csv
 import errno
@@ -25,13 +22,15 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
 
 log = logging.getLogger("zowarmup")
 
+RECREATE = "delete it, and Snakemake recreates it"
+
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends without an error.
 
     A killed process leaves the old file (or none) and at worst a hidden `.tmp` beside it; a
-    failed block leaves nothing. Missing folders are made. For files too large to hold in memory
+    failed block leaves nothing. Missing folders are created. For files too large to hold in memory
     as bytes; otherwise see `atomic_write_bytes`.
     """
     path = Path(path)
@@ -68,35 +67,33 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """The object that a JSON file holds.
 
     Raises:
-        UserError: no such file, or it is not complete, or no object.
+        UserError: the file is missing, incomplete, or holds another JSON value.
     """
     try:
-        found = json.loads(_text(path))
+        value = json.loads(_text(path))
     except UserError:
         raise
     except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path}: not complete JSON ({error}); delete it and let it be made again"
-        ) from None
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: holds no JSON object; delete it and let it be made again")
-    return found
+        raise UserError(f"{path}: not complete JSON ({error}); {RECREATE}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds no JSON object; {RECREATE}")
+    return value
 
 
 def read_rows(path: str | Path) -> list[dict[str, str]]:
-    """The rows of a CSV file as the texts that stand in it, by column.
+    """The rows of a CSV file, text by column.
 
     Raises:
-        UserError: no such file, no rows, or one that is not complete.
+        UserError: the file is missing or incomplete, or has no rows.
     """
     text = _text(path)
     try:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except csv.Error as error:
-        raise UserError(f"{path}: no table ({error}); delete it and let it be made again") from None
+        raise UserError(f"{path}: not a CSV table ({error}); {RECREATE}") from None
     odd = any(None in row or None in row.values() for row in rows)  # fields without a name, or none
     if not rows or not text.endswith("\n") or odd:
-        raise UserError(f"{path}: cut short; delete it and let it be made again")
+        raise UserError(f"{path}: cut short; {RECREATE}")
     return rows
 
 
@@ -104,30 +101,34 @@ def _text(path: str | Path) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path}: no such file; make it with the workflow") from None
+        raise UserError(f"{path}: no such file; run Snakemake, which creates it") from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: no text ({error}); delete it and let it be made again") from None
+        raise UserError(f"{path}: not UTF-8 text ({error}); {RECREATE}") from None
 
 
 def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
-    """Keep others from working on what `path` stands for, until the file is closed or the process
-    ends in whatever way.
+    """Take an exclusive lock; it ends when the file is closed or the process ends.
 
-    Whoever comes second waits, and says for whom: a job that outlived its workflow may still be
-    at work. On a file system that has no locks this says so and keeps nobody away.
+    A second process waits and logs for which process: a job that outlived its workflow may still be
+    at work. On a file system without locks this logs a warning and locks nothing.
+
+    Args:
+        wait: whether to wait for another process.
 
     Raises:
-        UserError: another process has it, and we are not to wait.
+        UserError: another process has the lock, and `wait` is False.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    said = -SAY_EVERY
+    logged = -SAY_EVERY
     while (file := _taken(path)) is None:
         if not wait:
-            raise UserError(f"{path}: another process works here: {_who(path)}")
-        if time.monotonic() - said >= SAY_EVERY:
-            said = time.monotonic()
-            log.warning(f"{path}: waiting for another process that works here: {_who(path)}")
+            raise UserError(f"{path}: another process works in this folder: {_holder(path)}")
+        if time.monotonic() - logged >= SAY_EVERY:
+            logged = time.monotonic()
+            log.warning(
+                f"{path}: waiting for another process that works in this folder: {_holder(path)}"
+            )
         time.sleep(LOOK_EVERY)
     file.truncate(0)
     job = os.environ.get("SLURM_JOB_ID")
@@ -140,19 +141,19 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
 
 
 def holder(path: str | Path) -> str | None:
-    """Who has a lock, as its text says; None if nobody has. The lock is left as it is."""
+    """The process that has a lock, from the lock's text; None if it is free. Changes nothing."""
     try:
         with Path(path).open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _who(path)
+        return _holder(path)
     except OSError:  # no such file, or no locks here
         return None
     return None
 
 
-def _who(path: str | Path) -> str:
-    """What whoever has a lock has written into it; nothing, perhaps, on a full disk."""
+def _holder(path: str | Path) -> str:
+    """The text of a lock: its process, or nothing on a full disk."""
     try:
         return Path(path).read_text(encoding="utf-8") or "unknown"
     except FileNotFoundError:
@@ -173,12 +174,12 @@ def _taken(path: Path) -> IO[str] | None:
         log.warning(f"{path}: this file system has no locks; do not start a second job for it")
     if _names(path, file):
         return file
-    file.close()  # whoever had it before took the file away, so that others lock another one
+    file.close()  # its last holder deleted the file, so that others lock a new one
     return None
 
 
 def _names(path: Path, file: IO[str]) -> bool:
-    """Whether a path still is that of an open file."""
+    """Whether a path still names an open file."""
     try:
         return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""How a job speaks: progress and errors into its log, one sentence for what the user can mend."""
+"""The log of a job: progress and errors, one sentence for an error that the user can fix."""
 
 import logging
 import sys
@@ -12,10 +12,10 @@ from zowarmup.common.signals import Stopped
 
 @contextmanager
 def log_to(path: str | Path) -> Iterator[None]:
-    """Within, everything logged and every error goes into the log file of a job, line by line.
+    """Writes every log line and every error of the block into the log file of a job.
 
-    A `UserError`, and what the file system refuses, end the process with one sentence, in the log
-    and on the terminal. Of other errors the log has the traceback, and the terminal says where.
+    A `UserError`, or a refusal of the file system, ends the process with one sentence, in the log
+    and on the terminal. For other errors the log has the traceback, and the terminal names the log.
     """
     logger = logging.getLogger("zowarmup")
     logger.setLevel(logging.INFO)
@@ -28,14 +28,14 @@ def log_to(path: str | Path) -> Iterator[None]:
     try:
         yield
     except Stopped as stop:
-        logger.warning(f"{stop}; what was done is saved, and gone on from next time")
+        logger.warning(f"{stop}; the work so far is saved, and the next start resumes it")
         sys.exit(stop.status)
     except Exception as error:
         if (sentence := explain(error)) is not None:
             logger.error(sentence)
             sys.exit(f"zowarmup: {sentence}")
         logger.exception("the job failed")
-        sys.exit(f"zowarmup: the job failed ({cause(error)}); {path} says where")
+        sys.exit(f"zowarmup: the job failed ({cause(error)}); {path} has the traceback")
     finally:
         logger.removeHandler(handler)
         with suppress(OSError):
@@ -46,4 +46,4 @@ class _LogFile(logging.FileHandler):
     """A log that a full disk cuts short. No job ends for that, and no traceback is printed."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Go on without this line."""
+        """Drop the line."""

@@ -1,4 +1,4 @@
-"""Signals that ask a job to end: it keeps what it has done and leaves within seconds.
+"""Signals that ask a job to end: it saves its work and ends within seconds.
 
 SLURM sends SIGTERM when it cancels or preempts a job and, where it is asked to, SIGUSR1 some time
 before the limit; a terminal sends SIGINT.
@@ -12,11 +12,11 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
-_heard = 0  # the signal that was heard, 0 if none
+_received = 0  # the number of the first signal; 0 before one
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody has asked this process to end.
+    """A signal has asked this process to end.
 
     Attributes:
         status: the exit status that a shell would show for this signal.
@@ -29,37 +29,37 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Within, the first of these signals raises `Stopped` in the main thread.
+    """Turns the first of these signals into `Stopped` in the main thread, within the block.
 
-    Further ones are passed over, since several come at once (SLURM's to every process of a job,
-    Snakemake's own after it) and there is something to be saved. A signal that was ignored stays
-    so, as in a shell's background jobs.
+    Further signals are ignored, since several come at once (SLURM's to every process of a job,
+    Snakemake's own after it) and there is work to save. A signal that was ignored before stays
+    ignored, as in a shell's background jobs.
     """
-    global _heard
+    global _received
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets no other thread handle signals
         return
-    _heard = 0
+    _received = 0
     before = {n: signal.getsignal(n) for n in SIGNALS}
-    ours = [n for n, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in ours:
-        signal.signal(number, _hear)
+    handled = [n for n, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, _receive)
     try:
         yield
     finally:
-        for number in ours:
+        for number in handled:
             signal.signal(number, before[number])
-        _heard = 0
+        _received = 0
 
 
 def check() -> None:
-    """Raise what a destructor may have swallowed when the signal met it; call it once a round."""
-    if _heard:
-        raise Stopped(_heard)
+    """Raise the `Stopped` that a destructor may have swallowed; call it once a round."""
+    if _received:
+        raise Stopped(_received)
 
 
-def _hear(number: int, frame: FrameType | None) -> None:
-    global _heard
-    if not _heard:
-        _heard = number
+def _receive(number: int, frame: FrameType | None) -> None:
+    global _received
+    if not _received:
+        _received = number
         raise Stopped(number)

@@ -1,4 +1,4 @@
-"""How far a job is: a line every few seconds, in its log or on the terminal, and a small file."""
+"""The progress of a job: a log line every few seconds, and a small file beside the results."""
 
 import json
 import logging
@@ -18,32 +18,32 @@ log = logging.getLogger("zowarmup")
 
 
 class Progress:
-    """Says round, speed and time to go, and the last measurements when there are some.
+    """Logs round, speed, remaining time and the last measurements.
 
     Args:
         what: name of the job.
         total: its last round.
-        folder: where its file lies, None for none.
+        folder: for the progress file; None to write none.
     """
 
     def __init__(self, what: str, total: int, folder: Path | None = None) -> None:
         self.what, self.total, self.folder = what, total, folder
-        self.began = self.said = time.monotonic()
+        self.began = self.logged = time.monotonic()
         self.measured: dict[str, Any] = {}
         self.first = total
 
     def step(self, t: int) -> None:
-        """Round t is done; says so now and then."""
+        """Round t is done; logged every few seconds."""
         self.first = min(self.first, t)
-        if time.monotonic() - self.said > EVERY:
-            self.said = time.monotonic()
-            self._say(t, (t - self.first + 1) / (self.said - self.began))
+        if time.monotonic() - self.logged > EVERY:
+            self.logged = time.monotonic()
+            self._log(t, (t - self.first + 1) / (self.logged - self.began))
 
     def note(self, row: dict[str, Any]) -> None:
         """Remember the latest row of metrics."""
         self.measured = {name: row[name] for name in ("test_accuracy", "test_loss")}
 
-    def _say(self, t: int, speed: float) -> None:
+    def _log(self, t: int, speed: float) -> None:
         seconds = (self.total - t) / speed
         left = tqdm.format_interval(seconds)
         measured = "  loss {test_loss:.4f}  accuracy {test_accuracy:.4f}" if self.measured else ""
@@ -59,10 +59,14 @@ class Progress:
 
 
 def _write(path: Path, facts: dict[str, Any]) -> None:
-    """Replaced as a whole, but not forced to the disk: it is worth nothing after a power cut."""
-    who = {"pid": os.getpid(), "host": platform.node(), "slurm_job": os.environ.get("SLURM_JOB_ID")}
+    """Replace the file as a whole, without a sync: it is worth nothing after a power cut."""
+    process = {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     hidden = path.with_name(f".{path.name}.tmp")
-    with suppress(OSError):  # nothing that a job should end for
-        hidden.write_text(json.dumps(facts | who | {"at": at}), encoding="utf-8")
+    with suppress(OSError):  # no reason to end a job
+        hidden.write_text(json.dumps(facts | process | {"at": at}), encoding="utf-8")
         os.replace(hidden, path)

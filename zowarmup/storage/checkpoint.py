@@ -22,7 +22,7 @@ LARGEST, WIDEST = 1 << 16, 1024  # classes or pixels of a row, multiple of a net
 
 
 class CheckpointError(UserError):
-    """A checkpoint that cannot be used; the message names the file and the mend."""
+    """A checkpoint that cannot be used; the message names the file and the fix."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def load(path: Path | str) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        CheckpointError: missing, truncated, or not one of ours.
-        UserError: one of ours that was changed.
+        CheckpointError: the file is missing, truncated, or not a checkpoint of this project.
+        UserError: it was changed.
     """
     with reading(path):
         return _load(path)
@@ -71,14 +71,18 @@ def _load(path: Path | str) -> Checkpoint:
             named = {name: file.get_tensor(name) for name in metadata.pop("names")}
             kept = set(file.keys()) - set(named)
             if strange := sorted(name for name in kept if not name.startswith(SERVER)):
-                raise CheckpointError(f"{path}: holds {strange[0]}, which nobody wrote there")
+                raise CheckpointError(
+                    f"{path}: holds {strange[0]}, which this project does not write"
+                )
             server = {name.removeprefix(SERVER): file.get_tensor(name) for name in sorted(kept)}
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint; make it with the workflow") from None
+        raise CheckpointError(
+            f"{path}: no such checkpoint; run Snakemake, which creates it"
+        ) from None
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise CheckpointError(
             f"{path}: cannot be read ({error}); if it is a snapshot delete its folder, else "
-            "delete it and let it be made again"
+            "delete it, and Snakemake recreates it"
         ) from None
     metadata.pop("format")
     _check(metadata)
@@ -86,20 +90,20 @@ def _load(path: Path | str) -> Checkpoint:
 
 
 def _check(about: Mapping[str, Any]) -> None:
-    """What a checkpoint says of its network can be built, and that in the memory of a machine.
+    """Check that the network of a checkpoint can be built, in the memory of a machine.
 
     Raises:
-        ValueError: names the first that cannot.
+        ValueError: names the first fact that is wrong.
     """
     sizes = [*about["shape"], about["classes"]]
     if about["model"] not in registry.NETWORKS:
         raise ValueError(f"there is no network {str(about['model'])[:20]}")
     if len(sizes) != 4 or not all(type(n) is int and 0 < n <= LARGEST for n in sizes):
-        raise ValueError("shape and classes are no sizes of images")
+        raise ValueError("shape and classes are not the sizes of images")
     if type(about["width"]) not in (int, float) or not 0 < about["width"] <= WIDEST:
-        raise ValueError("width is no multiple")
+        raise ValueError(f"width is not a number above 0, at most {WIDEST}")
     if type(about["round"]) is not int or about["round"] < 0:
-        raise ValueError("round is none")
+        raise ValueError("round is not an integer from 0 on")
 
 
 def weights(path: Path | str, model: FlatModel) -> Tensor:
@@ -113,7 +117,7 @@ def weights(path: Path | str, model: FlatModel) -> Tensor:
     except UserError:
         raise
     except ValueError as error:
-        raise CheckpointError(f"{path}: {error}; it belongs to another model") from None
+        raise CheckpointError(f"{path}: {error}; it is of another network") from None
 
 
 def snapshot(folder: Path | str, t: int) -> Path:

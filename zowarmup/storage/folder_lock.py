@@ -1,4 +1,4 @@
-"""The folder of a job at work: nobody else works there, and others see how far it is."""
+"""The exclusive lock of a job's folder: no second job writes there."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from zowarmup.runtime.progress import FILE
 
 @contextmanager
 def exclusive(folder: Path, group: ProcessGroup) -> Iterator[Path]:
-    """Within, this job has the folder to itself; it waits for one that is there already.
+    """Holds the lock of a folder during the block, after waiting for a job that has it.
 
-    Of several processes the first one keeps the others' place.
+    Deletes the temporary files of killed jobs at the start and the progress file at the end. Of
+    several processes only the first takes the lock.
     """
     if not group.first:
         yield folder

@@ -1,9 +1,8 @@
-"""The machines that a job was computed on: beside what decides a result, and never part of it.
+"""machines.json: the machines that a job was computed on, beside its provenance, never part of it.
 
 Two processors of equal capability may round differently, since a library picks its kernels by
-their maker and by the user's environment. So a result that was begun on one and finished on
-another is right, but has no bits that a single machine would give again; this tells of it. Nothing
-becomes stale by it.
+their maker and by the user's environment. A result that was begun on one and finished on another is
+right, but no single machine gives its bits again; this file says so. It makes nothing stale.
 """
 
 import json
@@ -20,20 +19,19 @@ from zowarmup.storage.provenance import Provenance
 FILE = "machines.json"
 
 
-def enter(folder: Path, made_by: Provenance, group: ProcessGroup) -> list[Machine]:
-    """All machines that have worked in a job's folder, this one last; kept there in FILE.
+def enter(folder: Path, provenance: Provenance, group: ProcessGroup) -> list[Machine]:
+    """All machines that have worked in a job's folder, this one last; also written to FILE.
 
-    Resuming work of another machine is said in the log. The first of several processes does this
-    for all.
+    Resuming work of another machine is logged. Only the first of several processes does this.
 
     Args:
-        made_by: provenance of the work; what is known of other work is dropped.
+        provenance: of the work; the machines of other work are dropped.
     """
     if not group.first:
         return []
-    provenance = provenances.fingerprint(made_by)
-    known, before = _read(folder / FILE)
-    before = before if known == provenance else []
+    fingerprint = provenances.fingerprint(provenance)
+    recorded, before = _read(folder / FILE)
+    before = before if recorded == fingerprint else []
     now = here()
     machines = [machine for machine in before if machine != now] + [now]
     if before and before[-1] != now:
@@ -42,21 +40,21 @@ def enter(folder: Path, made_by: Provenance, group: ProcessGroup) -> list[Machin
             "last bits of the result may differ from those that either of them gives alone"
         )
     if machines != before:
-        told = {"provenance": provenance, "machines": machines}
-        atomic_write_text(folder / FILE, json.dumps(told, indent=1, sort_keys=True) + "\n")
+        values = {"provenance": fingerprint, "machines": machines}
+        atomic_write_text(folder / FILE, json.dumps(values, indent=1, sort_keys=True) + "\n")
     return machines
 
 
 def of(folder: Path) -> list[Machine]:
-    """The machines that have worked in a job's folder; none where that is not known."""
+    """The machines that have worked in a job's folder; empty where that is not recorded."""
     return _read(folder / FILE)[1]
 
 
 def _read(file: Path) -> tuple[str, list[Machine]]:
-    """Provenance and machines; a damaged file says nothing, since no result depends on it."""
+    """Provenance and machines; empty for a damaged file, since no result depends on it."""
     try:
-        told = read_json(file)
-        _ = [said(machine) for machine in told["machines"]]
-        return str(told["provenance"]), list(told["machines"])
+        values = read_json(file)
+        _ = [said(machine) for machine in values["machines"]]
+        return str(values["provenance"]), list(values["machines"])
     except (OSError, UserError, *STRANGE):
         return "", []

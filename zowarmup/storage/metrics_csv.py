@@ -1,4 +1,4 @@
-"""Rows of metrics as a file."""
+"""metrics.csv of a job."""
 
 import csv
 import io

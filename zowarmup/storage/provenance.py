@@ -1,7 +1,7 @@
-"""What made a result: everything that its bits depend on, in plain JSON.
+"""The provenance of a result: everything that its bits depend on, as JSON values.
 
-It stands at the head of a journal, in a saved state and in run.json. Saved work is gone on from
-only where all of it is the same.
+It stands in the header of a journal, in a resume state and in run.json. A job resumes saved work only
+if its provenance is the same; otherwise the work is stale.
 """
 
 import hashlib
@@ -20,52 +20,52 @@ File = Path | str
 
 
 def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Any) -> Provenance:
-    """The origin of a job's results.
+    """The provenance of a job's results.
 
     Args:
         spec: with its learning rates as numbers.
         code: digest of the modules that run.
-        files: what is read, by what it is.
-        more: of a run its seed, seeds and where it starts.
+        files: the inputs by name.
+        more: further JSON values; for a run its seed, seeds and start.
     """
-    made = more | {
+    values = more | {
         "spec": spec.model_dump(mode="json"),
         "code": code,
         "inputs": {name: run_json.sha256(file) for name, file in files.items()},
         "torch": str(torch.__version__),
         "device": kind_of_device(spec.engine.device),
     }
-    return dict(json.loads(json.dumps(made)))  # as it is when it has been read again
+    return dict(json.loads(json.dumps(values)))  # as it is when it has been read again
 
 
 def files_of_trials(
     data: File, federations: Sequence[File], starts: Sequence[File]
 ) -> dict[str, File]:
-    """What a selection reads: of each tuning seed its federation and, after a warm-up, a start."""
-    dealt = {f"federation.{i}": file for i, file in enumerate(federations)}
-    return {"data": data} | dealt | {f"start.{i}": file for i, file in enumerate(starts)}
+    """The inputs of a selection: for each tuning seed a federation and, after a warm-up, a start."""
+    of_seeds = {f"federation.{i}": file for i, file in enumerate(federations)}
+    return {"data": data} | of_seeds | {f"start.{i}": file for i, file in enumerate(starts)}
 
 
 def kind_of_device(device: str) -> str:
-    """The name of what computes, as far as the bits may depend on it."""
+    """The GPU's name or the processor's capability, as far as the bits may depend on it."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     return f"{device} {torch.backends.cpu.get_cpu_capability()}"
 
 
-def fingerprint(made: Provenance) -> str:
-    """A digest of an origin."""
-    text = json.dumps(made, sort_keys=True)
+def fingerprint(provenance: Provenance) -> str:
+    """A digest of a provenance."""
+    text = json.dumps(provenance, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def difference(then: Any, now: Any) -> str:
-    """The first thing in which two origins differ, as part of a sentence; empty if they do not."""
+    """The first difference between two provenances, as part of a sentence; empty if equal."""
     return next(differences(then, now), "")
 
 
 def differences(then: Any, now: Any, name: str = "") -> Iterator[str]:
-    """Everything in which two origins differ, "spec.phases.0.lr was 0.1 and is 0.2"."""
+    """All differences between two provenances, such as "spec.phases.0.lr was 0.1 and is 0.2"."""
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for key in sorted({*then, *now}):
             yield from differences(then.get(key), now.get(key), f"{name}.{key}" if name else key)

@@ -1,4 +1,4 @@
-"""run.json: everything about a run that is not a number of its training."""
+"""run.json, the run record: provenance, outputs, versions, hardware and time of a job."""
 
 import hashlib
 import json
@@ -21,11 +21,12 @@ PACKAGES = ("numpy", "safetensors")
 
 
 def write(path: Path | str, outputs: Sequence[Path | str], **facts: Any) -> None:
-    """Write the facts of a run, with versions, hardware, commit and time added.
+    """Write a run record: the given facts, with versions, hardware, commit and time.
 
     Args:
-        outputs: the files that it has made, below the folder of `path`; their hashes are added, so
-            that `zowarmup verify` can tell what has become of them.
+        outputs: the files that the job wrote, below the folder of `path`; `zowarmup verify` compares
+            them with their hashes in the record.
+        facts: JSON values by name.
     """
     folder = Path(path).parent
     hashes = {Path(os.path.relpath(file, folder)).as_posix(): sha256(file) for file in outputs}
@@ -34,7 +35,7 @@ def write(path: Path | str, outputs: Sequence[Path | str], **facts: Any) -> None
 
 
 def circumstances() -> dict[str, Any]:
-    """Where and when something was made."""
+    """Versions, hardware, commit and time."""
     return {
         "versions": versions(),
         "hardware": hardware(),
@@ -44,20 +45,20 @@ def circumstances() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of the project, of Python, and of the packages that decide the bits."""
+    """Versions of the project, of Python, and of the packages that decide the bits."""
     own = {"zowarmup": __version__, "python": platform.python_version()}
     own["torch"] = str(torch.__version__)  # with its build, which the metadata leave out
     return own | {package: version(package) for package in PACKAGES}
 
 
 def hardware() -> dict[str, Any]:
-    """The machine: processor, what it is told to use, its number of threads, accelerator."""
+    """The machine: processor and its settings, number of cores, accelerator."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return machine.here() | {"cpus": os.cpu_count(), "accelerator": gpu}
 
 
 def commit() -> str | None:
-    """The commit of the checkout, with a + if files differ from it; None outside of one."""
+    """The commit of the checkout, with a + if files differ from it; None outside a checkout."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
         head = subprocess.run(
@@ -72,6 +73,6 @@ def commit() -> str | None:
 
 
 def sha256(path: Path | str) -> str:
-    """Hash of the contents of a file, as `sha256sum` prints it; read piece by piece."""
+    """The hash of a file, as `sha256sum` prints it."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
