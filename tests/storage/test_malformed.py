@@ -355,7 +355,7 @@ MENDED: dict[str, tuple[str, m.Damage, str]] = {
         "was changed",
     ),
     "a torn journal": (JOURNAL, lambda data: data[:-20], "replaying 39 rounds"),
-    "a journal damaged in its middle": (JOURNAL, m.flipped(0.5), "is damaged; going on from"),
+    "a journal damaged in its middle": (JOURNAL, m.flipped(0.5), "is damaged; resuming from"),
     "a record of no numbers": (JOURNAL, m.record(7, "scalars.0", ["x"]), "line 8, at byte"),
     "a record without its round": (JOURNAL, m.lines(lambda x: [x[0], b"{}\n"]), "line 2, at"),
     "a journal of another run": (JOURNAL, m.record(0, "origin.seed", 9), "seed was 9 and is 0"),

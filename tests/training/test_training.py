@@ -22,7 +22,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Replayable, State
+from zowarmup.algorithms.rounds import Replayable, RoundRecord, State
 from zowarmup.common.errors import UserError
 from zowarmup.common.files import holder, lock, read_rows
 from zowarmup.common.seeds import Seeds
@@ -164,6 +164,15 @@ VARIANTS: list[Spec] = [
 ]
 
 
+def entries_of(file: Path) -> list[Spec]:
+    """What the lines of a journal hold, without its header."""
+    return [entry for entry, _ in journal.scan(file)][1:]
+
+
+def records_of(file: Path) -> list[RoundRecord]:
+    return list(map(RoundRecord.from_json, entries_of(file)))
+
+
 @pytest.mark.parametrize("settings", VARIANTS, ids=str)
 def test_replaying_the_journal_gives_every_model(
     here: Context, pivot: Tensor, tmp_path: Path, settings: Spec
@@ -172,7 +181,7 @@ def test_replaying_the_journal_gives_every_model(
     phase = zo(**settings)
     expected = [step.w for step in steps_of(here, phase, pivot)]
     end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path)
-    records = journal.read(tmp_path / "journal.jsonl")
+    records = records_of(tmp_path / "journal.jsonl")
     method = loop.algorithm(phase)
     states = list(journal.replay(method.begin(pivot), records, method, SEEDS))
     replayed = [state.w for state in states]
@@ -216,7 +225,9 @@ def test_a_journal_of_something_else_is_started_over(
     finish(here, spec_of(fedavg(), zo(lr=0.01)), pivot, tmp_path, {"code": "other"})
     again = finish(here, spec_of(fedavg(), zo()), pivot, tmp_path)
     assert "replaying" not in caplog.text
-    assert "starting over: it was made otherwise: origin.code was other and is this" in caplog.text
+    assert (
+        "starting over: its provenance is another: origin.code was other and is this" in caplog.text
+    )
     assert torch.equal(again.w, last_of(steps_of(here, zo(), pivot)).w)
     older = {"format": "zowarmup-journal-1", "belongs_to": "0" * 64}
     (tmp_path / "journal.jsonl").write_bytes(journal.line(older))
@@ -260,7 +271,7 @@ def test_any_journal_gives_every_model(
     phase = phase_of(algorithm, participation=0.5, **settings)
     expected = [step.state for step in steps_of(here, phase, pivot)]
     end = finish(here, spec_of(fedavg(), phase), pivot, tmp_path)
-    records, method = journal.read(tmp_path / "journal.jsonl"), replayable(phase)
+    records, method = records_of(tmp_path / "journal.jsonl"), replayable(phase)
     replayed = list(journal.replay(method.begin(pivot), records, method, SEEDS))
     for a, b in zip(replayed, expected, strict=True):
         assert torch.equal(a.w, b.w)
@@ -312,7 +323,7 @@ def test_phases_of_different_kinds_share_one_journal(
         again = finish(here, spec, pivot, tmp_path)
         assert torch.equal(again.w, whole.w)
         assert all(same(a, b) for a, b in zip(again.rows, whole.rows, strict=True))
-    records, w = iter(journal.read(file)), pivot
+    records, w = iter(records_of(file)), pivot
     for phase in spec["phases"][1:]:
         method = replayable(phase)
         mine = itertools.islice(records, 10)
@@ -422,7 +433,7 @@ def written(file: Path, *records: Spec) -> bytes:
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     written(tmp_path / "j", RECORD, RECORD | {"round": 12})
-    assert journal.read(tmp_path / "j") == [RECORD, RECORD | {"round": 12}]
+    assert entries_of(tmp_path / "j") == [RECORD, RECORD | {"round": 12}]
 
 
 def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> None:
@@ -430,15 +441,15 @@ def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> No
     with journal.Journal(tmp_path / "j", THIS) as opened:
         for n in range(3):
             opened.append(RECORD)
-            assert len(journal.read(tmp_path / "j")) == n + 1
+            assert len(entries_of(tmp_path / "j")) == n + 1
 
 
 def test_old_records_are_read_one_at_a_time_and_new_ones_are_not(tmp_path: Path) -> None:
     """Records of many clients, all at once, would need many times the memory of the file."""
     written(tmp_path / "j", RECORD, RECORD | {"round": 12})
     with journal.Journal(tmp_path / "j", THIS) as opened:
-        old = opened.records()
-        assert (opened.known, next(old)) == (2, RECORD)
+        old = opened.entries()
+        assert (opened.count, next(old)) == (2, RECORD)
         opened.append(RECORD | {"round": 13})
         assert [record["round"] for record in old] == [12]
 
@@ -447,7 +458,7 @@ def test_old_records_are_read_one_at_a_time_and_new_ones_are_not(tmp_path: Path)
 def test_a_torn_last_line_is_dropped(tmp_path: Path, missing: int) -> None:
     text = written(tmp_path / "j", RECORD, RECORD)
     (tmp_path / "j").write_bytes(text[:-missing])
-    assert journal.read(tmp_path / "j") == [RECORD]
+    assert entries_of(tmp_path / "j") == [RECORD]
     assert written(tmp_path / "j", RECORD) == text
 
 
@@ -465,20 +476,20 @@ def test_damage_is_named_by_its_place_and_gone_on_from_before_it(
     byte = sum(map(len, lines[: line - 1]))
     expected = f"{tmp_path / 'j'}: line {line}, at byte {byte}, is damaged"
     with pytest.raises(JournalError, match=f"^{expected}"):
-        journal.read(tmp_path / "j")
+        entries_of(tmp_path / "j")
     left = max(0, line - 2)
     with journal.Journal(tmp_path / "j", THIS) as opened:
-        assert opened.known == left
-    assert f"{expected}; going on from before it" in caplog.messages
+        assert opened.count == left
+    assert f"{expected}; resuming from before it" in caplog.messages
     assert written(tmp_path / "j", *[RECORD] * (2 - left)) == text
 
 
 def test_a_lost_or_foreign_journal_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no such journal"):
-        journal.read(tmp_path / "j")
+        journal.provenance_of(tmp_path / "j")
     (tmp_path / "j").write_bytes(journal.line({"format": "something"}))
     with pytest.raises(JournalError, match="not a journal of this version"):
-        journal.read(tmp_path / "j")
+        journal.provenance_of(tmp_path / "j")
 
 
 def test_a_number_that_json_lacks_is_never_written(tmp_path: Path) -> None:
@@ -648,7 +659,7 @@ def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
         missed += catch_up(client)
         assert torch.equal(replicas[client], w)
     assert missed == len(tier) * (ALL - WARM)
-    assert max(len(record["clients"]) for record in records) == round(participation * len(tier))
+    assert max(len(record.clients) for record in records) == round(participation * len(tier))
 
 
 @pytest.mark.parametrize("phase", [fedavg, zo])
@@ -674,7 +685,7 @@ def test_absent_clients_compute_nothing(
     here: Context, pivot: Tensor, phase: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    for name in ("train", "probe"):
+    for name in ("train", "two_point"):
         method = getattr(here.engine, name)
 
         def noting(w: Tensor, clients: Any, *rest: Any, method: Any = method, **more: Any) -> Any:

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, Report, State
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, Report, RoundRecord, State
 from zowarmup.common import signals
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds, key
 from zowarmup.config import registry
 from zowarmup.models.directions import permutations
-from zowarmup.storage import journal, records
+from zowarmup.storage import journal
 from zowarmup.training.catch_up import Absences
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
@@ -27,7 +27,6 @@ LOOP = ("algorithm", "clients", "rounds", "participation")
 DIVERGED = 10.0
 
 Phase = Mapping[str, Any]
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Step:
     state: State
     costs: Costs
     before: Tensor | None = None
-    record: Record | None = None
+    record: RoundRecord | None = None
     drift: float = float("nan")
 
     @property
@@ -87,7 +86,7 @@ def run(
     *,
     first: int,
     costs: Costs,
-    known: Iterable[Record] = (),
+    known: Iterable[RoundRecord] = (),
 ) -> Iterator[Step]:
     """The rounds of a phase from a state of it, the first of them being round `first`.
 
@@ -105,7 +104,7 @@ def run(
         if record is None:
             state, report = method.round(state, t, members, context.engine, seeds)
         else:
-            records.due(record, t, members)
+            record.check(t, members)
             state = journal.applied(state, record, replayable, seeds)
             report = replayable.report(members, record)
         costs = counted(context, costs, report, members, away, t == last)
@@ -114,7 +113,12 @@ def run(
 
 
 def after(
-    context: Context, phase: Phase, step: Step, seeds: Seeds, end: int, known: Iterable[Record] = ()
+    context: Context,
+    phase: Phase,
+    step: Step,
+    seeds: Seeds,
+    end: int,
+    known: Iterable[RoundRecord] = (),
 ) -> Iterator[Step]:
     """The rounds of a phase that follow a step of it, up to round `end`."""
     left = {**phase, "rounds": end - step.t}

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import State
+from zowarmup.algorithms.rounds import RoundRecord, State
 from zowarmup.common.seeds import Seeds
 from zowarmup.runtime.progress import Progress, log
 from zowarmup.storage import journal as journals
@@ -18,7 +18,7 @@ from zowarmup.training import loop
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.evaluate import evaluate
-from zowarmup.training.loop import Record, Step
+from zowarmup.training.loop import Step
 from zowarmup.training.resume_state import ResumeState
 
 EARLY = 10  # rounds after the pivot over which the change of the loss is reported
@@ -74,7 +74,11 @@ def run(
         outcome.rows.append(loop.row(context, spec["phases"][0], 1, start))
     before = evaluate(context, w)["train_loss"]
     progress = Progress("run", end, folder if context.group.first else None)
-    with journals.shared(folder / JOURNAL, provenance, context.group) as (count, known, keep):
+    with journals.shared_rounds(folder / JOURNAL, provenance, context.group) as (
+        count,
+        known,
+        keep,
+    ):
         if count:
             log.info(f"replaying {count} rounds from the journal")
         phases = _Phases(context, spec, folder, provenance, seeds)
@@ -110,7 +114,9 @@ class _Phases:
             if not loop.has_records(self.phases[n])
         }
 
-    def steps(self, outcome: Outcome, count: int, known: Iterator[Record], costs: Costs) -> Rounds:
+    def steps(
+        self, outcome: Outcome, count: int, known: Iterator[RoundRecord], costs: Costs
+    ) -> Rounds:
         """Every round that is left; `outcome` is what the reader makes of them.
 
         Where a phase goes on from its state, `outcome` is set to what it was then.
@@ -140,7 +146,7 @@ class _Phases:
                 found = n
         return found
 
-    def _recorded(self, n: int, step: Step, known: Iterator[Record]) -> Rounds:
+    def _recorded(self, n: int, step: Step, known: Iterator[RoundRecord]) -> Rounds:
         step = self._begin(n, step)
         steps = loop.after(self.context, self.phases[n], step, self.seeds, self.ends[n], known)
         for step in steps:

@@ -103,11 +103,8 @@ def _steps(
     step = Step(spec["start"], *loop.begin(context, phase, w, Costs()))
     end = spec["start"] + spec["rounds"]
     if loop.has_records(phase):
-        with journals.shared(folder / "journal.jsonl", provenance, context.group) as (
-            _,
-            known,
-            keep,
-        ):
+        file = folder / "journal.jsonl"
+        with journals.shared_rounds(file, provenance, context.group) as (_, known, keep):
             steps = loop.after(context, phase, step, seeds, end, known)
             for step in steps:
                 if step.record is not None:
