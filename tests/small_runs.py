@@ -7,11 +7,11 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, RoundRecord
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, WarmupSpec
-from zowarmup.storage import checkpoint
+from zowarmup.storage import checkpoint, journal
 from zowarmup.training import context as contexts
 from zowarmup.training import loop, phases, run, warmup
 from zowarmup.training import selection as select
@@ -224,3 +224,13 @@ def row_of(context: Context, phase: Spec, step: Step) -> Spec:
 def sizes(context: Context, *method: Spec) -> Spec:
     """The sizes in the run record of a method."""
     return contexts.sizes(context, [Phase.read(phase) for phase in method])
+
+
+def entries_of(file: Path) -> list[Spec]:
+    """The lines of a journal without its header."""
+    return [entry for entry, _ in journal.scan(file)][1:]
+
+
+def records_of(file: Path) -> list[RoundRecord]:
+    """The rounds of a journal."""
+    return list(map(RoundRecord.from_json, entries_of(file)))

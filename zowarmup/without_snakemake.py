@@ -102,9 +102,9 @@ class Maker:
             *([int(job.part)] if job.part else []),
             code_digest(modules(spec)),
         ]
-        inputs = graph.inputs(self.paths, job)
-        if job.rule == "train":  # a run without a warm-up has neither
-            inputs = {"warmup": None, "warmup_metrics": None} | inputs
+        # A run without a warm-up has neither of the two.
+        absent = {"warmup": None, "warmup_metrics": None} if job.rule == "train" else {}
+        inputs = absent | graph.inputs(self.paths, job)
         Path(next(iter(files.values()))).parent.mkdir(parents=True, exist_ok=True)
         launch.run(
             self.plan.config.engine.processes, TRAINING[job.rule], *arguments, **inputs, **files

@@ -1,5 +1,7 @@
 """Adam as the server's optimizer: against torch.optim, by hand, and as a round of FedAdam."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -162,7 +164,7 @@ def test_zo_adam_is_adam_on_the_step_of_zo(engine, scaling):
     for t in range(1, 6):
         state, report = method.round(state, t, cohort, engine, SEEDS)
         zeros = State(torch.zeros(engine.d))
-        theirs.grad = -plain.apply(zeros, report.record | {"lr": 1.0}, SEEDS).w
+        theirs.grad = -plain.apply(zeros, replace(report.record, lr=1.0), SEEDS).w
         optimizer.step()
         torch.testing.assert_close(state.w, theirs.detach(), rtol=1e-6, atol=1e-6)
     assert (state.w - engine.model.initial(1)).abs().median() > 1e-3
@@ -173,9 +175,9 @@ def test_the_rate_of_a_record_is_adam_s(engine):
     method, cohort = ZOAdam(**SETTINGS), Cohort((0, 1), (6, 10))
     state = method.begin(engine.model.initial(1))
     record = method.round(state, 1, cohort, engine, SEEDS)[1].record
-    still = method.apply(state, record | {"lr": 0.0}, SEEDS)
+    still = method.apply(state, replace(record, lr=0.0), SEEDS)
     assert torch.equal(still.w, state.w)
-    half = method.apply(state, record | {"lr": 0.005}, SEEDS)
+    half = method.apply(state, replace(record, lr=0.005), SEEDS)
     whole = method.apply(state, record, SEEDS)
     torch.testing.assert_close(2 * (half.w - state.w), whole.w - state.w, rtol=1e-4, atol=1e-7)
     assert whole.server["steps"].item() == 1

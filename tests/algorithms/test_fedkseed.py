@@ -8,7 +8,7 @@ from toys import cohort, linear
 
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.fedkseed import FedKSeed
-from zowarmup.algorithms.rounds import Cohort, State
+from zowarmup.algorithms.rounds import Cohort, RoundRecord, State
 from zowarmup.common.seeds import Seeds
 
 SEEDS = Seeds(0, 5, 3)
@@ -92,8 +92,8 @@ def test_a_round_accumulates_by_hand_what_clients_met(engine):
     assert state.server["A"].tolist() == pytest.approx(A, rel=1e-6)
     assert state.server["met"].tolist() == met
     assert state.server["size"].tolist() == pytest.approx(size, rel=1e-6)
-    assert report.record["chosen"] == [ks for _, ks, _ in walks]
-    assert report.record["scalars"] == [cs for _, _, cs in walks]
+    assert report.record.chosen == [ks for _, ks, _ in walks]
+    assert report.record.scalars == [cs for _, _, cs in walks]
 
 
 def test_drift_is_the_spread_of_the_clients_models(engine):
@@ -211,7 +211,8 @@ def test_choices_of_pro_follow_its_probabilities():
 def test_a_huge_scalar_counts_as_a_thousand_for_the_choice_alone():
     """CLIP is for the probabilities: the step takes the scalar as it is."""
     method, start = settings(K=2, sampling="pro"), torch.zeros(5)
-    record = {"weights": [1.0], "chosen": [[0, 0, 1]], "scalars": [[-5000.0, 20.0, 3.0]], "lr": 0.1}
+    scalars = [[-5000.0, 20.0, 3.0]]
+    record = RoundRecord(1, [0], [1.0], scalars, 0.1, chosen=[[0, 0, 1]])
     state = method.apply(method.begin(start), record, SEEDS)
     assert state.server["size"].tolist() == [1020.0, 3.0]
     assert state.server["met"].tolist() == [2.0, 1.0]

@@ -109,8 +109,8 @@ def test_two_clients_by_hand(monkeypatch):
     )
     expected = w - 0.2 * TAU**2 * torch.tensor([2.125, -2.375])
     torch.testing.assert_close(new.w, expected, rtol=1e-6, atol=1e-6)
-    assert report.record["weights"] == [0.25, 0.75]
-    assert report.record["scalars"] == [[pytest.approx(-0.375)], [pytest.approx(2.25)]]
+    assert report.record.weights == [0.25, 0.75]
+    assert report.record.scalars == [[pytest.approx(-0.375)], [pytest.approx(2.25)]]
     assert (report.bytes_up, report.bytes_down) == ([4, 4], [2 * 4, 2 * 4])
     assert (report.forward, report.backward) == (2 * 4, 0)
 
@@ -226,11 +226,11 @@ def test_a_client_with_a_non_finite_scalar_is_dropped():
     """Its record says so, the weights of the others add up to one, w stays finite."""
     scalars = torch.tensor([[1.0, 2.0], [float("nan"), 0.0], [3.0, 4.0]])
     record = zo.make_record(1, Cohort((2, 5, 7), (10, 20, 30)), scalars, lr=0.1)
-    assert record["dropped"] == [5]
-    assert record["weights"] == [0.25, 0.0, 0.75]
-    assert record["scalars"][1] == [0.0, 0.0]
+    assert record.dropped == [5]
+    assert record.weights == [0.25, 0.0, 0.75]
+    assert record.scalars[1] == [0.0, 0.0]
     nothing = zo.make_record(1, Cohort((5,), (20,)), scalars[1:2], lr=0.1)
-    assert nothing["weights"] == [0.0]
+    assert nothing.weights == [0.0]
 
 
 def test_shared_directions_add_up_to_one_gradient():

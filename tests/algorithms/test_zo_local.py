@@ -50,11 +50,9 @@ def test_one_full_batch_step_is_that_of_zo(engine, S, distribution):
     local, one = ZOLocal(**same, epochs=1, batch=10), ZO(**same)
     new, report = local.round(State(w), 7, members, engine, SEEDS)
     expected, theirs = one.round(State(w), 7, members, engine, SEEDS)
-    scalars = torch.tensor(report.record["scalars"])
+    scalars = torch.tensor(report.record.scalars)
     assert scalars.shape == (3, S)
-    torch.testing.assert_close(
-        scalars, torch.tensor(theirs.record["scalars"]), rtol=1e-4, atol=2e-5
-    )
+    torch.testing.assert_close(scalars, torch.tensor(theirs.record.scalars), rtol=1e-4, atol=2e-5)
     torch.testing.assert_close(new.w, expected.w, rtol=1e-5, atol=1e-5)
     assert (new.w - w).abs().max() > 1e-2
     assert (report.bytes_up, report.bytes_down) == (theirs.bytes_up, theirs.bytes_down)
@@ -76,8 +74,8 @@ def test_the_new_model_is_the_weighted_mean_of_the_clients_models(engine, distri
         for n, w_i in zip((6, 10, 3), local, strict=True)
     )
     assert report.drift == pytest.approx(math.sqrt(spread), rel=1e-4)
-    assert report.record["drift"] == report.drift > 0.01
-    for met, cs in zip(report.record["scalars"], scalars, strict=True):
+    assert report.record.drift == report.drift > 0.01
+    for met, cs in zip(report.record.scalars, scalars, strict=True):
         assert met == cs.flatten().tolist() + [0.0] * (12 - cs.numel())
 
 
@@ -127,7 +125,7 @@ def test_a_client_sends_the_same_whoever_else_takes_part(engine, client, kind):
         method.round(State(w), 3, cohort(engine, present), own, SEEDS)[1].record
         for present in ((client,), (0, 1, 2))
     )
-    [mine], theirs = alone["scalars"], everyone["scalars"][client]
+    [mine], theirs = alone.scalars, everyone.scalars[client]
     assert theirs[: len(mine)] == mine
     assert not any(theirs[len(mine) :])
     assert all(mine)

@@ -40,7 +40,7 @@ def inputs(data: Dataset, dealt: Federation, tmp_path: Path) -> dict[str, Path]:
 
 
 def selected(inputs: dict[str, Path], tmp_path: Path, grid: Sequence[float]) -> Path:
-    spec = spec_of() | trial(fedavg(), grid) | {"start": 0, "warmup": None}
+    spec = trial(fedavg(), grid) | {"start": 0}
     job_select.select_rate(
         spec,
         "code",
@@ -57,14 +57,14 @@ def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) 
     """Selection, warm-up and run, as the scripts call them; the records say what was done."""
     selection = selected(inputs, tmp_path, [1e-9, 0.1, 1e30])
     chosen = {"selection": "fedavg-high"}
-    phase = without(fedavg(), {"rounds"}) | {"lr": chosen}
+    phase = fedavg(ALL) | {"lr": chosen}
     warm = {
         name: tmp_path / "warm" / file
         for name, file in (
             ("snapshots", "snapshots"), ("metrics", "metrics.csv"), ("run_record", "run.json")
         )
     }  # fmt: skip
-    spec = without(spec_of(), {"phases", "warmup"}) | {"phase": phase, "rounds": ALL}
+    spec = without(spec_of(), {"phases", "warmup"}) | {"phase": phase}
     job_warmup.warm_up(spec, 3, "code", **inputs, selections=[selection], **warm)
     done = {
         name: tmp_path / "run" / file
@@ -112,7 +112,7 @@ def test_a_selection_keeps_its_whole_grid(inputs: dict[str, Path], tmp_path: Pat
     assert [row["lr"] for row in made["grid"]] == [1e-9, 0.1, 1e30]
     assert made["grid"][2]["heldout_loss"] is None
     assert (made["lr"], made["at_edge"], made["code"]) == (0.1, False, "code")
-    assert made["spec"]["rounds"] == 12
+    assert made["spec"]["phase"]["rounds"] == 12
 
 
 def test_a_grid_of_nothing_but_divergence_fails_clearly(

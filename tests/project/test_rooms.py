@@ -27,7 +27,7 @@ OUTSIDE: dict[str, set[str]] = {
     "plan": {"pydantic"},
     "data": {"numpy", "sklearn", "torchvision"},
     "models": {"torch"},
-    "algorithms": {"torch"},
+    "algorithms": {"torch", "pydantic"},
     "runtime": {"torch", "tqdm"},
     "engines": {"torch", "numpy"},
     "storage": {"torch", "safetensors"},

@@ -85,7 +85,7 @@ def test_a_truncated_checkpoint_is_one_clear_error(
     with pytest.raises(CheckpointError) as caught:
         checkpoint.weights(file, model)
     assert str(caught.value).startswith(f"{file}: cannot be read (")
-    assert str(caught.value).endswith("delete it and let it be made again")
+    assert str(caught.value).endswith("delete it, and Snakemake recreates it")
     assert "\n" not in str(caught.value)
 
 
@@ -95,14 +95,16 @@ def test_a_checkpoint_of_another_model_is_a_clear_error(
     checkpoint.save(tmp_path / "w", model, State(pivot), ABOUT)
     for name, shape in (("cnn", (1, 8, 8)), ("mlp", (3, 8, 8))):
         other = contexts.model(name, shape, 10)
-        with pytest.raises(CheckpointError, match=r"w: .* it belongs to another model$"):
+        with pytest.raises(CheckpointError, match=r"w: .* it is of another network$"):
             checkpoint.weights(tmp_path / "w", other)
 
 
 def test_a_lost_or_foreign_checkpoint_is_a_clear_error(model: FlatModel, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    with pytest.raises(CheckpointError, match="no such checkpoint; make it with the workflow"):
+    with pytest.raises(
+        CheckpointError, match="no such checkpoint; run Snakemake, which creates it"
+    ):
         checkpoint.load(tmp_path / "w")
     save_file({"a": torch.zeros(2)}, tmp_path / "w")
     with pytest.raises(CheckpointError, match="not a checkpoint of this project"):

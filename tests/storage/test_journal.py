@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+import small_runs
 from small_runs import THIS, Spec
 
 from zowarmup.storage import journal
@@ -28,7 +29,7 @@ def written(file: Path, *records: Spec) -> bytes:
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     written(tmp_path / "j", RECORD, RECORD | {"round": 12})
-    assert journal.read(tmp_path / "j") == [RECORD, RECORD | {"round": 12}]
+    assert small_runs.entries_of(tmp_path / "j") == [RECORD, RECORD | {"round": 12}]
 
 
 def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> None:
@@ -36,15 +37,15 @@ def test_a_record_is_with_the_system_before_the_next_round(tmp_path: Path) -> No
     with journal.Journal(tmp_path / "j", THIS) as opened:
         for n in range(3):
             opened.append(RECORD)
-            assert len(journal.read(tmp_path / "j")) == n + 1
+            assert len(small_runs.entries_of(tmp_path / "j")) == n + 1
 
 
 def test_old_records_are_read_one_at_a_time_and_new_ones_are_not(tmp_path: Path) -> None:
     """Records of many clients, all at once, would need many times the memory of the file."""
     written(tmp_path / "j", RECORD, RECORD | {"round": 12})
     with journal.Journal(tmp_path / "j", THIS) as opened:
-        old = opened.records()
-        assert (opened.known, next(old)) == (2, RECORD)
+        old = opened.entries()
+        assert (opened.count, next(old)) == (2, RECORD)
         opened.append(RECORD | {"round": 13})
         assert [record["round"] for record in old] == [12]
 
@@ -53,7 +54,7 @@ def test_old_records_are_read_one_at_a_time_and_new_ones_are_not(tmp_path: Path)
 def test_a_torn_last_line_is_dropped(tmp_path: Path, missing: int) -> None:
     text = written(tmp_path / "j", RECORD, RECORD)
     (tmp_path / "j").write_bytes(text[:-missing])
-    assert journal.read(tmp_path / "j") == [RECORD]
+    assert small_runs.entries_of(tmp_path / "j") == [RECORD]
     assert written(tmp_path / "j", RECORD) == text
 
 
@@ -71,20 +72,20 @@ def test_damage_is_named_by_its_place_and_gone_on_from_before_it(
     byte = sum(map(len, lines[: line - 1]))
     expected = f"{tmp_path / 'j'}: line {line}, at byte {byte}, is damaged"
     with pytest.raises(JournalError, match=f"^{expected}"):
-        journal.read(tmp_path / "j")
+        small_runs.entries_of(tmp_path / "j")
     left = max(0, line - 2)
     with journal.Journal(tmp_path / "j", THIS) as opened:
-        assert opened.known == left
-    assert f"{expected}; going on from before it" in caplog.messages
+        assert opened.count == left
+    assert f"{expected}; resuming from before it" in caplog.messages
     assert written(tmp_path / "j", *[RECORD] * (2 - left)) == text
 
 
 def test_a_lost_or_foreign_journal_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="no such journal"):
-        journal.read(tmp_path / "j")
+        journal.provenance_of(tmp_path / "j")
     (tmp_path / "j").write_bytes(journal.line({"format": "something"}))
     with pytest.raises(JournalError, match="not a journal of this version"):
-        journal.read(tmp_path / "j")
+        journal.provenance_of(tmp_path / "j")
 
 
 def test_a_number_that_json_lacks_is_never_written(tmp_path: Path) -> None:

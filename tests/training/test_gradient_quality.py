@@ -11,6 +11,7 @@ from torch import Tensor
 from zowarmup.common.seeds import Seeds
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
+from zowarmup.plan.specs import RunSpec
 from zowarmup.training import context as contexts
 from zowarmup.training import loop
 from zowarmup.training.context import Context
@@ -47,7 +48,9 @@ def test_many_directions_give_the_direction_of_the_gradient(
 
     The squared length of a mean of S estimates is |g|^2 (1 + (d - 1) / S), its part along g is g.
     """
-    narrow = contexts.assemble(spec_of(width=0.03125), data, dealt)  # one hidden unit, d = 85
+    narrow = contexts.assemble(
+        RunSpec.read(spec_of(zo(), width=0.03125)), data, dealt
+    )  # one hidden unit, d = 85
     w, d = narrow.model.initial(SEEDS.initialisation), narrow.model.d
     assert d == 64 + 1 + 10 + 10
     for S, tolerance in ((50, 0.15), (500, 0.03), (5000, 0.003)):
@@ -62,7 +65,7 @@ def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
     data: Dataset, dealt: Federation
 ) -> None:
     """The squared error is then B^2 (d - 1) / P |g|^2; B^2 itself by one gradient a client."""
-    narrow = contexts.assemble(spec_of(width=0.03125), data, dealt)
+    narrow = contexts.assemble(RunSpec.read(spec_of(zo(), width=0.03125)), data, dealt)
     w, d = narrow.model.initial(SEEDS.initialisation), narrow.model.d
     each, total = [], sum(narrow.sizes)
     for images in narrow.train.split(narrow.sizes):

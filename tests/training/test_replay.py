@@ -43,7 +43,7 @@ def test_replaying_the_journal_gives_every_model(
     phase = zo(**settings)
     expected = [step.w for step in steps_of(context, phase, pivot)]
     end = finish(context, spec_of(fedavg(), phase), pivot, tmp_path)
-    records = journal.read(tmp_path / "journal.jsonl")
+    records = small_runs.records_of(tmp_path / "journal.jsonl")
     method = small_runs.algorithm(phase)
     states = list(journal.replay(method.begin(pivot), records, method, SEEDS))
     replayed = [state.w for state in states]
@@ -60,7 +60,7 @@ def test_any_journal_gives_every_model(
     phase = phase_of(algorithm, participation=0.5, **settings)
     expected = [step.state for step in steps_of(context, phase, pivot)]
     end = finish(context, spec_of(fedavg(), phase), pivot, tmp_path)
-    records, method = journal.read(tmp_path / "journal.jsonl"), replayable(phase)
+    records, method = small_runs.records_of(tmp_path / "journal.jsonl"), replayable(phase)
     replayed = list(journal.replay(method.begin(pivot), records, method, SEEDS))
     for a, b in zip(replayed, expected, strict=True):
         assert torch.equal(a.w, b.w)
@@ -98,4 +98,4 @@ def test_replicas_that_catch_up_by_records_hold_the_server_s_bits(
         missed += catch_up(client)
         assert torch.equal(replicas[client], w)
     assert missed == len(tier) * (ALL - WARM)
-    assert max(len(record["clients"]) for record in records) == round(participation * len(tier))
+    assert max(len(record.clients) for record in records) == round(participation * len(tier))

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
+import small_runs
 import torch
 from small_runs import (
     ALL,
@@ -63,7 +64,9 @@ def test_a_journal_of_something_else_is_started_over(
     finish(context, spec_of(fedavg(), zo(lr=0.01)), pivot, tmp_path, {"code": "other"})
     again = finish(context, spec_of(fedavg(), zo()), pivot, tmp_path)
     assert "replaying" not in caplog.text
-    assert "starting over: it was made otherwise: origin.code was other and is this" in caplog.text
+    assert (
+        "starting over: its provenance is another: origin.code was other and is this" in caplog.text
+    )
     assert torch.equal(again.w, last_of(steps_of(context, zo(), pivot)).w)
     older = {"format": "zowarmup-journal-1", "belongs_to": "0" * 64}
     (tmp_path / "journal.jsonl").write_bytes(journal.line(older))
@@ -125,7 +128,7 @@ def test_phases_of_different_kinds_share_one_journal(
         again = finish(context, spec, pivot, tmp_path)
         assert torch.equal(again.w, whole.w)
         assert equal_rows(again.rows, whole.rows)
-    records, w = iter(journal.read(file)), pivot
+    records, w = iter(small_runs.records_of(file)), pivot
     for phase in spec["phases"][1:]:
         method = replayable(phase)
         mine = itertools.islice(records, 10)

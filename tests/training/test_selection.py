@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import SEEDS, Spec, chosen, last_of, phase_of, steps_of, trial, zo
+from small_runs import SEEDS, chosen, last_of, phase_of, spec_of, steps_of, trial, zo
 from torch import Tensor
 
 from zowarmup.common.errors import UserError
+from zowarmup.plan.specs import RunSpec
 from zowarmup.storage import selection_json
 from zowarmup.training import evaluate
 from zowarmup.training import selection as select
 from zowarmup.training.context import Context
+from zowarmup.training.selection import Trial
 
 
 def test_a_trial_is_training_judged_on_held_out_images(
@@ -28,16 +30,16 @@ def test_a_trial_is_training_judged_on_held_out_images(
 def test_the_step_that_learns_is_chosen(context: Context, pivot: Tensor, tmp_path: Path) -> None:
     """From among one that goes nowhere and one that explodes."""
     made = chosen(context, trial(zo(), [1e-9, 0.1, 1e30], rounds=20), pivot, tmp_path)
-    choice = select.choose(made)
+    choice = select.choose([Trial(**row) for row in made])
     assert made[2]["heldout_loss"] is None
-    assert (choice["lr"], choice["at_edge"]) == (0.1, False)
-    assert choice["mean_losses"][0.1] < choice["mean_losses"][1e-9]
+    assert (choice.lr, choice.at_edge) == (0.1, False)
+    assert choice.mean_losses[0.1] < choice.mean_losses[1e-9]
 
 
-def grid_of(*losses: Sequence[float | None]) -> list[Spec]:
+def grid_of(*losses: Sequence[float | None]) -> list[Trial]:
     """Candidates 0.1, 0.2, ... with the held-out losses of seeds 0, 1, ... each."""
     return [
-        {"lr": (i + 1) / 10, "seed": seed, "heldout_loss": loss}
+        Trial((i + 1) / 10, seed, loss)
         for i, row in enumerate(losses)
         for seed, loss in enumerate(row)
     ]
@@ -58,7 +60,7 @@ def grid_of(*losses: Sequence[float | None]) -> list[Spec]:
 )
 def test_the_rule_of_choice(losses: Any, lr: float, at_edge: bool) -> None:
     choice = select.choose(grid_of(*losses))
-    assert (choice["lr"], choice["at_edge"]) == (lr, at_edge)
+    assert (choice.lr, choice.at_edge) == (lr, at_edge)
 
 
 def test_nothing_to_choose_from_is_a_clear_error() -> None:
@@ -71,13 +73,16 @@ def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None
     """lr before client_lr within a phase; numbers stay as they are and take no file."""
     for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
         (tmp_path / name).write_text(json.dumps({"lr": lr}))
-    chosen = {"selection": "any"}
-    phases = [{"client_lr": chosen, "lr": chosen}, {"lr": 0.5, "client_lr": 0.6}, {"lr": chosen}]
-    assert selection_json.with_rates(phases, [tmp_path / name for name in "abc"]) == [
-        {"lr": 0.1, "client_lr": 0.2},
-        {"lr": 0.5, "client_lr": 0.6},
-        {"lr": 0.3},
+    lr, client_lr, last = ({"selection": name} for name in ("first", "second", "third"))
+    phases = [
+        phase_of("fedadam") | {"client_lr": client_lr, "lr": lr},
+        phase_of("fedadam", lr=0.5, client_lr=0.6),
+        zo() | {"lr": last},
     ]
+    spec = RunSpec.read(spec_of(*phases))
+    rated = selection_json.with_rates(spec, [tmp_path / name for name in "abc"])
+    rates = [(phase.lr, phase.settings.get("client_lr")) for phase in rated.phases]
+    assert rates == [(0.1, 0.2), (0.5, 0.6), (0.3, None)]
 
 
 def test_a_trial_of_fedadam_varies_the_server_s_rate_alone(

@@ -126,9 +126,7 @@ def test_saved_work_of_something_else_is_thrown_away(
     (tmp_path / "state" / "state.json").write_text(json.dumps(facts))
     (tmp_path / "state" / "round-000007.safetensors").write_text("old")
     assert warm_up(context, tmp_path, rounds=10)[0]["round"] == 0
-    assert (
-        "starting over: what is saved was made otherwise: code was other and is this" in caplog.text
-    )
+    assert "starting over: the saved state is stale: code was other and is this" in caplog.text
     assert not (tmp_path / "snapshots" / "round-000007.safetensors").exists()
     assert not (tmp_path / "snapshots" / "state.json").exists()
 

@@ -18,9 +18,9 @@ Reference: Qin et al. 2023, arXiv:2312.06353.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ from torch import Tensor
 from zowarmup.algorithms.client_drift import Drift
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
+from zowarmup.algorithms.rounds import Cohort, Engine, Report, RoundRecord, State
 from zowarmup.algorithms.zo import step
 from zowarmup.common.seeds import Seeds, key, signed
 from zowarmup.config.phase import Count, Positive, Rate
@@ -89,28 +89,23 @@ class FedKSeed:
         for (w_i, met), p_i in zip(walks, cohort.weights, strict=True):
             scalars.append(met.flatten().tolist())
             drift.see(w_i, p_i)
-        record = {
-            "round": t,
-            "clients": list(cohort.clients),
-            "weights": list(cohort.weights),
-            "chosen": [ks[: len(cs)] for ks, cs in zip(chosen.tolist(), scalars, strict=True)],
-            "scalars": scalars,
-            "lr": self.lr,
-        }
+        used = [ks[: len(cs)] for ks, cs in zip(chosen.tolist(), scalars, strict=True)]
+        record = RoundRecord(
+            t, list(cohort.clients), cohort.shares(), scalars, self.lr, chosen=used
+        )
         new = self.apply(state, record, seeds)
-        record["drift"] = drift.around(new.w)
-        return new, self.report(cohort, record)
+        return new, self.report(cohort, replace(record, drift=drift.around(new.w)))
 
-    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
+    def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """The accumulators after a recorded round, and w rebuilt from them."""
         A, met, size = (state.server[name].tolist() for name in ("A", "met", "size"))
-        for p, ks, cs in zip(record["weights"], record["chosen"], record["scalars"], strict=True):
+        for p, ks, cs in zip(record.weights, record.chosen or [], record.scalars, strict=True):
             for k, c in zip(ks, cs, strict=True):
                 A[k] += p * c
                 met[k] += 1
                 size[k] += min(abs(c), CLIP)
         kept = {"A": torch.tensor(A), "met": torch.tensor(met), "size": torch.tensor(size)}
-        w = self.rebuild(state.server["w_0"], kept["A"], record["lr"], seeds)
+        w = self.rebuild(state.server["w_0"], kept["A"], record.lr, seeds)
         return State(w, {"w_0": state.server["w_0"], **kept})
 
     def rebuild(self, w_0: Tensor, A: Tensor, lr: float, seeds: Seeds) -> Tensor:
@@ -140,7 +135,7 @@ class FedKSeed:
         """T of a client with n images."""
         return self.epochs * -(-n // self.batch)
 
-    def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
+    def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """What a recorded round cost.
 
         A client sends its accumulated scalars, or pairs of index and scalar where that is shorter,
@@ -155,7 +150,6 @@ class FedKSeed:
             forward=2 * self.epochs * sum(cohort.sizes),
             backward=0,
             record=record,
-            drift=record["drift"],
         )
 
 

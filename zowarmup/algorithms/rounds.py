@@ -6,16 +6,28 @@ C       number of classes
 n_i     training images of client i;  p_i = n_i / sum of n over the cohort
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Annotated, Protocol, Self
 
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import Moves
+from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
+
+SUM = 1e-6  # how far the sum of the weights may be off 1
+
+FLOAT32 = 3.4028234663852886e38  # the largest float32, as which scalars travel
+FLOAT64 = 1.7976931348623157e308
+
+Index = Annotated[int, Field(ge=0, strict=True)]
+Weight = Annotated[float, Field(ge=0, le=1, strict=True)]
+Scalar = Annotated[float, Field(ge=-FLOAT32, le=FLOAT32, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -33,7 +45,12 @@ class Cohort:
     @property
     def weights(self) -> tuple[float, ...]:
         """p_i, the share of each client in the average."""
-        return tuple(n / sum(self.sizes) for n in self.sizes)
+        return tuple(self.shares())
+
+    def shares(self, dropped: Collection[int] = ()) -> list[float]:
+        """p_i where dropped clients count 0: all are 0 if every client is dropped."""
+        sizes = [0 if i in dropped else n for i, n in zip(self.clients, self.sizes, strict=True)]
+        return [n / (sum(sizes) or 1) for n in sizes]
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,81 @@ class State:
     server: Mapping[str, Tensor] = field(default_factory=dict)
 
 
+class RecordError(UserError):
+    """Not a record of the round in question; the message is part of a sentence."""
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """The message of a zeroth-order round: with the seeds it fixes the step, bit for bit.
+
+    Attributes:
+        round: t, counted from 1 over all phases.
+        clients: the cohort, sorted.
+        weights: p_i, one per client; 0 for a dropped client.
+        scalars: c of each client, in the order of its directions, as float32.
+        lr: learning rate of the step.
+        dropped: clients left out for a scalar that is not finite; None where none can be.
+        chosen: FedKSeed: the candidate behind each scalar.
+        drift: root mean square distance of the clients' models from their mean; None where
+            clients make no local steps.
+    """
+
+    round: Annotated[int, Field(ge=1, strict=True)]
+    clients: list[Index]
+    weights: list[Weight]
+    scalars: list[list[Scalar]]
+    lr: Annotated[float, Field(gt=0, le=FLOAT32, strict=True)]
+    dropped: list[Index] | None = None
+    chosen: list[list[Index]] | None = None
+    drift: Annotated[float, Field(ge=0, le=FLOAT64, strict=True)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.clients != sorted(set(self.clients)) or not self.clients:
+            raise ValueError("clients must be sorted, each of them once, at least one")
+        if not len(self.clients) == len(self.weights) == len(self.scalars):
+            raise ValueError("weights and scalars must have one entry per client")
+        if any(self.weights) and abs(math.fsum(self.weights) - 1) > SUM:
+            raise ValueError("weights must add up to 1")
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, object]) -> "RoundRecord":
+        """The record that a line of a journal holds.
+
+        A checksum tells what a disk has done to a line, not what a person has: a number that no
+        round sends would train on to other numbers without a word.
+
+        Raises:
+            RecordError: a field is missing, or no round writes such a value.
+        """
+        try:
+            return _RECORD.validate_python(entry)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise RecordError(f"is not a record of a round ({field} {first['msg']})") from error
+
+    def to_json(self) -> dict[str, object]:
+        """The fields that the phase's rounds have, as a line of a journal holds them."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def check(self, t: int, cohort: Cohort) -> None:
+        """Check that this is the record of round t with these clients.
+
+        Raises:
+            RecordError: it is the record of another round or of other clients.
+        """
+        expected = t, list(cohort.clients), cohort.shares(self.dropped or ())
+        if (self.round, self.clients, self.weights) != expected:
+            raise RecordError(
+                f"a record of round {self.round} stands where round {t} of {len(cohort.clients)} "
+                "clients with their shares is due"
+            )
+
+
+_RECORD = TypeAdapter(RoundRecord)
+
+
 @dataclass(frozen=True)
 class Report:
     """What a round cost and, where clients send scalars, the record that everybody received.
@@ -57,16 +149,19 @@ class Report:
         bytes_up, bytes_down: of each client of the cohort, in its order.
         forward, backward: passes of one image through the network, all clients together.
         record: the round's message to everybody, None where models travel.
-        drift: root mean square distance of the clients' models from their mean, NaN if none was
-            measured.
     """
 
     bytes_up: Sequence[int]
     bytes_down: Sequence[int]
     forward: int
     backward: int
-    record: dict[str, Any] | None = None
-    drift: float = float("nan")
+    record: RoundRecord | None = None
+
+    @property
+    def drift(self) -> float:
+        """That of the record, NaN if none was measured."""
+        drift = self.record.drift if self.record else None
+        return math.nan if drift is None else drift
 
 
 @dataclass(frozen=True)
@@ -197,10 +292,10 @@ class Algorithm(Protocol):
 class Replayable(Algorithm, Protocol):
     """A phase whose rounds leave records: anybody can make the step again from a record alone."""
 
-    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
+    def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """The state after a recorded round, bit for bit as `round` made it."""
         ...
 
-    def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
+    def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """What a recorded round cost."""
         ...

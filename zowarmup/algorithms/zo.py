@@ -13,14 +13,14 @@ Reference: Spall 1992 (SPSA), doi:10.1109/9.119632; arXiv 2509.03503.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import Moves, moves
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
+from zowarmup.algorithms.rounds import Cohort, Engine, Report, RoundRecord, State
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, Positive, Rate
 from zowarmup.models.directions import Directions, draw
@@ -77,9 +77,9 @@ class ZO:
         record = make_record(t, cohort, scalars, self.lr)
         return self.step(state, record, directions), self.report(cohort, record)
 
-    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
+    def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """The step of a recorded round, from the record and the seeds alone."""
-        t, clients, w = record["round"], record["clients"], state.w
+        t, clients, w = record.round, record.clients, state.w
         return self.step(state, record, self.directions(t, clients, len(w), seeds, w.device))
 
     def directions(
@@ -114,17 +114,17 @@ class ZO:
         losses = engine.two_point(w, clients, directions, radius=radius, moves=moved)
         return ((losses[..., 0] - losses[..., 1]) / (2 * self.eps)).float()
 
-    def step(self, state: State, record: dict[str, Any], directions: Directions) -> State:
+    def step(self, state: State, record: RoundRecord, directions: Directions) -> State:
         """w - lr * sum_j a_j z_j."""
         a = coefficients(record, self.S)
-        return State(step(state.w, a, directions, scale=self.scale, lr=record["lr"]))
+        return State(step(state.w, a, directions, scale=self.scale, lr=record.lr))
 
     @property
     def scale(self) -> float:
         """What u is multiplied by in the step."""
         return self.tau if self.scaling == "paper" else 1 / self.tau
 
-    def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
+    def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """What a recorded round cost."""
         A, images = len(cohort.clients), sum(cohort.sizes)
         two_point = self.estimator == "two_point"
@@ -137,26 +137,21 @@ class ZO:
         )
 
 
-def make_record(t: int, cohort: Cohort, scalars: Tensor, lr: float) -> dict[str, Any]:
+def make_record(t: int, cohort: Cohort, scalars: Tensor, lr: float) -> RoundRecord:
     """The round as everybody receives it; clients with a non-finite scalar are dropped from it.
 
     The weights of the rest are renormalised. Without any finite client the estimate is zero.
     """
-    finite = scalars.isfinite().all(dim=1).tolist()
-    total = sum(n for n, ok in zip(cohort.sizes, finite, strict=True) if ok)
-    return {
-        "round": t,
-        "clients": list(cohort.clients),
-        "weights": [n / total if ok else 0.0 for n, ok in zip(cohort.sizes, finite, strict=True)],
-        "scalars": torch.where(scalars.isfinite(), scalars, 0.0).tolist(),
-        "lr": lr,
-        "dropped": [i for i, ok in zip(cohort.clients, finite, strict=True) if not ok],
-    }
+    finite = scalars.isfinite()
+    dropped = [i for i, ok in zip(cohort.clients, finite.all(dim=1), strict=True) if not ok]
+    numbers = torch.where(finite, scalars, 0.0).tolist()
+    clients = list(cohort.clients)
+    return RoundRecord(t, clients, cohort.shares(dropped), numbers, lr, dropped)
 
 
-def coefficients(record: dict[str, Any], S: int) -> list[float]:
+def coefficients(record: RoundRecord, S: int) -> list[float]:
     """a_j = p_i c_is / S for j = (i, s) in sorted order."""
-    rows = zip(record["weights"], record["scalars"], strict=True)
+    rows = zip(record.weights, record.scalars, strict=True)
     return [p * c / S for p, cs in rows for c in cs]
 
 

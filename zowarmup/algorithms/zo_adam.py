@@ -6,12 +6,11 @@ nevertheless (section 4.4), and so do we.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
 from zowarmup.algorithms.adam import Adam
-from zowarmup.algorithms.rounds import State
+from zowarmup.algorithms.rounds import RoundRecord, State
 from zowarmup.algorithms.zo import ZO, coefficients, combine
 from zowarmup.config.phase import Decay, NonNegative, Positive
 from zowarmup.models.directions import Directions
@@ -38,11 +37,11 @@ class ZOAdam(ZO):
         self.check(w)
         return self._adam(self.lr).begin(w)
 
-    def step(self, state: State, record: dict[str, Any], directions: Directions) -> State:
+    def step(self, state: State, record: RoundRecord, directions: Directions) -> State:
         """One step of Adam along the estimate sum_j a_j z_j."""
         a = coefficients(record, self.S)
         g = combine(a, directions, state.w, scale=self.scale)
-        return self._adam(record["lr"]).step(state, g)
+        return self._adam(record.lr).step(state, g)
 
     def _adam(self, lr: float) -> Adam:
         return Adam(

@@ -11,8 +11,8 @@ Reference: Fang et al. 2022, arXiv:2201.09531 (FedZO, local zeroth-order steps).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from torch import Tensor
 from zowarmup.algorithms.client_drift import Drift
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.rounds import Cohort, Engine, Report, State
+from zowarmup.algorithms.rounds import Cohort, Engine, Report, RoundRecord, State
 from zowarmup.algorithms.zo import make_record, step
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, Positive, Rate
@@ -77,19 +77,18 @@ class ZOLocal:
             drift.see(w_i, p_i)
         record = make_record(t, cohort, scalars, self.lr)
         new = self._step(w, record, directions)
-        record["drift"] = drift.around(new)
-        return State(new), self.report(cohort, record)
+        return State(new), self.report(cohort, replace(record, drift=drift.around(new)))
 
-    def apply(self, state: State, record: dict[str, Any], seeds: Seeds) -> State:
+    def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """The step of a recorded round."""
-        w, T = state.w, len(record["scalars"][0]) // self.S
-        t, clients = record["round"], record["clients"]
+        w, T = state.w, len(record.scalars[0]) // self.S
+        t, clients = record.round, record.clients
         return State(self._step(w, record, self.directions(t, clients, T, len(w), seeds, w.device)))
 
-    def _step(self, w: Tensor, record: dict[str, Any], directions: Directions) -> Tensor:
-        rows = zip(record["weights"], record["scalars"], strict=True)
+    def _step(self, w: Tensor, record: RoundRecord, directions: Directions) -> Tensor:
+        rows = zip(record.weights, record.scalars, strict=True)
         a = [p * c / self.S for p, cs in rows for c in cs]
-        return step(w, a, directions, scale=self.tau, lr=record["lr"])
+        return step(w, a, directions, scale=self.tau, lr=record.lr)
 
     def steps(self, n: int) -> int:
         """T of a client with n images."""
@@ -108,7 +107,7 @@ class ZOLocal:
         law = self.distribution
         return draw(seeds.directions, t, clients, T * self.S, d, distribution=law, device=device)
 
-    def report(self, cohort: Cohort, record: dict[str, Any]) -> Report:
+    def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """What a recorded round cost."""
         sent = [4 * self.S * self.steps(n) for n in cohort.sizes]
         return Report(
@@ -117,5 +116,4 @@ class ZOLocal:
             forward=2 * self.S * self.epochs * sum(cohort.sizes),
             backward=0,
             record=record,
-            drift=record["drift"],
         )

@@ -42,8 +42,8 @@ def reading(path: Path | str) -> Iterator[None]:
         raise
     except STRANGE as error:
         raise UserError(
-            f"{path}: does not hold what this project writes ({cause(error)}); it was changed, or is "
-            "of another version: delete it, and Snakemake recreates it"
+            f"{path}: does not hold what this project writes ({cause(error)}); it was changed "
+            "or is of another version: delete it, and Snakemake recreates it"
         ) from error
 
 

@@ -122,7 +122,7 @@ def _steps(here: Context, phase: Mapping[str, Any], journal: Journal) -> Iterato
     state, costs = loop.begin(here, phase, w, Costs())
     for step in loop.run(here, phase, state, SEEDS, first=1, costs=costs):
         if step.record is not None:
-            journal.append(step.record)
+            journal.append(step.record.to_json())
         yield step
 
 

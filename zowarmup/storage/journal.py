@@ -4,9 +4,9 @@ The model at the pivot and the records 1..n give the model after round n, bit fo
 function that training uses. So resuming after a kill, catching up after an absence and looking at
 any intermediate model are the same replay.
 
-One JSON object per line, {"crc32": ..., "record": ...}; the first record says what made the
-journal. A line that a kill cut short is dropped. Other damage is an error to whoever looks; a job
-says where it is and goes on from before it.
+One JSON object per line, {"crc32": ..., "record": ...}; the first line, the header, holds format
+and provenance. A line that a kill cut short is dropped. Other damage is an error to readers; a job
+logs where it is and resumes from before it. The trials of a selection are kept in the same way.
 """
 
 import itertools
@@ -21,34 +21,35 @@ from typing import Any, Self
 
 import torch
 
-from zowarmup.algorithms.rounds import Replayable, State
+from zowarmup.algorithms.rounds import RecordError, Replayable, RoundRecord, State
 from zowarmup.common.errors import STRANGE, UserError, cause
 from zowarmup.common.seeds import Seeds
 from zowarmup.runtime.process_group import ProcessGroup
 from zowarmup.runtime.progress import log
-from zowarmup.storage import records
 from zowarmup.storage.provenance import Provenance, difference
-from zowarmup.storage.records import RecordError
 
 FORMAT = "zowarmup-journal-2"
 SYNC_EVERY = 1.0  # seconds between forced writes to the disk: what a power failure can cost
 
-Record = dict[str, Any]
+Entry = dict[str, Any]  # what one line holds: the header, a round's record or a trial's result
 
 
 class JournalError(UserError):
-    """A journal that cannot be used; the message names the file, the line and the mend."""
+    """A journal that cannot be used; the message names the file, the line and the fix."""
 
 
 class Journal:
     """A journal open for appending; a context manager.
 
-    A record is handed to the operating system before `append` returns, so that killing the process
+    An entry is handed to the operating system before `append` returns, so that killing the process
     loses nothing.
+
+    Attributes:
+        count: entries that the file already had, without the header.
     """
 
     def __init__(self, path: Path | str, provenance: Provenance) -> None:
-        """Open the journal of `origin`; one of something else is started over."""
+        """Open the journal; one of another provenance starts over."""
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = {"format": FORMAT, "origin": provenance}
@@ -56,10 +57,10 @@ class Journal:
         if first.get("format", FORMAT) != FORMAT:
             log.warning(f"{self.path}: starting over: it is of another version")
         elif first and (differs := difference(first, header)):
-            log.warning(f"{self.path}: starting over: it was made otherwise: {differs}")
+            log.warning(f"{self.path}: starting over: its provenance is another: {differs}")
         fresh = first != header
-        self.known = 0 if fresh else lines - 1  # rounds that were there already
-        # Without a buffer, so that a record is with the system at once, and none is written twice.
+        self.count = 0 if fresh else lines - 1
+        # Without a buffer, so that an entry is with the system at once, and none is written twice.
         self.file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         self.file.truncate(0 if fresh else length)
         self.file.seek(0, os.SEEK_END)
@@ -67,33 +68,33 @@ class Journal:
         if fresh:
             self._write(header)
 
-    def _whole(self) -> tuple[Record, int, int]:
-        """The first record, how many there are up to where one is damaged, their bytes."""
-        first, lines, length = {}, 0, 0  # type: Record, int, int
+    def _whole(self) -> tuple[Entry, int, int]:
+        """The header, the number of lines before any damage, and their bytes."""
+        first, lines, length = {}, 0, 0  # type: Entry, int, int
         try:
-            for record, reached in scan(self.path):
-                first = first if lines else record
-                lines, length = lines + 1, reached
+            for entry, end in scan(self.path):
+                first = first if lines else entry
+                lines, length = lines + 1, end
         except JournalError as error:
-            log.warning(f"{error}; going on from before it")
+            log.warning(f"{error}; resuming from before it")
         return first, lines, length
 
-    def records(self) -> Iterator[Record]:
-        """The rounds that were there already, one at a time: many clients' do not fit memory."""
-        return itertools.islice((record for record, _ in scan(self.path)), 1, 1 + self.known)
+    def entries(self) -> Iterator[Entry]:
+        """The entries that the file already had, one at a time: all may not fit into memory."""
+        return itertools.islice((entry for entry, _ in scan(self.path)), 1, 1 + self.count)
 
-    def append(self, record: Record) -> None:
-        """Add the record of the next round."""
-        self._write(record)
+    def append(self, entry: Entry) -> None:
+        """Add the record of the next round, or the result of the next trial."""
+        self._write(entry)
         if time.monotonic() - self.synced > SYNC_EVERY:
             self._sync()
 
-    def _write(self, record: Record) -> None:
-        left = line(record)
+    def _write(self, entry: Entry) -> None:
+        left = line(entry)
         try:
             while left:
                 left = left[self.file.write(left) :]
-        except OSError as error:  # a part may be there, which the next job drops
+        except OSError as error:  # a part may be written, which the next job drops
             self.file.close()
             error.filename = str(self.path)
             raise
@@ -114,73 +115,65 @@ class Journal:
 @contextmanager
 def shared(
     path: Path, provenance: Provenance, group: ProcessGroup
-) -> Iterator[tuple[int, Iterator[Record], Callable[[Record], None]]]:
-    """How many records there are, these records in all processes, and who takes the next one.
+) -> Iterator[tuple[int, Iterator[Entry], Callable[[Entry], None]]]:
+    """The number of entries, the entries, and the function that appends one, in each process.
 
     The first process alone reads and writes the file.
-
-    Raises:
-        JournalError: within, where one of the records turns out to be none of a round.
     """
     if not group.first:
         count = group.agree(int)
-        with named(path):
-            yield count, _told(iter(()), count, group), lambda record: None
+        yield count, (group.agree(dict) for _ in range(count)), lambda entry: None
         return
-    with Journal(path, provenance) as own, named(path):
-        count = group.agree(lambda: own.known)
-        yield count, _told(own.records(), count, group), own.append
+    with Journal(path, provenance) as own:
+        count, entries = group.agree(lambda: own.count), own.entries()
+        yield count, (group.agree(lambda: next(entries)) for _ in range(count)), own.append
 
 
-def _told(records: Iterator[Record], count: int, group: ProcessGroup) -> Iterator[Record]:
-    """The records that the first process reads, one at a time, in all processes."""
-    return (group.agree(lambda: next(records)) for _ in range(count))
+@contextmanager
+def shared_rounds(
+    path: Path, provenance: Provenance, group: ProcessGroup
+) -> Iterator[tuple[int, Iterator[RoundRecord], Callable[[RoundRecord], None]]]:
+    """`shared` for the records of rounds.
+
+    Raises:
+        JournalError: within, if a record does not fit the phase.
+    """
+    with shared(path, provenance, group) as (count, entries, append), named(path):
+        yield count, map(RoundRecord.from_json, entries), lambda new: append(new.to_json())
 
 
-def line(record: Record) -> bytes:
-    """A record as it stands in the file."""
-    text = _text(record)
+def line(entry: Entry) -> bytes:
+    """An entry as a line of the file."""
+    text = _text(entry)
     return f'{{"crc32":{zlib.crc32(text.encode())},"record":{text}}}\n'.encode()
 
 
-def _text(record: Record) -> str:
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _text(entry: Entry) -> str:
+    return json.dumps(entry, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def read(path: Path | str) -> list[Record]:
-    """The rounds of a journal.
-
-    Raises:
-        JournalError: missing or damaged.
-    """
-    return list(itertools.islice(_ours(Path(path)), 1, None))
-
-
-def provenance_of(path: Path | str) -> Provenance:
-    """What made a journal.
+def provenance_of(path: Path) -> Provenance:
+    """The provenance that a journal's header holds.
 
     Raises:
-        JournalError: missing, or its first line is damaged.
+        JournalError: missing, damaged, or of another version.
     """
-    return dict(next(_ours(Path(path)))["origin"])
-
-
-def _ours(path: Path) -> Iterator[Record]:
-    """All records of a journal of this project, what made it first."""
     if not path.exists():
         raise JournalError(f"{path}: no such journal; run the phase again")
-    found = (record for record, _ in scan(path))
-    first = next(found, {})
-    if first.get("format") != FORMAT:
+    header, _ = next(scan(path), ({}, 0))
+    if header.get("format") != FORMAT:
         raise JournalError(
             f"{path}: not a journal of this version of the project; give another file"
         )
-    yield first
-    yield from found
+    return dict(header["origin"])
 
 
-def scan(path: Path) -> Iterator[tuple[Record, int]]:
-    """All whole records, the first one included, and up to where in the file each reaches."""
+def scan(path: Path) -> Iterator[tuple[Entry, int]]:
+    """The header and each whole entry, with the byte at which its line ends.
+
+    Raises:
+        JournalError: a line is damaged, or is not a record of a round though it says so.
+    """
     if not path.exists():
         return
     length = 0
@@ -188,26 +181,31 @@ def scan(path: Path) -> Iterator[tuple[Record, int]]:
         for number, text in enumerate(file, start=1):
             if not text.endswith(b"\n"):
                 return  # cut short
-            record = _checked(text)
-            wrong = "is damaged" if record is None else records.fault(record)
-            if record is None or wrong:
-                raise JournalError(f"{path}: line {number}, at byte {length}, {wrong}")
+            try:
+                entry = _checked(text)
+            except RecordError as error:
+                raise JournalError(f"{path}: line {number}, at byte {length}, {error}") from error
             length += len(text)
-            yield record, length
+            yield entry, length
 
 
-def _checked(text: bytes) -> Record | None:
+def _checked(text: bytes) -> Entry:
+    """The entry of a line, its checksum and the fields of a round checked."""
     try:
-        entry = json.loads(text)
-        record = entry["record"]
-        intact = zlib.crc32(_text(record).encode()) == entry["crc32"]
+        content = json.loads(text)
+        entry = content["record"]
+        intact = zlib.crc32(_text(entry).encode()) == content["crc32"]
     except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return record if intact and isinstance(record, dict) else None
+        intact = False
+    if not intact or not isinstance(entry, dict):
+        raise RecordError("is damaged")
+    if "round" in entry:
+        RoundRecord.from_json(entry)
+    return entry
 
 
 def replay(
-    state: State, rounds: Iterable[Record], method: Replayable, seeds: Seeds
+    state: State, rounds: Iterable[RoundRecord], method: Replayable, seeds: Seeds
 ) -> Iterator[State]:
     """The state after each record, from that before the first; `method` as in training."""
     for record in rounds:
@@ -215,11 +213,11 @@ def replay(
         yield state
 
 
-def applied(state: State, record: Record, method: Replayable, seeds: Seeds) -> State:
+def applied(state: State, record: RoundRecord, method: Replayable, seeds: Seeds) -> State:
     """The state after one record.
 
     Raises:
-        RecordError: the record is none of such a phase, though its checksum is right.
+        RecordError: the record does not fit the phase, though its checksum is right.
     """
     try:
         return method.apply(state, record, seeds)
@@ -227,20 +225,20 @@ def applied(state: State, record: Record, method: Replayable, seeds: Seeds) -> S
         if isinstance(error, torch.OutOfMemoryError):
             raise
         raise RecordError(
-            f"the record of round {records.short(record)} is none of such a phase ({cause(error)})"
+            f"the record of round {record.round} does not fit the phase ({cause(error)})"
         ) from error
 
 
 @contextmanager
 def named(path: Path | str) -> Iterator[None]:
-    """Within, a record that no round has made is an error that names its journal.
+    """Within, a record that does not fit its phase is an error that names the journal.
 
     Raises:
-        JournalError: instead of it.
+        JournalError: instead of RecordError.
     """
     try:
         yield
     except RecordError as error:
         raise JournalError(
-            f"{path}: {error}; it was changed, so delete it and let the run be made again"
+            f"{path}: {error}; the file was changed: delete it, and Snakemake recreates the run"
         ) from error

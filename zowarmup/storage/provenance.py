@@ -1,7 +1,7 @@
 """The provenance of a result: everything that its bits depend on, as JSON values.
 
-It stands in the header of a journal, in a resume state and in run.json. A job resumes saved work only
-if its provenance is the same; otherwise the work is stale.
+It stands in the header of a journal, in a resume state and in run.json. A job resumes saved work
+only if its provenance is the same; otherwise the work is stale.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Any) -> Prov
 def files_of_trials(
     data: File, federations: Sequence[File], starts: Sequence[File]
 ) -> dict[str, File]:
-    """The inputs of a selection: for each tuning seed a federation and, after a warm-up, a start."""
+    """The inputs of a selection: per tuning seed a federation and, after a warm-up, a start."""
     of_seeds = {f"federation.{i}": file for i, file in enumerate(federations)}
     return {"data": data} | of_seeds | {f"start.{i}": file for i, file in enumerate(starts)}
 

@@ -24,8 +24,8 @@ def write(path: Path | str, outputs: Sequence[Path | str], **facts: Any) -> None
     """Write a run record: the given facts, with versions, hardware, commit and time.
 
     Args:
-        outputs: the files that the job wrote, below the folder of `path`; `zowarmup verify` compares
-            them with their hashes in the record.
+        outputs: the files that the job wrote, below the folder of `path`; `zowarmup verify`
+            compares them with their hashes in the record.
         facts: JSON values by name.
     """
     folder = Path(path).parent

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from torch import Tensor, cuda
 
-from zowarmup.algorithms.rounds import Replayable, State
+from zowarmup.algorithms.rounds import Replayable, RoundRecord, State
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
 from zowarmup.common.seeds import Seeds
@@ -64,14 +64,15 @@ class Track:
         """The network."""
         return model_about(self.about)
 
-    def records(self) -> Iterator[journal.Record]:
-        """Those of the journal, one at a time: many clients' do not fit memory.
+    def records(self) -> Iterator[RoundRecord]:
+        """The records of the journal, one at a time: those of many clients do not fit memory.
 
         Raises:
             JournalError: missing, damaged, or of something else.
         """
         header(path := self.folder / "journal.jsonl")
-        return itertools.islice((record for record, _ in journal.scan(path)), 1, None)
+        entries = (entry for entry, _ in journal.scan(path))
+        return map(RoundRecord.from_json, itertools.islice(entries, 1, None))
 
 
 def record_of(folder: Path | str) -> Facts:
@@ -87,7 +88,7 @@ def record_of(folder: Path | str) -> Facts:
     return record
 
 
-def header(path: Path) -> journal.Record:
+def header(path: Path) -> journal.Entry:
     """The first record of a journal, which says what it belongs to; also of older versions.
 
     Raises:
