@@ -4,12 +4,12 @@ import itertools
 import json
 from collections.abc import Callable
 
+from zowarmup.common.json_value import Json
 from zowarmup.config.schema import Value
 from zowarmup.config.text import LONGEST_MADE
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.draft import Draft
 from zowarmup.plan.resolve import NAMES, Overrides
-from zowarmup.plan.specs import Json
 
 Of = Callable[[Overrides], Draft]
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from zowarmup.common.json_value import Json
 from zowarmup.config import registry
 from zowarmup.plan.plan import Cell, Plan
-from zowarmup.plan.specs import JobSpec, Json, RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import JobSpec, RunSpec, SelectionSpec, WarmupSpec
 
 Inputs = dict[str, str | list[str]]
 Cells = dict[str, Any]  # plain values, for Snakemake to record

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from zowarmup.common.json_value import Json
 from zowarmup.config import phase as config_phase
 from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
@@ -23,7 +23,7 @@ from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.draft import Draft
 from zowarmup.plan.naming import Names
 from zowarmup.plan.resolve import Overrides, check_keys, resolve
-from zowarmup.plan.specs import JobSpec, Json, Phase, RunSpec, Selected, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import JobSpec, Phase, RunSpec, Selected, SelectionSpec, WarmupSpec
 from zowarmup.plan.studies import cells, check_references, parts, seed_list
 
 
@@ -56,7 +56,7 @@ class Plan:
         return sorted({seed for cell in self.cells if cell.run == run for seed in cell.seeds})
 
 
-def plan(files: list[str], overrides: Mapping[str, Any] | None = None) -> Plan:
+def plan(files: list[str], overrides: Mapping[str, object] | None = None) -> Plan:
     """Read config files and resolve every run that they ask for.
 
     Raises:
@@ -139,7 +139,9 @@ class _Planner:
         if name not in self.made.runs:
             shares = phases[0].algorithm in TRAJECTORIES
             warmup = self._warmup(method, overrides, phases[0]) if shares else None
-            self.made.runs[name] = RunSpec(**_fields(draft), phases=phases, warmup=warmup)
+            self.made.runs[name] = RunSpec.model_validate(
+                _fields(draft) | {"phases": phases, "warmup": warmup}
+            )
         return name
 
     def _warmup(self, method: str, overrides: Overrides, phase: Phase) -> str:
@@ -154,7 +156,9 @@ class _Planner:
         name = self.names.name("warmup", base, draft, of, overrides, [rates])
         known = self.made.warmups.get(name)
         rounds = max(known.phase.rounds if known else 0, phase.rounds)
-        self.made.warmups[name] = WarmupSpec(**_fields(draft), phase=phase.but(rounds=rounds))
+        self.made.warmups[name] = WarmupSpec.model_validate(
+            _fields(draft) | {"phase": phase.but(rounds=rounds)}
+        )
         return name
 
     def _rated(
@@ -237,18 +241,18 @@ class _Planner:
             first = self._rated(method, overrides, 0, draft.phases[0])
             warmup = self._warmup(method, overrides, first)
         trial = self._rated(method, overrides, k, phase, lr=Selected(selection=""))
-        return SelectionSpec(
-            **_fields(_start(draft, k)),
-            phase=trial.but(rounds=rule.rounds),
-            start=draft.phases[0].rounds if k else 0,
-            warmup=warmup,
-            grid=tuple(sorted(rule.grid[phase.algorithm])),
-            seeds=seed_list(rule.seeds, "selection.seeds"),
-        )
+        own = {
+            "phase": trial.but(rounds=rule.rounds),
+            "start": draft.phases[0].rounds if k else 0,
+            "warmup": warmup,
+            "grid": tuple(sorted(rule.grid[phase.algorithm])),
+            "seeds": seed_list(rule.seeds, "selection.seeds"),
+        }
+        return SelectionSpec.model_validate(_fields(_start(draft, k)) | own)
 
 
-def _fields(draft: Draft) -> dict[str, Any]:
-    """What all specs have, by name."""
+def _fields(draft: Draft) -> dict[str, object]:
+    """The fields that all specs have."""
     return {name: getattr(draft, name) for name in JobSpec.model_fields}
 
 

@@ -23,7 +23,6 @@ from pydantic import (
     model_serializer,
 )
 
-from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import RATES, Count, Positive, Share
 
@@ -31,7 +30,6 @@ Plain = Mapping[str, object]  # JSON values by name
 Seed = Annotated[int, Field(ge=0)]
 Round = Annotated[int, Field(ge=0)]
 Tier = Literal["all", "high", "low"]
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 class Value(BaseModel):
@@ -44,14 +42,14 @@ class Value(BaseModel):
         """The value that plain JSON values describe.
 
         Raises:
-            UserError: names the first field that does not fit.
+            ValueError: names the first field that does not fit.
         """
         try:
             return cls.model_validate_json(json.dumps(raw))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
-            raise UserError(f"{cls.__name__}: {field}: {first['msg']}") from None
+            raise ValueError(f"{cls.__name__}: {field}: {first['msg']}") from None
 
     @model_serializer(mode="wrap")
     def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:

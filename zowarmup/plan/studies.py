@@ -1,13 +1,12 @@
 """What the studies of a config ask for, cell by cell."""
 
 import itertools
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from zowarmup.config import text
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
-from zowarmup.config.schema import Config, Part, Study, distinct_seeds
+from zowarmup.config.schema import Config, Part, Study, Value, distinct_seeds
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.resolve import Overrides
 
@@ -38,8 +37,8 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     """
     if not study.methods and not study.variants:
         raise ConfigError(f"{where}: name at least one of methods or variants")
-    lists: dict[str, list[Any]] = {"methods": list(study.methods), **study.grid}
-    for key, values in lists.items():
+    lists: list[tuple[str, Sequence[Value]]] = [("methods", study.methods), *study.grid.items()]
+    for key, values in lists:
         if twice := [value for i, value in enumerate(values) if value in values[:i]]:
             raise ConfigError(f"{where}: {key}: {twice[0]} is given twice; remove one")
     points = [

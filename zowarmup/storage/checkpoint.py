@@ -1,11 +1,11 @@
 """Checkpoints: named tensors that any tool can open, equal states being equal bytes."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
+from pydantic import Field, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
@@ -15,6 +15,7 @@ from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_bytes
 from zowarmup.config import registry
 from zowarmup.models.flat import FlatModel
+from zowarmup.plan.specs import Round, Value
 
 FORMAT = "zowarmup-checkpoint-1"
 SERVER = "server/"  # before the names of what is no parameter of the network
@@ -25,26 +26,52 @@ class CheckpointError(UserError):
     """A checkpoint that cannot be used; the message names the file and the fix."""
 
 
+Size = Annotated[int, Field(gt=0, le=LARGEST)]
+
+
+class About(Value):
+    """The facts in a checkpoint: enough to build its network again, in the memory of a machine.
+
+    Attributes:
+        model: the name of the network.
+        width: multiple of its channels.
+        shape: (C, H, W) of an image.
+        round: the round after which the model was saved.
+    """
+
+    model: str
+    width: Annotated[float, Field(gt=0, le=WIDEST)]
+    shape: tuple[Size, Size, Size]
+    classes: Size
+    round: Round
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str) -> str:
+        if model not in registry.NETWORKS:
+            raise ValueError(f"there is no network {model[:20]}")
+        return model
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A model at one round.
 
     Attributes:
         named: parameters by name, in the order of the flat vector.
-        about: model, image shape, classes and round.
         server: what the server keeps beside the model in that phase, by name.
     """
 
     named: dict[str, Tensor]
-    about: dict[str, Any]
+    about: About
     server: dict[str, Tensor]
 
 
-def save(path: Path | str, model: FlatModel, state: State, about: dict[str, Any]) -> None:
+def save(path: Path | str, model: FlatModel, state: State, about: About) -> None:
     """Write a state as named tensors, all or nothing; one sorted metadata key keeps bytes equal."""
     views = model.named(state.w.detach()) | {SERVER + k: v for k, v in state.server.items()}
     named = {name: view.cpu().contiguous() for name, view in views.items()}
-    facts = {"format": FORMAT, "names": model.names, **about}
+    facts = {"format": FORMAT, "names": model.names, **about.model_dump()}
     metadata = {"zowarmup": json.dumps(facts, sort_keys=True, separators=(",", ":"))}
     atomic_write_bytes(path, serialize(named, metadata))
 
@@ -85,25 +112,7 @@ def _load(path: Path | str) -> Checkpoint:
             "delete it, and Snakemake recreates it"
         ) from None
     metadata.pop("format")
-    _check(metadata)
-    return Checkpoint(named, metadata, server)
-
-
-def _check(about: Mapping[str, Any]) -> None:
-    """Check that the network of a checkpoint can be built, in the memory of a machine.
-
-    Raises:
-        ValueError: names the first fact that is wrong.
-    """
-    sizes = [*about["shape"], about["classes"]]
-    if about["model"] not in registry.NETWORKS:
-        raise ValueError(f"there is no network {str(about['model'])[:20]}")
-    if len(sizes) != 4 or not all(type(n) is int and 0 < n <= LARGEST for n in sizes):
-        raise ValueError("shape and classes are not the sizes of images")
-    if type(about["width"]) not in (int, float) or not 0 < about["width"] <= WIDEST:
-        raise ValueError(f"width is not a number above 0, at most {WIDEST}")
-    if type(about["round"]) is not int or about["round"] < 0:
-        raise ValueError("round is not an integer from 0 on")
+    return Checkpoint(named, About.read(metadata), server)
 
 
 def weights(path: Path | str, model: FlatModel) -> Tensor:

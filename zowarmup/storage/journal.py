@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 
@@ -31,7 +31,7 @@ from zowarmup.storage.provenance import Provenance, difference
 FORMAT = "zowarmup-journal-2"
 SYNC_EVERY = 1.0  # seconds between forced writes to the disk: what a power failure can cost
 
-Entry = dict[str, Any]  # what one line holds: the header, a round's record or a trial's result
+Entry = dict[str, object]  # what one line holds: the header, a round's record or a trial's result
 
 
 class JournalError(UserError):

@@ -2,13 +2,12 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from zowarmup.common.files import atomic_write_text
 
-Rows = Sequence[dict[str, Any]]
+Rows = Sequence[Mapping[str, int | float | bool]]
 
 
 def write(path: Path | str, rows: Rows) -> None:

@@ -8,18 +8,18 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from zowarmup.common.json_value import Json
 from zowarmup.plan.specs import JobSpec
 from zowarmup.storage import run_json
 
-Provenance = dict[str, Any]
+Provenance = dict[str, Json]
 File = Path | str
 
 
-def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Any) -> Provenance:
+def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Json) -> Provenance:
     """The provenance of a job's results.
 
     Args:
@@ -59,12 +59,12 @@ def fingerprint(provenance: Provenance) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def difference(then: Any, now: Any) -> str:
+def difference(then: object, now: object) -> str:
     """The first difference between two provenances, as part of a sentence; empty if equal."""
     return next(differences(then, now), "")
 
 
-def differences(then: Any, now: Any, name: str = "") -> Iterator[str]:
+def differences(then: object, now: object, name: str = "") -> Iterator[str]:
     """All differences between two provenances, such as "spec.phases.0.lr was 0.1 and is 0.2"."""
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for key in sorted({*then, *now}):

@@ -9,18 +9,19 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from zowarmup import __version__
 from zowarmup.common.files import atomic_write_text
+from zowarmup.common.json_value import Json
 from zowarmup.runtime import machine
+from zowarmup.runtime.machine import Machine
 
 PACKAGES = ("numpy", "safetensors")
 
 
-def write(path: Path | str, outputs: Sequence[Path | str], **facts: Any) -> None:
+def write(path: Path | str, outputs: Sequence[Path | str], **facts: Json | list[Machine]) -> None:
     """Write a run record: the given facts, with versions, hardware, commit and time.
 
     Args:
@@ -34,7 +35,7 @@ def write(path: Path | str, outputs: Sequence[Path | str], **facts: Any) -> None
     atomic_write_text(path, text + "\n")
 
 
-def circumstances() -> dict[str, Any]:
+def circumstances() -> dict[str, Json]:
     """Versions, hardware, commit and time."""
     return {
         "versions": versions(),
@@ -44,14 +45,14 @@ def circumstances() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, Json]:
     """Versions of the project, of Python, and of the packages that decide the bits."""
-    own = {"zowarmup": __version__, "python": platform.python_version()}
+    own: dict[str, Json] = {"zowarmup": __version__, "python": platform.python_version()}
     own["torch"] = str(torch.__version__)  # with its build, which the metadata leave out
     return own | {package: version(package) for package in PACKAGES}
 
 
-def hardware() -> dict[str, Any]:
+def hardware() -> dict[str, Json]:
     """The machine: processor and its settings, number of cores, accelerator."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return machine.here() | {"cpus": os.cpu_count(), "accelerator": gpu}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zowarmup.algorithms.rounds import Engine
 from zowarmup.common.errors import UserError
+from zowarmup.common.json_value import Json
 from zowarmup.common.seeds import Seeds
 from zowarmup.config import registry
 from zowarmup.config.splits import MEMORY
@@ -22,10 +23,11 @@ from zowarmup.engines.images import Images
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
-from zowarmup.plan.specs import EngineSpec, JobSpec, Json, Phase, Tier
+from zowarmup.plan.specs import EngineSpec, JobSpec, Phase, Tier
 from zowarmup.runtime import malloc
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import checkpoint
+from zowarmup.storage.checkpoint import About
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,15 @@ class Context:
         """All low-resource clients; none in a job that does not depend on who is one."""
         return frozenset(self.tiers.get("low", ()))
 
-    def about(self, t: int) -> dict[str, Json]:
-        """The facts in a checkpoint of round t: enough to build the network again."""
-        return {
-            "model": self.network,
-            "width": self.width,
-            "shape": list(self.shape),
-            "classes": self.classes,
-            "round": t,
-        }
+    def about(self, t: int) -> About:
+        """The facts in a checkpoint of round t."""
+        return About(
+            model=self.network,
+            width=self.width,
+            shape=self.shape,
+            classes=self.classes,
+            round=t,
+        )
 
 
 def build(

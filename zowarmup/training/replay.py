@@ -7,22 +7,22 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+from pydantic import ConfigDict
 from torch import Tensor, cuda
 
 from zowarmup.algorithms.rounds import Replayable, RoundRecord, State
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
+from zowarmup.common.json_value import JsonObject
 from zowarmup.common.seeds import Seeds
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import Phase, RunSpec
+from zowarmup.plan.specs import Phase, RunSpec, Value
 from zowarmup.storage import checkpoint, journal
-from zowarmup.storage.provenance import Provenance
+from zowarmup.storage.checkpoint import About
 from zowarmup.training import context
 from zowarmup.training.phases import build, has_records
-
-Facts = dict[str, Any]
 
 JOURNALS = "zowarmup-journal-"  # what the formats of all versions begin with
 
@@ -42,7 +42,7 @@ class Track:
     seed: int
     seeds: Seeds
     start: Path | None
-    about: Facts
+    about: About
 
     @property
     def pivot(self) -> int:
@@ -75,7 +75,7 @@ class Track:
         return map(RoundRecord.from_json, itertools.islice(entries, 1, None))
 
 
-def record_of(folder: Path | str) -> Facts:
+def record_of(folder: Path | str) -> JsonObject:
     """The run.json of a run or a warm-up.
 
     Raises:
@@ -84,8 +84,7 @@ def record_of(folder: Path | str) -> Facts:
     path = Path(folder) / "run.json"
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the folder of a finished run")
-    record: Facts = read_json(path)
-    return record
+    return read_json(path)
 
 
 def header(path: Path) -> journal.Entry:
@@ -109,25 +108,37 @@ def track(folder: Path | str) -> Track:
         UserError: the folder holds no run.
     """
     folder = Path(folder)
-    made = _provenance(folder)
-    with reading(folder):
-        spec, seeds = RunSpec.read(made["spec"]), Seeds(**made["seeds"])
-        start = folder / made["start"] if made["start"] else None
-        return Track(folder, spec, int(made["seed"]), seeds, start, _about(folder, spec, start))
-
-
-def _provenance(folder: Path) -> Provenance:
-    """The provenance of a run, from its run record or else from the first line of its journal."""
-    record, path = folder / "run.json", folder / "journal.jsonl"
-    if not record.is_file() and not path.is_file():
+    if not (file := folder / "run.json").is_file():
+        file = folder / "journal.jsonl"
+    if not file.is_file():
         raise UserError(f"{folder}: neither run.json nor journal.jsonl; give the folder of a run")
-    made: Provenance = read_json(record) if record.is_file() else header(path).get("origin", {})
-    if "phases" not in made.get("spec", {}):
-        raise UserError(f"{folder}: holds no run; give the folder of a run")
-    return made
+    with reading(file):
+        values = read_json(file) if file.suffix == ".json" else journal.provenance_of(file)
+        spec = values.get("spec")
+        if not isinstance(spec, dict) or "phases" not in spec:
+            raise UserError(f"{folder}: holds no run; give the folder of a run")
+        run = RunProvenance.read(values)
+        start = folder / run.start if run.start else None
+        about = _about(folder, run.spec, start)
+    return Track(folder, run.spec, run.seed, Seeds(**run.seeds), start, about)
 
 
-def _about(folder: Path, spec: RunSpec, start: Path | None) -> Facts:
+class RunProvenance(Value):
+    """The part of a run's provenance that decides how its models are replayed.
+
+    Attributes:
+        start: the snapshot of the pivot, relative to the run's folder.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    spec: RunSpec
+    seed: int
+    seeds: dict[str, int]
+    start: str | None
+
+
+def _about(folder: Path, spec: RunSpec, start: Path | None) -> About:
     """The facts about the network: of the nearest checkpoint, else from the summary of the data."""
     for file in (folder / "final.safetensors", start):
         if file is not None and file.is_file():
@@ -135,8 +146,8 @@ def _about(folder: Path, spec: RunSpec, start: Path | None) -> Facts:
     if start is not None:
         raise UserError(f"{start}: no such file, but the run starts there: recreate the warm-up")
     summary = read_json(folder.parents[2] / "datasets" / spec.dataset / "dataset.json")
-    sizes = {"shape": summary["shapes"]["x_train"][1:], "classes": summary["classes"]}
-    return {"model": spec.model, "width": spec.width, **sizes}
+    sizes = {"shape": summary["shapes"]["x_train"][1:], "classes": summary["classes"], "round": 0}
+    return About.read({"model": spec.model, "width": spec.width, **sizes})
 
 
 def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
@@ -144,9 +155,9 @@ def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
     return model_about(saved.about)
 
 
-def model_about(about: Facts) -> FlatModel:
+def model_about(about: About) -> FlatModel:
     """The network that a checkpoint's facts describe."""
-    return context.model(about["model"], tuple(about["shape"]), about["classes"], about["width"])
+    return context.model(about.model, about.shape, about.classes, about.width)
 
 
 def begin(run: Track) -> Tensor:
@@ -219,5 +230,5 @@ def check(run: Track, t: int) -> None:
 
 def save(path: Path | str, run: Track, t: int, w: Tensor) -> None:
     """Write the model of a round as the checkpoint that training would have written."""
-    about = run.about | {"round": t}
+    about = run.about.model_copy(update={"round": t})
     checkpoint.save(path, run.model, State(w), about)

@@ -16,13 +16,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.common.errors import STRANGE, UserError
 from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.common.signals import Stopped
-from zowarmup.plan.specs import Json
 from zowarmup.runtime.progress import log
 from zowarmup.storage import checkpoint, run_json
 from zowarmup.storage.provenance import Provenance, difference
@@ -55,7 +54,7 @@ class Saved:
 
     def text(self, provenance: Provenance) -> str:
         """The file, sealed."""
-        values: dict[str, Any] = {
+        values = {
             "format": FORMAT,
             "origin": provenance,
             "t": self.t,
@@ -67,12 +66,13 @@ class Saved:
         return json.dumps(values | {"sha256": _seal(values)})
 
     @classmethod
-    def read(cls, values: dict[str, Any], provenance: Provenance) -> "Saved":
+    def read(cls, path: Path, provenance: Provenance) -> "Saved":
         """The content of a file of this provenance.
 
         Raises:
             UserError: another version, another provenance, or a changed file.
         """
+        values = read_json(path)
         if values["format"] != FORMAT:
             raise UserError("the saved state is of another version")
         if differs := difference(values["origin"], provenance):
@@ -174,7 +174,7 @@ class ResumeState:
         return None
 
     def _read(self) -> Saved:
-        saved = Saved.read(read_json(self.folder / "state.json"), self.provenance)
+        saved = Saved.read(self.folder / "state.json", self.provenance)
         for t, sha in saved.models.items():  # all that stay: others start from any of them
             if run_json.sha256(self._file(t)) != sha:
                 raise UserError(f"the saved model of round {t} has changed")
@@ -184,6 +184,6 @@ class ResumeState:
         return saved
 
 
-def _seal(values: Mapping[str, Json]) -> str:
+def _seal(values: Mapping[str, object]) -> str:
     """A digest that shows whether somebody, or the disk, has changed the values since."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -9,10 +9,11 @@ Test images never choose anything.
 
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from zowarmup.common.errors import UserError
@@ -42,6 +43,11 @@ class Trial:
     lr: float
     seed: int
     heldout_loss: float | None
+
+    @classmethod
+    def read(cls, entry: Mapping[str, object]) -> "Trial":
+        """The trial that a line of a journal holds."""
+        return TypeAdapter(cls).validate_python(entry)
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,8 @@ def trials(
     """
     provenance = provenance | {"trials_of_seed": seed}
     with journals.shared(folder / f"trials-{seed}.jsonl", provenance, context.group) as kept:
-        count, known, keep = kept
-        done = [Trial(**row) for row in known]
+        count, recorded, keep = kept
+        done = [Trial.read(row) for row in recorded]
         for i, (lr, phase) in enumerate(candidates):
             own = folder / f"trial-{seed}-{lr!r}"
             if i >= count:
