@@ -14,6 +14,7 @@ import pytest
 import workbench
 
 from zowarmup.analysis import metrics as m
+from zowarmup.analysis.claims import judge
 from zowarmup.analysis.report import cpu_time, front_page
 from zowarmup.config import registry
 
@@ -276,7 +277,11 @@ def test_the_headline_is_the_paired_difference() -> None:
     metrics = frames.frame(
         frames.run("high_res_only", {0: 0.40, 1: 0.50}), frames.run("zowarmup", {0: 0.60, 1: 0.66})
     )
-    text = front_page.comparison(front_page.main_rows(m.final_rows(metrics)))
-    assert "<b>63.0 ± 4.2 %</b>" in text
-    assert "<b>45.0 ± 7.1 %</b>" in text
-    assert "<b>+18.0 [−7.4, +43.4]</b>" in text
+    (compared,) = front_page.comparisons(m.final_rows(metrics))
+    assert compared.labels == ("ZOWarmUp", "High Res Only")
+    texts = ("63.0 ± 4.2", "45.0 ± 7.1", "+18.0 [−7.4, +43.4]")
+    assert compared.lines == [("10/90", *texts, "2")]
+    verdicts = judge.judge(metrics, judge.read(workbench.PROJECT / "config/claims.yaml"))
+    page = front_page.page("a & b", metrics, verdicts, {"commit": "0123456"})
+    assert "<dd>a &amp; b</dd>" in page
+    assert all(f"<b>{text}" in page for text in texts)
