@@ -1,4 +1,4 @@
-"""Warnings of what the paper warns of: in a job, from its rows, and over all runs."""
+"""Failure signatures of the paper: in a job, from its rows, and over all runs."""
 
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,11 @@ def rows(*losses: float, phase: int = 2, diverged: bool = False) -> list[dict[st
 
 
 def said(found: list[dict[str, Any]], algorithm: str = "zo", clients: str = "all") -> list[str]:
-    return failure_signatures.sentences(found, [WARM, {"algorithm": algorithm, "clients": clients}])
+    phases = [WARM, {"algorithm": algorithm, "clients": clients}]
+    return list(failure_signatures.sentences(found, phases))
 
 
-# --- the symptom of a loss ------------------------------------------------------------------------
+# --- the signature of a loss ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -54,11 +55,11 @@ def said(found: list[dict[str, Any]], algorithm: str = "zo", clients: str = "all
     ],
 )
 def test_what_a_loss_shows(start: float, end: float, sign: str) -> None:
-    assert failure_signatures.symptom(start, end) == sign
+    assert failure_signatures.of_losses(start, end) == sign
 
 
 def test_a_diverged_run_is_said_to_be_one() -> None:
-    assert failure_signatures.symptom(2.0, 1.0, diverged=True) == "diverging loss"
+    assert failure_signatures.of_losses(2.0, 1.0, diverged=True) == "diverging loss"
 
 
 # --- sentences for the log of a job --------------------------------------------------------------
@@ -68,7 +69,7 @@ def test_a_good_second_phase_says_nothing() -> None:
     assert said(rows(2.0, 1.5, 1.0)) == []
 
 
-def test_a_flat_second_phase_names_cause_and_mend() -> None:
+def test_a_flat_second_phase_names_cause_and_remedy() -> None:
     (sentence,) = said(rows(2.0, 1.5, 1.99))  # what counts is where it ends
     assert sentence.startswith("flat loss in phase 2 (zo): the training loss of all clients went")
     assert "from 2 to 1.99" in sentence
@@ -262,5 +263,5 @@ def test_a_rate_at_the_edge_of_its_grid_is_named() -> None:
     frame = frames.frame(frames.run("zowarmup", {0: 0.5, 1: 0.5}))
     assert signatures_page.table(frame).empty
     (row,) = signatures_page.table(frame.assign(lr_at_edge="True")).to_dict("records")
-    assert (row["signature"], row["number"], row["n"]) == (signatures_page.EDGE, 0.1, 2)
+    assert (row["signature"], row["number"], row["n"]) == (signatures_page.EDGE[0], 0.1, 2)
     assert "selection.grid" in row["likely_cause"]
