@@ -90,9 +90,9 @@ def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
     """
     rows = metrics[metrics["study"].isin(studies)]
     if rows.empty:
-        known = ", ".join(sorted(metrics["study"].unique())) or "none"
+        present = ", ".join(sorted(metrics["study"].unique())) or "none"
         wanted = " or ".join(map(repr, studies))
-        raise MetricsError(f"the metrics hold no rows of study {wanted} (they hold: {known})")
+        raise MetricsError(f"the metrics hold no rows of study {wanted} (they hold: {present})")
     return rows
 
 
@@ -141,9 +141,9 @@ def methods(rows: pd.DataFrame) -> list[str]:
     return known_first(rows["method"], METHODS)
 
 
-def known_first(values: pd.Series, known: Iterable[str]) -> list[str]:
-    """The values that occur: first the known ones in the known order, then others in theirs."""
-    rank = {value: i for i, value in enumerate(known)}
+def known_first(values: pd.Series, order: Iterable[str]) -> list[str]:
+    """The values that occur: first those of `order` in that order, then others in theirs."""
+    rank = {value: i for i, value in enumerate(order)}
     return sorted(values.unique(), key=lambda value: rank.get(value, len(rank)))
 
 

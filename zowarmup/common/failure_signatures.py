@@ -70,7 +70,7 @@ def sentences(rows: Sequence[Row], phases: Sequence[Row]) -> Iterator[str]:
 
 
 def loss_column(clients: str) -> str:
-    """The training loss of those who train: "all", "high" or "low"."""
+    """The column of the training loss of the clients that train: "all", "high" or "low"."""
     return "train_loss" if clients == "all" else f"train_loss_{clients}"
 
 

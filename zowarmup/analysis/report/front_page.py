@@ -3,8 +3,8 @@
 It shows the contents of metrics.csv, claims.csv and the records of the jobs, and nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -14,21 +14,9 @@ from zowarmup.analysis.claims.judge import VERDICTS
 from zowarmup.analysis.tables import cells, display
 from zowarmup.analysis.template import render
 
-METHOD = "zowarmup"
+METHODS = ("zowarmup", cells.REFERENCE)
+GAIN = "difference [95 %], points"
 LISTED = 4  # of more values only the first and the last are named
-
-
-class Comparison(NamedTuple):
-    """ZOWarmUp against High Res Only on one data set and network.
-
-    Attributes:
-        labels: of both methods.
-        lines: for each split its name, both accuracies, their difference, and n.
-    """
-
-    scale: str
-    labels: tuple[str, str]
-    lines: list[tuple[str, ...]]
 
 
 def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping[str, str]) -> str:
@@ -48,7 +36,9 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
         "front_page.html",
         datasets=several(rows["dataset"]),
         facts={"config": name, **setting(rows), **amount(final), **jobs},
-        comparisons=list(comparisons(rows)),
+        comparisons=comparisons(rows),
+        labels=tuple(rows.loc[rows["method"] == name, "label"].min() for name in METHODS),
+        gain=GAIN,
         number=len(verdicts),
         summary=", ".join(f"{n} {word}" for n, word in zip(total, VERDICTS, strict=True)),
         verdicts=VERDICTS,
@@ -66,7 +56,7 @@ def main_rows(final: pd.DataFrame) -> pd.DataFrame:
 def setting(rows: pd.DataFrame) -> dict[str, str]:
     """The models, clients, splits, rounds and seeds of the main comparison."""
     skew = rows["alpha"].map(lambda a: "IID" if a == float("inf") else f"Dirichlet {a:g}")
-    steps = rows[(rows["method"] == METHOD) & (rows["directions"] > 0)]
+    steps = rows[(rows["method"] == METHODS[0]) & (rows["directions"] > 0)]
     shares = (steps["directions"] / steps["d"]).sort_values().map("{:.2g}".format)
     return {
         "model": f"{several(rows['model'])}, d = {several(rows['d'].map('{:,.0f}'.format))}",
@@ -92,35 +82,25 @@ def several(values: Iterable[Any]) -> str:
     return ", ".join(texts) if len(texts) <= LISTED else f"{texts[0]} to {texts[-1]}"
 
 
-def comparisons(rows: pd.DataFrame) -> Iterator[Comparison]:
-    """ZOWarmUp against High Res Only at every scale that has both, the hardest split first."""
-    for scale in m.scales(rows):
-        lines, labels = [], ("", "")
-        for split in m.splits(at_scale := m.at_scale(rows, scale)):
-            here = at_scale[at_scale["split"] == split]
-            ours, theirs = (here[here["method"] == name] for name in (METHOD, cells.REFERENCE))
-            if len(ours) and len(theirs):
-                labels = (ours.iloc[0]["label"], theirs.iloc[0]["label"])
-                lines.append((split, *_compared(ours, theirs)))
-        if lines:
-            yield Comparison(", ".join(scale), labels, lines)
+def comparisons(rows: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
+    """Scale -> a line for each split, the hardest first, that has both ZOWarmUp and High Res Only.
 
-
-def _compared(ours: pd.DataFrame, theirs: pd.DataFrame) -> tuple[str, ...]:
-    """Both accuracies, their difference with its interval, and n."""
-    gain = cells.difference(ours, theirs)
-    ends = [display.signed_percent(gain[f"difference{end}"]) for end in ("", "_low", "_high")]
-    interval = "" if pd.isna(gain["difference_low"]) else f" [{ends[1]}, {ends[2]}]"
-    means = [
-        display.percent(one["accuracy_mean"])
-        + ("" if pd.isna(one["accuracy_std"]) else f" ± {display.percent(one['accuracy_std'])}")
-        for one in map(cells.accuracy, (ours, theirs))
-    ]
-    return *means, ends[0] + interval, str(gain["pairs"])
+    A line has the split, both accuracies, their difference with its interval, and n.
+    """
+    result: dict[str, list[tuple[str, ...]]] = {}
+    for scale, split, group in m.by_split(rows):
+        both = [group[group["method"] == method] for method in METHODS]
+        if all(map(len, both)):
+            accuracies = display.display(pd.DataFrame(map(cells.accuracy, both)))["accuracy, %"]
+            gain = cells.difference(*both)
+            (shown,) = display.display(pd.DataFrame([gain]))[GAIN]
+            line = (split, *accuracies, shown, str(gain["pairs"]))
+            result.setdefault(", ".join(scale), []).append(line)
+    return result
 
 
 def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
-    """The claims with one verdict and their effects, with the data set where there are several."""
+    """The claims with one verdict and their effects, with the data set if there are several."""
     datasets = verdicts["scale"].str.partition(",")[0]  # of "cifar10, resnet18, d = 11,173,962"
     several = datasets[verdicts["n"] > 0].nunique() > 1
     rows = verdicts.assign(dataset=datasets + ": " if several else "")

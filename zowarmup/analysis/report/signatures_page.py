@@ -1,6 +1,6 @@
 """Failure signatures of all runs, each with its likely cause and what to try.
 
-A list for whoever runs the experiments, not a test: differences are of means over the seeds, and no
+A list for the experimenter, not a test: differences are of means over the seeds, and no
 interval says whether they exceed chance. The claims have intervals.
 
 Reference: arXiv:2509.03503.
@@ -21,26 +21,25 @@ CELL = [column for column in m.RUN if column != "seed"]
 SPREAD = 5.0  # points; ours: that of the paper's better distribution, 5.2, is worth a look
 LEAST = 3  # seeds; a spread of two says nothing
 LOSSES = ["train_loss", "train_loss_high", "train_loss_low"]
-BELOW = (
-    "below High Res Only",
+BELOW, VARIES = "below High Res Only", "high variance over seeds"
+EDGE, ADAM = "learning rate at the edge of its grid", "Adam below FedAvg"
+# (likely cause, what to try)
+BELOW_ADVICE = (
     "the data are severely skewed, so what the second phase learns costs more than it adds",
     "a smaller learning rate or more directions in phase 2, or less skew (a larger alpha)",
 )
-VARIES = "high variance over seeds"
 VARIES_ZEROTH_ORDER = (
-    "too few directions for so many parameters, or an unstable learning rate",
+    "too few directions for the number of parameters, or an unstable learning rate",
     "a larger S, a smaller learning rate, and Rademacher directions",
 )
 VARIES_FIRST_ORDER = (
-    "which clients and classes a seed gives to whom decides, or an unstable learning rate",
+    "the seed's choice of high-resource clients decides, or an unstable learning rate",
     "more seeds, or a smaller learning rate",
 )
-EDGE = (
-    "learning rate at the edge of its grid",
+EDGE_ADVICE = (
     "a better one may lie outside of the candidates of selection.grid",
     "candidates beyond that edge, as many for every method",
 )
-ADAM = ("Adam below FedAvg", *failure_signatures.ADAM)
 CAPTION = (
     "Failure signatures: runs that ended as the paper warns of. Differences and spreads are in "
     "percentage points of final test accuracy over n seeds, not tested; a difference is listed if "
@@ -50,20 +49,17 @@ CAPTION = (
 
 
 class Signature(NamedTuple):
-    """One signature that a run shows; `number` is its size in `unit`, over n seeds."""
+    """A signature that a run shows; `number` is its size in `unit`, over n seeds."""
 
     signature: str
-    likely_cause: str
-    what_to_try: str
     number: float
     unit: str
     n: int
+    likely_cause: str
+    what_to_try: str
 
 
-COLUMNS = [
-    "study", "run", "dataset", "model", "split", "signature", "number", "unit", "n",
-    "likely_cause", "what_to_try",
-]  # fmt: skip
+COLUMNS = ["study", "run", "dataset", "model", "split", *Signature._fields]
 
 
 def table(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -119,19 +115,23 @@ def _signatures(cell: pd.DataFrame, final: pd.DataFrame) -> Iterator[Signature]:
     """
     first = cell.iloc[0]
     if first["clients_2"] == "all":
-        yield from _below(BELOW, cell, _reference(first, final, method="high_res_only"))
+        yield from _below(
+            BELOW, BELOW_ADVICE, cell, _reference(first, final, method="high_res_only")
+        )
     values = 100 * m.by_seed(cell)
     if len(values) >= LEAST and values.std() > SPREAD:
         zeroth_order = (cell["directions"] > 0).any()
         advice = VARIES_ZEROTH_ORDER if zeroth_order else VARIES_FIRST_ORDER
-        yield Signature(VARIES, *advice, values.std(), "points", len(values))
+        yield Signature(VARIES, values.std(), "points", len(values), *advice)
     yield from _losses(cell)
     if "adam" in first["algorithm_1"] + first["algorithm_2"]:
         plain = {"algorithm_1": "fedavg", "algorithm_2": "zo", "clients_2": "all"}
-        yield from _below(ADAM, cell, _reference(first, final, **plain))
+        yield from _below(ADAM, failure_signatures.ADAM, cell, _reference(first, final, **plain))
     # All seeds have the learning rates that were selected on the tuning seeds.
     if (cell["lr_at_edge"] == "True").any():
-        yield Signature(*EDGE, cell["lr_2"].fillna(cell["lr_1"]).iloc[0], "", len(cell))
+        yield Signature(
+            EDGE, cell["lr_2"].fillna(cell["lr_1"]).iloc[0], "", len(cell), *EDGE_ADVICE
+        )
 
 
 def _losses(cell: pd.DataFrame) -> Iterator[Signature]:
@@ -142,15 +142,15 @@ def _losses(cell: pd.DataFrame) -> Iterator[Signature]:
     column = failure_signatures.loss_column(clients)
     columns = [f"{column}_start", column, "diverged"]
     seeds = cell[columns].dropna(subset=columns[0]).itertuples(index=False, name=None)
-    found = [failure_signatures.of_losses(a, b, diverged=diverged) for a, b, diverged in seeds]
+    signs = [failure_signatures.of_losses(a, b, diverged=diverged) for a, b, diverged in seeds]
     for name in (failure_signatures.FLAT_LOSS, failure_signatures.RISING_LOSS):
-        if count := found.count(name):
+        if count := signs.count(name):
             advice = failure_signatures.advice(name, algorithm, 2)
-            yield Signature(f"{name} in phase 2", *advice, float(count), "seeds", len(found))
+            yield Signature(f"{name} in phase 2", float(count), "seeds", len(signs), *advice)
 
 
 def _below(
-    texts: tuple[str, str, str], cell: pd.DataFrame, reference: pd.DataFrame
+    name: str, advice: tuple[str, str], cell: pd.DataFrame, reference: pd.DataFrame
 ) -> Iterator[Signature]:
     """A signature where the cell's mean lies below the reference's, over the seeds of both.
 
@@ -159,7 +159,7 @@ def _below(
     differences = 100 * m.differences(m.by_seed(cell), m.by_seed(reference))
     error = differences.sem() if len(differences) > 1 else 0.0
     if len(differences) and differences.mean() < -error:
-        yield Signature(*texts, differences.mean(), "points", len(differences))
+        yield Signature(name, differences.mean(), "points", len(differences), *advice)
 
 
 def _reference(first: pd.Series, final: pd.DataFrame, **columns: str) -> pd.DataFrame:
