@@ -71,9 +71,7 @@ def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFram
     if period == "phase_2":
         means = _means_over_phase_2(rows.assign(value=value))
         value = [means.get(run, nan) for run in final[m.RUN].itertuples(index=False, name=None)]
-    return final.assign(value=value, chance=100 / final["classes"]).assign(
-        value=lambda rows: factor * rows["value"]
-    )
+    return final.assign(value=factor * np.asarray(value), chance=100 / final["classes"])
 
 
 def _means_over_phase_2(rows: pd.DataFrame) -> dict[tuple[str, ...], float]:
