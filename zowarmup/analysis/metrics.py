@@ -45,7 +45,7 @@ def read(path: str | Path) -> pd.DataFrame:
     """The rows of metrics.csv; empty texts are "", empty numbers NaN.
 
     Raises:
-        UserError: the file is missing, empty or cut short.
+        UserError: the file is empty or cut short.
         MetricsError: it lacks a column, holds an impossible value, or a round twice.
     """
     metrics = csv_file.read(path, TEXT)
