@@ -23,7 +23,7 @@ NEEDS = {
         *("safetensors", "pydantic", "pyyaml", "tqdm"),
     },
     "analysis": {
-        *("numpy", "pandas", "scipy", "matplotlib", "cycler", "tabulate"),
+        *("numpy", "pandas", "scipy", "matplotlib", "cycler", "tabulate", "jinja2"),
         *("pydantic", "pyyaml"),
     },
 }

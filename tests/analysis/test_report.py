@@ -14,6 +14,7 @@ import pytest
 import workbench
 
 from zowarmup.analysis import metrics as m
+from zowarmup.analysis.claims import judge
 from zowarmup.analysis.report import cpu_time, front_page
 from zowarmup.config import registry
 
@@ -39,7 +40,7 @@ def report(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(report: Path, click: str = "") -> str:
-    """What a real browser makes of the page alone, after a call of the page's own script."""
+    """The page's DOM in a real browser, after a call of the page's own script."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip(f"NO BROWSER: install one of {', '.join(BROWSERS)} to see the report open")
@@ -116,7 +117,7 @@ NAMED = {
 def test_the_page_lies_where_the_results_are(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever says their name: the config, what it extends, another file, the command line."""
+    """The config, the file that it extends, another file or the command line gives the name."""
     text, more, expected = NAMED[name]
     page = runpy.run_path(str(workbench.PROJECT / "workflow" / "report" / "page.py"))["page"]
     (tmp_path / "first.yaml").write_text(f"extends: {TINY}\n{text}\n")
@@ -172,7 +173,7 @@ def test_make_writes_it_in_another_folder_that_holds_the_results(
         ("none.yaml", "", "zowarmup: none.yaml: no such file; give the path of a config"),
         ("two words", "", "zowarmup: two: no such file; give the path of a config"),
         ("tiny.yaml bad.yaml", "", "zowarmup: tiny.yaml + bad.yaml: seeds: input should be a val"),
-        ("tiny.yaml", "--config name=none", "zowarmup: results/none: no results to report; let"),
+        ("tiny.yaml", "--config name=none", "zowarmup: results/none: no results to report; run"),
     ],
 )
 def test_make_says_why_there_is_no_page(
@@ -276,7 +277,11 @@ def test_the_headline_is_the_paired_difference() -> None:
     metrics = frames.frame(
         frames.run("high_res_only", {0: 0.40, 1: 0.50}), frames.run("zowarmup", {0: 0.60, 1: 0.66})
     )
-    text = front_page.comparison(front_page.main_rows(m.final_rows(metrics)))
-    assert "<b>63.0 ± 4.2 %</b>" in text
-    assert "<b>45.0 ± 7.1 %</b>" in text
-    assert "<b>+18.0 [−7.4, +43.4]</b>" in text
+    texts = ("63.0 ± 4.2", "45.0 ± 7.1", "+18.0 [−7.4, +43.4]")
+    compared = front_page.comparisons(m.final_rows(metrics))
+    assert compared == {"digits, mlp": [("10/90", *texts, "2")]}
+    verdicts = judge.judge(metrics, judge.read(workbench.PROJECT / "config/claims.yaml"))
+    page = front_page.page("a & b", metrics, verdicts, {"commit": "0123456"})
+    assert "<dd>a &amp; b</dd>" in page
+    assert "At 10/90 ZOWarmUp reaches" in page
+    assert all(f"<b>{text}" in page for text in texts)

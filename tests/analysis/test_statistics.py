@@ -75,10 +75,10 @@ def test_pitman_morgan_interval_is_the_test_turned_round(level: float) -> None:
 
 
 def test_spread_ratio_swapped_is_its_inverse() -> None:
-    there, back = statistics.spread_ratio(FIRST, SECOND), statistics.spread_ratio(SECOND, FIRST)
-    assert back.effect == pytest.approx(1 / there.effect)
-    assert (back.low, back.high) == pytest.approx((1 / there.high, 1 / there.low))
-    assert back.p == pytest.approx(there.p)
+    ratio, inverse = statistics.spread_ratio(FIRST, SECOND), statistics.spread_ratio(SECOND, FIRST)
+    assert inverse.effect == pytest.approx(1 / ratio.effect)
+    assert (inverse.low, inverse.high) == pytest.approx((1 / ratio.high, 1 / ratio.low))
+    assert inverse.p == pytest.approx(ratio.p)
 
 
 def test_spread_ratio_ignores_shift_and_common_scale() -> None:

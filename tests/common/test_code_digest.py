@@ -306,6 +306,23 @@ def test_imports_inside_of_functions_count(tmp_path: Path, line: str) -> None:
     assert code_digest(["zowarmup.algorithms.zo"], other) != code_digest([], other)
 
 
+def test_a_template_counts_with_the_module_that_renders_it(tmp_path: Path) -> None:
+    copy = workbench.copy_project(tmp_path / "copy")
+    program = (
+        "from zowarmup.common.code_digest import code_digest as d\nprint(*map(d, [['{}'], ['{}']]))"
+    )
+    module = "zowarmup.analysis.claims"
+    command = [sys.executable, "-c", program.format(f"{module}.write", f"{module}.judge")]
+    digests = []
+    for addition in ("", "<!-- changed -->"):
+        template = copy / "zowarmup/analysis/templates/claims.html"
+        template.write_text(template.read_text() + addition)
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=True)
+        digests.append(done.stdout.split())
+    assert digests[0][0] != digests[1][0]
+    assert digests[0][1] == digests[1][1]
+
+
 def test_the_order_in_which_modules_are_named_does_not_count() -> None:
     assert code_digest(ZO) == code_digest(reversed(ZO))
 

@@ -39,6 +39,7 @@ OUTSIDE: dict[str, set[str]] = {
         "scipy",
         "matplotlib",
         "cycler",
+        "jinja2",
         "tabulate",
         "pydantic",
         "yaml",

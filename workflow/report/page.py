@@ -1,7 +1,7 @@
-"""Prints where `make report` puts the page, for arguments of Snakemake: results/<name>/report.html.
+"""Prints the path of the page of `make report`, for arguments of Snakemake.
 
-The name is the resolved one: a config may leave it to the file that it extends, or the command
-line to `--config name=...`.
+It is results/<name>/report.html. The config, the file that it extends or the command line
+(`--config name=...`) gives the name.
 """
 
 import sys
@@ -17,16 +17,16 @@ DEFAULT = "config/config.yaml"
 
 
 def page(arguments: Sequence[str]) -> Path:
-    """The page of the results that these arguments name.
+    """The path of the page for these arguments.
 
     Raises:
-        UserError: the config is wrong, or nothing of it was made.
+        UserError: the config is wrong, or it has no results.
     """
     _, chosen = parse_args(list(arguments))
     name = load(chosen.configfile or [DEFAULT], parse_config(chosen.config)).name
     folder = Path(chosen.directory or "", "results", name)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no results to report; let the workflow make them first")
+        raise UserError(f"{folder}: no results to report; run the workflow first")
     return folder.absolute() / "report.html" if chosen.directory else folder / "report.html"
 
 

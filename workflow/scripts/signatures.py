@@ -8,7 +8,7 @@ with log_to(snakemake.log[0]):
     from zowarmup.analysis import metrics
     from zowarmup.analysis.report import signatures_page
 
-    found = signatures_page.table(metrics.read(snakemake.input.metrics))
-    signatures_page.write(found, snakemake.output)
-    for sentence in signatures_page.sentences(found):
+    table = signatures_page.table(metrics.read(snakemake.input.metrics))
+    signatures_page.write(table, snakemake.output)
+    for sentence in signatures_page.sentences(table):
         logging.getLogger("zowarmup").warning(sentence)

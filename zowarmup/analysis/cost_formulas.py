@@ -1,18 +1,20 @@
-"""What a run must cost by formula, from its settings alone: to hold beside what was counted.
+"""The costs of a run by formula, from its settings alone, to compare with the counted costs.
 
     d, d_low    parameters of the network, and of the one that low-resource clients train
     A           clients of a round;  n  training images of a client
     S, K        directions per step, FedKSeed's candidate seeds
     E, B        epochs and mini-batch of local training;  T = E * ceil(n / B)  its steps in a round
 
-With full participation and equal clients the formulas are exact. With less, bytes that depend on
-who took part are their expectation, and a client that came back may have been sent the model.
+With full participation and equal clients the formulas are exact. With partial participation the
+bytes are an expectation, without the model that a returning client may receive.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil, nan
 from typing import Any, NamedTuple
+
+import numpy as np
 
 FLOAT = 4  # bytes of a float32
 SHORT = 1 << 16  # candidates that an index of two bytes can tell apart
@@ -21,7 +23,12 @@ TIERS = ("high", "low")
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a run as far as it was trained."""
+    """One phase of a run as far as it was trained.
+
+    Attributes:
+        members: number of clients of each tier that take part in the phase.
+        row: settings in the columns of metrics.csv; those of a phase end in its number.
+    """
 
     algorithm: str
     clients: str
@@ -63,7 +70,7 @@ def models(phase: Phase, d: float) -> Cost:
 
 
 def scalars(phase: Phase, d: float) -> Cost:
-    """S scalars go up, everybody's come down; two passes per direction over all images."""
+    """S scalars up, those of all clients down; two passes per direction over all images."""
     S, n = phase.row["S"], phase.row["images"]
     directional = phase.row["estimator"] == "directional"
     forward, backward = (n, n) if directional else (2 * S * n, 0)
@@ -87,7 +94,7 @@ def candidates(phase: Phase, d: float) -> Cost:
 
 
 def unknown(phase: Phase, d: float) -> Cost:
-    """Of an algorithm without a formula below: no numbers."""
+    """NaN, for an algorithm without a formula."""
     return Cost(nan, nan, nan, nan)
 
 
@@ -103,51 +110,39 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
 
 
 def phases(row: Mapping[str, Any]) -> list[Phase]:
-    """The phases of a run up to its row of metrics, with the clients of each tier in them."""
+    """The phases of a run up to its row of metrics."""
     pivot = row["pivot"] if row["algorithm_2"] else row["round"]
-    rounds = {1: min(row["round"], pivot), 2: max(0, row["round"] - pivot)}
-    numbers = [number for number in (1, 2) if row[f"algorithm_{number}"] and rounds[number] > 0]
-    return [
-        Phase(
-            algorithm=row[f"algorithm_{number}"],
-            clients=row[f"clients_{number}"],
-            rounds=int(rounds[number]),
-            members=_members(row, row[f"clients_{number}"]),
-            participation=row[f"participation_{number}"],
-            row=row,
-            number=number,
+    high, low = int(row["high_clients"]), int(row["clients"] - row["high_clients"])
+    result = []
+    for number, rounds in ((1, min(row["round"], pivot)), (2, row["round"] - pivot)):
+        if not row[f"algorithm_{number}"] or rounds <= 0:
+            continue
+        algorithm, clients, participation = (
+            row[f"{name}_{number}"] for name in ("algorithm", "clients", "participation")
         )
-        for number in numbers
-    ]
-
-
-def _members(row: Mapping[str, Any], clients: str) -> dict[str, int]:
-    sizes = {"high": int(row["high_clients"]), "low": int(row["clients"] - row["high_clients"])}
-    return {tier: sizes[tier] if clients in (tier, "all") else 0 for tier in TIERS}
+        members = {"high": high * (clients != "low"), "low": low * (clients != "high")}
+        result.append(Phase(algorithm, clients, int(rounds), members, participation, row, number))
+    return result
 
 
 def per_round(phase: Phase, tier: str) -> Cost:
-    """What a round costs a client of a tier."""
+    """The costs of a round for a client of a tier."""
     d = phase.row["d_low" if tier == "low" and phase.algorithm == "heterofl" else "d"]
     return FORMULAS.get(phase.algorithm, unknown)(phase, d)
 
 
 def once(phase: Phase) -> float:
-    """Bytes down to each client before a phase in which no models travel: the model."""
-    formula = FORMULAS.get(phase.algorithm)
-    if formula is None:
+    """Bytes of the model, sent to each client before a phase in which no models travel."""
+    if phase.algorithm not in FORMULAS:
         return nan
-    return 0 if formula is models else FLOAT * phase.row["d"]
+    return 0 if FORMULAS[phase.algorithm] is models else FLOAT * phase.row["d"]
 
 
 def total(row: Mapping[str, Any], tier: str) -> Cost:
-    """All clients of a tier, up to this row of metrics."""
-    sums = Cost(0, 0, 0, 0)
+    """The costs of all clients of a tier, up to this row of metrics."""
+    costs = np.zeros(4)
     for phase in phases(row):
-        if not phase.members[tier]:
-            continue
-        one, visits = per_round(phase, tier), phase.rounds * phase.participation
-        whole = [phase.members[tier] * visits * part for part in one]
-        whole[1] += phase.members[tier] * once(phase)
-        sums = Cost(*(a + b for a, b in zip(sums, whole, strict=True)))
-    return sums
+        if members := phase.members[tier]:
+            costs += members * phase.rounds * phase.participation * np.array(per_round(phase, tier))
+            costs[1] += members * once(phase)
+    return Cost(*costs.tolist())

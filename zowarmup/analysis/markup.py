@@ -1,15 +1,15 @@
-"""Text in markdown and LaTeX so that a reader sees what was given, and no mark-up of it."""
+"""Text for markdown and LaTeX, escaped so that a reader sees exactly this text."""
 
 import re
 
-# What markdown would read as mark-up. An underscore inside of a word is none, and a bracket makes a
-# link only before a parenthesis, so names and intervals stay as they are.
+# The signs that markdown reads as mark-up. An underscore inside of a word is not one, and a bracket
+# makes a link only before a parenthesis, so names and intervals stay as they are.
 MARKDOWN = re.compile(
     r"[\\`*~|$]"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
     r"|<(?=[A-Za-z/!?])|&(?=[#A-Za-z])|(?<=\])\("
 )
-# What LaTeX joins to one sign, or takes for an argument of the line's end before it.
+# LaTeX joins the first to one sign, and takes the second for an argument of the line's end before.
 LIGATURES = re.compile(r"-(?=-)|'(?=')")
 ARGUMENTS = re.compile(r"^( *)(?=[\[*])", re.MULTILINE)
 

@@ -4,7 +4,6 @@ One row per study x run x seed x evaluated round; accuracies and recalls are fra
 bytes and passes are cumulative. The final value of a run is its last row: no best round is picked.
 """
 
-import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -35,77 +34,37 @@ METHODS = (
     "heterofl", "fedkseed_warm", "fedkseed", "zo_init", "fedavg_all",
 )  # fmt: skip
 RANGES = {"test_accuracy": (0, 1, " (a fraction)"), "gradient_cosine": (-1, 1, "")}
-MEND = "delete the file and let the workflow write it again"
+FIX = "delete the file, and the workflow recreates it"
 
 
 class MetricsError(UserError):
-    """Rows that cannot be used; the message names the file or the study, the fault and the mend."""
+    """Rows that cannot be used; the message names the file or the study, the fault and the fix."""
 
 
 def read(path: str | Path) -> pd.DataFrame:
     """The rows of metrics.csv; empty texts are "", empty numbers NaN.
 
     Raises:
-        MetricsError: the file is empty, cut short, lacks a column, holds a value that cannot be, a
-            row twice, or a run that ends before its planned round without being marked diverged.
+        UserError: the file is empty or cut short.
+        MetricsError: it lacks a column, holds an impossible value, or a round twice.
     """
-    _check_shape(Path(path))
     metrics = csv_file.read(path, TEXT)
-    _check_columns(metrics, path)
-    metrics["diverged"] = metrics["diverged"].astype(str) == "True"
-    _check_values(metrics, path)
-    return metrics
-
-
-def _check_shape(path: Path) -> None:
-    """A file cut in mid-line would otherwise be read with the missing fields as NaN."""
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.reader(file)
-        width = len(next(lines, []))
-        number = 1
-        for number, line in enumerate(lines, start=2):
-            if len(line) != width:
-                raise MetricsError(
-                    f"{path}: line {number} has {len(line)} fields, the header has {width}; "
-                    f"the file is cut short or damaged: {MEND}"
-                )
-    if number < 2:
-        raise MetricsError(f"{path}: the file is empty (no row of results): {MEND}")
-    if not path.read_bytes().endswith(b"\n"):
-        raise MetricsError(f"{path}: the last line has no end, the file is cut short: {MEND}")
-
-
-def _check_columns(metrics: pd.DataFrame, path: str | Path) -> None:
     missing = [c for c in (*TEXT, *NUMBERS, "diverged") if c not in metrics.columns]
     if missing:
-        raise MetricsError(f"{path}: column {missing[0]!r} is missing: {MEND}")
+        raise MetricsError(f"{path}: column {missing[0]!r} is missing: {FIX}")
     for column in NUMBERS:
-        if not pd.api.types.is_numeric_dtype(metrics[column]):
-            bad = metrics[column][pd.to_numeric(metrics[column], errors="coerce").isna()]
-            value = bad.dropna().iloc[0]
-            raise MetricsError(f"{path}: column {column!r} holds {value!r}, not a number: {MEND}")
-
-
-def _check_values(metrics: pd.DataFrame, path: str | Path) -> None:
+        bad = pd.to_numeric(metrics[column], errors="coerce").isna() & metrics[column].notna()
+        if bad.any():
+            value = metrics[column][bad].iloc[0]
+            raise MetricsError(f"{path}: column {column!r} holds {value!r}, not a number: {FIX}")
     for column, (low, high, meaning) in RANGES.items():
-        values = metrics[column].dropna()
-        if not values.between(low, high).all():
+        if not metrics[column].dropna().between(low, high).all():
             where = f"{low}..{high}{meaning}"
-            raise MetricsError(f"{path}: column {column!r} must lie in {where}: {MEND}")
-    if metrics.duplicated([*RUN, "round"]).any():
-        row = metrics[metrics.duplicated([*RUN, "round"])].iloc[0]
-        raise MetricsError(
-            f"{path}: column 'round': run {row['run']!r} seed {row['seed']} has round "
-            f"{row['round']} twice: {MEND}"
-        )
-    last = last_rows(metrics)
-    short = last[(last["round"] < last["rounds"]) & ~last["diverged"]]
-    if len(short):
-        row = short.iloc[0]
-        raise MetricsError(
-            f"{path}: column 'round': run {row['run']!r} seed {row['seed']} ends at round "
-            f"{row['round']} of {row['rounds']} and is not marked diverged: {MEND}"
-        )
+            raise MetricsError(f"{path}: column {column!r} must lie in {where}: {FIX}")
+    if (twice := metrics.duplicated([*RUN, "round"])).any():
+        run, seed, number = metrics[twice].iloc[0][["run", "seed", "round"]]
+        raise MetricsError(f"{path}: run {run!r} seed {seed} has round {number} twice: {FIX}")
+    return metrics.assign(diverged=metrics["diverged"].astype(str) == "True")
 
 
 def last_rows(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +75,7 @@ def last_rows(metrics: pd.DataFrame) -> pd.DataFrame:
 def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     """The last rows, with an accuracy for every run.
 
-    A diverged run counts with what it ended at. Where its accuracy could not be computed it gets
+    A diverged run counts with its last row. Where its accuracy could not be computed it gets
     chance, one over the number of classes: a network of NaNs names the same class for all images.
     """
     last = last_rows(metrics)
@@ -124,16 +83,16 @@ def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
-    """The rows of one study, or of several of which one is enough.
+    """The rows of these studies.
 
     Raises:
-        MetricsError: there are none.
+        MetricsError: the metrics have no row of any of them.
     """
     rows = metrics[metrics["study"].isin(studies)]
     if rows.empty:
-        known = ", ".join(sorted(metrics["study"].unique())) or "none"
+        present = ", ".join(sorted(metrics["study"].unique())) or "none"
         wanted = " or ".join(map(repr, studies))
-        raise MetricsError(f"the metrics hold no rows of study {wanted} (they hold: {known})")
+        raise MetricsError(f"the metrics hold no rows of study {wanted} (they hold: {present})")
     return rows
 
 
@@ -163,29 +122,29 @@ def high_share(split: str) -> float:
 
 def splits(rows: pd.DataFrame) -> list[str]:
     """The splits that occur, the fewest high-resource clients first, one without shares last."""
-    present = rows["split"].unique()
-    shares = sorted((split for split in present if "/" in split), key=high_share)
-    return shares + sorted(split for split in present if "/" not in split)
+    return sorted(
+        rows["split"].unique(),
+        key=lambda split: ("/" not in split, high_share(split) if "/" in split else 0, split),
+    )
 
 
 def by_split(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str, pd.DataFrame]]:
     """(scale, split, its rows) for every split at every scale."""
     for scale in scales(rows):
-        here = at_scale(rows, scale)
-        for split in splits(here):
-            yield scale, split, here[here["split"] == split]
+        of_scale = at_scale(rows, scale)
+        for split in splits(of_scale):
+            yield scale, split, of_scale[of_scale["split"] == split]
 
 
 def methods(rows: pd.DataFrame) -> list[str]:
-    """The methods that occur: those of the paper's comparison first, then others as they come."""
+    """The methods that occur: first those of the paper's comparison, then others in their order."""
     return known_first(rows["method"], METHODS)
 
 
-def known_first(values: pd.Series, known: Iterable[str]) -> list[str]:
-    """The values that occur: the known ones in their order, then others as they come."""
-    present = list(values.unique())
-    first = [value for value in known if value in present]
-    return first + [value for value in present if value not in first]
+def known_first(values: pd.Series, order: Iterable[str]) -> list[str]:
+    """The values that occur: first those of `order` in that order, then others in theirs."""
+    rank = {value: i for i, value in enumerate(order)}
+    return sorted(values.unique(), key=lambda value: rank.get(value, len(rank)))
 
 
 def scales(rows: pd.DataFrame) -> list[tuple[str, str]]:

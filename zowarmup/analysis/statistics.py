@@ -1,4 +1,4 @@
-"""The statistics behind every verdict: intervals, and a named test for unequal spread.
+"""The statistics behind every verdict: paired intervals, and a test for unequal spread.
 
 All comparisons are paired by seed: federation, initialisation and warm-up are the same on both
 sides. Where the data cannot carry an interval its ends and p are NaN, never zero width:
@@ -17,7 +17,7 @@ from scipy import stats
 class Estimate:
     """An effect with the interval [low, high], the number of pairs and a two-sided p.
 
-    p tests the effect against the threshold that was asked for, not corrected for anything.
+    p tests the effect against the threshold that was asked for; it is not corrected.
     """
 
     effect: float
@@ -74,15 +74,13 @@ def spread_ratio(
     """
     x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     n = x.size
-    spread_x, spread_y = (float(v.std(ddof=1)) if n > 1 else 0.0 for v in (x, y))
-    ratio = spread_x / spread_y if spread_y > 0 else nan
-    if n < 3 or not (spread_x > 0 and spread_y > 0):
+    std_x, std_y = (float(v.std(ddof=1)) if n > 1 else 0.0 for v in (x, y))
+    ratio = std_x / std_y if std_y > 0 else nan
+    r = float(np.corrcoef(x, y)[0, 1]) if std_x > 0 and std_y > 0 else 1.0
+    # Two pairs, or pairs on a straight line, leave nothing over that says how sure the ratio is.
+    if n < 3 or 1 - r**2 <= 1e-12:
         return Estimate(ratio, nan, nan, n, nan)
     t = float(stats.t.ppf((1 + level) / 2, n - 2))
-    r = float(np.corrcoef(x, y)[0, 1])
-    # Pairs on a straight line: nothing is left over that says how sure the ratio is.
-    if 1 - r**2 <= 1e-12:
-        return Estimate(ratio, nan, nan, n, nan)
     k = 1 + 2 * t**2 * (1 - r**2) / (n - 2)
     widen = exp(acosh(k) / 2)  # K + sqrt(K^2 - 1) = exp(arccosh K); half of it for a ratio of std
     p = float(stats.pearsonr(x / null + y, x / null - y).pvalue)
@@ -92,8 +90,8 @@ def spread_ratio(
 def expected_minimum(values: ArrayLike, k: int) -> float:
     """The mean over all subsets of k values of the smallest value in the subset.
 
-    An unbiased estimate of how bad the worst of k seeds is. The plain minimum (k = n) hangs on
-    one value and no resampling gives it an honest interval; k well below n has one.
+    An unbiased estimate of the worst of k seeds. The plain minimum (k = n) hangs on one value and
+    no resampling gives it an honest interval; k well below n has one.
     """
     x = np.sort(np.asarray(values, dtype=float))
     n = x.size
@@ -109,26 +107,27 @@ def minimum_difference(
     Leaves out one seed on both sides at a time (Tukey 1958); needs n > k. With k = 1 it is the
     paired t interval. The interval is somewhat too narrow, the more so the larger k.
     """
-    x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
-    n = x.size
+    sides = np.array([first, second], dtype=float)
+    n = sides.shape[1]
     if n < k:
         return Estimate(nan, nan, nan, n, nan)
-    effect = expected_minimum(x, k) - expected_minimum(y, k)
+    effect = _minimum_difference(sides, k)
     if n == k:
         return Estimate(effect, nan, nan, n, nan)
-    without = [
-        expected_minimum(np.delete(x, i), k) - expected_minimum(np.delete(y, i), k)
-        for i in range(n)
-    ]
+    without = [_minimum_difference(np.delete(sides, i, axis=1), k) for i in range(n)]
     # Pseudo-values average to the estimate itself: this statistic is a U-statistic.
     return mean_interval(n * effect - (n - 1) * np.array(without), level, null)
 
 
-def count_ratio(first: ArrayLike, second: ArrayLike) -> Estimate:
-    """Mean of `first` over mean of `second`, and the smallest and largest ratio over the pairs.
+def _minimum_difference(sides: np.ndarray, k: int) -> float:
+    return expected_minimum(sides[0], k) - expected_minimum(sides[1], k)
 
-    For what is counted, not estimated: bytes follow from the settings, so where they vary at all
-    their range is the answer, and there is no chance to correct for and no p. NaN for counts of 0.
+
+def count_ratio(first: ArrayLike, second: ArrayLike) -> Estimate:
+    """Mean of `first` over mean of `second`, with the smallest and largest ratio over the pairs.
+
+    For counts such as bytes, which follow from the settings: no chance varies them, so p is NaN.
+    All numbers are NaN for counts of 0.
     """
     x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if not y.size or not (y > 0).all():

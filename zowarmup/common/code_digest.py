@@ -78,7 +78,9 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 
 @cache
 def _text(file: Path) -> str:
-    return _plain(_tree(file))
+    """A file's code; the module that renders templates counts with all of them."""
+    templates = sorted(file.parent.glob("templates/*")) if file.stem == "template" else []
+    return _plain(_tree(file)) + "".join(one.read_text(encoding="utf-8") for one in templates)
 
 
 @cache

@@ -1,20 +1,20 @@
-"""Signs in the training loss that a phase went wrong, each with its likely cause and what to try.
+"""Failure signatures: patterns in the training loss that look wrong, with cause and remedy.
 
-They are the failure signatures that the paper lists, as warnings: a run that shows one is not an
-error, and its numbers count as they are.
+The paper lists them. A run that shows one is not an error, and its numbers count as they are.
 
 Reference: arXiv:2509.03503.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 FLAT = 0.02  # ours: a loss that has fallen by less than this share has not moved
-RISE = 0.1  # ours: and one that has risen by more is diverging
-FITTED = 0.1  # nats; from here on there is little left to fall: nine tenths on the right class
+RISE = 0.1  # ours: a loss that has risen by more than this share diverges
+FITTED = 0.1  # nats; nine tenths on the right class, so little is left to fall
 
 FLAT_LOSS, RISING_LOSS = "flat loss", "diverging loss"
+# (likely cause, what to try)
 SECOND = {
     FLAT_LOSS: (
         "the pivot is too early for zeroth-order steps, or the learning rate or tau is off",
@@ -42,66 +42,60 @@ FIRST = ("the learning rate is too large or too small", "learning rates three ti
 Row = Mapping[str, Any]
 
 
-def sentences(rows: Sequence[Row], phases: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is wrong with the phases of a run; nothing if nothing is.
+def sentences(rows: Sequence[Row], phases: Sequence[Row]) -> Iterator[str]:
+    """One sentence for each phase of a run whose training loss looks wrong.
 
     Args:
-        rows: of metrics.csv in order, numbers or their text, with the row at the start of every
-            phase that shall be looked at: round 0, or the last row of the phase before.
+        rows: of metrics.csv in order, numbers or their text. A phase without a row at its start
+            (round 0, or the last row of the phase before) is skipped.
         phases: all phases of the run, each with its algorithm and its clients.
     """
-    found = []
     for number, phase in enumerate(phases, start=1):
-        own = [i for i, row in enumerate(rows) if int(row["phase"]) == number]
-        first = min(own, default=0)
-        begin = first if own and int(rows[first]["round"]) == 0 else first - 1
-        if begin < 0 or not own or own[-1] == begin:
-            continue  # nothing that it could have changed
-        column = loss_column(phase["clients"])
-        losses = [as_number(rows[i][column]) for i in (begin, own[-1])]
-        sign = symptom(*losses, diverged=str(rows[own[-1]]["diverged"]) == "True")
-        if sign:
-            found.append(_sentence(sign, number, phase, losses))
-    return found
+        trained = [
+            i for i, row in enumerate(rows) if int(row["phase"]) == number and int(row["round"])
+        ]
+        if not trained or not trained[0]:
+            continue
+        start, end = rows[trained[0] - 1], rows[trained[-1]]
+        column, algorithm = loss_column(phase["clients"]), phase["algorithm"]
+        losses = [as_number(row[column]) for row in (start, end)]
+        if signature := of_losses(*losses, diverged=str(end["diverged"]) == "True"):
+            cause, remedy = advice(signature, algorithm, number)
+            tier = "all" if phase["clients"] == "all" else f"{phase['clients']}-resource"
+            texts = [f"{loss:.4g}" if math.isfinite(loss) else "no number" for loss in losses]
+            yield (
+                f"{signature} in phase {number} ({algorithm}): the training loss of {tier} clients "
+                f"went from {texts[0]} to {texts[1]}; likely {cause}; try {remedy}"
+            )
 
 
 def loss_column(clients: str) -> str:
-    """The training loss of those who train: "all", "high" or "low"."""
+    """The column of the training loss of the clients that train: "all", "high" or "low"."""
     return "train_loss" if clients == "all" else f"train_loss_{clients}"
 
 
-def symptom(start: float, end: float, *, diverged: bool = False) -> str:
-    """FLAT_LOSS, RISING_LOSS, or nothing, from the loss before and after a phase.
+def of_losses(start: float, end: float, *, diverged: bool = False) -> str:
+    """FLAT_LOSS, RISING_LOSS or "", from the loss before and after a phase.
 
-    A loss that was small already may stay, and rise as long as it is small.
+    A loss below FITTED at the end is always good.
     """
     if diverged or not end <= max((1 + RISE) * start, FITTED):
         return RISING_LOSS
     return FLAT_LOSS if end > max((1 - FLAT) * start, FITTED) else ""
 
 
-def advice(sign: str, algorithm: str, number: int) -> tuple[str, str]:
-    """(likely cause, what to try) for a symptom of an algorithm in phase 1, 2, ..."""
+def advice(signature: str, algorithm: str, number: int) -> tuple[str, str]:
+    """(likely cause, what to try) for a signature of an algorithm in phase 1, 2, ..."""
     zeroth_order = algorithm.startswith("zo") or algorithm == "fedkseed"
     if "adam" in algorithm:
         return ADAM
     if number == 1:
         return START if zeroth_order else FIRST
-    if sign == RISING_LOSS and algorithm in ("zo_local", "fedkseed"):
+    if signature == RISING_LOSS and algorithm in ("zo_local", "fedkseed"):
         return LOCAL
-    return SECOND[sign] if zeroth_order else FIRST
-
-
-def _sentence(sign: str, number: int, phase: Row, losses: Sequence[float]) -> str:
-    cause, remedy = advice(sign, phase["algorithm"], number)
-    whom = {"all": "all", "high": "high-resource", "low": "low-resource"}[phase["clients"]]
-    start, end = (f"{loss:.4g}" if math.isfinite(loss) else "no number" for loss in losses)
-    return (
-        f"{sign} in phase {number} ({phase['algorithm']}): the training loss of {whom} clients "
-        f"went from {start} to {end}; likely {cause}; try {remedy}"
-    )
+    return SECOND[signature] if zeroth_order else FIRST
 
 
 def as_number(value: Any) -> float:
-    """Of a row that training made, or of one read from a file, where NaN is empty."""
+    """A number of a row from training, or from a file, where NaN is empty."""
     return float(value) if value != "" else math.nan

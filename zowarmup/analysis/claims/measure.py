@@ -1,25 +1,23 @@
-"""What a claim can compare: one number per run, at its end or over its second phase."""
+"""The measures of a claim: one number per run, at its end or over its second phase."""
 
-from dataclasses import dataclass
-from math import log
-from typing import Literal
+from math import log, nan
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
 
-# A loss counts as at most this many times that of guessing, from where on a run has diverged: the
-# size of what comes after says nothing, and it may not be a number.
+# A loss counts as at most this many times that of guessing. A diverged run has a larger one, or one
+# that is not a number; its size says nothing.
 WORST_LOSS = 10.0
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(NamedTuple):
     """Columns of metrics.csv, added up.
 
     Attributes:
-        words: what a reader calls it.
+        words: the name for readers.
         unit: of a difference.
         factor: from the columns' unit to this one.
     """
@@ -48,11 +46,9 @@ MEASURES: dict[MeasureName, Measure] = {
     ),
     "bytes": Measure(("bytes_up", "bytes_down"), "bytes of all clients", "bytes"),
 }
-COUNTED: tuple[MeasureName, ...] = (
-    "bytes_low",
-    "bytes",
-)  # follow from the settings; hardly anything varies with the seed
-LOSSES = ("test_loss", "train_loss")
+# They follow from the settings; hardly anything in them varies with the seed.
+COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
+LOSSES: tuple[MeasureName, ...] = ("test_loss", "train_loss")
 
 
 def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFrame:
@@ -67,29 +63,25 @@ def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFram
         period: "end", the last row, or "phase_2", the mean over the rounds of the second phase.
     """
     final = m.final_rows(rows)
-    classes = final["classes"]
-    whole = rows if period == "phase_2" else final
-    value = whole[list(MEASURES[measure].columns)].sum(axis=1, skipna=False)
+    columns, factor = list(MEASURES[measure].columns), MEASURES[measure].factor
+    value = (rows if period == "phase_2" else final)[columns].sum(axis=1, skipna=False)
     if measure in LOSSES:
-        bound = WORST_LOSS * classes.map(log).max() if len(final) else 0.0
+        bound = WORST_LOSS * log(final["classes"].max())
         value = value.where(np.isfinite(value), bound).clip(upper=bound)
     if period == "phase_2":
-        value = _over_rounds(rows.assign(value=value), final)
-    return final.assign(value=MEASURES[measure].factor * value, chance=100 / classes)
+        means = _means_over_phase_2(rows.assign(value=value))
+        value = [means.get(run, nan) for run in final[m.RUN].itertuples(index=False, name=None)]
+    return final.assign(value=factor * np.asarray(value), chance=100 / final["classes"])
 
 
-def _over_rounds(rows: pd.DataFrame, final: pd.DataFrame) -> pd.Series:
-    """The mean of `value` over the rounds of phase 2, per run, with the index of its last row.
+def _means_over_phase_2(rows: pd.DataFrame) -> dict[tuple[str, ...], float]:
+    """Run -> mean of `value` over the rounds of phase 2.
 
-    A row stands for the rounds since the row before it, the last one also for those that a
-    diverged run did not live to see.
+    A row stands for the rounds since the row before it. The last row of a diverged run stands for
+    the rest of the phase too.
     """
     rows = rows[rows["phase"] == 2].sort_values("round")
-    rounds = rows.groupby(m.RUN, sort=False)["round"].diff()
-    rounds = rounds.fillna(rows["round"] - rows["pivot"])
-    left = (rows["rounds"] - rows["round"]).where(rows.index.isin(final.index), 0)
-    weight = rounds + left
-    keys = [rows[column] for column in m.RUN]
-    area = (weight * rows["value"]).groupby(keys, sort=False).agg(lambda v: v.sum(skipna=False))
-    mean = area / weight.groupby(keys, sort=False).sum()
-    return pd.Series(mean.reindex(pd.MultiIndex.from_frame(final[m.RUN])).to_numpy(), final.index)
+    before = rows.groupby(m.RUN)["round"].shift().fillna(rows["pivot"])
+    until = rows["round"].where(rows.duplicated(m.RUN, keep="last"), rows["rounds"])
+    weighted = rows.assign(weight=until - before).groupby(m.RUN)
+    return {run: np.average(one["value"], weights=one["weight"]) for run, one in weighted}

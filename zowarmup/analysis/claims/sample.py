@@ -16,25 +16,27 @@ Cell = Mapping[str, Any]  # column -> value
 
 @dataclass(frozen=True)
 class Sample:
-    """Both sides of a claim: numbers or gains of the seeds that all cells have.
+    """Both sides of a claim: one number for each seed that all its cells have.
 
-    A small network makes zeroth-order steps easier, so the scale says how small it is.
+    Attributes:
+        rows: the last rows of all runs that went in.
+        scale: data set, network and d; zeroth-order steps are easier in a small network.
     """
 
     first: pd.Series
     second: pd.Series
-    rows: pd.DataFrame  # the last rows of all runs that went in
+    rows: pd.DataFrame
     scale: str
     notes: list[str]
 
 
 def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]:
-    """What a claim compares at every scale that its studies have runs at; at none, an empty one.
+    """One sample of a claim for every scale that its studies have runs at, else an empty one.
 
     A scale is a data set and a network; for a claim that compares networks a data set.
 
     Args:
-        where: how the user finds the claim, for errors.
+        where: the place of the claim, for errors.
 
     Raises:
         ConfigError: the columns choose two runs of one seed where they should choose one.
@@ -44,41 +46,36 @@ def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]
     if claim.dataset is not None:
         rows, on = rows[rows["dataset"] == claim.dataset], f" on {claim.dataset}"
     if rows.empty:
-        yield _nothing(rows, f"no runs of the study {' or '.join(claim.studies)}{on}")
-    for _, here in rows.groupby(["dataset"] if claim.across_models else m.SCALE):
-        yield sample_of(here, claim, where)
+        yield _empty(rows, f"no runs of the study {' or '.join(claim.studies)}{on}")
+    for _, at_scale in rows.groupby(["dataset"] if claim.across_models else m.SCALE):
+        yield _sample(values(at_scale, claim.measure, claim.period), claim, where)
 
 
-def sample_of(rows: pd.DataFrame, claim: Claim, where: str) -> Sample:
-    """The two sides of a claim; both are empty, with a note, where runs are absent.
-
-    Args:
-        rows: of the claim's studies, at one scale.
-    """
-    final = values(rows, claim.measure, claim.period)
+def _sample(final: pd.DataFrame, claim: Claim, where: str) -> Sample:
+    """Both sides of a claim at one scale; an empty sample with a note where runs are absent."""
     sides = [_terms(runs, claim.over) for runs in (claim.first, claim.second) if not runs.chance]
-    cells = [cell for terms in sides for term in terms for cell in term]
-    absent = [cell for cell in cells if _choose(final, cell).empty]
-    if absent:
-        studies = " or ".join(claim.studies)
-        return _nothing(final, f"study {studies} has no runs with {_words(absent[0])}")
+    chosen = [(cell, _choose(final, cell)) for terms in sides for term in terms for cell in term]
+    for cell, rows in chosen:
+        if rows.empty:
+            studies = " or ".join(claim.studies)
+            return _empty(final, f"study {studies} has no runs with {_words(cell)}")
     try:
         pair = [_side(final, terms) for terms in sides]
-        if len(pair) == 1:  # the other is guessing
+        if len(pair) == 1:  # the other side is guessing
             pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
     except ValueError as error:
         raise ConfigError(
             f"{where}: {error}; choose one run per seed by naming more columns"
         ) from None
-    return _paired(pair, pd.concat([_choose(final, cell) for cell in cells]))
+    return _paired(pair, pd.concat([rows for _, rows in chosen]))
 
 
 def _paired(pair: list[pd.Series], rows: pd.DataFrame) -> Sample:
-    """What the seeds have that are on both sides, with a number."""
+    """The seeds that have a number on both sides."""
     rows = rows[~rows.index.duplicated()]
     common = pd.concat(pair, axis=1, join="inner").dropna()
     if common.empty:
-        return _nothing(rows, "no seed has a number on both sides")
+        return _empty(rows, "no seed has a number on both sides")
     lone = sorted(set(rows["seed"]) - set(common.index))
     notes = [f"left out, no number on both sides: seed {', '.join(map(str, lone))}"] if lone else []
     rows = rows[rows["seed"].isin(common.index)]
@@ -87,9 +84,9 @@ def _paired(pair: list[pd.Series], rows: pd.DataFrame) -> Sample:
     return Sample(common.iloc[:, 0], common.iloc[:, 1], rows, scale, notes)
 
 
-def _nothing(rows: pd.DataFrame, why: str) -> Sample:
-    none = pd.Series(dtype=float)
-    return Sample(none, none, rows.iloc[:0], _names(rows), [why])
+def _empty(rows: pd.DataFrame, note: str) -> Sample:
+    nothing = pd.Series(dtype=float)
+    return Sample(nothing, nothing, rows.iloc[:0], _names(rows), [note])
 
 
 def _names(rows: pd.DataFrame) -> str:
@@ -111,10 +108,7 @@ def _side(final: pd.DataFrame, terms: list[tuple[Cell, ...]], column: str = "val
 
 
 def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    chosen = pd.Series(True, index=rows.index)
-    for column, value in cell.items():
-        chosen &= rows[column] == value
-    return rows[chosen]
+    return rows[(rows[list(cell)] == pd.Series(cell)).all(axis=1)]
 
 
 def _words(cell: Cell) -> str:

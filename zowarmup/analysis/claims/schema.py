@@ -1,6 +1,6 @@
-"""The claims file: what the paper says, and the comparison that decides each statement.
+"""The claims file: each statement of the paper with the comparison that decides it.
 
-What the keys mean stands at the top of config/claims.yaml.
+The head of config/claims.yaml explains the keys.
 """
 
 import hashlib
@@ -11,77 +11,57 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator
 
 from zowarmup.analysis.claims.measure import COUNTED, MeasureName
+from zowarmup.analysis.metrics import TEXT
 from zowarmup.config.phase import Settings
 from zowarmup.config.text import Name
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError, read_yaml
 
-Text = Annotated[str, Field(min_length=1)]
+Some = Field(min_length=1)
+Text = Annotated[str, Some]
 Split = Annotated[str, Field(pattern=r"^(\d+/\d+|memory)$")]
-Alpha = float | Literal["infinite"]
-Texts = Annotated[list[Text], Field(min_length=1)]
-Numbers = Annotated[list[float], Field(min_length=1)]
-Splits = Annotated[list[Split], Field(min_length=1)]
-Alphas = Annotated[list[Alpha], Field(min_length=1)]
-Studies = Annotated[list[Name], Field(min_length=1)]
+Alpha = float | Annotated[Literal["infinite"], AfterValidator(lambda _: inf)]
+# One value of a column, or several.
+Words = Text | Annotated[list[Text], Some]
+Numbers = float | Annotated[list[float], Some]
+Splits = Split | Annotated[list[Split], Some]
+Alphas = Alpha | Annotated[list[Alpha], Some]
+COLUMNS = (
+    "model", "method", "variant", "split", "distribution", "estimator", "pivot", "rounds", "alpha",
+    "clients", "S", "tau", "eps", "lr_2", "width", "images", "algorithm_1", "algorithm_2",
+    "participation_1", "participation_2", "batch_2", "epochs_2", "beta2", "epsilon", "candidates",
+    "sampling", "shared_directions",
+)  # fmt: skip
+TYPES: dict[str, Any] = dict.fromkeys(TEXT, Words)
+TYPES |= {"split": Splits, "alpha": Alphas, "shared_directions": bool}
+FIELDS: dict[str, Any] = {name: (TYPES.get(name, Numbers) | None, None) for name in COLUMNS}
+Columns: Any = create_model("Columns", __base__=Settings, **FIELDS)
 
 
-class Runs(Settings):
+class Runs(Columns):
     """Runs chosen by columns of metrics.csv; a list stands for the mean over its values.
 
     Attributes:
         chance: in place of runs, the accuracy of guessing on the other side's data set.
     """
 
+    model: Words | None = None
     chance: Literal[True] | None = None
-    model: Text | Texts | None = None
-    method: Text | Texts | None = None
-    variant: Text | Texts | None = None
-    split: Split | Splits | None = None
-    distribution: Text | Texts | None = None
-    estimator: Text | Texts | None = None
-    pivot: float | Numbers | None = None
-    rounds: float | Numbers | None = None
-    alpha: Alpha | Alphas | None = None
-    clients: float | Numbers | None = None
-    S: float | Numbers | None = None
-    tau: float | Numbers | None = None
-    eps: float | Numbers | None = None
-    lr_2: float | Numbers | None = None
-    width: float | Numbers | None = None
-    images: float | Numbers | None = None
-    algorithm_1: Text | Texts | None = None
-    algorithm_2: Text | Texts | None = None
-    participation_1: float | Numbers | None = None
-    participation_2: float | Numbers | None = None
-    batch_2: float | Numbers | None = None
-    epochs_2: float | Numbers | None = None
-    beta2: float | Numbers | None = None
-    epsilon: float | Numbers | None = None
-    candidates: float | Numbers | None = None
-    sampling: Text | Texts | None = None
-    shared_directions: bool | None = None
 
     def cells(self) -> list[dict[str, Any]]:
         """The columns and values of each cell: one per combination of the listed values."""
         chosen = self.model_dump(exclude_none=True)
         lists = [value if isinstance(value, list) else [value] for value in chosen.values()]
-        found = [[_as_in_the_file(value) for value in values] for values in lists]
-        return [dict(zip(chosen, values, strict=True)) for values in product(*found)]
-
-
-def _as_in_the_file(value: Any) -> Any:
-    """A value as metrics.csv has it: a truth value is a text there, no skew an infinite alpha."""
-    if value == "infinite":
-        return inf
-    return str(value) if isinstance(value, bool) else value
+        # metrics.csv has truth values as text.
+        texts = [[str(v) if isinstance(v, bool) else v for v in values] for values in lists]
+        return [dict(zip(chosen, values, strict=True)) for values in product(*texts)]
 
 
 class Paper(Settings):
-    """What the paper reports for both sides, in the unit of the statistic, and where."""
+    """The numbers of the paper for both sides, in the unit of the statistic, and their place."""
 
     first: float | None = None
     second: float | None = None
@@ -93,7 +73,7 @@ class Claim(Settings):
 
     about: Text = "Claims"
     text: Text
-    study: Name | Studies
+    study: Name | Annotated[list[Name], Some]
     dataset: Text | None = None
     measure: MeasureName = "test_accuracy"
     period: Literal["end", "phase_2"] = "end"
@@ -115,50 +95,35 @@ class Claim(Settings):
         """Whether it compares networks; all other claims are about one network at a time."""
         return any(runs.model is not None for runs in (self.first, self.second, self.over))
 
-    @field_validator("statistic")
+    @field_validator("statistic", "of", "second", "threshold", "paper")
     @classmethod
-    def _of_what_is_counted(cls, statistic: str, info: ValidationInfo) -> str:
-        if (statistic == "count") != (info.data.get("measure") in COUNTED):
-            raise ValueError(f"count, and nothing else, is for the measures {', '.join(COUNTED)}")
-        return statistic
+    def _fits_the_fields_before(cls, value: Any, info: ValidationInfo) -> Any:
+        if fault := _fault(str(info.field_name), value, info.data):
+            raise ValueError(fault)
+        return value
 
-    @field_validator("of")
-    @classmethod
-    def _for_the_minimum(cls, of: int | None, info: ValidationInfo) -> int | None:
-        if (info.data.get("statistic") == "minimum") == (of is None):
-            raise ValueError("a minimum, and nothing else, needs of, its number of seeds")
-        return of
 
-    @field_validator("second")
-    @classmethod
-    def _another_group(cls, second: Runs, info: ValidationInfo) -> Runs:
-        if second == info.data.get("first"):
-            raise ValueError("choose other runs than first")
-        if any(
-            runs.chance and runs != Runs(chance=True)
-            for runs in (info.data.get("first"), second)
-            if runs
-        ):
-            raise ValueError("chance stands alone")
-        return second
-
-    @field_validator("threshold")
-    @classmethod
-    def _of_a_ratio(cls, threshold: float, info: ValidationInfo) -> float:
-        if info.data.get("statistic") in ("spread", "count") and threshold <= 0:
-            raise ValueError("a ratio is above 0, use a number above 0")
-        return threshold
-
-    @field_validator("paper")
-    @classmethod
-    def _both_or_none(cls, paper: Paper) -> Paper:
-        if (paper.first is None) != (paper.second is None) or paper.second == 0:
-            raise ValueError("give first and second, both other than 0, or neither")
-        return paper
+def _fault(field: str, value: Any, before: dict[str, Any]) -> str:
+    """The reason why a field of a claim does not fit the fields before it, or ""."""
+    statistic, first = before.get("statistic"), before.get("first")
+    match field:
+        case "statistic" if (value == "count") != (before.get("measure") in COUNTED):
+            return f"count, and nothing else, is for the measures {', '.join(COUNTED)}"
+        case "of" if (statistic == "minimum") == (value is None):
+            return "a minimum, and nothing else, needs of, its number of seeds"
+        case "second" if value == first:
+            return "choose other runs than first"
+        case "second" if any(r and r.chance and r != Runs(chance=True) for r in (first, value)):
+            return "chance stands alone"
+        case "threshold" if statistic in ("spread", "count") and value <= 0:
+            return "a ratio is above 0, use a number above 0"
+        case "paper" if (value.first is None) != (value.second is None) or value.second == 0:
+            return "give first and second, both other than 0, or neither"
+    return ""
 
 
 class _File(Settings):
-    claims: Annotated[dict[Name, Claim], Field(min_length=1)]
+    claims: Annotated[dict[Name, Claim], Some]
 
 
 @dataclass(frozen=True)
@@ -178,7 +143,7 @@ def read(path: str | Path) -> Claims:
     """
     raw = read_yaml(Path(path))
     content = Path(path).read_bytes()
-    # With another file below it the hash would not cover what decides.
+    # The hash would not cover a file that this one extends.
     if "extends" in yaml.safe_load(content):
         raise ConfigError(f"{path}: extends: all claims stand in one file; copy those of the other")
     checked = check(

@@ -1,57 +1,89 @@
-"""What is the same for all rows of a run: its columns before those that training measured."""
+"""The columns that are the same for all rows of a run: its settings and its clients."""
 
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from zowarmup.common.errors import reading
-from zowarmup.common.files import read_json
+from zowarmup.common.files import read_json, read_rows
 from zowarmup.config.splits import high_clients
 from zowarmup.data import sealed_json
 
-LACKED = 0.01  # a class is lacked by a tier that holds less than this share of its images
+LACKED = 0.01  # a tier lacks a class if it holds less than this share of its images
 PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
 ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator", "shared_directions")
 OTHER_COLUMNS = {"beta2": "beta2", "epsilon": "epsilon", "candidates": "K", "sampling": "sampling"}
 
-Cell = Mapping[str, Any]
+Cell = Mapping[str, Any]  # one run with one seed in a study, as Paths.cells gives it
 Row = dict[str, Any]
 
 
-def forget() -> None:
-    """Files may have other contents than when an earlier call in this process read them."""
-    for remembered in (holdings, record, selection):
-        remembered.cache_clear()
+class Holdings(NamedTuple):
+    """A federation: its clients, high-resource first, and what each holds.
+
+    Attributes:
+        order: (K,) clients.
+        counts: (K, C) images of each class, held-out images included.
+        images: mean number of training images of a client.
+    """
+
+    order: list[int]
+    counts: np.ndarray
+    images: float
+
+    def lacked_classes(self, high: int) -> list[int]:
+        """The classes of which the first `high` clients hold under 1 % of the clients' images."""
+        held = self.counts[self.order[:high]].sum(axis=0)
+        return [int(c) for c in np.flatnonzero(held < LACKED * self.counts.sum(axis=0))]
 
 
-def facts_of(cell: Cell) -> Row:
-    """What is the same for all rows of a run.
+class Files:
+    """Reads each file behind the rows once, though many cells name it."""
+
+    def __init__(self) -> None:
+        self.json, self.rows, self.holdings = cache(read_json), cache(read_rows), cache(_holdings)
+
+
+def _holdings(federation: str) -> Holdings:
+    fields = sealed_json.read(federation)
+    with reading(federation):
+        sizes = [len(images) for images in fields["train"]]
+        counts = np.array(fields["label_counts"])
+        return Holdings(fields["order"], counts, sum(sizes) / len(sizes))
+
+
+def run_columns(cell: Cell, files: Files) -> Row:
+    """The columns of a run, before those that training measured.
 
     Raises:
-        UserError: the run's record, a selection or the federation is missing or none of ours.
+        UserError: the run's record, a selection or the federation is missing or damaged.
     """
-    read = [*(f"{part}/run.json" for part in cell["parts"]), *cell["selections"]]
-    with reading(" or ".join(read)):
-        return _facts_of(cell)
+    parts, selections = [f"{part}/run.json" for part in cell["parts"]], cell["selections"]
+    with reading(" or ".join([*parts, *selections])):
+        records = [files.json(file) for file in parts]
+        return _columns(cell, files, records)
 
 
-def _facts_of(cell: Cell) -> Row:
-    spec, phases = cell["spec"], cell["spec"]["phases"]
-    records = [record(part) for part in cell["parts"]]
-    high = high_clients_of(cell)
-    rates = _rates(records)
+def _columns(cell: Cell, files: Files, records: Sequence[Row]) -> Row:
+    spec, phases, last = cell["spec"], cell["spec"]["phases"], records[-1]
+    holdings, high = files.holdings(cell["federation"]), last["high_clients"]
+    if high is None:  # the run does not know the tiers; the split has them for all runs
+        high = high_clients(cell["split"], cell["clients"])
+    # The last record has the learning rate of every phase, as trained.
+    rates = [phase["lr"] for phase in last["spec"].get("phases", [last["spec"].get("phase")])]
+    early = last.get("loss_change_first_10_rounds")
     return {
         **{name: cell[name] for name in ("study", "run", "method", "label")},
-        "dataset": spec["dataset"],
-        "model": spec["model"],
-        "width": spec["width"],
+        **{name: spec[name] for name in ("dataset", "model", "width")},
         "split": cell["split"],
         "alpha": "inf" if cell["alpha"] == "infinite" else cell["alpha"],
         "clients": cell["clients"],
-        "high_clients": high,
-        "images": repr(_images(cell["federation"])),
-        "classes": len(holdings(cell["federation"])[1][0]),
+        "high_clients": int(high),
+        "images": repr(holdings.images),
+        "classes": holdings.counts.shape[1],
         "seed": cell["seed"],
         "variant": cell["variant"],
         "pivot": phases[0]["rounds"] if len(phases) > 1 else "",
@@ -59,17 +91,17 @@ def _facts_of(cell: Cell) -> Row:
         **settings_of(phases),
         "lr_1": rates[0],
         "lr_2": rates[1] if len(rates) > 1 else "",
-        "lr_at_edge": any(selection(file)["at_edge"] for file in cell["selections"]),
+        "lr_at_edge": any(files.json(file)["at_edge"] for file in cell["selections"]),
         "d": records[0]["d"],
-        "d_low": min(one["d_low"] for one in records),
-        "directions": max(directions(phase, cell, high) for phase in phases),
+        "d_low": min(record["d_low"] for record in records),
+        "directions": max(directions(p, cell["clients"], high, holdings.images) for p in phases),
         "engine": spec["engine"]["name"],
-        "loss_change_first_10_rounds": _text(records[-1].get("loss_change_first_10_rounds")),
+        "loss_change_first_10_rounds": "" if early is None else repr(early),
     }
 
 
 def settings_of(phases: Sequence[Row]) -> Row:
-    """What the phases were set to: each on its own, or the last one that has such a setting."""
+    """The settings of the phases: each phase's own, or those of the last phase that has them."""
     first, last = phases[0], phases[1] if len(phases) > 1 else {}
     every = {key: value for phase in phases for key, value in phase.items()}
     zo: Row = next((phase for phase in phases if "S" in phase), {})
@@ -81,70 +113,20 @@ def settings_of(phases: Sequence[Row]) -> Row:
     }
 
 
-def directions(phase: Row, cell: Cell, high: int) -> int:
-    """P, the number of different directions of one round of a phase."""
+def directions(phase: Row, clients: int, high: int, images: float) -> int:
+    """P, the number of different directions of one round of a phase.
+
+    Args:
+        clients: of the federation; `high` of them are high-resource.
+        images: training images of a client.
+    """
     if "eps" not in phase:
         return 0
+    S = int(phase.get("S", 1))
     if phase.get("shared_directions"):
-        return int(phase["S"])
-    clients = cell["clients"]
+        return S
     tier = {"all": clients, "high": high, "low": clients - high}[phase["clients"]]
-    return max(1, round(phase["participation"] * tier)) * _local_directions(phase, cell)
-
-
-def _local_directions(phase: Row, cell: Cell) -> int:
-    """Of one client: S for each local step; a round over all its data is one step."""
-    if "batch" not in phase:
-        return int(phase["S"])
-    steps = phase["epochs"] * math.ceil(_images(cell["federation"]) / phase["batch"])
-    return min(steps, phase["K"]) if "K" in phase else int(phase["S"]) * steps
-
-
-def high_clients_of(cell: Cell) -> int:
-    """How many clients are high-resource: as the run says, or as its split does for all runs."""
-    known = record(cell["parts"][-1])["high_clients"]
-    return int(known) if known is not None else high_clients(cell["split"], cell["clients"])
-
-
-def _rates(records: Sequence[Row]) -> list[float]:
-    """The learning rate of each phase, as trained: the last record knows all of them."""
-    spec = records[-1]["spec"]
-    return [phase["lr"] for phase in spec.get("phases", [spec.get("phase")])]
-
-
-def lacked_classes(federation: str, high: int) -> list[int]:
-    """The classes of which the first `high` clients hold under 1 % of the clients' images."""
-    order, counts, _ = holdings(federation)
-    with reading(federation):
-        held = [sum(counts[client][c] for client in order[:high]) for c in range(len(counts[0]))]
-        total = [sum(row[c] for row in counts) for c in range(len(counts[0]))]
-        pairs = zip(held, total, strict=True)
-        return [c for c, (part, all_) in enumerate(pairs) if part < LACKED * all_]
-
-
-def _images(federation: str) -> float:
-    """Mean number of training images of a client."""
-    return holdings(federation)[2]
-
-
-@cache
-def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
-    fields = sealed_json.read(federation)
-    with reading(federation):
-        sizes = [len(images) for images in fields["train"]]
-        _ = [len(row) for row in fields["label_counts"]]
-        return fields["order"], fields["label_counts"], sum(sizes) / len(sizes)
-
-
-@cache
-def record(part: str) -> Row:
-    return read_json(f"{part}/run.json")
-
-
-@cache
-def selection(file: str) -> Row:
-    return read_json(file)
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else repr(value)
+    # A round over all data of a client is one local step.
+    steps = phase["epochs"] * math.ceil(images / phase["batch"]) if "batch" in phase else 1
+    of_client = min(steps, phase["K"]) if "K" in phase else S * steps
+    return max(1, round(phase["participation"] * tier)) * int(of_client)

@@ -1,7 +1,10 @@
-"""What the jobs behind results cost, and which code they ran: from their records and benchmarks."""
+"""The costs and the commits of the jobs behind results, from their records and benchmarks."""
 
 from collections.abc import Iterable
+from math import isnan, nan
 from pathlib import Path
+
+import pandas as pd
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
@@ -10,10 +13,10 @@ RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # by fol
 
 
 def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
-    """CPU time of all training and choosing of learning rates, and the commits that it ran.
+    """CPU time of all training and selection, and the commits of the code that ran.
 
-    A job that was cut off and went on counts with its last attempt alone; one that was too short
-    to be measured, or whose measurement is gone, is left out and the number of measured jobs said.
+    A job that was cut off and resumed counts with its last attempt alone. Jobs without a measured
+    time, because they were too short or their benchmark is gone, show in the number of jobs.
 
     Args:
         root: folder of the results.
@@ -21,13 +24,14 @@ def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
     """
     files = [Path(file).relative_to(root) for file in work]
     files = [file for file in files if file.parts[0] in RULES]
-    measured = [seconds for file in files if (seconds := cpu_seconds(root, file)) is not None]
+    seconds = [_cpu_seconds(root, file) for file in files]
+    measured = [one for one in seconds if not isnan(one)]
     jobs = f"{len(files)} jobs"
     if len(measured) < len(files):
         jobs = f"{len(measured)} measured of {jobs}"
     commits = {_commit(root / file) for file in files if file.name == "run.json"}
     return {
-        "CPU time": f"{duration(sum(measured))} ({jobs})",
+        "CPU time": f"{_duration(sum(measured))} ({jobs})",
         "commit": ", ".join(sorted(commits)),
     }
 
@@ -37,22 +41,17 @@ def _commit(record: Path) -> str:
         return str(read_json(record)["commit"] or "none")[:7]
 
 
-def cpu_seconds(root: Path, file: Path) -> float | None:
-    """What Snakemake measured of the job that wrote a file; None if it has no measurement."""
+def _cpu_seconds(root: Path, file: Path) -> float:
+    """Snakemake's measurement of the job that wrote a file; NaN without one."""
     folder, *names = file.parts[:-1]
     benchmark = root / "benchmarks" / RULES[folder] / f"{'/'.join(names)}.tsv"
     if not benchmark.exists():
-        return None
+        return nan
     with reading(benchmark):
-        names, *lines = (
-            line.split("\t") for line in benchmark.read_text(encoding="utf-8").splitlines()
-        )
-        text = dict(zip(names, lines[-1], strict=True))["cpu_time"]
-        return None if text == "NA" else float(text)
+        return float(pd.read_csv(benchmark, sep="\t")["cpu_time"].iloc[-1])
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the unit that a reader would choose."""
+def _duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

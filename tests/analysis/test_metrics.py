@@ -1,0 +1,33 @@
+"""metrics.csv is checked as it is read."""
+
+from pathlib import Path
+
+import frames
+import pytest
+
+from zowarmup.analysis import metrics
+from zowarmup.common.errors import UserError
+
+
+def text(**columns: object) -> str:
+    return str(frames.frame(frames.run("zowarmup", {0: 0.5})).assign(**columns).to_csv(index=False))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "empty or cut short"),
+        (text().splitlines()[0] + "\n", "empty or cut short"),
+        (text()[:-1], "empty or cut short"),
+        (text()[:-9] + "\n", "empty or cut short"),
+        (text(test_accuracy="high"), "column 'test_accuracy' holds 'high', not a number"),
+        (text(test_accuracy=54.3), r"'test_accuracy' must lie in 0\.\.1 \(a fraction\)"),
+        (text(round=40), "run 'zowarmup-10/90-20' seed 0 has round 40 twice"),
+    ],
+)
+def test_a_damaged_file_is_named(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text(content)
+    with pytest.raises(UserError, match=message) as error:
+        metrics.read(path)
+    assert str(path) in str(error.value)

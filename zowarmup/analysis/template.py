@@ -1,0 +1,26 @@
+"""HTML pages from the Jinja2 templates in the folder `templates` beside this module."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+def render(template: str, **values: object) -> str:
+    """The page that a template gives for these values, with every text escaped.
+
+    Args:
+        template: a file of the folder, e.g. "claims.html".
+
+    Raises:
+        UndefinedError: the template uses a value that was not given.
+    """
+    return TEMPLATES.get_template(template).render(values)
