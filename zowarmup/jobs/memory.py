@@ -1,6 +1,6 @@
 """The job that measures the peak memory of one client, in a process of its own.
 
-A client is measured from the moment it gets the model, with its images there already. Twice: first
+A client is measured from the moment it gets the model, its images already loaded. Twice: first
 how far the resident set of the process grows, while nothing watches; then how many bytes the
 allocator of torch has given out at once. The first counts what libraries take beside torch and what
 the system rounds up, so it is larger; the second is what models.memory predicts.
@@ -31,7 +31,7 @@ RADIUS = 1e-4 * 0.75  # eps and tau of the paper; no memory depends on it
 
 
 def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output: Path) -> None:
-    """Measure a client in a role and write what was found beside what the formula says.
+    """Measure the memory of a client in a role and write it beside the value of the formula.
 
     Args:
         settings: image `shape`, number of `classes`, `batch`, `device` and `threads`.
@@ -40,7 +40,7 @@ def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output
             many images, in one micro-batch; "low1" likewise, image by image.
 
     Raises:
-        UserError: there is no such role.
+        UserError: the role is unknown.
     """
     if role not in ROLES:
         raise UserError(f"memory: there is no role {role}; use one of {', '.join(ROLES)}")
@@ -125,7 +125,7 @@ def _highest(watched: torch.profiler.profile) -> int:
 
 
 def resident_growth(work: Work) -> int | None:
-    """How far the resident set of this process grows during `work`; None where no one can say.
+    """The growth of the resident set of this process during `work`, in bytes; None if unknown.
 
     Code that is loaded on first use counts, so ask in a fresh process, for the first thing that it
     does. What it has freed before goes back to the system first, or it would hide growth.

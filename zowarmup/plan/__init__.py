@@ -1,1 +1,1 @@
-"""What is to be made: named federations, warm-ups, selections, runs and their files. No torch."""
+"""The plan of a config: named federations, warm-ups, selections, runs and their files. No torch."""

@@ -1,4 +1,4 @@
-"""What cannot work in a run, found before anything is computed."""
+"""Checks that a run can work, before anything is computed."""
 
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
 from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS, NETWORKS, WIDTHS
@@ -16,7 +16,7 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
     """All parts of a run fit together.
 
     Raises:
-        ConfigError: names the key and the mend.
+        ConfigError: names the key and the fix.
     """
     _check_model(method, draft)
     _check_engine(draft.engine)

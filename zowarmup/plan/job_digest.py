@@ -1,4 +1,4 @@
-"""By which digests the code of a job that trains is known."""
+"""The digests of the code of a job that trains."""
 
 from zowarmup.common.code_digest import ROOT, code_digest
 from zowarmup.config import registry
@@ -18,5 +18,5 @@ def modules(spec: Spec) -> list[str]:
 
 def codes(rule: str, spec: Spec) -> list[str]:
     """The digests that the present code has for a job: by the workflow, and by `zowarmup run`."""
-    script, known = SCRIPTS / f"{rule}.py", modules(spec)
-    return [*([code_digest(known, script)] if script.is_file() else []), code_digest(known)]
+    script, names = SCRIPTS / f"{rule}.py", modules(spec)
+    return [*([code_digest(names, script)] if script.is_file() else []), code_digest(names)]

@@ -1,4 +1,4 @@
-"""From a config to named work: which federations, warm-ups, selections and runs there are.
+"""The plan of a config: its named warm-ups, selections and runs.
 
     cell        one row of a study: a method at one point of the grid
     run         what a cell trains; identical cells of different studies are one run
@@ -60,7 +60,7 @@ def plan(files: list[str], overrides: Mapping[str, object] | None = None) -> Pla
     """Read config files and resolve every run that they ask for.
 
     Raises:
-        ConfigError: one sentence that names the file, the key and the mend.
+        ConfigError: one sentence that names the file, the key and the fix.
     """
     config = load([Path(file) for file in files], overrides)
     try:
@@ -74,7 +74,7 @@ class _Planner:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.made = Plan(config.name, config)
+        self.planned = Plan(config.name, config)
         self.names = Names()
         self.open: set[str] = set()  # selections whose own learning rates are being resolved
 
@@ -84,7 +84,7 @@ class _Planner:
             for where, part, seeds in parts(self.config, name, study):
                 for method, variant, overrides in cells(where, part):
                     self._add_cell(name, where, method, variant, overrides, seeds)
-        return self.made
+        return self.planned
 
     def _add_cell(
         self,
@@ -102,21 +102,21 @@ class _Planner:
         split = str(overrides.get("split", self.config.split))
         label = self.config.methods[method].label
         cell = Cell(study, method, label, variant, split, run, seeds)
-        if cell in self.made.cells:  # a grid may vary what a method does not have
+        if cell in self.planned.cells:  # a grid may vary a setting that a method does not have
             return
         twin = replace(cell, seeds=())
-        twice = [one for one in self.made.cells if replace(one, seeds=()) == twin]
+        twice = [one for one in self.planned.cells if replace(one, seeds=()) == twin]
         if any(set(one.seeds) & set(seeds) for one in twice):
             raise ConfigError(
                 f"{where}: {run} is in another part of the study already; leave it out of one"
             )
         self._check_twin(where, cell)
-        self.made.cells.append(cell)
+        self.planned.cells.append(cell)
 
     def _check_twin(self, where: str, cell: Cell) -> None:
-        """The rows of a study are told apart by run and variant, so each is of one method."""
+        """A study identifies its rows by run and variant, so each must be of one method."""
         place = ("study", "variant", "split", "run")
-        for one in self.made.cells:
+        for one in self.planned.cells:
             same = all(getattr(one, key) == getattr(cell, key) for key in place)
             if same and one.method != cell.method and set(one.seeds) & set(cell.seeds):
                 raise ConfigError(
@@ -136,16 +136,16 @@ class _Planner:
             {k: v for k, v in overrides.items() if not variant or k == "split"},
             [phase.model_dump(mode="json") for phase in phases],
         )
-        if name not in self.made.runs:
+        if name not in self.planned.runs:
             shares = phases[0].algorithm in TRAJECTORIES
             warmup = self._warmup(method, overrides, phases[0]) if shares else None
-            self.made.runs[name] = RunSpec.model_validate(
+            self.planned.runs[name] = RunSpec.model_validate(
                 _fields(draft) | {"phases": phases, "warmup": warmup}
             )
         return name
 
     def _warmup(self, method: str, overrides: Overrides, phase: Phase) -> str:
-        """The warm-up that ends in a phase; one that is known already may have to go on longer."""
+        """The warm-up that ends in a phase; an earlier one is made longer if need be."""
 
         def of(o: Overrides) -> Draft:
             return _start(resolve(self.config, method, o), 0, but=("rounds",))
@@ -154,9 +154,9 @@ class _Planner:
         rates = {key: rate for key, rate in phase.model_dump(mode="json").items() if key in RATES}
         base = f"{phase.algorithm}-{phase.clients}"
         name = self.names.name("warmup", base, draft, of, overrides, [rates])
-        known = self.made.warmups.get(name)
-        rounds = max(known.phase.rounds if known else 0, phase.rounds)
-        self.made.warmups[name] = WarmupSpec.model_validate(
+        earlier = self.planned.warmups.get(name)
+        rounds = max(earlier.phase.rounds if earlier else 0, phase.rounds)
+        self.planned.warmups[name] = WarmupSpec.model_validate(
             _fields(draft) | {"phase": phase.but(rounds=rounds)}
         )
         return name
@@ -220,15 +220,15 @@ class _Planner:
             base += f"-after-{draft.phases[0].algorithm}"
         rates: list[Json] = [spec.phase.model_dump(mode="json"), spec.warmup]
         name = self.names.name("selection", base, of(overrides), of, overrides, rates)
-        if name not in self.made.selections:
+        if name not in self.planned.selections:
             trial = spec.phase.but(lr=Selected(selection=name))
-            self.made.selections[name] = spec.model_copy(update={"phase": trial})
+            self.planned.selections[name] = spec.model_copy(update={"phase": trial})
         return name
 
     def _selection_spec(
         self, method: str, overrides: Overrides, k: int, draft: Draft
     ) -> SelectionSpec:
-        """The selection for phase k, its own name not yet known."""
+        """The selection for phase k, without its own name."""
         rule, phase = self.config.selection, draft.phases[k]
         if phase.algorithm not in rule.grid:
             raise ConfigError(
@@ -257,7 +257,7 @@ def _fields(draft: Draft) -> dict[str, object]:
 
 
 def _start(draft: Draft, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Draft:
-    """What decides the model at the start of phase k, and the phase itself `but` some settings."""
+    """The part of a draft that decides where phase k starts, and the phase `but` some settings."""
     last = {key: v for key, v in draft.phases[k].model_dump().items() if key not in but}
     split = draft.split if know_tiers(draft.phases[: k + 1]) else None
     return replace(draft, phases=draft.phases[:k], last=last, split=split)

@@ -68,8 +68,8 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
         ConfigError: names the key, and the one that was perhaps meant.
     """
     marks = [PREFIX + mark for mark in config.rounds]
-    known = [*NAMES, "pivot", *marks, "width", *PINNED, *ENGINE]
-    known += [
+    names = [*NAMES, "pivot", *marks, "width", *PINNED, *ENGINE]
+    names += [
         f"{name}.{key}"
         for name, phase in PHASES.items()
         for key in phase.model_fields
@@ -77,10 +77,10 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
     ]
     for key, value in overrides.items():
         number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            mend = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
-            raise ConfigError(f"{where}: {key}: nothing has this setting; {mend}")
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            fix = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
+            raise ConfigError(f"{where}: {key}: nothing has this setting; {fix}")
         if key in NAMES and not isinstance(value, str):
             raise ConfigError(
                 f"{where}: {key}: {value} is no name; use one that the config knows, in quotes if "
@@ -192,7 +192,7 @@ def _backprop(phase: Phase) -> Backprop:
 
 
 def _pins(config: Config, overrides: Overrides) -> dict[str, int]:
-    """The pinned seeds; `check_keys` has made sure that those of a study are integers."""
+    """The pinned seeds; `check_keys` has checked that those of a study are integers."""
     own = {key.partition(".")[2]: value for key, value in overrides.items() if key in PINNED}
     seeds: dict[str, Value] = {**{str(name): seed for name, seed in config.pin.items()}, **own}
     return {name: seed for name, seed in seeds.items() if isinstance(seed, int)}

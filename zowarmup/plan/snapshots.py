@@ -1,4 +1,4 @@
-"""Which snapshots of its warm-ups a config needs, and whether they are there."""
+"""The snapshots of its warm-ups that a config needs, and a check that they exist."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ NAME = re.compile(r"round-(\d+)\.safetensors")  # see simulation.checkpoint
 
 def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
     """The rounds of each (warm-up, seed) where something starts, or that are a run's last."""
-    found: dict[tuple[str, str], set[int]] = {
+    needed: dict[tuple[str, str], set[int]] = {
         (job.name, job.part): {plan.warmups[job.name].phase.rounds}
         for job in jobs
         if job.rule == "warmup"
@@ -24,16 +24,16 @@ def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
         spec = plan.runs[cell.run]
         for seed in map(str, cell.seeds):
             if spec.warmup:
-                found[spec.warmup, seed].add(spec.pivot)
+                needed[spec.warmup, seed].add(spec.pivot)
     for job in jobs:
         selection = plan.selections.get(job.name) if job.rule == "select" else None
         if selection and selection.warmup:
             for seed in map(str, selection.seeds):
-                found[selection.warmup, seed].add(selection.start)
-    return found
+                needed[selection.warmup, seed].add(selection.start)
+    return needed
 
 
-def there(folder: Path) -> dict[int, Path]:
+def existing(folder: Path) -> dict[int, Path]:
     """The snapshots in a folder by their rounds."""
     files = folder.iterdir() if folder.is_dir() else ()
     return {int(named[1]): file for file in files if (named := NAME.fullmatch(file.name))}
@@ -42,24 +42,26 @@ def there(folder: Path) -> dict[int, Path]:
 def check(paths: Paths) -> None:
     """A finished warm-up has every snapshot that the config needs.
 
-    One that `zowarmup clean` took away, because no run began there, is missed when a pivot is added
-    later; neither Snakemake nor the job could say what to do.
+    `zowarmup clean` deletes a snapshot where no run begins; a pivot that is added later needs it,
+    and neither Snakemake nor the job could say what to do.
 
     Raises:
-        UserError: names the folder, the round and the mend.
+        UserError: names the folder, the round and the fix.
     """
     for (warmup, seed), rounds in wanted(paths.plan, graph(paths.plan)).items():
         folder = Path(paths.warmup(warmup, seed))
-        found = there(folder / "snapshots")
-        missing = sorted(t for t in rounds - set(found) if _was_made(folder / "run.json", t))
-        if found and missing:
+        existing_files = existing(folder / "snapshots")
+        missing = sorted(
+            t for t in rounds - set(existing_files) if _was_saved(folder / "run.json", t)
+        )
+        if existing_files and missing:
             raise UserError(
                 f"{folder}/snapshots: round {missing[0]}, where a run of this config starts, was "
-                f"cleaned away; let the warm-up be made again: rm -r {paths.root}/warmups/{warmup}"
+                f"cleaned away; recreate the warm-up: rm -r {paths.root}/warmups/{warmup}"
             )
 
 
-def _was_made(record: Path, t: int) -> bool:
+def _was_saved(record: Path, t: int) -> bool:
     """Whether a finished warm-up saved round t; of other rounds Snakemake sees that it must."""
     if not record.is_file():
         return False

@@ -146,7 +146,7 @@ class Backprop(Value):
 
 
 class JobSpec(Value):
-    """What runs, warm-ups and selections have in common.
+    """The common part of runs, warm-ups and selections.
 
     Attributes:
         split: share of high- and low-resource clients, such as "10/90"; None where nothing in the
@@ -210,7 +210,7 @@ class RunSpec(JobSpec):
 
 
 class OnePhaseSpec(JobSpec):
-    """What warm-ups and selections have in common.
+    """The common part of warm-ups and selections.
 
     Attributes:
         phase: what the job trains.

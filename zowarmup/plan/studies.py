@@ -1,4 +1,4 @@
-"""What the studies of a config ask for, cell by cell."""
+"""The cells of the studies of a config."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ def check_references(config: Config) -> None:
     """Everything that the config names exists, and nothing is asked for twice.
 
     Raises:
-        ConfigError: names the key and what there is.
+        ConfigError: names the key and the names that exist.
     """
     _check_names(config)
     _check_apart(config)
@@ -113,7 +113,7 @@ def _check_names(config: Config) -> None:
     ):
         for name in names:
             if name not in table:
-                known = f"use one of {', '.join(table)}" if table else "remove it"
-                raise ConfigError(f"{key}: there is no {name}; {known}")
+                fix = f"use one of {', '.join(table)}" if table else "remove it"
+                raise ConfigError(f"{key}: there is no {name}; {fix}")
         if len(set(names)) < len(names):
             raise ConfigError(f"{key}: a name is given twice; remove one")

@@ -1,1 +1,1 @@
-"""What is on the disk: checkpoints, journal, run record, locks."""
+"""The files of a job: checkpoints, journal, run record, locks."""

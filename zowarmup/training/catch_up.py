@@ -1,4 +1,4 @@
-"""What clients that skipped rounds download before they take part again."""
+"""Downloads of clients that skipped rounds and come back."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ class Absences:
 
     Args:
         clients: everybody who must stay in sync; all are at the start of the phase.
-        model_bytes: size of the model and of what must be known beside it.
+        model_bytes: size of the model and of the server state beside it.
         limit: a client that missed more directions than this is sent the model.
     """
 

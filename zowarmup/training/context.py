@@ -155,8 +155,8 @@ def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1
 
 def _options(settings: EngineSpec) -> dict[str, Json]:
     """The keyword arguments of an engine of this name."""
-    known = settings.name in registry.ENGINES_WITH_SETTINGS
-    own = {key: getattr(settings, key) for key in registry.ENGINE_SETTINGS if known}
+    has_settings = settings.name in registry.ENGINES_WITH_SETTINGS
+    own = {key: getattr(settings, key) for key in registry.ENGINE_SETTINGS if has_settings}
     return settings.options | own
 
 

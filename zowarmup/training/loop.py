@@ -63,18 +63,18 @@ def run(
     phase: TrainingPhase,
     step: Step,
     seeds: Seeds,
-    known: Iterable[RoundRecord] = (),
+    records: Iterable[RoundRecord] = (),
 ) -> Iterator[Step]:
     """The rounds of a phase that follow a step of it, or its beginning.
 
     Args:
-        known: records of the next rounds from the journal; these are replayed, not trained.
+        records: of the next rounds, from the journal; these are replayed, not trained.
 
     Raises:
         RecordError: a record is not of the round and the clients that are due.
     """
     state, costs = step.state, step.costs
-    away, recorded = absences(phase, state), iter(known)
+    away, recorded = absences(phase, state), iter(records)
     for t in range(step.t + 1, phase.last + 1):
         signals.check()
         members, before = cohort(context, phase, t, seeds), state.w

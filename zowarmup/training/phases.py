@@ -1,4 +1,4 @@
-"""Phases ready to train: algorithm built, clients known. A job makes them once from its spec."""
+"""Phases ready to train, with algorithm and clients. A job builds them once from its spec."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -79,7 +79,7 @@ def record_of(folder: Path | str) -> JsonObject:
     """The run.json of a run or a warm-up.
 
     Raises:
-        UserError: there is none, or it is cut short.
+        UserError: the file is missing or cut short.
     """
     path = Path(folder) / "run.json"
     if not path.is_file():
@@ -95,10 +95,10 @@ def header(path: Path) -> journal.Entry:
     """
     if not path.is_file():
         raise journal.JournalError(f"{path}: no such journal; run the phase again")
-    found, _ = next(journal.scan(path), ({}, 0))
-    if not str(found.get("format")).startswith(JOURNALS):
+    first, _ = next(journal.scan(path), ({}, 0))
+    if not str(first.get("format")).startswith(JOURNALS):
         raise journal.JournalError(f"{path}: not a journal of this project; give another file")
-    return found
+    return first
 
 
 def track(folder: Path | str) -> Track:
@@ -161,7 +161,7 @@ def model_about(about: About) -> FlatModel:
 
 
 def begin(run: Track) -> Tensor:
-    """The model at the pivot, on the kind of device that trained the run, if one is here."""
+    """The model at the pivot, (d,), on the run's kind of device if this machine has one."""
     device = "cuda" if run.spec.engine.device == "cuda" and cuda.is_available() else "cpu"
     if run.start is None:
         return run.model.initial(run.seeds.initialisation).to(device)

@@ -99,7 +99,7 @@ class ResumeState:
         stays: whether the file of a round is kept when later ones are written.
 
     Attributes:
-        state: what was saved last, None if there is nothing to resume.
+        state: the last saved state, None if there is nothing to resume.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class ResumeState:
         return checkpoint.snapshot(self.folder, t)
 
     def _find(self) -> Saved | None:
-        """The saved state; where there is none of this provenance, an empty folder is made."""
+        """The saved state; without one of this provenance, an empty folder is created."""
         if (self.folder / "state.json").exists():
             try:
                 return self._read()

@@ -74,13 +74,13 @@ def run(
     progress = Progress("run", end, folder if context.group.first else None)
     with journals.shared_rounds(folder / JOURNAL, provenance, context.group) as (
         count,
-        known,
+        records,
         keep,
     ):
         if count:
             log.info(f"replaying {count} rounds from the journal")
         sequence = _Phases(context, phases, folder, provenance, seeds)
-        for phase, step in sequence.steps(outcome, count, known, costs):
+        for phase, step in sequence.steps(outcome, count, records, costs):
             if step.record is not None:
                 keep(step.record)
             outcome.w, outcome.t = step.w, step.t
@@ -116,20 +116,20 @@ class _Phases:
         }
 
     def steps(
-        self, outcome: Outcome, count: int, known: Iterator[RoundRecord], costs: Costs
+        self, outcome: Outcome, count: int, records: Iterator[RoundRecord], costs: Costs
     ) -> Rounds:
         """Every round that is left; the caller keeps `outcome` up to date with them.
 
         Where a phase resumes from its state, `outcome` is set to what it was then.
 
         Args:
-            known: the `count` records of the journal.
+            records: the `count` records of the journal, in order.
         """
         step, resumed = Step(outcome.t, State(outcome.w), costs), self._resumed(count)
         follows: TrainingPhase | None = None
         for phase in self.phases:
             if phase.has_records:
-                own = itertools.islice(known, phase.rounds)
+                own = itertools.islice(records, phase.rounds)
                 if phase.number < resumed:
                     deque(own, maxlen=0)  # the state of a later phase holds their result
                 else:
@@ -141,7 +141,7 @@ class _Phases:
         return step
 
     def _resumed(self, count: int) -> int:
-        """The last phase that can resume from its state: all records before it must be there."""
+        """The last phase that can resume from its state: all records before it must exist."""
         last = -1
         for phase in self.phases:
             if phase.has_records:
@@ -154,11 +154,11 @@ class _Phases:
         self,
         phase: TrainingPhase,
         step: Step,
-        known: Iterator[RoundRecord],
+        records: Iterator[RoundRecord],
         follows: TrainingPhase | None,
     ) -> Rounds:
         step = loop.begin(self.context, phase, step.w, step.costs, follows)
-        steps = loop.run(self.context, phase, step, self.seeds, known)
+        steps = loop.run(self.context, phase, step, self.seeds, records)
         for step in steps:
             yield phase, step
         return step

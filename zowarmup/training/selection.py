@@ -136,8 +136,8 @@ def _steps(
     step = loop.begin(context, phase, w, Costs())
     if phase.has_records:
         path = folder / "journal.jsonl"
-        with journals.shared_rounds(path, provenance, context.group) as (_, known, keep):
-            steps = loop.run(context, phase, step, seeds, known)
+        with journals.shared_rounds(path, provenance, context.group) as (_, records, keep):
+            steps = loop.run(context, phase, step, seeds, records)
             for step in steps:
                 if step.record is not None:
                     keep(step.record)
