@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from torch import Tensor, cuda
 
-from zowarmup.algorithms.rounds import Replayable, State
-from zowarmup.common.errors import UserError, reading
+from zowarmup.algorithms.rounds import Replayable
+from zowarmup.common.errors import UserError
 from zowarmup.common.files import read_json
 from zowarmup.common.seeds import Seeds
 from zowarmup.models.flat import FlatModel
@@ -21,8 +21,6 @@ from zowarmup.storage import checkpoint, journal
 from zowarmup.training import context, loop
 
 Facts = dict[str, Any]
-
-JOURNALS = "zowarmup-journal-"  # what the formats of all versions begin with
 
 
 @dataclass(frozen=True)
@@ -68,42 +66,15 @@ class Track:
         Raises:
             JournalError: missing, damaged, or of something else.
         """
-        header(path := self.folder / "journal.jsonl")
+        journal.provenance_of(path := self.folder / "journal.jsonl")
         return itertools.islice((record for record, _ in journal.scan(path)), 1, None)
-
-
-def record_of(folder: Path | str) -> Facts:
-    """The run.json of a run or a warm-up.
-
-    Raises:
-        UserError: there is none, or it is cut short.
-    """
-    path = Path(folder) / "run.json"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give the folder of a finished run")
-    record: Facts = read_json(path)
-    return record
-
-
-def header(path: Path) -> journal.Record:
-    """The first record of a journal, which says what it belongs to; also of older versions.
-
-    Raises:
-        JournalError: missing, or something else.
-    """
-    if not path.is_file():
-        raise journal.JournalError(f"{path}: no such journal; run the phase again")
-    found, _ = next(journal.scan(path), ({}, 0))
-    if not str(found.get("format")).startswith(JOURNALS):
-        raise journal.JournalError(f"{path}: not a journal of this project; give another file")
-    return found
 
 
 def track(folder: Path | str) -> Track:
     """A run on disk, finished or not.
 
     Raises:
-        UserError: the folder holds none, or an unfinished one of an older version.
+        UserError: the folder holds none.
     """
     folder = Path(folder)
     made = _made(folder)
@@ -117,12 +88,9 @@ def _made(folder: Path) -> Facts:
     record, path = folder / "run.json", folder / "journal.jsonl"
     if not record.is_file() and not path.is_file():
         raise UserError(f"{folder}: neither run.json nor journal.jsonl; give the folder of a run")
-    made: Facts = read_json(record) if record.is_file() else header(path).get("origin", {})
+    made: Facts = read_json(record) if record.is_file() else journal.provenance_of(path)
     if "phases" not in made.get("spec", {}):
-        raise UserError(
-            f"{folder}: does not say of which run it is; give the folder of a run, and let one of "
-            "an older version finish first"
-        )
+        raise UserError(f"{folder}: not the folder of a run; give one of results/<name>/runs")
     return made
 
 
@@ -176,26 +144,6 @@ def rounds(run: Track) -> Iterator[tuple[int, Tensor]]:
                 yield t, w
 
 
-def weights_at(folder: Path | str, t: int) -> Tensor:
-    """The model of a run after round t, bit for bit as it was in training.
-
-    Args:
-        folder: results/<name>/runs/<run>/<seed>.
-        t: a round of the phases that followed the warm-up, or the pivot itself.
-
-    Raises:
-        UserError: the run keeps no journal, or t is not one of its rounds.
-    """
-    with reading(folder):
-        run = track(folder)
-        check(run, t)
-        end = run.pivot
-    for end, w in rounds(run):
-        if end == t:
-            return w.cpu()
-    raise UserError(f"{folder}: round {t} is not between {run.pivot} and {end}; give one that is")
-
-
 def check(run: Track, t: int) -> None:
     """Whether the records of a run could reach round t, before any is replayed.
 
@@ -214,9 +162,3 @@ def check(run: Track, t: int) -> None:
         raise UserError(
             f"{run.folder}: round {t} is not between {run.pivot} and {end}; give one that is"
         )
-
-
-def save(path: Path | str, run: Track, t: int, w: Tensor) -> None:
-    """Write the model of a round as the checkpoint that training would have written."""
-    about = run.about | {"round": t}
-    checkpoint.save(path, run.model, State(w), about)
