@@ -25,9 +25,9 @@ def as_json(facts: Any) -> str:
 
 def as_text(facts: Facts) -> str:
     """Values one to a line, then each table and each group of facts under its name."""
-    known = {name: value for name, value in facts.items() if value not in (None, [], {})}
-    groups = {name: value for name, value in known.items() if _is_group(value)}
-    blocks = [_values({name: known[name] for name in known if name not in groups})]
+    shown = {name: value for name, value in facts.items() if value not in (None, [], {})}
+    groups = {name: value for name, value in shown.items() if _is_group(value)}
+    blocks = [_values({name: shown[name] for name in shown if name not in groups})]
     for name, value in groups.items():
         block = _values(value) if isinstance(value, Mapping) else table(value)
         blocks.append(f"{_title(name)}\n{textwrap.indent(block, '  ')}")
@@ -62,8 +62,8 @@ def _title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _short(found: re.Match[str]) -> str:
-    return f"{found[0][:12]}..."
+def _short(match: re.Match[str]) -> str:
+    return f"{match[0][:12]}..."
 
 
 def show(value: Any) -> str:

@@ -102,8 +102,8 @@ def read_record(file: Path) -> JobRecord:
         else:
             values = read_json(file)
             values = values.get("origin", values)
-        known = {f.name: values[f.name] for f in fields(JobRecord) if f.name in values}
-        return JobRecord(file=file, **known)
+        recorded = {f.name: values[f.name] for f in fields(JobRecord) if f.name in values}
+        return JobRecord(file=file, **recorded)
 
 
 def origin(record: JobRecord | None, folder: Path) -> Facts:

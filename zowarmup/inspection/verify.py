@@ -133,8 +133,7 @@ class Verifier:
         elif layers.sha256(replayed.w) == layers.sha256(final.w):
             return
         elif machine := _other_machine(_record(place)):
-            says = f"made with {machine}, its journal gives another model here"
-            self._say(MIXED, file, says)
+            self._say(MIXED, file, f"made with {machine}, its journal gives another model here")
         else:
             self._wrong(file, "its journal gives another model")
 

@@ -142,12 +142,12 @@ def sizes(paths: Iterable[Path]) -> dict[Path, int]:
     Snapshots, for instance, have a second name in state/.
     """
     names: Counter[int] = Counter()
-    found = {}
+    freed = {}
     for path in paths:
-        found[path] = 0
+        freed[path] = 0
         for file in [path] if path.is_file() else path.rglob("*"):
             if file.is_file():
                 status = file.lstat()
                 names[status.st_ino] += 1
-                found[path] += status.st_size * (names[status.st_ino] == status.st_nlink)
-    return found
+                freed[path] += status.st_size * (names[status.st_ino] == status.st_nlink)
+    return freed

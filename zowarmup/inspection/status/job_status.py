@@ -61,14 +61,14 @@ def jobs_of(root: Path) -> list[JobStatus]:
 def jobs_of_plan(plan: Plan, results: str) -> list[JobStatus]:
     """All jobs of a config, in the order of STATES."""
     root, jobs = Path(results).absolute() / plan.name, graph(plan)
-    found = {
+    statuses = {
         job: status_of(Place(root, KINDS[job.rule], job.name, job.part), _rounds(plan, job))
         for job in jobs
         if job.rule in WHAT
     }
     return _sorted(
-        replace(status, note=_waits_for(job, jobs, found)) if status.state == WAITING else status
-        for job, status in found.items()
+        replace(status, note=_waits_for(job, jobs, statuses)) if status.state == WAITING else status
+        for job, status in statuses.items()
     )
 
 
@@ -183,12 +183,12 @@ def _rounds(plan: Plan, job: Job) -> int | None:
     return None
 
 
-def _waits_for(job: Job, jobs: Graph, found: Mapping[Job, JobStatus]) -> str:
+def _waits_for(job: Job, jobs: Graph, statuses: Mapping[Job, JobStatus]) -> str:
     """The first job that a job waits for, and the number of others."""
     missing = [
         " ".join(filter(None, (WHAT[other.rule], other.name, other.part)))
         for other in jobs[job]
-        if other in found and found[other].state not in (DONE, DIVERGED)
+        if other in statuses and statuses[other].state not in (DONE, DIVERGED)
     ]
     if not missing:
         return "can start"
