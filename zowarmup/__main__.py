@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from zowarmup import __version__
-from zowarmup.cli import clean, compare, inspect, plan, replay, run, status, verify
+from zowarmup.cli import models, plan, results
 from zowarmup.common import preflight
 from zowarmup.common.errors import explain
 from zowarmup.common.signals import Stopped
@@ -24,15 +24,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
-        if chosen.name in LOOKING and (said := preflight.warning()):
-            print(f"zowarmup: warning: {said}", file=sys.stderr)
+        if chosen.name not in LOOKING:
+            preflight.check_code()
+        elif fault := preflight.warning():
+            print(f"zowarmup: warning: {fault}", file=sys.stderr)
         status: int = chosen.command(chosen) or 0
-        print(end="", flush=True)  # now, while a full disk or a closed pipe can still be told
+        print(end="", flush=True)  # a full disk or a closed pipe is an error while it can be said
         return status
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _drop_unprinted()
     except Stopped as stop:
-        print(f"zowarmup: {stop}; run it again to go on", file=sys.stderr)
+        print(f"zowarmup: {stop}; run it again to resume", file=sys.stderr)
         return stop.status
     except KeyboardInterrupt:
         print("zowarmup: interrupted", file=sys.stderr)
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _drop_unprinted() -> None:
-    """Drop what could not be printed, which Python would try again at its end."""
+    """Drop the output that could not be printed, which Python would try again at its end."""
     try:
         print(end="", flush=True)
     except OSError:
@@ -59,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="zowarmup", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
-    for command in (plan, run, status, inspect, replay, compare, verify, clean):
-        command.add(commands)
+    for module in (plan, results, models):
+        module.add(commands)
     return parser
 
 

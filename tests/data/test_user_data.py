@@ -22,7 +22,7 @@ from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import DataError
 from zowarmup.data.draws import generator
 from zowarmup.forecast import sizes
-from zowarmup.inspection.look.look import look
+from zowarmup.inspection.inspect import inspect
 from zowarmup.inspection.verify import verify
 
 Arrays = dict[str, np.ndarray]
@@ -79,7 +79,11 @@ def test_what_the_data_set_takes_every_reader_takes(
     for found in (made, read):
         np.testing.assert_array_equal(found.x_train, channels_first(x[:n]))
         np.testing.assert_array_equal(found.x_test, channels_first(x[n:]))
-    assert look(path)["image"] == look(folder / "own.npz")["image"] == list(read.x_train.shape[1:])
+    assert (
+        inspect(path)["image"]
+        == inspect(folder / "own.npz")["image"]
+        == list(read.x_train.shape[1:])
+    )
     assert verify(path.parents[2])["agrees"]
     size = sizes.dataset_size("own", Dataset(source="own", data_dir=str(folder)), {})
     assert size == sizes.Size(read.x_train.shape[1:], n, n, tests)

@@ -12,6 +12,7 @@ from zowarmup import api
 from zowarmup.__main__ import main
 from zowarmup.common.files import lock
 from zowarmup.inspection.clean import clean
+from zowarmup.storage.journal import Journal, provenance_of
 
 TINY = ["--configfile", "tiny.yaml"]
 RUN, WARMUP = "results/tiny/runs/zowarmup", "results/tiny/warmups/fedavg-high"
@@ -64,6 +65,18 @@ def test_a_dry_run_changes_nothing_and_says_as_much(
     assert capsys.readouterr().out == would.replace("would remove", "removed")
 
 
+def test_a_dry_run_counts_each_file_once(tmp_path: Path) -> None:
+    """A snapshot has a second name in state/; the disk gains its bytes with the last."""
+    state, snapshots = (tmp_path / name for name in ("state", "snapshots"))
+    for folder in (state, snapshots):
+        folder.mkdir()
+    (state / "state.json").write_bytes(bytes(10))
+    for name, size in (("a", 100), ("b", 1000)):
+        (state / name).write_bytes(bytes(size))
+        (snapshots / name).hardlink_to(state / name)
+    assert clean.sizes([state, snapshots / "a"]) == {state: 10, snapshots / "a": 100}
+
+
 def test_a_half_finished_folder_goes_on(finished: Path, copy: Path) -> None:
     """A run of which a part is in its journal, and a warm-up's saved work, are kept."""
     for name in ("run.json", "metrics.csv", "final.safetensors"):
@@ -84,10 +97,9 @@ def test_work_of_other_settings_goes(copy: Path) -> None:
     """Neither a journal nor a state of other code would ever be gone on from."""
     (copy / RUN / "1/run.json").unlink()
     journal = copy / RUN / "1/journal.jsonl"
-    journal.write_bytes(journal.read_bytes()[:0])
-    from zowarmup.storage.journal import Journal
-
-    with Journal(journal, {"spec": {}, "seed": 1, "code": "something else", "inputs": {}}):
+    provenance = provenance_of(journal)
+    journal.unlink()
+    with Journal(journal, provenance | {"code": "something else"}):
         pass
     (copy / WARMUP / "1/run.json").unlink()
     state = copy / WARMUP / "1/state/state.json"

@@ -11,7 +11,7 @@ import pytest
 import torch
 import workbench
 
-from zowarmup.inspection.look import look
+from zowarmup.inspection.inspect import inspect
 from zowarmup.runtime import machine
 from zowarmup.storage import machines_json
 
@@ -88,11 +88,11 @@ def test_resuming_the_work_of_another_machine_is_said_and_not_refused(
 
 def test_inspect_names_the_machines_of_finished_and_of_begun_work(made: Path) -> None:
     here = machine.said(machine.here())
-    assert look.look(made / "run")["origin"]["machine"] == here
+    assert inspect(made / "run")["origin"]["machine"] == here
     (made / "run/run.json").unlink()
     file = made / "run" / machines_json.FILE
     file.write_text(json.dumps(record(file) | {"machines": [OTHER, machine.here()]}))
-    assert look.look(made / "run")["origin"]["machine"] == f"{SAID}, then {here}"
+    assert inspect(made / "run")["origin"]["machine"] == f"{SAID}, then {here}"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"provenance": 1, "machines": [{}]}', "\xff"])

@@ -1,28 +1,24 @@
-"""The model that a path stands for: a checkpoint's own, or the latest of a run or a warm-up."""
+"""The model that a path stands for: a checkpoint's own, or one of a run or a warm-up."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import torch
 from torch import Tensor
+from tqdm import tqdm
 
+from zowarmup.algorithms.rounds import State
 from zowarmup.common.errors import UserError, reading
-from zowarmup.inspection.look import kinds
-from zowarmup.inspection.result_paths import home_of
-from zowarmup.plan.snapshots import there
+from zowarmup.common.files import atomic_file
+from zowarmup.inspection import kinds
+from zowarmup.inspection.result_paths import home_of, place_of
+from zowarmup.models.flat import FlatModel
+from zowarmup.plan.snapshots import existing
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import Checkpoint
 from zowarmup.training import replay
-
-# Shows how far something is that takes a while.
-Bar = Callable[[Iterable[Any], int], Iterable[Any]]
-
-
-def no_bar(steps: Iterable[Any], total: int) -> Iterable[Any]:
-    """Shows nothing."""
-    return steps
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Model:
 
     Attributes:
         file: its checkpoint; None if it was rebuilt from a journal.
-        home: the folder of the job that made it, as far as one is there.
+        home: the folder of the job that made it.
     """
 
     saved: Checkpoint
@@ -40,77 +36,119 @@ class Model:
 
     @property
     def round(self) -> int:
-        """The round that it is of."""
-        return int(self.saved.about["round"])
+        """The last round whose update is in the weights."""
+        return self.saved.about.round
+
+    @property
+    def network(self) -> FlatModel:
+        """The network without its weights."""
+        return replay.model_of(self.saved)
+
+    @property
+    def w(self) -> Tensor:
+        """The weights, (d,) float32."""
+        return self.network.flatten(self.saved.named)
+
+    @property
+    def name(self) -> str:
+        """The name of a file for this model, without its ending."""
+        place = place_of(self.home)
+        job = f"{place.name}-{place.part}-" if place else ""
+        return f"{job}round-{self.round:06d}"
 
 
-def latest(path: Path, bar: Bar = no_bar) -> Model:
-    """The model of a checkpoint, of a run's or a warm-up's last round so far.
+def load(file: Path) -> Model:
+    """The model of a checkpoint.
 
     Raises:
-        UserError: nothing there, or nothing that has a model.
+        CheckpointError: missing, damaged, or not of this project.
+    """
+    return Model(checkpoint.load(file), file, home_of(file))
+
+
+def write(model: Model, output: Path) -> None:
+    """Write a model as the checkpoint that training would have written."""
+    checkpoint.save(output, model.network, State(model.w, model.saved.server), model.saved.about)
+
+
+def export(model: Model, output: Path) -> None:
+    """Write the weights as a state_dict for `torch.load`, all or nothing."""
+    with atomic_file(output) as file:
+        torch.save(dict(model.saved.named), file)
+
+
+def writable(output: Path | str, *, overwrite: bool) -> Path:
+    """The path of a file to write.
+
+    Raises:
+        UserError: there is such a file already, and it is not to be overwritten.
+    """
+    if Path(output).exists() and not overwrite:
+        raise UserError(f"{output}: is there already; name another file or add --force")
+    return Path(output)
+
+
+def latest(path: Path) -> Model:
+    """The model of a checkpoint, or of the last round of a run or a warm-up so far.
+
+    Raises:
+        UserError: no such path, or one that has no model.
     """
     with reading(path):
-        return _latest(path, bar)
+        kind, subject = kinds.kind_of(path)
+        folder = subject.absolute().parent if kind == kinds.JOURNAL else subject
+        if kind == kinds.CHECKPOINT:
+            return load(subject)
+        if kind in (kinds.RUN, kinds.JOURNAL):
+            final = folder / "final.safetensors"
+            return load(final) if final.is_file() else replayed(folder)
+        files = snapshots(folder) if kind == kinds.WARMUP else {}
+        if not files:
+            raise UserError(f"{path}: has no model; give a checkpoint or the folder of a run")
+        return load(files[max(files)])
 
 
-def _latest(path: Path, bar: Bar) -> Model:
-    kind, found = kinds.kind_of(path)
-    if kind == kinds.CHECKPOINT:
-        return Model(checkpoint.load(found), found, home_of(found))
-    if kind == kinds.JOURNAL:
-        kind, found = kinds.RUN, found.absolute().parent
-    if kind == kinds.RUN and not (found / "final.safetensors").is_file():
-        return replayed(found, None, bar)
-    if kind == kinds.RUN:
-        return Model(checkpoint.load(file := found / "final.safetensors"), file, found)
-    files = snapshots(found) if kind == kinds.WARMUP else {}
-    if not files:
-        raise UserError(f"{path}: has no model; give a checkpoint or the folder of a run")
-    return Model(checkpoint.load(files[max(files)]), files[max(files)], found)
-
-
-def at(path: Path, t: int, bar: Bar = no_bar) -> Model:
-    """The model of a run or a warm-up after round t: a checkpoint that is there, or replayed.
+def at(path: Path, t: int) -> Model:
+    """The model of a run or a warm-up after round t, from a checkpoint or by a replay.
 
     Raises:
-        UserError: no such round, or one that nothing tells of.
+        UserError: no such round, or one that neither a checkpoint nor a record leads to.
     """
-    kind, folder = kinds.kind_of(path)
-    if kind in (kinds.JOURNAL, kinds.CHECKPOINT):
-        kind, folder = kinds.kind_of(home_of(folder))
-    if kind not in (kinds.RUN, kinds.WARMUP):
-        raise UserError(f"{path}: a {kind}; give the folder of a run")
-    if kind == kinds.RUN:
-        run = replay.track(folder)
-        if t >= run.pivot:
-            return _unrecorded(run, t) or replayed(folder, t, bar)
-        folder = run.start.parent.parent if run.start else folder
-    kept = snapshots(folder)
-    if t not in kept:
-        known = ", ".join(map(str, sorted(kept))) or "none"
-        raise UserError(
-            f"{folder}: round {t} is of a phase in which models travel, of which only snapshots "
-            f"are kept; give one of {known}"
-        )
-    return Model(checkpoint.load(kept[t]), kept[t], home_of(kept[t]))
+    with reading(path):
+        kind, folder = kinds.kind_of(path)
+        if kind in (kinds.JOURNAL, kinds.CHECKPOINT):
+            kind, folder = kinds.kind_of(home_of(folder))
+        if kind not in (kinds.RUN, kinds.WARMUP):
+            raise UserError(f"{path}: a {kind}; give the folder of a run")
+        if kind == kinds.RUN:
+            run = replay.track(folder)
+            if t >= run.pivot:
+                return _without_record(run, t) or replayed(folder, t)
+            folder = run.start.parent.parent if run.start else folder
+        files = snapshots(folder)
+        if t not in files:
+            rounds = ", ".join(map(str, sorted(files))) or "none"
+            raise UserError(
+                f"{folder}: round {t} is of a phase in which models travel, of which only "
+                f"snapshots are kept; give one of {rounds}"
+            )
+        return load(files[t])
 
 
-def _unrecorded(run: replay.Track, t: int) -> Model | None:
-    """The checkpoint of a round that no record leads to: the last one, or where a job goes on."""
+def _without_record(run: replay.Track, t: int) -> Model | None:
+    """The checkpoint of a round that no record leads to: the last round, or a resume state."""
     try:
         replay.check(run, t)
     except UserError:
-        folder = run.folder
-        saved = folder.glob(f"state/phase-*/{checkpoint.snapshot('', t)}")
-        for file in (folder / "final.safetensors", *saved):
-            if file.is_file() and (found := checkpoint.load(file)).about["round"] == t:
-                return Model(found, file, folder)
+        states = run.folder.glob(f"state/phase-*/{checkpoint.snapshot('', t)}")
+        files = (run.folder / "final.safetensors", *states)
+        models = (load(file) for file in files if file.is_file())
+        return next((model for model in models if model.round == t), None)
     return None
 
 
-def replayed(folder: Path, t: int | None, bar: Bar = no_bar) -> Model:
-    """The model of a run after round t of its journal, by default the last that is there.
+def replayed(folder: Path, t: int | None = None) -> Model:
+    """The model of a run after round t of its journal, by default its last; a terminal has a bar.
 
     Raises:
         UserError: no such round.
@@ -118,31 +156,25 @@ def replayed(folder: Path, t: int | None, bar: Bar = no_bar) -> Model:
     run = replay.track(folder)
     if t is not None:
         replay.check(run, t)
-    end, w = _reached(run, t, bar)
+    total = (run.last if t is None else t) - run.pivot + 1
+    steps = tqdm(_rounds(run, t), total=total, delay=0.5, leave=False, disable=None)
+    [(end, w)] = deque(steps, maxlen=1)
     if t not in (None, end):
         raise UserError(
             f"{folder}: round {t} is not there; the journal goes from {run.pivot} to {end} so far"
         )
-    return Model(Checkpoint(run.model.named(w), run.about | {"round": end}, {}), None, folder)
+    about = run.about.model_copy(update={"round": end})
+    return Model(Checkpoint(run.model.named(w.cpu()), about, {}), None, folder)
 
 
-def _reached(run: replay.Track, t: int | None, bar: Bar) -> tuple[int, Tensor]:
-    """The last round up to t, and its model."""
-
-    def steps() -> Iterator[tuple[int, Tensor]]:
-        for step in replay.rounds(run):
-            yield step
-            if step[0] == t:
-                return
-
-    total = (run.last if t is None else t) - run.pivot + 1
-    end, w = deque(bar(steps(), total), maxlen=1)[0]
-    return end, w.cpu()
+def _rounds(run: replay.Track, t: int | None) -> Iterator[tuple[int, Tensor]]:
+    """The rounds of a journal and their models up to round t."""
+    for step in replay.rounds(run):
+        yield step
+        if step[0] == t:
+            return
 
 
 def snapshots(folder: Path) -> dict[int, Path]:
-    """Those of a warm-up by their rounds, finished or not."""
-    for name in ("snapshots", "state", "partial"):
-        if found := there(folder / name):
-            return found
-    return {}
+    """The snapshots of a warm-up by their rounds, finished or not."""
+    return existing(folder / "snapshots") or existing(folder / "state")

@@ -1,121 +1,145 @@
-"""What made a result, as its run.json, its selection, its saved state or its journal says."""
+"""The provenance of a result, as its run.json, selection, saved state or journal records it."""
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from zowarmup.common.errors import UserError
+from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
-from zowarmup.inspection.result_paths import place_of
+from zowarmup.inspection import kinds
+from zowarmup.inspection.facts import Facts
+from zowarmup.inspection.result_paths import Place, place_of
 from zowarmup.plan.job_digest import codes
+from zowarmup.plan.specs import Phase, RunSpec, Selected, TrainingSpec, read_spec
 from zowarmup.runtime.machine import said
 from zowarmup.storage import journal, machines_json
 
-Facts = dict[str, Any]
-KEYS = ("spec", "seed", "seeds", "code", "inputs", "start", "torch", "device")
-MORE = ("versions", "hardware", "machines", "commit", "finished", "outputs")
-SELECTION = "selection.json"
-STATES = ("state/state.json", "partial/state.json")
+# The files of a job that hold its provenance, the latest first.
+RECORDS = ("run.json", "selection.json", "state/state.json", "journal.jsonl")
 
 
-def provenance_of(folder: Path) -> Facts | None:
-    """What made the results in the folder of a job; None where no file says it.
+@dataclass(frozen=True)
+class JobRecord:
+    """The provenance of a job's results, and, once it has finished, what it recorded beside it.
 
-    Returns:
-        KEYS and MORE as far as they are known, and `said_by`, the file that knows.
+    Attributes:
+        file: the file that holds the record.
+        inputs: the sha256 of each file that was read, by what it is.
+        seeds: the seed of each kind of draw.
+        start: the snapshot that a run starts from, relative to its folder.
+        outputs: the sha256 of each file that was written, by its path in the folder of the job.
     """
-    for name in ("run.json", SELECTION):
-        if (folder / name).is_file():
-            record = read_json(folder / name)
-            return _tidy(record) | {"said_by": str(folder / name)}
-    for name in STATES:
-        if (folder / name).is_file():
-            return of_saved(folder / name, read_json(folder / name))
-    path = folder / "journal.jsonl"
-    header, _ = next(journal.scan(path), ({}, 0))
-    return of_saved(path, header)
+
+    file: Path
+    spec: TrainingSpec
+    code: str
+    inputs: Mapping[str, str]
+    torch: str
+    device: str
+    seed: int | None = None  # a selection has several
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    start: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    machines: tuple[Any, ...] = ()
+    commit: str | None = None
+    finished: str | None = None
+
+    def phase_at(self, t: int) -> str | None:
+        """Number and algorithm of the phase that round t belongs to; None after the last one."""
+        end = 0
+        for number, phase in enumerate(self.spec.phases, start=1):
+            end += phase.rounds
+            if t <= end:
+                return f"{number}, {phase.algorithm}"
+        return None
+
+    def inputs_of(self, seed: int | None = None) -> dict[str, Path]:
+        """Where data and federation of the job lie; {} outside of a results folder.
+
+        Args:
+            seed: of a selection, one of its seeds.
+        """
+        place, spec = place_of(self.file), self.spec
+        if place is None:
+            return {}
+        federation = place.root / "federations" / spec.federation
+        part = str(spec.pin.get("federation", self.seed if seed is None else seed))
+        return {
+            "data": place.root / "datasets" / spec.dataset / "dataset.npz",
+            "federation": federation / part / "federation.json",
+        }
 
 
-def of_saved(path: Path, saved: Mapping[str, Any]) -> Facts | None:
-    """What the header of a journal or a saved state says; older ones hold a fingerprint alone."""
-    provenance = saved.get("origin")
-    return _tidy(provenance) | {"said_by": str(path)} if isinstance(provenance, Mapping) else None
+def record_of(folder: Path) -> JobRecord | None:
+    """The record of a job's results in its folder; None where no file holds one.
+
+    Raises:
+        UserError: the file is damaged, or of another version.
+    """
+    file = next((folder / name for name in RECORDS if (folder / name).is_file()), None)
+    return read_record(file) if file else None
 
 
-def _tidy(record: Mapping[str, Any]) -> Facts:
-    """Records of older versions keep the device and the version of torch elsewhere."""
-    if not isinstance(record, Mapping):
-        raise UserError("a record that is no JSON object; delete it and let it be made again")
-    found = {key: record[key] for key in (*KEYS, *MORE) if record.get(key) is not None}
-    if "torch" not in found and "versions" in found:
-        found["torch"] = found["versions"]["torch"]
-    if "device" not in found and "hardware" in found and "spec" in found:
-        gpu = found["spec"]["engine"]["device"] == "cuda"
-        found["device"] = found["hardware"]["accelerator"] if gpu else "cpu"
-    return found
+def read_record(file: Path) -> JobRecord:
+    """The record in one of the files of RECORDS.
+
+    Raises:
+        UserError: the file is damaged, or of another version.
+    """
+    with reading(file):
+        if kinds.is_journal(file):
+            values: dict[str, Any] = journal.provenance_of(file)
+        else:
+            values = read_json(file)
+            values = values.get("origin", values)
+        recorded = {f.name: values[f.name] for f in fields(JobRecord) if f.name in values}
+        return JobRecord(file=file, **recorded | {"spec": read_spec(values["spec"])})
 
 
-def phases_of(spec: Mapping[str, Any]) -> list[Facts]:
-    """The phases that a job trains, with the number of rounds of each."""
-    if "phase" in spec:
-        return [dict(spec["phase"]) | {"rounds": spec["rounds"]}]
-    return list(spec["phases"])
-
-
-def inputs_of(folder: Path, spec: Mapping[str, Any], seed: int) -> dict[str, Path]:
-    """Where the data and the federation of a run or warm-up lie, if it is in a results folder."""
+def origin(record: JobRecord | None, folder: Path) -> Facts:
+    """The record for people: names, seeds, versions and hashes, without the whole spec."""
+    if record is None:
+        return {"not_known": f"no run.json, state.json or journal in {folder} says it"}
     place = place_of(folder)
-    if place is None:
-        return {}
-    dealt = str(spec["pin"].get("federation", seed))
+    job = {"config": place.root.name, place.rule: place.name} if place else {}
+    pinned = {f"{k}_seed": v for k, v in record.seeds.items() if v != record.seed}
+    machines = record.machines or machines_json.of(folder)
     return {
-        "data": place.root / "datasets" / spec["dataset"] / "dataset.npz",
-        "federation": place.root / "federations" / spec["federation"] / dealt / "federation.json",
+        **job,
+        "seed": record.seed,
+        **pinned,
+        "settings": _settings(record),
+        "code": record.code,
+        "code_here": "the same" if is_installed_code(record, place) else "another",
+        "torch": record.torch,
+        "device": record.device,
+        "machine": ", then ".join(map(said, machines)) or None,
+        **{f"{name}_sha256": value for name, value in record.inputs.items()},
+        "start": record.start,
+        "commit": record.commit,
+        "finished": record.finished,
+        "said_by": os.path.relpath(record.file),
     }
 
 
-def phase_at(found: Facts | None, t: int) -> str | None:
-    """Number and algorithm of the phase that round t is of; None where that is not known."""
-    if not found or "spec" not in found:
-        return None
-    end = 0
-    for number, phase in enumerate(phases_of(found["spec"]), start=1):
-        end += phase["rounds"]
-        if t <= end:
-            return f"{number}, {phase['algorithm']}"
-    return None
+def is_installed_code(record: JobRecord, place: Place | None) -> bool:
+    """Whether the code that is installed now is that of the record."""
+    rule = place.rule if place else "train" if isinstance(record.spec, RunSpec) else "warmup"
+    return record.code in codes(rule, record.spec)
 
 
-def brief(found: Facts | None, folder: Path) -> Facts:
-    """An origin for people: names, seeds, versions and fingerprints, without the whole spec."""
-    if not found or "spec" not in found:
-        return {"not_known": f"no run.json, state.json or journal in {folder} says it"}
-    place, seed = place_of(folder), found.get("seed")
-    facts: Facts = {"config": place.root.name, place.rule: place.name} if place else {}
-    facts["seed"] = seed
-    facts |= {f"{k}_seed": v for k, v in found.get("seeds", {}).items() if v != seed}
-    facts["settings"] = _settings(found["spec"])
-    facts["code"] = found.get("code")
-    rule = place.rule if place else "warmup" if "phase" in found["spec"] else "train"
-    facts["code_here"] = (
-        "the same" if found.get("code") in codes(rule, found["spec"]) else "another"
+def _settings(record: JobRecord) -> str:
+    """The phases in a line: algorithm, clients, rounds, learning rate."""
+    spec = record.spec
+    phases = ", then ".join(
+        f"{phase.algorithm} ({phase.clients}, {phase.rounds} rounds, lr {_rate(phase)})"
+        for phase in spec.phases
     )
-    facts |= {key: found.get(key) for key in ("torch", "device")}
-    if worked_on := found.get("machines") or machines_json.of(folder):
-        facts["machine"] = ", then ".join(map(said, worked_on))
-    facts |= {f"{key}_sha256": value for key, value in found.get("inputs", {}).items()}
-    facts |= {key: found[key] for key in ("start", "commit", "finished") if key in found}
-    return facts | {"said_by": os.path.relpath(found["said_by"])}
+    return f"{spec.model} on {spec.dataset}, {spec.split or 'no split'}: {phases}"
 
 
-def _settings(spec: Mapping[str, Any]) -> str:
-    """The phases in a line: algorithm, who takes part, rounds, learning rate."""
-    parts = [
-        f"{phase['algorithm']} ({phase['clients']}, {phase['rounds']} rounds, lr {phase.get('lr')})"
-        for phase in phases_of(spec)
-    ]
-    return (
-        f"{spec['model']} on {spec['dataset']}, {spec['split'] or 'no split'}: "
-        + ", then ".join(parts)
-    )
+def _rate(phase: Phase) -> str:
+    """The learning rate, or the selection that chooses it."""
+    return f"of {phase.lr.selection}" if isinstance(phase.lr, Selected) else str(phase.lr)

@@ -1,17 +1,18 @@
-"""Where in a results folder a path lies, told by its name alone."""
+"""Where in a results folder a path lies, by its name alone."""
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from zowarmup.plan.graph import ALONE, RULES
 
 # Folders of a job that hold its checkpoints.
-INNER, PHASE = ("snapshots", "state", "partial"), "phase-"
+INNER, PHASE = ("snapshots", "state"), "phase-"
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True)
+class Place:
     """A job's folder: results/<config>/<kind>/<name>[/<part>].
 
     Attributes:
@@ -24,7 +25,11 @@ class Place(NamedTuple):
     kind: str
     name: str
     part: str
-    folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder itself."""
+        return self.root / self.kind / self.name / self.part
 
     @property
     def rule(self) -> str:
@@ -33,28 +38,24 @@ class Place(NamedTuple):
 
     @property
     def log(self) -> Path:
-        """What the job has said, where Snakemake ran it."""
+        """The log of the job, where Snakemake ran it."""
         name = f"{self.name}/{self.part}" if self.part else self.name
         return self.root / "logs" / self.rule / f"{name}.log"
 
 
 def place_of(path: Path) -> Place | None:
-    """The job whose folder a path is or lies in; None outside of a results folder.
-
-    Links are not followed: a snapshot out of a cache counts as lying where it is linked from.
-    """
+    """The job whose folder a path is or lies in; None outside of a results folder."""
     parts = Path(os.path.abspath(path)).parts
     for i in reversed(range(1, len(parts))):
-        depth = 1 if parts[i] in RULES and RULES[parts[i]] in ALONE else 2
-        if parts[i] in RULES and len(parts) > i + depth:
-            root, folder = Path(*parts[:i]), Path(*parts[: i + 1 + depth])
-            part = parts[i + 2] if depth == 2 else ""
-            return Place(root, parts[i], parts[i + 1], part, folder)
+        depth = 1 if RULES.get(parts[i]) in ALONE else 2
+        names = parts[i + 1 : i + 1 + depth]
+        if parts[i] in RULES and len(names) == depth:
+            return Place(Path(*parts[:i]), parts[i], names[0], "".join(names[1:]))
     return None
 
 
 def home_of(file: Path) -> Path:
-    """The folder whose record says where a checkpoint comes from."""
+    """The folder of the job that wrote a checkpoint."""
     folder = Path(os.path.abspath(file)).parent
     while folder.name in INNER or folder.name.startswith(PHASE):
         folder = folder.parent
@@ -62,8 +63,9 @@ def home_of(file: Path) -> Path:
 
 
 def places(root: Path) -> Iterator[Place]:
-    """The folders of all jobs in results/<config>, whether they are finished or not."""
+    """The folders of all jobs in results/<config>, finished or not."""
     for kind, rule in RULES.items():
         for folder in sorted((root / kind).glob("*" if rule in ALONE else "*/*")):
-            if folder.is_dir() and not folder.name.startswith(".") and (place := place_of(folder)):
-                yield place
+            if folder.is_dir() and not folder.name.startswith("."):
+                names = folder.relative_to(root / kind).parts
+                yield Place(root, kind, names[0], "".join(names[1:]))

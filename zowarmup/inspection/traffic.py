@@ -1,63 +1,63 @@
-"""What the clients of a run have sent and received up to a round that nobody measured."""
+"""The costs of a run up to a round that nobody measured."""
 
-import itertools
 from dataclasses import asdict, fields
 from typing import cast
 
 import torch
 
-from zowarmup.algorithms.rounds import Engine, Replayable
+from zowarmup.algorithms.rounds import Engine
 from zowarmup.data import federation
 from zowarmup.engines.images import Images
 from zowarmup.inspection.metric_rows import row_at
-from zowarmup.inspection.provenance import inputs_of
-from zowarmup.training import context, loop, replay
+from zowarmup.inspection.provenance import record_of
+from zowarmup.training import context, loop, phases, replay
 from zowarmup.training.costs import Costs
 from zowarmup.training.replay import Track
 
 
-def sent(run: Track, t: int) -> dict[str, int] | None:
-    """The tally of a run after round t, which its journal has; None where files do not tell.
+def costs_at(run: Track, t: int) -> dict[str, int] | None:
+    """The costs of a run up to round t of its journal; None where its files do not hold them.
 
     Each round is counted as in training, from its record; nothing is replayed.
     """
-    costs, here = _before(run), _world(run)
-    if costs is None or here is None:
+    costs, clients = _of_warmup(run), _clients(run)
+    if costs is None or clients is None:
         return None
-    w, end, before, records = replay.begin(run), run.pivot, None, run.records()
-    for phase in run.phases:
-        if end == t:
+    w, before, records = replay.begin(run), None, run.records()
+    number = len(run.spec.phases) - len(run.phases) + 1
+    for phase in phases.prepare(clients, run.phases, after=run.pivot, number=number):
+        if phase.first > t:
             break
-        if not loop.has_records(phase):
+        if not phase.has_records:
             return None
-        state, costs = loop.begin(here, phase, w, costs, before)
-        away = loop.absences(here, phase, state)
-        method, last = cast(Replayable, loop.algorithm(phase)), end + phase["rounds"]
-        for record in itertools.islice(records, min(t, last) - end):
-            end += 1
-            members = loop.cohort(here, phase, end, run.seeds)
-            report = method.report(members, record)
-            costs = loop.counted(here, costs, report, members, away, end == last)
+        step = loop.begin(clients, phase, w, costs, before)
+        costs, absences = step.costs, loop.absences(phase, step.state)
+        rounds = range(phase.first, min(t, phase.last) + 1)
+        for number, record in zip(rounds, records, strict=False):
+            members = loop.cohort(clients, phase, number, run.seeds)
+            report = phase.replayable.report(members, record)
+            costs = loop.counted(clients, costs, report, members, absences, number == phase.last)
         before = phase
     return asdict(costs)
 
 
-def _before(run: Track) -> Costs | None:
-    """What the warm-up has cost."""
+def _of_warmup(run: Track) -> Costs | None:
     if run.start is None:
         return Costs()
     row = row_at(run.start.parent.parent, run.pivot)
     return Costs(**{field.name: row[field.name] for field in fields(Costs)}) if row else None
 
 
-def _world(run: Track) -> context.Context | None:
-    """The clients of a run without their images."""
-    file = inputs_of(run.folder, run.spec, run.seed).get("federation")
+def _clients(run: Track) -> context.Context | None:
+    """The context of a run without its images."""
+    record = record_of(run.folder)
+    file = record.inputs_of().get("federation") if record else None
     if file is None or not file.is_file():
         return None
-    dealt, model = federation.load(file), run.model
-    shape = tuple(run.about["shape"])
+    dealt, model, shape = federation.load(file), run.model, run.about.shape
     return context.Context(
+        network=run.about.model,
+        width=run.about.width,
         model=model,
         engine=cast(Engine, None),
         tiers=context.tiers(dealt, run.spec, model, shape),
@@ -65,7 +65,7 @@ def _world(run: Track) -> context.Context | None:
         train=cast(Images, None),
         heldout=cast(Images, None),
         test=cast(Images, None),
-        classes=run.about["classes"],
+        classes=run.about.classes,
         shape=shape,
         device=torch.device("cpu"),
     )

@@ -1,247 +1,231 @@
-"""`zowarmup verify`: whether a results folder is what its records say, and of one making.
+"""`zowarmup verify`: whether a results folder agrees with its records.
 
 Three kinds of findings:
 
     wrong   a file, an input, the code or a replay does not agree with the record of a job
-    mixed   jobs were made with different versions or devices: numbers of one kind of machine alone
-            are the same bits
-    note    what cannot be checked, such as results of older versions that recorded less
+    mixed   jobs ran with different versions or devices: only one kind of machine gives the same
+            bits
+    note    something that cannot be checked
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
 from zowarmup.data import datasets, federation
-from zowarmup.inspection import models
-from zowarmup.inspection.evaluate import against, measured
-from zowarmup.inspection.metric_rows import last_row
-from zowarmup.inspection.provenance import Facts, inputs_of, provenance_of
+from zowarmup.inspection import layers, models
+from zowarmup.inspection.evaluate import against, measure
+from zowarmup.inspection.facts import Facts
+from zowarmup.inspection.metric_rows import row_at
+from zowarmup.inspection.provenance import JobRecord, is_installed_code, record_of
 from zowarmup.inspection.result_paths import Place, places
 from zowarmup.plan import source_record
 from zowarmup.plan.graph import RESULT
-from zowarmup.plan.job_digest import codes
+from zowarmup.plan.specs import SelectionSpec
 from zowarmup.storage import checkpoint
 from zowarmup.storage.provenance import kind_of_device
 from zowarmup.storage.run_json import sha256
-from zowarmup.training import loop, replay
+from zowarmup.training import replay
+from zowarmup.training.phases import has_records
 
 WRONG, MIXED, NOTE = "wrong", "mixed", "note"
-ALIKE = ("torch", "device")  # in what all jobs should be alike
-
-Check = tuple[Path, Callable[[], Iterator["Finding"]]]  # of what folder, and what to do
+ALIKE = ("torch", "device")  # what all jobs should have in common
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something to be said about a file or a job."""
-
-    level: str
-    path: str
-    says: str
-
-
-@dataclass
 class Verifier:
-    """Goes through results/<config>.
+    """The checks of results/<config>, one job at a time.
 
     Attributes:
-        deep: final models are evaluated again, too.
-        counts: what was compared, and how often.
+        findings: level, path and sentence of each.
+        counts: the number of comparisons of each kind.
     """
 
-    root: Path
-    deep: bool = False
-    counts: Counter[str] = field(default_factory=Counter)
-    provenances: dict[Path, Facts] = field(default_factory=dict)
-    hashes: dict[Path, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.findings: list[tuple[str, str, str]] = []
+        self.counts: Counter[str] = Counter()
+        self.records: dict[Path, JobRecord] = {}
+        self.sha256 = cache(sha256)  # many jobs read the same file
 
-    def checks(self) -> list[Check]:
-        """Everything there is to do, one job's files or replay at a time."""
-        found: list[Check] = []
-        for place in places(self.root):
-            if place.rule in RESULT:
-                found += self._of_job(place)
-            elif place.kind in ("datasets", "federations"):
-                found.append((place.folder, partial(self._data, place)))
-        return [*found, (self.root, self._mixed)]
+    def check(self, place: Place, deep: bool) -> None:
+        """All checks of one folder; a damaged file ends only the check that reads it.
 
-    def _of_job(self, place: Place) -> list[Check]:
-        if not (place.folder / RESULT[place.rule]).is_file():
-            return [(place.folder, lambda: iter([_note(place.folder, "not finished")]))]
-        steps = [self._job, self._replay] if place.rule == "train" else [self._job]
-        return [(place.folder, partial(step, place)) for step in steps]
+        Args:
+            deep: the final model is evaluated again, too.
+        """
+        checks = [self._data]
+        if place.rule in RESULT:
+            if not (place.folder / RESULT[place.rule]).is_file():
+                self._note(place.folder, "not finished")
+                return
+            checks = [self._job]
+            if place.rule == "train":
+                checks += [self._replay, *([self._evaluate] if deep else [])]
+        for check in checks:
+            try:
+                with reading(place.folder):
+                    check(place)
+            except UserError as error:
+                self._error(str(error))
 
-    def _job(self, place: Place) -> Iterator[Finding]:
+    def compare_machines(self) -> None:
+        """Find the jobs that ran with something else than most of them."""
+        for key in ALIKE:
+            values = Counter(getattr(record, key) for record in self.records.values())
+            most = max(values, key=values.__getitem__, default=None)
+            for folder, record in self.records.items():
+                if (own := getattr(record, key)) != most:
+                    self._say(MIXED, folder, f"made with {key} {own}, most others with {most}")
+
+    def _say(self, level: str, path: Path | str, says: str) -> None:
+        self.findings.append((level, str(path), says))
+
+    def _note(self, path: Path, says: str) -> None:
+        self._say(NOTE, path, says)
+
+    def _wrong(self, path: Path, says: str) -> None:
+        self._say(WRONG, path, says)
+
+    def _error(self, sentence: str) -> None:
+        """A sentence that begins with a file and a colon."""
+        path, colon, says = sentence.partition(": ")
+        self._say(WRONG, path if colon else "", says if colon else sentence)
+
+    def _job(self, place: Place) -> None:
         """Hashes and digests of one finished job."""
-        made = provenance_of(place.folder) or {}
-        self.provenances[place.folder] = made
+        record = self.records[place.folder] = _record(place)
         self.counts["jobs"] += 1
-        yield from self._outputs(place, made)
-        yield from self._inputs(place, made)
-        if made.get("code") not in codes(place.rule, made["spec"]):
-            yield Finding(WRONG, str(place.folder), "made by other code than is here")
-
-    def _outputs(self, place: Place, made: Facts) -> Iterator[Finding]:
-        if "outputs" not in made and place.rule != "select":
-            yield _note(place.folder, "made by an older version, which recorded no hashes")
-        for name, told in made.get("outputs", {}).items():
+        for name, expected in record.outputs.items():
             file = place.folder / name
             if file.is_file():
-                yield from self._same(file, told, "it has changed since it was made")
+                self._same(file, expected, "it has changed since it was made")
             elif file.parent.name == "snapshots":
-                yield _note(place.folder, "some snapshots were cleaned away")
+                self._note(place.folder, "some snapshots were cleaned away")
             else:
-                yield Finding(WRONG, str(file), "it is missing")
-
-    def _inputs(self, place: Place, made: Facts) -> Iterator[Finding]:
-        files = dict(inputs(place, made))
-        for name, told in made.get("inputs", {}).items():
-            file = files.get(name)
-            if file is not None and file.is_file():
-                yield from self._same(file, told, f"not what {place.folder} was made from")
+                self._wrong(file, "it is missing")
+        files = dict(inputs(place, record))
+        for name, expected in record.inputs.items():
+            if (path := files.get(name)) and path.is_file():
+                self._same(path, expected, f"not what {place.folder} was made from")
             else:
-                yield _note(place.folder, f"its {name} is not here any more")
+                self._note(place.folder, f"its {name} is not here any more")
+        if not is_installed_code(record, place):
+            self._wrong(place.folder, "made by other code than is here")
 
-    def _same(self, file: Path, told: str, otherwise: str) -> Iterator[Finding]:
+    def _same(self, file: Path, expected: str, fault: str) -> None:
         self.counts["hashes"] += 1
-        if file not in self.hashes:
-            self.hashes[file] = sha256(file)
-        if self.hashes[file] != told:
-            yield Finding(WRONG, str(file), otherwise)
+        if self.sha256(file) != expected:
+            self._wrong(file, fault)
 
-    def _replay(self, place: Place) -> Iterator[Finding]:
-        """Whether pivot and journal give the final model, and that its measurements."""
-        file = place.folder / "final.safetensors"
-        saved = checkpoint.load(file)
-        if all(map(loop.has_records, (run := replay.track(place.folder)).phases)):
-            self.counts["replays"] += 1
-            again = models.replayed(place.folder, None)
-            if again.round != saved.about["round"]:
-                said = f"of round {saved.about['round']}, its journal ends with {again.round}"
-                yield Finding(WRONG, str(file), said)
-            elif _bits(run, again.saved) != _bits(run, saved):
-                yield self._otherwise(place, file)
+    def _replay(self, place: Place) -> None:
+        """Whether pivot and journal give the final model."""
+        if not all(map(has_records, replay.track(place.folder).phases)):
+            self._note(place.folder, "has a phase in which models travel: nothing to replay")
+            return
+        self.counts["replays"] += 1
+        final = models.load(file := place.folder / "final.safetensors")
+        replayed = models.replayed(place.folder)
+        if replayed.round != final.round:
+            self._wrong(file, f"of round {final.round}, its journal ends with {replayed.round}")
+        elif layers.sha256(replayed.w) == layers.sha256(final.w):
+            return
+        elif machine := _other_machine(_record(place)):
+            self._say(MIXED, file, f"made with {machine}, its journal gives another model here")
         else:
-            yield _note(place.folder, "has a phase in which models travel: nothing to replay")
-        if self.deep:
-            yield from self._measure(place, file)
+            self._wrong(file, "its journal gives another model")
 
-    def _otherwise(self, place: Place, file: Path) -> Finding:
-        """A replay that gives other bits; on another kind of machine that may be right."""
-        made = provenance_of(place.folder) or {}
-        cuda = made["spec"]["engine"]["device"] == "cuda" and torch.cuda.is_available()
-        here = {"torch": str(torch.__version__)}
-        here["device"] = kind_of_device("cuda" if cuda else "cpu")
-        others = [f"{key} {made[key]}" for key in ALIKE if made.get(key, here[key]) != here[key]]
-        if others:
-            says = f"made with {', '.join(others)}, its journal gives another model here"
-            return Finding(MIXED, str(file), says)
-        return Finding(WRONG, str(file), "its journal gives another model")
-
-    def _measure(self, place: Place, file: Path) -> Iterator[Finding]:
-        made = provenance_of(place.folder) or {}
-        files = inputs_of(place.folder, made["spec"], made["seed"])
+    def _evaluate(self, place: Place) -> None:
+        """Whether the final model gives the last row of metrics.csv."""
+        record = _record(place)
+        files = record.inputs_of()
         if not files["data"].is_file():
-            yield _note(place.folder, "its data is not here any more")
+            self._note(place.folder, "its data is not here any more")
             return
         self.counts["evaluations"] += 1
-        given = models.latest(file)
-        data = datasets.load(files["data"])
-        rated = measured(given, data, made["spec"]["engine"], files["federation"])
-        if (said := against(rated, last_row(place.folder))) != "the same":
-            yield Finding(WRONG, str(place.folder / "metrics.csv"), f"evaluated again it {said}")
+        model = models.load(place.folder / "final.safetensors")
+        measured = measure(model, files["data"], record.spec.engine, files["federation"])
+        if (result := against(measured, row_at(place.folder, model.round))) != "the same":
+            self._wrong(place.folder / "metrics.csv", f"evaluated again it {result}")
 
-    def _data(self, place: Place) -> Iterator[Finding]:
-        """A data set against its summary, a federation against its own fingerprint."""
-        for name in ("dataset.npz", "federation.json"):
-            file = place.folder / name
-            if file.is_file():
-                self.counts["data"] += 1
-                if name == "federation.json":
-                    federation.load(file)
-                    continue
-                if datasets.load(file).sha256 != _told(file):
-                    yield Finding(WRONG, str(file), "not what dataset.json beside it says")
-                yield from _source(file)
-
-    def _mixed(self) -> Iterator[Finding]:
-        """What some jobs were made with and others were not; the rarer are named."""
-        for key in ALIKE:
-            values = Counter(made.get(key) for made in self.provenances.values() if made.get(key))
-            most = values.most_common(1)[0][0] if values else None
-            for folder, made in self.provenances.items():
-                if made.get(key) not in (None, most):
-                    says = f"made with {key} {made[key]}, most others with {most}"
-                    yield Finding(MIXED, str(folder), says)
+    def _data(self, place: Place) -> None:
+        """A data set against its summary and its source, a federation against its fingerprint."""
+        if (file := place.folder / "federation.json").is_file():
+            self.counts["data"] += 1
+            federation.load(file)
+        if (file := place.folder / "dataset.npz").is_file():
+            self.counts["data"] += 1
+            if datasets.load(file).sha256 != read_json(file.with_suffix(".json")).get("sha256"):
+                self._wrong(file, "not what dataset.json beside it says")
+            recorded = file.with_name(source_record.NAME).is_file()
+            if recorded and (sentence := source_record.replaced_since(file)):
+                self._error(sentence)
 
 
-def verify(root: Path, *, deep: bool = False, bar: models.Bar = models.no_bar) -> Facts:
-    """All findings about results/<config>.
+def verify(root: Path | str, *, deep: bool = False) -> Facts:
+    """Whether results/<config> agrees with its records; a terminal shows a bar.
+
+    Args:
+        deep: final models are evaluated again, too.
 
     Returns:
-        agrees: whether nothing is wrong; counts; findings by level, each with path and says.
+        agrees: whether nothing is wrong; counts of what was compared; the findings by level
+        (wrong, mixed, note), each with path and says.
     """
-    verifier, found = Verifier(root, deep), []
-    checks = verifier.checks()
-    for folder, check in bar(checks, len(checks)):
-        try:
-            with reading(folder):
-                found += list(check())
-        except UserError as error:
-            found.append(Finding(WRONG, *_split(str(error))))
-    levels = {
-        level: [{"path": f.path, "says": f.says} for f in dict.fromkeys(found) if f.level == level]
-        for level in (WRONG, MIXED, NOTE)
-    }
+    verifier = Verifier()
+    folders = list(places(Path(root).absolute()))
+    for place in tqdm(folders, delay=0.5, leave=False, disable=None):
+        verifier.check(place, deep)
+    verifier.compare_machines()
+    levels: dict[str, list[Facts]] = {WRONG: [], MIXED: [], NOTE: []}
+    for level, path, says in dict.fromkeys(verifier.findings):
+        levels[level].append({"path": path, "says": says})
     return {"agrees": not levels[WRONG], "counts": dict(verifier.counts)} | levels
 
 
-def inputs(place: Place, made: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """What a job has read, by the names in its record."""
-    spec = made["spec"]
-    if place.rule != "select":
-        yield from inputs_of(place.folder, spec, made["seed"]).items()
-        if made.get("start"):
-            yield "start", place.folder / made["start"]
+def text(report: Facts) -> str:
+    """A line for each finding, then the counts and the verdict."""
+    lines = [
+        f"{level}: {finding['path']}: {finding['says']}"
+        for level in (NOTE, MIXED, WRONG)
+        for finding in report[level]
+    ]
+    counts = ", ".join(f"{count} {kind}" for kind, count in report["counts"].items())
+    verdict = "all agree" if report["agrees"] else f"{len(report[WRONG])} do not agree"
+    mixed = f"; {len(report[MIXED])} of mixed versions" if report[MIXED] else ""
+    return "\n".join([*lines, f"{counts or 'nothing to check'}: {verdict}{mixed}"])
+
+
+def inputs(place: Place, record: JobRecord) -> Iterator[tuple[str, Path]]:
+    """The files that a job has read, by their names in its record."""
+    spec = record.spec
+    if not isinstance(spec, SelectionSpec):
+        yield from record.inputs_of().items()
+        if record.start:
+            yield "start", place.folder / record.start
         return
-    for i, seed in enumerate(spec["seeds"]):
-        files = inputs_of(place.folder, spec, seed)
+    for i, seed in enumerate(spec.seeds):
+        files = record.inputs_of(seed)
         yield "data", files["data"]
         yield f"federation.{i}", files["federation"]
-        if spec["warmup"]:
-            folder = place.root / "warmups" / spec["warmup"] / str(seed) / "snapshots"
-            yield f"start.{i}", checkpoint.snapshot(folder, spec["start"])
+        if spec.warmup:
+            folder = place.root / "warmups" / spec.warmup / str(seed) / "snapshots"
+            yield f"start.{i}", checkpoint.snapshot(folder, spec.start)
 
 
-def _bits(run: replay.Track, saved: checkpoint.Checkpoint) -> bytes:
-    return bytes(run.model.flatten(saved.named).numpy().tobytes())
+def _record(place: Place) -> JobRecord:
+    record = record_of(place.folder)
+    assert record is not None  # the job has finished
+    return record
 
 
-def _source(data: Path) -> Iterator[Finding]:
-    """A data set against the files that it was made from, where they lie now."""
-    if not data.with_name(source_record.NAME).is_file():
-        yield _note(data, "made by an older version, which recorded no files that it was made from")
-    elif said := source_record.replaced_since(data):
-        yield Finding(WRONG, *_split(said))
-
-
-def _told(file: Path) -> str:
-    return str(read_json(file.with_suffix(".json")).get("sha256"))
-
-
-def _note(path: Path, says: str) -> Finding:
-    return Finding(NOTE, str(path), says)
-
-
-def _split(sentence: str) -> tuple[str, str]:
-    """File and complaint of an error's sentence."""
-    path, colon, says = sentence.partition(": ")
-    return (path, says) if colon else ("", sentence)
+def _other_machine(record: JobRecord) -> str:
+    """Version and device of a job that this machine lacks, where other bits may be right."""
+    cuda = record.spec.engine.device == "cuda" and torch.cuda.is_available()
+    own = {"torch": str(torch.__version__), "device": kind_of_device("cuda" if cuda else "cpu")}
+    others = [(key, getattr(record, key)) for key in ALIKE if getattr(record, key) != own[key]]
+    return ", ".join(f"{key} {value}" for key, value in others)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from zowarmup.plan.paths import Inputs, Paths
 from zowarmup.plan.plan import Plan
-from zowarmup.plan.specs import RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import TrainingSpec
 
 
 class Job(NamedTuple):
@@ -110,7 +110,7 @@ def inputs(paths: Paths, job: Job) -> Inputs:
     return {}
 
 
-def spec_of(plan: Plan, job: Job) -> RunSpec | WarmupSpec | SelectionSpec:
+def spec_of(plan: Plan, job: Job) -> TrainingSpec:
     """The spec of a job that trains."""
     match job.rule:
         case "warmup":

@@ -5,7 +5,7 @@ from typing import Any
 from zowarmup.common.json_value import Json
 from zowarmup.config import registry
 from zowarmup.plan.plan import Cell, Plan
-from zowarmup.plan.specs import JobSpec, RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import JobSpec, TrainingSpec
 
 Inputs = dict[str, str | list[str]]
 Cells = dict[str, Any]  # plain values, for Snakemake to record
@@ -190,7 +190,7 @@ class Paths:
     def _dealt(self, spec: JobSpec, seed: int | str) -> str:
         return self.federation(spec.federation, spec.pin.get("federation", seed))
 
-    def _selections(self, spec: RunSpec | WarmupSpec | SelectionSpec) -> Inputs:
+    def _selections(self, spec: TrainingSpec) -> Inputs:
         return {"selections": [self.selection(name) for name in spec.selections]}
 
 

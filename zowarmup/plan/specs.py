@@ -219,8 +219,13 @@ class OnePhaseSpec(JobSpec):
     phase: Phase
 
     @property
-    def own_phases(self) -> tuple[Phase, ...]:
+    def phases(self) -> tuple[Phase, ...]:
         """The only phase."""
+        return (self.phase,)
+
+    @property
+    def own_phases(self) -> tuple[Phase, ...]:
+        """The only phase, which the job trains itself."""
         return (self.phase,)
 
     @property
@@ -261,3 +266,17 @@ class SelectionSpec(OnePhaseSpec):
         """The selections of rates other than the one that is chosen here."""
         own = self.phase.lr.selection if isinstance(self.phase.lr, Selected) else None
         return tuple(name for name in self.phase.selections if name != own)
+
+
+TrainingSpec = RunSpec | WarmupSpec | SelectionSpec
+
+
+def read_spec(raw: Plain) -> TrainingSpec:
+    """The spec of a job that trains, of any of the three kinds.
+
+    Raises:
+        ValueError: names the first field that does not fit.
+    """
+    if "grid" in raw:
+        return SelectionSpec.read(raw)
+    return WarmupSpec.read(raw) if "phase" in raw else RunSpec.read(raw)

@@ -52,7 +52,7 @@ class Journal:
         """Open the journal; one of another provenance starts over."""
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        header = {"format": FORMAT, "origin": provenance}
+        header: Entry = {"format": FORMAT, "origin": provenance}
         first, lines, length = self._whole()
         if first.get("format", FORMAT) != FORMAT:
             log.warning(f"{self.path}: starting over: it is of another version")
@@ -165,7 +165,8 @@ def provenance_of(path: Path) -> Provenance:
         raise JournalError(
             f"{path}: not a journal of this version of the project; give another file"
         )
-    return dict(header["origin"])
+    origin = header["origin"]
+    return dict(origin) if isinstance(origin, dict) else {}
 
 
 def scan(path: Path) -> Iterator[tuple[Entry, int]]:

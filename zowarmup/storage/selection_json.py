@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
-from zowarmup.plan.specs import RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import TrainingSpec
 
 File = Path | str
-Spec = TypeVar("Spec", RunSpec, WarmupSpec, SelectionSpec)
+Spec = TypeVar("Spec", bound=TrainingSpec)
 
 
 def with_rates(spec: Spec, selections: Sequence[File]) -> Spec:
@@ -23,7 +23,7 @@ def with_rates(spec: Spec, selections: Sequence[File]) -> Spec:
         UserError: a file is missing or damaged.
     """
     rates = {name: chosen(file) for name, file in zip(spec.selections, selections, strict=True)}
-    return spec.with_rates(rates)
+    return cast(Spec, spec.with_rates(rates))
 
 
 def chosen(selection: File) -> float:

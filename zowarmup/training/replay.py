@@ -12,10 +12,9 @@ from typing import cast
 from pydantic import ConfigDict
 from torch import Tensor, cuda
 
-from zowarmup.algorithms.rounds import Replayable, RoundRecord, State
+from zowarmup.algorithms.rounds import Replayable, RoundRecord
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
-from zowarmup.common.json_value import JsonObject
 from zowarmup.common.seeds import Seeds
 from zowarmup.models.flat import FlatModel
 from zowarmup.plan.specs import Phase, RunSpec, Value
@@ -23,8 +22,6 @@ from zowarmup.storage import checkpoint, journal
 from zowarmup.storage.checkpoint import About
 from zowarmup.training import context
 from zowarmup.training.phases import build, has_records
-
-JOURNALS = "zowarmup-journal-"  # what the formats of all versions begin with
 
 
 @dataclass(frozen=True)
@@ -70,35 +67,9 @@ class Track:
         Raises:
             JournalError: missing, damaged, or of something else.
         """
-        header(path := self.folder / "journal.jsonl")
+        journal.provenance_of(path := self.folder / "journal.jsonl")
         entries = (entry for entry, _ in journal.scan(path))
         return map(RoundRecord.from_json, itertools.islice(entries, 1, None))
-
-
-def record_of(folder: Path | str) -> JsonObject:
-    """The run.json of a run or a warm-up.
-
-    Raises:
-        UserError: the file is missing or cut short.
-    """
-    path = Path(folder) / "run.json"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; give the folder of a finished run")
-    return read_json(path)
-
-
-def header(path: Path) -> journal.Entry:
-    """The first record of a journal, which says what it belongs to; also of older versions.
-
-    Raises:
-        JournalError: missing, or something else.
-    """
-    if not path.is_file():
-        raise journal.JournalError(f"{path}: no such journal; run the phase again")
-    first, _ = next(journal.scan(path), ({}, 0))
-    if not str(first.get("format")).startswith(JOURNALS):
-        raise journal.JournalError(f"{path}: not a journal of this project; give another file")
-    return first
 
 
 def track(folder: Path | str) -> Track:
@@ -188,26 +159,6 @@ def rounds(run: Track) -> Iterator[tuple[int, Tensor]]:
                 yield t, w
 
 
-def weights_at(folder: Path | str, t: int) -> Tensor:
-    """The model of a run after round t, bit for bit as it was in training.
-
-    Args:
-        folder: results/<name>/runs/<run>/<seed>.
-        t: a round of the phases that followed the warm-up, or the pivot itself.
-
-    Raises:
-        UserError: the run keeps no journal, or t is not one of its rounds.
-    """
-    with reading(folder):
-        run = track(folder)
-        check(run, t)
-        end = run.pivot
-    for end, w in rounds(run):
-        if end == t:
-            return w.cpu()
-    raise UserError(f"{folder}: round {t} is not between {run.pivot} and {end}; give one that is")
-
-
 def check(run: Track, t: int) -> None:
     """Whether the records of a run could reach round t, before any is replayed.
 
@@ -226,9 +177,3 @@ def check(run: Track, t: int) -> None:
         raise UserError(
             f"{run.folder}: round {t} is not between {run.pivot} and {end}; give one that is"
         )
-
-
-def save(path: Path | str, run: Track, t: int, w: Tensor) -> None:
-    """Write the model of a round as the checkpoint that training would have written."""
-    about = run.about.model_copy(update={"round": t})
-    checkpoint.save(path, run.model, State(w), about)

@@ -1,163 +1,153 @@
-"""Taking away what no result of a config needs: snapshots, locks, work that was overtaken.
+"""`zowarmup clean`: removes what no result of a config needs: snapshots, locks, stale work.
 
-What stays: every output that Snakemake would make again, and the snapshots where something starts.
-From such a snapshot and the journal any later round of a run can be rebuilt. Each thing goes in one
-step, a file at once, a folder under another name first, so a kill at any moment leaves nothing half
-there that a job would take for whole. A job that is running has the lock of its folder: it is left
-alone.
+Every output that Snakemake would make again stays, and so do the snapshots where something starts:
+from such a snapshot and the journal any later round of a run can be rebuilt. Each file or folder
+goes in one step, a folder under another name first, so a kill at any moment leaves nothing that a
+job would take for complete. The folder of a running job, which has its lock, is left alone.
 """
 
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from zowarmup.common.errors import reading
-from zowarmup.common.files import holder, lock, read_json
-from zowarmup.inspection.clean.staleness import overtaken
-from zowarmup.plan.graph import ALONE, RESULT, RULES, Job, graph
+from zowarmup.common.files import holder, lock
+from zowarmup.inspection.clean.staleness import is_stale
+from zowarmup.inspection.provenance import record_of
+from zowarmup.inspection.result_paths import Place, places
+from zowarmup.plan.graph import RESULT, RULES, Job, graph
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import Plan
-from zowarmup.plan.snapshots import there, wanted
+from zowarmup.plan.snapshots import existing, wanted
 
-REMOVED = ".removed-"  # before the name of a folder that is being taken away
-# What a killed job goes on from; of the two, a journal is also what rounds are rebuilt from.
+REMOVED = ".removed-"  # before the name of a folder that is being removed
+# A killed job resumes from these; rounds are also rebuilt from a journal.
 SAVED = {"warmup": ("state",), "select": ("state",), "train": ("state", "journal.jsonl")}
-REST = ("lock", "progress.json", "machines.json")
-
-
-@dataclass
-class Sweep:
-    """What was taken away, or would be.
-
-    Attributes:
-        removed: bytes by path.
-        orphans: folders of jobs that the config does not name, with their bytes.
-        running: folders that a job is at work in.
-    """
-
-    removed: dict[Path, int] = field(default_factory=dict)
-    orphans: dict[Path, int] = field(default_factory=dict)
-    running: list[Path] = field(default_factory=list)
+REST = ("progress.json", "machines.json")
 
 
 class Cleaner:
-    """Goes through the results of a config.
+    """Removes everything below results/<name>/ that no result of a config needs.
 
     Args:
-        dry: take nothing away, only say what would be.
-        orphans: take away also what the config does not name.
+        dry: remove nothing.
+        with_orphans: remove also the jobs that the config does not name.
+
+    Attributes:
+        removed: bytes by path of what was removed, or would be.
+        orphans: folders of jobs that the config does not name, with their bytes.
+        running: folders of running jobs.
     """
 
-    def __init__(self, plan: Plan, results: str, *, dry: bool, orphans: bool) -> None:
-        self.paths, self.dry, self.with_orphans = Paths(plan, results), dry, orphans
+    def __init__(self, plan: Plan, results: str, *, dry: bool, with_orphans: bool) -> None:
+        self.paths, self.dry, self.with_orphans = Paths(plan, results), dry, with_orphans
         self.jobs = graph(plan)
         self.wanted = wanted(plan, self.jobs)
-        self.sweep = Sweep()
+        self.starts: set[Path] = set()  # the snapshots where finished runs start
+        self.removed: dict[Path, int] = {}
+        self.orphans: dict[Path, int] = {}
+        self.running: list[Path] = []
 
-    def clean(self) -> Sweep:
-        """Everything below results/<name>/; runs first, since they say which snapshots stay."""
+    def clean(self) -> None:
+        """Remove it; no more than a folder at a time is locked."""
         root = Path(self.paths.root)
-        provenances: set[Path] = set()
-        for folder in ("runs", "warmups", "selections", "federations", "datasets"):
-            for job, path in _jobs(root / folder):
-                if path.name.startswith(REMOVED):
-                    self._discard(path)
-                elif job in self.jobs or not self.with_orphans:
-                    provenances |= _origin(path)
-                self._visit(job, path, provenances)
-        return self.sweep
+        self._remove(sorted([*root.glob(f"*/{REMOVED}*"), *root.glob(f"*/*/{REMOVED}*")]))
+        folders = [(Job(place.rule, place.name, place.part), place) for place in places(root)]
+        self.starts = {
+            start for job, place in folders if self._stays(job) for start in _start(place)
+        }
+        for job, place in reversed(folders):  # runs, then the warm-ups where they start
+            with _free(place.folder, self.dry, job.rule in SAVED) as free:
+                if not free:
+                    self.running.append(place.folder)
+                elif not self._stays(job):
+                    self._remove([place.folder])
+                elif job not in self.jobs:
+                    self.orphans |= sizes([place.folder])
+                elif job.rule in SAVED:
+                    self._remove(self._superfluous(job, place.folder))
 
-    def _visit(self, job: Job, path: Path, provenances: set[Path]) -> None:
-        if not path.exists():
-            return
-        with _held(path, self.dry, job.rule in SAVED) as free:
-            if not free:
-                self.sweep.running.append(path)
-            elif job not in self.jobs:
-                self.sweep.orphans[path] = _size(path)
-                if self.with_orphans:
-                    self._discard(path)
-            elif job.rule in SAVED:
-                self._tidy(job, path, provenances)
+    def _stays(self, job: Job) -> bool:
+        return job in self.jobs or not self.with_orphans
 
-    def _tidy(self, job: Job, path: Path, provenances: set[Path]) -> None:
-        """A folder whose job is not running."""
-        for rest in [*path.glob(".*.tmp"), *path.glob(f"{REMOVED}*")]:
-            self._discard(rest)
-        if (path / RESULT[job.rule]).is_file():
-            self._discard(path / "state")
-            if job.rule == "warmup" and not (path / "snapshots").is_symlink():  # shared by others
-                kept = self.wanted[job.name, job.part]
-                for t, file in sorted(there(path / "snapshots").items()):
-                    if t not in kept and file.resolve() not in provenances:
-                        self._discard(file)
-            for name in ("lock", "machines.json"):
-                self._discard(path / name)
-        elif overtaken(self.paths, job, path):
-            for name in (*SAVED[job.rule], *REST):
-                self._discard(path / name)
+    def _superfluous(self, job: Job, folder: Path) -> Iterator[Path]:
+        """The files of a job that is not running which nothing needs."""
+        yield from (*folder.glob(".*.tmp"), *folder.glob(f"{REMOVED}*"))
+        if (folder / RESULT[job.rule]).is_file():
+            yield from (folder / name for name in ("state", "machines.json"))
+            if job.rule == "warmup":
+                snapshots = existing(folder / "snapshots").items()
+                needed = self.wanted[job.name, job.part]
+                for t, file in sorted(snapshots):
+                    if t not in needed and file.resolve() not in self.starts:
+                        yield file
+        elif is_stale(self.paths, job, folder):
+            yield from (folder / name for name in (*SAVED[job.rule], *REST))
 
-    def _discard(self, path: Path) -> None:
-        """Take it away, unless this is a dry run."""
-        if not path.exists():
-            return
-        self.sweep.removed[path] = _size(path)
-        if self.dry:
-            return
-        if path.is_file():
-            path.unlink()
-            return
-        if not path.name.startswith(REMOVED):
-            hidden = path.with_name(f"{REMOVED}{path.name}-{secrets.token_hex(4)}")
-            os.replace(path, hidden)
-            path = hidden
-        shutil.rmtree(path)
-        if path.parent.parent.name in RULES and not any(path.parent.iterdir()):
-            path.parent.rmdir()
+    def _remove(self, paths: Iterable[Path]) -> None:
+        """Remove files and folders, unless this is a dry run."""
+        removed = sizes(path for path in paths if path.exists())
+        self.removed |= removed
+        for path in removed if not self.dry else ():
+            if path.is_file():
+                path.unlink()
+            else:
+                _remove_folder(path)
 
 
-def _jobs(folder: Path) -> Iterator[tuple[Job, Path]]:
-    """The jobs whose files lie in a folder of results/<name>/, and their own folders."""
-    rule = RULES[folder.name]
-    for path in sorted(folder.glob("*" if rule in ALONE else "*/*")):
-        name, part = (path.name, "") if rule in ALONE else (path.parent.name, path.name)
-        yield Job(rule, name, part), path
+def _remove_folder(path: Path) -> None:
+    if not path.name.startswith(REMOVED):
+        hidden = path.with_name(f"{REMOVED}{path.name}-{secrets.token_hex(4)}")
+        os.replace(path, hidden)
+        path = hidden
+    shutil.rmtree(path)
+    if path.parent.parent.name in RULES and not any(path.parent.iterdir()):
+        path.parent.rmdir()
 
 
-def _origin(path: Path) -> set[Path]:
+def _start(place: Place) -> Iterator[Path]:
     """The snapshot that a finished run started from."""
-    record = path / "run.json"
-    with reading(record):
-        start = read_json(record).get("start") if record.is_file() else None
-        return {(path / start).resolve()} if start else set()
+    if (place.folder / "run.json").is_file():
+        record = record_of(place.folder)
+        if record and record.start:
+            yield (place.folder / record.start).resolve()
 
 
 @contextmanager
-def _held(path: Path, dry: bool, locked: bool) -> Iterator[bool]:
-    """Whether nobody works in a folder; nobody can begin to, within, unless this is a dry run."""
-    file = path / "lock"
-    was_there = file.exists()
-    if not locked or (dry and not was_there):
-        yield True
-        return
-    if holder(file):
+def _free(folder: Path, dry: bool, locked: bool) -> Iterator[bool]:
+    """Whether no job runs in a folder; within, none can begin to, unless this is a dry run.
+
+    The lock file goes in the end: nothing needs one that no process holds.
+
+    Args:
+        locked: whether its jobs lock their folder.
+    """
+    file = folder / "lock"
+    if locked and holder(file):
         yield False
-        return
-    if dry:
+    elif dry or not locked:
         yield True
-        return
-    with lock(file, wait=False):
-        yield True
-        if not was_there:
+    else:
+        with lock(file, wait=False):
+            yield True
             file.unlink(missing_ok=True)
 
 
-def _size(path: Path) -> int:
-    """What the disk gains: nothing by a file with a second name, as snapshots in state/ have."""
-    files = [path] if path.is_file() else path.rglob("*")
-    found = [file.lstat() for file in files if file.is_file()]
-    return sum(facts.st_size for facts in found if facts.st_nlink == 1)
+def sizes(paths: Iterable[Path]) -> dict[Path, int]:
+    """The bytes that the disk gains if all paths go; a file of several names counts with its last.
+
+    Snapshots, for instance, have a second name in state/.
+    """
+    names: Counter[int] = Counter()
+    freed = {}
+    for path in paths:
+        freed[path] = 0
+        for file in [path] if path.is_file() else path.rglob("*"):
+            if file.is_file():
+                status = file.lstat()
+                names[status.st_ino] += 1
+                freed[path] += status.st_size * (names[status.st_ino] == status.st_nlink)
+    return freed

@@ -1,23 +1,20 @@
-"""What kind of thing a path is, told by its contents, whatever it is called."""
+"""The kind of a file or folder, by its contents, whatever it is called."""
 
-import json
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from zowarmup.common.errors import UserError
 from zowarmup.common.files import read_json
 from zowarmup.data import file_kinds
 from zowarmup.plan.graph import RULES
 
-ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 CHECKPOINT, JOURNAL, DATASET, FEDERATION = "checkpoint", "journal", "data set", "federation"
 IMAGES = "images"
 SELECTION, RUN, WARMUP, RESULTS = "selection", "run", "warm-up", "results"
+JOURNAL_START = b'{"crc32":'
 RECORD, STATE, SOURCE = "record", "saved state", "source"
 
-# What files of JSON are known by: all of these keys are in them.
+# The keys by which a JSON file is of a kind: it has all of them.
 KEYS = {
     FEDERATION: {"dataset_sha256", "train", "heldout", "order"},
     SELECTION: {"mean_losses", "grid", "lr"},
@@ -29,10 +26,10 @@ KEYS = {
 
 
 def kind_of(path: Path) -> tuple[str, Path]:
-    """The kind, and the path that stands for it: of a folder with one file that file.
+    """The kind of a path, and the path to read: of a folder with one file that file.
 
     Raises:
-        UserError: nothing there, or nothing of this project.
+        UserError: no such path, or nothing of this project.
     """
     if path.is_dir():
         return _folder(path)
@@ -49,14 +46,15 @@ def kind_of(path: Path) -> tuple[str, Path]:
 
 
 def _folder(path: Path) -> tuple[str, Path]:
-    record = path / "run.json"
-    spec: Mapping[str, Any] = read_json(record).get("spec", {}) if record.is_file() else {}
+    spec = {}
+    if (record := path / "run.json").is_file():
+        spec = read_json(record).get("spec", {})
+    elif (state := path / "state" / "state.json").is_file():
+        spec = read_json(state)["origin"]["spec"]
     if "phase" in spec or (path / "snapshots").is_dir():
         return WARMUP, path
     if "phases" in spec or (path / "journal.jsonl").is_file():
         return RUN, path
-    if (path / "state/state.json").is_file():
-        return _unfinished(path), path
     for name in ("selection.json", "federation.json", "dataset.npz"):
         if (path / name).is_file():
             return kind_of(path / name)
@@ -67,26 +65,23 @@ def _folder(path: Path) -> tuple[str, Path]:
     raise UserError(f"{path}: a folder without results of this project; give one of results/")
 
 
-def _unfinished(path: Path) -> str:
-    provenance = read_json(path / "state/state.json").get("origin", {})
-    return RUN if "phases" in provenance.get("spec", {}) else WARMUP
-
-
 def _file(path: Path) -> str:
-    """Of a single file, from its first bytes."""
+    """The kind of a single file, from its first bytes."""
+    if is_journal(path):
+        return JOURNAL
     with path.open("rb") as file:
         first = file.read(9)
-        if first.startswith(ZIP):
-            return _archive(path)
-        if first.startswith(PICKLE):
-            raise UserError(f"{path}: a pickle, which could run code; it is not read")
-        if first[8:] == b"{" and first[:1] != b"{":  # 8 bytes of length, then a header
-            return CHECKPOINT
-        file.seek(0)
-        line = file.readline(1 << 16)
-    if line.startswith(b'{"crc32":'):
-        return JOURNAL
-    return _json(path)
+    if first[8:] == b"{" and first[:1] != b"{":  # 8 bytes of length, then a header
+        return CHECKPOINT
+    if first.startswith(file_kinds.PICKLE):
+        raise UserError(f"{path}: a pickle, which could run code; it is not read")
+    return _archive(path) if first.startswith(file_kinds.ZIP) else _json(path)
+
+
+def is_journal(file: Path) -> bool:
+    """Whether a file begins as a journal does."""
+    with file.open("rb") as lines:
+        return lines.read(len(JOURNAL_START)) == JOURNAL_START
 
 
 def _archive(path: Path) -> str:
@@ -95,26 +90,25 @@ def _archive(path: Path) -> str:
         names = zipfile.ZipFile(path).namelist()
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{path}: not a whole archive ({error}); copy or make it again") from None
-    if any(name.endswith(".pkl") for name in names):
-        raise UserError(f"{path}: a PyTorch file; inspect the checkpoint that it was made of")
     if not any(name.endswith(".npy") for name in names):
-        raise UserError(f"{path}: a zip archive without arrays; unpack it")
+        raise UserError(
+            f"{path}: an archive without arrays; of a PyTorch file inspect the checkpoint that it "
+            "was made of, and unpack any other"
+        )
     return DATASET if {"mean.npy", "std.npy", "scale.npy"} & {*names} else IMAGES
 
 
 def _json(path: Path) -> str:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        found = None
-    keys = set(found) if isinstance(found, dict) else set()
+        keys = set(read_json(path))
+    except UserError:
+        keys = set()
     for kind, needed in KEYS.items():
         if needed <= keys:
             return kind
     named = path.suffix == ".npz"  # of others, text may be anything, such as a config
-    if what := file_kinds.instead(path, file_kinds.ZIP if named else file_kinds.PICKLE):
-        raise UserError(f"{path}: {what}")
-    raise UserError(
-        f"{path}: nothing of this project, or not complete; give a checkpoint, a journal, a "
-        "federation, a data set, a selection, an .npz of images or a folder of results"
+    fault = file_kinds.instead(path, file_kinds.ZIP if named else file_kinds.PICKLE) or (
+        "nothing of this project, or not complete; give a checkpoint, a journal, a federation, a "
+        "data set, a selection, an .npz of images or a folder of results"
     )
+    raise UserError(f"{path}: {fault}")

@@ -1,0 +1,67 @@
+"""Sizes of parameters and distances between models, layer by layer, in float64."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, linalg
+
+from zowarmup.inspection.facts import Facts
+
+Named = Mapping[str, Tensor]
+
+
+def norms(named: Named) -> list[Facts]:
+    """Name, shape, Euclidean norm and root mean square of each tensor, then of all together."""
+    rows = [_norm(name, tensor) for name, tensor in named.items()]
+    return [*rows, _norm("all", _flat(named.values()))]
+
+
+def _norm(layer: str, tensor: Tensor) -> Facts:
+    norm = linalg.vector_norm(tensor.double()).item()
+    rms = norm / max(1, tensor.numel()) ** 0.5
+    return {"layer": layer, "shape": list(tensor.shape), "norm": norm, "rms": rms}
+
+
+def distances(a: Named, b: Named) -> list[Facts]:
+    """How far b is from a: |b - a|, that over |a|, and the cosine between them.
+
+    Layers that one of them lacks, or has in another shape, are named without numbers. NaN where a
+    norm is 0.
+    """
+    names = list(dict.fromkeys((*a, *b)))
+    shared = [n for n in names if n in a and n in b and a[n].shape == b[n].shape]
+    rows = [
+        {"layer": n} | _distance(_flat([a[n]]), _flat([b[n]]))
+        if n in shared
+        else {"layer": n, "differs": f"{_shape(a, n)} and {_shape(b, n)}"}
+        for n in names
+    ]
+    both = (_flat([named[n] for n in shared]) for named in (a, b))
+    return [*rows, {"layer": "all"} | _distance(*both)]
+
+
+def _distance(x: Tensor, y: Tensor) -> Facts:
+    distance, norm_x, norm_y = (linalg.vector_norm(v).item() for v in (y - x, x, y))
+    cosine = (x @ y).item() / (norm_x * norm_y) if norm_x and norm_y else math.nan
+    return {
+        "distance": distance,
+        "relative": distance / norm_x if norm_x else math.nan,
+        "cosine": cosine if distance or not norm_x else 1.0,
+    }
+
+
+def _flat(tensors: Iterable[Tensor]) -> Tensor:
+    """All numbers as one float64 vector."""
+    vectors = [tensor.double().flatten() for tensor in tensors]
+    return torch.cat(vectors) if vectors else torch.zeros(0, dtype=torch.float64)
+
+
+def _shape(named: Named, name: str) -> str:
+    return "x".join(map(str, named[name].shape)) if name in named else "nothing"
+
+
+def sha256(w: Tensor) -> str:
+    """Fingerprint of the bytes of a flat model, whatever the file it lies in."""
+    return hashlib.sha256(w.detach().cpu().contiguous().numpy().tobytes()).hexdigest()

@@ -1,1 +1,0 @@
-"""What `zowarmup inspect` shows of a file or folder."""

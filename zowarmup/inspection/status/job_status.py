@@ -1,0 +1,200 @@
+"""The state of every job of a results folder: done, running, failed, waiting or diverged."""
+
+import json
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from zowarmup.common.errors import UserError, reading
+from zowarmup.common.files import holder, read_json
+from zowarmup.inspection.facts import Facts
+from zowarmup.inspection.metric_rows import rows_of
+from zowarmup.inspection.result_paths import Place, places
+from zowarmup.plan.graph import RESULT, RULES, Graph, Job, graph
+from zowarmup.plan.plan import Plan
+
+DONE, DIVERGED, RUNNING, FAILED, WAITING = "done", "diverged", "running", "failed", "waiting"
+STATES = (FAILED, RUNNING, DIVERGED, WAITING, DONE)  # what needs a look first
+WHAT = {"warmup": "warm-up", "select": "selection", "train": "run"}
+KINDS = {rule: kind for kind, rule in RULES.items() if rule in WHAT}
+SAVED = ("journal.jsonl", "state", "progress.json")  # the files of an unfinished job
+FRESH = 20.0  # seconds for which a job that wrote its progress counts as running
+TAIL = 1 << 16  # bytes of a log's end that are read
+
+ERROR = re.compile(r"^\S+ ERROR (.*)$", re.MULTILINE)
+STOPPED = re.compile(r"^\S+ WARNING (stopped by .*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """The state of one job.
+
+    Attributes:
+        what: one of WHAT.
+        round: the last round so far; None where that is not known.
+        of: the last round of all; None where that is not known.
+        seconds_left: until it has finished, of a running job.
+        note: its process, its error or the jobs that it waits for.
+    """
+
+    what: str
+    name: str
+    seed: str
+    state: str = WAITING
+    round: int | None = None
+    of: int | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    seconds_left: float | None = None
+    note: str = ""
+
+
+def jobs_of(root: Path) -> list[JobStatus]:
+    """The jobs whose folders are in results/<config>, in the order of STATES."""
+    return _sorted(status_of(place) for place in places(root) if place.rule in WHAT)
+
+
+def jobs_of_plan(plan: Plan, results: str) -> list[JobStatus]:
+    """All jobs of a config, in the order of STATES."""
+    root, jobs = Path(results).absolute() / plan.name, graph(plan)
+    statuses = {
+        job: status_of(Place(root, KINDS[job.rule], job.name, job.part), _rounds(plan, job))
+        for job in jobs
+        if job.rule in WHAT
+    }
+    return _sorted(
+        replace(status, note=_waits_for(job, jobs, statuses)) if status.state == WAITING else status
+        for job, status in statuses.items()
+    )
+
+
+def status_of(place: Place, total: int | None = None) -> JobStatus:
+    """The state of one job; one whose files are damaged has failed.
+
+    Args:
+        total: the last round that it is to reach.
+    """
+    status = JobStatus(WHAT.get(place.rule, place.rule), place.name, place.part, of=total)
+    try:
+        with reading(place.folder):
+            return _status(place, status)
+    except UserError as error:
+        return replace(status, state=FAILED, note=str(error))
+
+
+def _status(place: Place, status: JobStatus) -> JobStatus:
+    folder = place.folder
+    progress, rows = _progress(folder), rows_of(folder)
+    row = rows[-1] if rows else {}
+    latest = row | progress
+    status = replace(
+        status,
+        round=latest.get("round"),
+        of=progress.get("total", status.of),
+        test_accuracy=latest.get("test_accuracy"),
+        test_loss=latest.get("test_loss"),
+    )
+    if process := holder(folder / "lock") or _recent(progress):
+        trial = f"{progress['what']}, " if place.rule == "select" and "what" in progress else ""
+        left = progress.get("seconds_left")
+        return replace(status, state=RUNNING, note=trial + process, seconds_left=left)
+    if _is_finished(place):
+        return _finished(place, status, row)
+    error = last_error(place.log)
+    if error or any((folder / name).exists() for name in SAVED):
+        note = error or "was killed; goes on when it is started again"
+        return replace(status, state=FAILED, note=note)
+    return status
+
+
+def _is_finished(place: Place) -> bool:
+    """Whether the result is complete: a warm-up's snapshots may have been deleted by hand."""
+    snapshots = place.folder / "snapshots"
+    return (place.folder / RESULT[place.rule]).is_file() and (
+        place.rule != "warmup" or snapshots.is_dir()
+    )
+
+
+def _finished(place: Place, status: JobStatus, row: Mapping[str, Any]) -> JobStatus:
+    if place.rule == "select":
+        selected = read_json(place.folder / "selection.json")
+        edge = ", the edge of its grid" if selected["at_edge"] else ""
+        return replace(status, state=DONE, note=f"lr {selected['lr']:g}{edge}")
+    return replace(status, state=DIVERGED if row.get("diverged") else DONE, of=row.get("round"))
+
+
+def summary(jobs: Iterable[JobStatus]) -> list[Facts]:
+    """The number of jobs of each kind in each state."""
+    rows = {what: dict.fromkeys(STATES[::-1], 0) for what in WHAT.values()}
+    for job in jobs:
+        rows[job.what][job.state] += 1
+    return [{"what": what} | counts for what, counts in rows.items() if any(counts.values())]
+
+
+def last_error(log: Path) -> str | None:
+    """The error that ended a job, in one line of its log; None where the log has none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return None
+    if errors := ERROR.findall(text):
+        unexpected = errors[-1] == "the job failed"  # its traceback follows
+        return text.rstrip().splitlines()[-1].strip() if unexpected else str(errors[-1])
+    stops = STOPPED.findall(text)
+    return str(stops[-1]) if stops else None
+
+
+def _progress(folder: Path) -> dict[str, Any]:
+    """The progress that a job has written; {} where it has written none yet."""
+    try:
+        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        return dict(progress) if isinstance(progress, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _recent(progress: Mapping[str, Any]) -> str | None:
+    """The process that has just written its progress: some file systems show no locks."""
+    if "at" not in progress:
+        return None
+    then = datetime.strptime(progress["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if abs((datetime.now(UTC) - then).total_seconds()) > max(
+        FRESH, 3 / progress["rounds_per_second"]
+    ):
+        return None
+    pid, host, job = (progress[key] for key in ("pid", "host", "slurm_job"))
+    if host == platform.node() and not Path(f"/proc/{pid}").exists():
+        return None
+    return f"pid {pid} on {host}" + (f", SLURM job {job}" if job else "")
+
+
+def _rounds(plan: Plan, job: Job) -> int | None:
+    """The last round that a job is to reach."""
+    if job.rule == "warmup":
+        return plan.warmups[job.name].phase.rounds
+    if job.rule == "train":
+        return plan.runs[job.name].rounds
+    return None
+
+
+def _waits_for(job: Job, jobs: Graph, statuses: Mapping[Job, JobStatus]) -> str:
+    """The first job that a job waits for, and the number of others."""
+    missing = [
+        " ".join(filter(None, (WHAT[other.rule], other.name, other.part)))
+        for other in jobs[job]
+        if other in statuses and statuses[other].state not in (DONE, DIVERGED)
+    ]
+    if not missing:
+        return "can start"
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"for {missing[0]}{more}"
+
+
+def _sorted(jobs: Iterable[JobStatus]) -> list[JobStatus]:
+    return sorted(jobs, key=lambda job: (STATES.index(job.state), job.what == "run"))
