@@ -69,15 +69,15 @@ ENGINE_OPTIONS = {
 }
 
 TABLES = {
-    "main": "zowarmup.analysis.tables.main:table",
-    "pivot": "zowarmup.analysis.tables.pivot:table",
-    "distribution": "zowarmup.analysis.tables.distribution:table",
-    "server": "zowarmup.analysis.tables.server:table",
-    "server_sweep": "zowarmup.analysis.tables.server_sweep:table",
-    "architecture": "zowarmup.analysis.tables.architecture:table",
-    "steps": "zowarmup.analysis.tables.steps:table",
+    "main": "zowarmup.analysis.tables.studies:main",
+    "pivot": "zowarmup.analysis.tables.studies:pivot",
+    "distribution": "zowarmup.analysis.tables.studies:distribution",
+    "server": "zowarmup.analysis.tables.studies:server",
+    "server_sweep": "zowarmup.analysis.tables.studies:server_sweep",
+    "architecture": "zowarmup.analysis.tables.studies:architecture",
+    "steps": "zowarmup.analysis.tables.studies:steps",
     "sweeps": "zowarmup.analysis.tables.sweeps:table",
-    "participation": "zowarmup.analysis.tables.participation:table",
+    "participation": "zowarmup.analysis.tables.studies:participation",
     "costs": "zowarmup.analysis.tables.costs:table",
     "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
     "memory": "zowarmup.analysis.tables.memory:table",

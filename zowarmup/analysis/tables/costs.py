@@ -1,22 +1,26 @@
-"""What each method costs: bytes and passes as counted, beside the formulas."""
+"""The costs of each method: bytes and passes as counted in training, beside the formulas."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from zowarmup.analysis import cost_formulas
 from zowarmup.analysis import metrics as m
+from zowarmup.analysis.tables.cells import SPLIT
+from zowarmup.analysis.tables.table import Cell, captioned, cells
 
 CAPTION = (
     "Costs: what one client sends and receives, up / down. Of a round and once before a phase (the "
     "model, where only scalars follow) by formula; in total as counted in training and by formula. "
     "The last row of a method is all clients together, with the passes of one image through the "
     "network. Equal says whether counts and formulas agree for every seed: the bytes of the row, "
-    "and in the last one the passes too. What to see: a low-resource client gets the model once "
-    "and then hundreds of bytes a round, where other methods send it a model every round."
+    "and in the last one the passes too. Look for: a low-resource client gets the model once and "
+    "then hundreds of bytes a round, where other methods send it a model every round."
 )
 NAMES = {"high": "a high-resource client", "low": "a low-resource client"}
+BYTES = {"up": "bytes_up", "down": "bytes_down"}
+PASSES = {"forward": "forward_passes", "backward": "backward_passes"}
+ROUND = [f"{way}_{number}" for number in (1, 2) for way in BYTES]
 NONE = float("nan")
 
 
@@ -26,64 +30,56 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     Raises:
         MetricsError: the metrics hold no row of that study.
     """
-    final = m.last_rows(m.of_study(metrics, "main"))
-    rows = []
-    for _, _, group in m.by_split(final):
-        for method in m.methods(group):
-            cell = group[group["method"] == method]
-            rows += [_client(cell, tier) for tier in cost_formulas.TIERS if _size(cell, tier)]
-            rows.append(_all(cell))
-    result = pd.DataFrame(rows)
-    result.attrs["caption"] = CAPTION
-    return result
+    last = m.last_rows(m.of_study(metrics, "main"))
+    return captioned(
+        (row for cell in cells(metrics, last, {"main": ("method",)}) for row in _rows(cell)),
+        CAPTION,
+    )
 
 
-def _size(cell: pd.DataFrame, tier: str) -> int:
-    """Number of clients of a tier."""
-    high = int(cell["high_clients"].iloc[0])
-    return high if tier == "high" else int(cell["clients"].iloc[0]) - high
+def _rows(cell: Cell) -> list[dict[str, Any]]:
+    """A row for each tier that has clients, and one for all clients."""
+    low = int(cell.first["clients"] - cell.first["high_clients"])
+    sizes = {"high": int(cell.first["high_clients"]), "low": low}
+    rows = [_client(cell, tier, size) for tier, size in sizes.items() if size]
+    return [*rows, _all(cell)]
 
 
-def _client(cell: pd.DataFrame, tier: str) -> dict[str, Any]:
-    size = _size(cell, tier)
-    counted = pd.DataFrame({way: _counted(cell, way, tier) for way in ("up", "down")})
-    expected = _expected(cell, (tier,))[["up", "down"]]
-    settings = dict(cell.iloc[0])
+def _client(cell: Cell, tier: str, size: int) -> dict[str, Any]:
+    low = cell.rows[["bytes_up_low", "bytes_down_low"]].set_axis(list(BYTES), axis=1)
+    both = cell.rows[list(BYTES.values())].set_axis(list(BYTES), axis=1)
+    counted = low if tier == "low" else both - low
+    expected = _expected(cell, (tier,))[list(BYTES)]
     return {
-        **_whose(cell, NAMES[tier]),
+        **cell.first[[*SPLIT, "method", "label"]],
+        "tier": NAMES[tier],
         "clients": size,
-        **_round(settings, tier),
+        **_round(cell, tier),
         **_bytes(counted / size, expected / size),
-        "forward_passes": NONE,
-        "backward_passes": NONE,
+        **dict.fromkeys(PASSES.values(), NONE),
         "equal": _equal(counted, expected),
     }
 
 
-def _all(cell: pd.DataFrame) -> dict[str, Any]:
-    names = ("bytes_up", "bytes_down", "forward_passes", "backward_passes")
-    counted = cell[list(names)].set_axis(list(cost_formulas.Cost._fields), axis=1)
+def _all(cell: Cell) -> dict[str, Any]:
+    names = BYTES | PASSES
+    counted = cell.rows[list(names.values())].set_axis(list(names), axis=1)
     expected = _expected(cell, cost_formulas.TIERS)
     return {
-        **_whose(cell, "all clients"),
-        "clients": int(cell["clients"].iloc[0]),
-        **{f"{way}_{number}": NONE for number in (1, 2) for way in ("up", "down")},
-        "once": NONE,
+        **cell.first[[*SPLIT, "method", "label"]],
+        "tier": "all clients",
+        "clients": int(cell.first["clients"]),
+        **dict.fromkeys([*ROUND, "once"], NONE),
         **_bytes(counted, expected),
-        "forward_passes": counted["forward"].mean(),
-        "backward_passes": counted["backward"].mean(),
+        **{column: counted[name].mean() for name, column in PASSES.items()},
         "equal": _equal(counted, expected),
     }
 
 
-def _whose(cell: pd.DataFrame, tier: str) -> dict[str, Any]:
-    return {**cell.iloc[0][["dataset", "model", "split", "method", "label"]], "tier": tier}
-
-
-def _round(settings: Mapping[str, Any], tier: str) -> dict[str, float]:
+def _round(cell: Cell, tier: str) -> dict[str, float]:
     """Bytes of a client in a round of each phase that it takes part in, and before the phases."""
-    result = {f"{way}_{number}": NONE for number in (1, 2) for way in ("up", "down")} | {"once": 0}
-    for phase in cost_formulas.phases(settings):
+    result = dict.fromkeys(ROUND, NONE) | {"once": 0}
+    for phase in cost_formulas.phases(dict(cell.first)):
         if phase.members[tier]:
             cost = cost_formulas.per_round(phase, tier)
             result |= {f"up_{phase.number}": cost.up, f"down_{phase.number}": cost.down}
@@ -91,25 +87,16 @@ def _round(settings: Mapping[str, Any], tier: str) -> dict[str, float]:
     return result
 
 
-def _counted(cell: pd.DataFrame, way: str, tier: str) -> pd.Series:
-    low = cell[f"bytes_{way}_low"]
-    return low if tier == "low" else cell[f"bytes_{way}"] - low
-
-
-def _expected(cell: pd.DataFrame, tiers: tuple[str, ...]) -> pd.DataFrame:
+def _expected(cell: Cell, tiers: tuple[str, ...]) -> pd.DataFrame:
     """The formulas' sums over tiers, one row per run of the cell."""
-    rows = [[cost_formulas.total(row, tier) for tier in tiers] for row in cell.to_dict("records")]
-    sums = [[sum(parts) for parts in zip(*row, strict=True)] for row in rows]
-    return pd.DataFrame(sums, index=cell.index, columns=list(cost_formulas.Cost._fields))
+    runs = cell.rows.to_dict("records")
+    costs = [pd.DataFrame([cost_formulas.total(run, tier) for run in runs]) for tier in tiers]
+    return sum(costs[1:], costs[0]).set_axis(cell.rows.index)
 
 
 def _bytes(counted: pd.DataFrame, expected: pd.DataFrame) -> dict[str, float]:
-    return {
-        "bytes_up": counted["up"].mean(),
-        "bytes_down": counted["down"].mean(),
-        "formula_up": expected["up"].mean(),
-        "formula_down": expected["down"].mean(),
-    }
+    sides = {"bytes": counted, "formula": expected}
+    return {f"{side}_{way}": rows[way].mean() for side, rows in sides.items() for way in BYTES}
 
 
 def _equal(counted: pd.DataFrame, expected: pd.DataFrame) -> str:
