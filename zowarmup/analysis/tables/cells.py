@@ -8,22 +8,16 @@ import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
-from zowarmup.analysis.tables.table import Cell, Columns, select
+from zowarmup.analysis.tables.table import SPLIT, Cell, Columns, only, select
 
 REFERENCE = "high_res_only"
 # Two runs of a study must agree in these for one to be the other's reference.
-CONTEXT = ["dataset", "model", "split", "alpha", "clients", "width"]
-SPLIT = CONTEXT[:3]
+CONTEXT = [*SPLIT, "alpha", "clients", "width"]
 
 
 def first(*columns: str) -> Columns:
     """The settings that the runs of a cell share."""
     return lambda cell: {column: cell.first[column] for column in columns}
-
-
-def integers(*columns: str) -> Columns:
-    """The same for whole numbers."""
-    return lambda cell: {column: int(cell.first[column]) for column in columns}
 
 
 def settings(*columns: str) -> Columns:
@@ -64,7 +58,7 @@ def in_main(method: str) -> Callable[[Cell], pd.DataFrame]:
     """The reference is a method of the study `main` on the same split, if the metrics have it."""
 
     def reference(cell: Cell) -> pd.DataFrame:
-        rows = select(cell.metrics, study="main", method=method, **cell.first[SPLIT])
+        rows = select(cell.metrics, study="main", method=method, **cell.first[list(SPLIT)])
         return m.final_rows(rows) if len(rows) else rows
 
     return reference
@@ -93,14 +87,8 @@ def costs(cell: Cell) -> dict[str, Any]:
     return {**mean("bytes_up", "bytes_down")(cell), **low, **diverged(cell)}
 
 
-def only(rows: pd.DataFrame, column: str) -> str:
-    """The value of all rows as text; several values are joined, never averaged."""
-    values = rows[column].dropna().unique()
-    return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in values)
-
-
 def steps(rows: pd.DataFrame) -> str:
-    """What a client does in a round of the last phase: "4 steps on 16 images"."""
+    """The work of a client in a round of the last phase: "4 steps on 16 images"."""
     row = rows.iloc[0]
     number = 2 if row["algorithm_2"] else 1
     epochs, batch = row[f"epochs_{number}"], row[f"batch_{number}"]

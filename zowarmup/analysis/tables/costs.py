@@ -1,27 +1,26 @@
 """The costs of each method: bytes and passes as counted in training, beside the formulas."""
 
+from math import nan
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from zowarmup.analysis import cost_formulas
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.tables.cells import SPLIT
-from zowarmup.analysis.tables.table import Cell, captioned, cells
+from zowarmup.analysis.tables.table import SPLIT, Cell, captioned, cells
 
 CAPTION = (
-    "Costs: what one client sends and receives, up / down. Of a round and once before a phase (the "
-    "model, where only scalars follow) by formula; in total as counted in training and by formula. "
+    "Costs: bytes that one client sends and receives, up / down. Of a round and once before a "
+    "phase (the model, where only scalars follow) by formula; in total as counted and by formula. "
     "The last row of a method is all clients together, with the passes of one image through the "
     "network. Equal says whether counts and formulas agree for every seed: the bytes of the row, "
     "and in the last one the passes too. Look for: a low-resource client gets the model once and "
     "then hundreds of bytes a round, where other methods send it a model every round."
 )
-NAMES = {"high": "a high-resource client", "low": "a low-resource client"}
-BYTES = {"up": "bytes_up", "down": "bytes_down"}
-PASSES = {"forward": "forward_passes", "backward": "backward_passes"}
-ROUND = [f"{way}_{number}" for number in (1, 2) for way in BYTES]
-NONE = float("nan")
+NAMES = {"high": "a high-resource client", "low": "a low-resource client", "all": "all clients"}
+COLUMNS = ("bytes_up", "bytes_down", "forward_passes", "backward_passes")
+ROUND = ("up_1", "down_1", "up_2", "down_2")
 
 
 def table(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -32,53 +31,63 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     """
     last = m.last_rows(m.of_study(metrics, "main"))
     return captioned(
-        (row for cell in cells(metrics, last, {"main": ("method",)}) for row in _rows(cell)),
+        (
+            _row(cell, tier, size)
+            for cell in cells(metrics, last, {"main": ("method",)})
+            for tier, size in _sizes(cell).items()
+            if size
+        ),
         CAPTION,
     )
 
 
-def _rows(cell: Cell) -> list[dict[str, Any]]:
-    """A row for each tier that has clients, and one for all clients."""
-    low = int(cell.first["clients"] - cell.first["high_clients"])
-    sizes = {"high": int(cell.first["high_clients"]), "low": low}
-    rows = [_client(cell, tier, size) for tier, size in sizes.items() if size]
-    return [*rows, _all(cell)]
+def _sizes(cell: Cell) -> dict[str, int]:
+    """The number of clients of each tier, and of all."""
+    high, every = int(cell.first["high_clients"]), int(cell.first["clients"])
+    return {"high": high, "low": every - high, "all": every}
 
 
-def _client(cell: Cell, tier: str, size: int) -> dict[str, Any]:
-    low = cell.rows[["bytes_up_low", "bytes_down_low"]].set_axis(list(BYTES), axis=1)
-    both = cell.rows[list(BYTES.values())].set_axis(list(BYTES), axis=1)
-    counted = low if tier == "low" else both - low
-    expected = _expected(cell, (tier,))[list(BYTES)]
+def _row(cell: Cell, tier: str, size: int) -> dict[str, Any]:
+    """The costs of one client of a tier, or of all clients together."""
+    counted, clients = _counted(cell, tier), 1 if tier == "all" else size
+    expected = _expected(cell, tier)[counted.columns]
+    means = (counted / clients).mean().reindex(COLUMNS)
+    formula = (expected / clients).mean()
     return {
         **cell.first[[*SPLIT, "method", "label"]],
         "tier": NAMES[tier],
         "clients": size,
         **_round(cell, tier),
-        **_bytes(counted / size, expected / size),
-        **dict.fromkeys(PASSES.values(), NONE),
+        **means[:2],
+        "formula_up": formula["bytes_up"],
+        "formula_down": formula["bytes_down"],
+        **means[2:],
         "equal": _equal(counted, expected),
     }
 
 
-def _all(cell: Cell) -> dict[str, Any]:
-    names = BYTES | PASSES
-    counted = cell.rows[list(names.values())].set_axis(list(names), axis=1)
-    expected = _expected(cell, cost_formulas.TIERS)
-    return {
-        **cell.first[[*SPLIT, "method", "label"]],
-        "tier": "all clients",
-        "clients": int(cell.first["clients"]),
-        **dict.fromkeys([*ROUND, "once"], NONE),
-        **_bytes(counted, expected),
-        **{column: counted[name].mean() for name, column in PASSES.items()},
-        "equal": _equal(counted, expected),
-    }
+def _counted(cell: Cell, tier: str) -> pd.DataFrame:
+    """Bytes and passes as counted, one row per run; the passes of all clients together only."""
+    if tier == "all":
+        return cell.rows[list(COLUMNS)]
+    ways = list(COLUMNS[:2])
+    low = cell.rows[[f"{way}_low" for way in ways]].set_axis(ways, axis=1)
+    return low if tier == "low" else cell.rows[ways] - low
+
+
+def _expected(cell: Cell, tier: str) -> pd.DataFrame:
+    """Bytes and passes by formula, one row per run."""
+    runs = cell.rows.to_dict("records")
+    tiers = cost_formulas.TIERS if tier == "all" else (tier,)
+    sums = sum(np.array([cost_formulas.total(run, one) for run in runs]) for one in tiers)
+    return pd.DataFrame(sums, cell.rows.index, COLUMNS)
 
 
 def _round(cell: Cell, tier: str) -> dict[str, float]:
     """Bytes of a client in a round of each phase that it takes part in, and before the phases."""
-    result = dict.fromkeys(ROUND, NONE) | {"once": 0}
+    if tier == "all":
+        return dict.fromkeys([*ROUND, "once"], nan)
+    result = dict.fromkeys(ROUND, nan) | {"once": 0}
     for phase in cost_formulas.phases(dict(cell.first)):
         if phase.members[tier]:
             cost = cost_formulas.per_round(phase, tier)
@@ -87,19 +96,7 @@ def _round(cell: Cell, tier: str) -> dict[str, float]:
     return result
 
 
-def _expected(cell: Cell, tiers: tuple[str, ...]) -> pd.DataFrame:
-    """The formulas' sums over tiers, one row per run of the cell."""
-    runs = cell.rows.to_dict("records")
-    costs = [pd.DataFrame([cost_formulas.total(run, tier) for run in runs]) for tier in tiers]
-    return sum(costs[1:], costs[0]).set_axis(cell.rows.index)
-
-
-def _bytes(counted: pd.DataFrame, expected: pd.DataFrame) -> dict[str, float]:
-    sides = {"bytes": counted, "formula": expected}
-    return {f"{side}_{way}": rows[way].mean() for side, rows in sides.items() for way in BYTES}
-
-
 def _equal(counted: pd.DataFrame, expected: pd.DataFrame) -> str:
     if expected.isna().any(axis=None):
         return "no formula"
-    return "yes" if (counted == expected[counted.columns]).all(axis=None) else "no"
+    return "yes" if (counted == expected).all(axis=None) else "no"

@@ -78,6 +78,8 @@ COLUMNS = {
     "dataset": Column("data set"),
     "label": Column("method"),
     "split": Column("high/low, %"),
+    "pivot": Column("pivot", whole),
+    "rounds": Column("rounds", whole),
     "accuracy_mean": Column("accuracy, %", percent, "{} ± {}", ("accuracy_std",)),
     "accuracy_min": Column("minimum, %", percent),
     "difference": _interval("difference", "difference [95 %], points", signed_percent),
@@ -112,14 +114,10 @@ COLUMNS = {
     "cosine_dissimilar": Column("sqrt(P/(P+B^2 d))", "{:.4f}".format),
     "std_ratio": _interval("std_ratio", "std ratio [95 %]", "{:.2f}".format),
     "pitman_morgan_p": Column("p (Pitman-Morgan)", probability),
-    "effect": Column("effect [interval]", "{:.3f}".format, "{} [{}, {}]", ("low", "high")),
-    "threshold": Column("threshold"),
     "p_over_d": Column("P/d", three_digits),
-    "p_corrected": Column("p, corrected", probability),
-    "paper": Column("in the paper"),
 }
 # For programs: the reader sees the label, and the caption or the text says the rest.
-HIDDEN = {"method", "role", "variant", "pairs", "claim", "claims_sha256", "paper_effect"}
+HIDDEN = {"method", "role", "variant", "pairs"}
 HIDDEN |= {part for column in COLUMNS.values() for part in column.parts}
 # Below the caption, once, where all rows agree.
 SETTING = ("dataset", "model", "scale", "rounds", "estimator")

@@ -4,7 +4,7 @@ import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.tables import cells
-from zowarmup.analysis.tables.table import Cell, Table
+from zowarmup.analysis.tables.table import SPLIT, Cell, Table
 
 CAPTION = (
     "Gradient quality: cosine between the step of a zeroth-order round and the true gradient of "
@@ -72,12 +72,8 @@ def cosine(cell: Cell) -> dict[str, float]:
 STUDIES = ("main", "width")
 table = Table(
     dict.fromkeys(STUDIES, ("d", "method")),
-    (
-        cells.first("study", *cells.SPLIT, "method", "label"),
-        cells.size,
-        cosine,
-        cells.settings("estimator"),
-    ),
+    ("study", *SPLIT, "method", "label"),
+    (cells.size, cosine),
     CAPTION,
     rows=measured,
 )

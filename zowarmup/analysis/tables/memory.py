@@ -18,8 +18,8 @@ CAPTION = (
     "{where}. Look for: a low-resource client needs a fraction of the memory of backpropagation, "
     "and image by image little more than the weights and the largest layer. The formula counts "
     "weights, gradients and activations; the allocator's peak is the memory that torch gave out at "
-    "once, with its scratch; the growth of the process has on top what libraries load and what the "
-    "system rounds up. Per cent are of the measured peak of backpropagation by the same network."
+    "once, with its scratch; the growth of the process adds loaded libraries and the system's "
+    "rounding. Per cent are of the measured peak of backpropagation by the same network."
 )
 
 

@@ -7,12 +7,20 @@ import pandas as pd
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
 from zowarmup.analysis.tables import cells
-from zowarmup.analysis.tables.cells import REFERENCE, compared, first, in_main, in_study
-from zowarmup.analysis.tables.table import VARIANTS, Cell, Table, select
+from zowarmup.analysis.tables.cells import (
+    REFERENCE,
+    compared,
+    costs,
+    diverged,
+    in_main,
+    in_study,
+    mean,
+    settings,
+    size,
+)
+from zowarmup.analysis.tables.table import SPLIT, VARIANTS, Cell, Table, select
 
-SPLIT = first(*cells.SPLIT)
-METHOD = first(*cells.SPLIT, "method", "label")
-ESTIMATOR = cells.settings("estimator")
+METHOD = (*SPLIT, "method", "label")
 PARTS = ("participation_1", "participation_2")
 RADEMACHER = in_study(variant="rademacher")
 INTERVAL = "paired by seed, with its 95 % t interval (not corrected for the number of rows)"
@@ -27,13 +35,8 @@ def variant(cell: Cell) -> dict[str, Any]:
 
 main = Table(
     {"main": ("method",)},
-    (
-        METHOD,
-        compared(in_study(method=REFERENCE)),
-        cells.mean("missing_classes", "missing_recall"),
-        cells.costs,
-        ESTIMATOR,
-    ),
+    METHOD,
+    (compared(in_study(method=REFERENCE)), mean("missing_classes", "missing_recall"), costs),
     f"Main comparison: final test accuracy, {MEAN}. "
     "Look for: the difference to High Res Only (paired by seed, with its 95 % t interval, not "
     "corrected for the number of rows; the claims are) should be largest where high-resource "
@@ -47,13 +50,8 @@ main = Table(
 
 pivot = Table(
     {"pivot": ("pivot",)},
-    (
-        SPLIT,
-        cells.integers("pivot", "rounds"),
-        compared(in_main(REFERENCE)),
-        cells.costs,
-        ESTIMATOR,
-    ),
+    (*SPLIT, "pivot", "rounds"),
+    (compared(in_main(REFERENCE)), costs),
     "Pivot ablation: final test accuracy of ZOWarmUp by the round at which zeroth-order training "
     f"starts, {MEAN}. Look for: a pivot in the middle should beat both an early one (the warm-up "
     "is not yet good enough) and a late one (too few rounds with the low-resource clients' data). "
@@ -77,16 +75,15 @@ def spread(cell: Cell) -> dict[str, Any]:
 
 distribution = Table(
     {"distribution": ("variant",)},
+    SPLIT,
     (
-        SPLIT,
         variant,
-        cells.settings("tau", "lr_2"),
+        settings("tau", "lr_2"),
         lambda cell: cells.accuracy(cell.rows),
         lambda cell: {"accuracy_min": cell.rows["test_accuracy"].min()},
         lambda cell: cells.difference(cell.rows, RADEMACHER(cell)),
         spread,
-        cells.diverged,
-        ESTIMATOR,
+        diverged,
     ),
     "Distribution ablation: final test accuracy of ZOWarmUp with Rademacher and with Gaussian "
     "directions over n seeds. Since tau rescales the step by tau squared, Gaussian directions are "
@@ -100,14 +97,13 @@ distribution = Table(
 
 server = Table(
     {"server": ("variant",)},
+    SPLIT,
     (
-        SPLIT,
         variant,
-        cells.settings("lr_1", "lr_2", "beta2", "epsilon"),
+        settings("lr_1", "lr_2", "beta2", "epsilon"),
         compared(in_study(variant="sgd")),
-        cells.diverged,
-        cells.size,
-        ESTIMATOR,
+        diverged,
+        size,
     ),
     "Server optimizers: final test accuracy of ZOWarmUp with Adam at the server in phase 1, in "
     f"phase 2 or in both, {MEAN}; each with learning rates selected for it. Adam corrects its "
@@ -119,14 +115,8 @@ server = Table(
 
 server_sweep = Table(
     {"server_sweep": ("beta2", "epsilon")},
-    (
-        SPLIT,
-        cells.settings("beta2", "epsilon", "lr_2"),
-        compared(in_main("zowarmup")),
-        cells.diverged,
-        cells.size,
-        ESTIMATOR,
-    ),
+    SPLIT,
+    (settings("beta2", "epsilon", "lr_2"), compared(in_main("zowarmup")), diverged, size),
     "Settings of the server's Adam in the zeroth-order phase: final test accuracy by beta2 and "
     f"epsilon, {MEAN}. The larger epsilon, the more the step is a plain one. The difference is to "
     f"ZOWarmUp of the main comparison, {INTERVAL}. Look for: whether any setting is better than "
@@ -148,13 +138,12 @@ def network_difference(cell: Cell) -> dict[str, float]:
 
 architecture = Table(
     {"architecture": ("method",)},
+    ("dataset", "split", "model", "method", "label"),
     (
-        first("dataset", "split", "model", "method", "label"),
         compared(in_study("alpha", "clients", "width", method=REFERENCE)),
         network_difference,
-        cells.diverged,
-        cells.size,
-        ESTIMATOR,
+        diverged,
+        size,
     ),
     f"Architectures: final test accuracy, {MEAN}. The first difference is to High Res Only of the "
     "same network, the second to the first network with the same method, both paired by seed, with "
@@ -172,16 +161,15 @@ def drift(cell: Cell) -> dict[str, float]:
 
 steps = Table(
     {"steps": ("variant",)},
+    (*SPLIT, "variant"),
     (
-        first(*cells.SPLIT, "variant"),
         lambda cell: {"label": cells.steps(cell.rows)},
-        cells.settings("lr_2"),
+        settings("lr_2"),
         compared(in_study(variant="one_step")),
         drift,
-        cells.mean("forward_passes"),
-        cells.costs,
-        cells.size,
-        ESTIMATOR,
+        mean("forward_passes"),
+        costs,
+        size,
     ),
     "Steps of a client in a round of the second phase: final test accuracy with one step on all "
     f"images (ZOWarmUp) and with several on mini-batches, {MEAN}. Drift is the root mean square "
@@ -192,13 +180,8 @@ steps = Table(
 
 participation = Table(
     {"participation": ("method", *PARTS)},
-    (
-        first(*cells.SPLIT, "method", "label", *PARTS),
-        compared(in_study("method", participation_1=1, participation_2=1)),
-        cells.costs,
-        cells.size,
-        ESTIMATOR,
-    ),
+    (*METHOD, *PARTS),
+    (compared(in_study("method", participation_1=1, participation_2=1)), costs, size),
     "Participation: final test accuracy of ZOWarmUp when a part of a phase's clients takes part in "
     f"each round, {MEAN}. A client that comes back catches up from the records of the rounds it "
     f"missed. The difference is to full participation in both phases, {INTERVAL}. Look for: fewer "

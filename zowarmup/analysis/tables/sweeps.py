@@ -2,8 +2,8 @@
 
 from zowarmup.analysis.tables import cells
 from zowarmup.analysis.tables.cells import REFERENCE, compared, first, in_study
-from zowarmup.analysis.tables.studies import ESTIMATOR, INTERVAL, MEAN
-from zowarmup.analysis.tables.table import Cell, Table
+from zowarmup.analysis.tables.studies import INTERVAL, MEAN
+from zowarmup.analysis.tables.table import SPLIT, Cell, Table, only
 
 # study -> the settings it varies, beside the method, the network and the split
 VARIES: dict[str, tuple[str, ...]] = {
@@ -31,15 +31,15 @@ WORDS = {"True": "yes", "False": "no"}
 
 def setting(cell: Cell) -> dict[str, str]:
     """The varied settings, "tau 0.75", or else the variant's name."""
-    texts = {column: cells.only(cell.rows, column) for column in VARIES[cell.first["study"]]}
+    texts = {column: only(cell.rows, column) for column in VARIES[cell.first["study"]]}
     settings = [f"{NAMES.get(c, c)} {WORDS.get(text, text)}" for c, text in texts.items()]
     return {"setting": ", ".join(settings) or str(cell.first["variant"]).replace("_", " ")}
 
 
 table = Table(
     {study: (*columns, "method", "variant") for study, columns in VARIES.items()},
+    ("study", *SPLIT),
     (
-        first("study", *cells.SPLIT),
         setting,
         first("method", "variant", "label"),
         cells.settings("lr_2"),
@@ -47,7 +47,6 @@ table = Table(
         cells.mean("missing_recall"),
         cells.diverged,
         cells.size,
-        ESTIMATOR,
     ),
     "Sweeps: final test accuracy in every cell of the studies that vary one setting, "
     f"{MEAN}. The difference is to High Res Only of the same study with the same clients and "

@@ -23,6 +23,7 @@ VARIANTS = {
     "gaussian_tau075_same_lr": "(b) Gaussian, same scale",
     "gaussian_own_lr": "(c) Gaussian, own learning rate",
 }
+SPLIT = ("dataset", "model", "split")
 ORDER = {"method": m.METHODS, "variant": tuple(VARIANTS)}
 DESCENDING = ("participation_1", "participation_2")  # full participation comes first
 
@@ -65,12 +66,14 @@ class Table:
 
     Attributes:
         studies: study -> the columns whose values separate its rows on one split.
-        columns: groups of columns, from left to right.
-        caption: what the table shows.
+        keys: the first columns, settings that all runs of a row share.
+        columns: groups of columns, from left to right; last comes the estimator.
+        caption: of the table.
         rows: picks the rows to summarise from the rows of the studies.
     """
 
     studies: Mapping[str, tuple[str, ...]]
+    keys: tuple[str, ...]
     columns: tuple[Columns, ...]
     caption: str
     rows: Callable[[pd.DataFrame], pd.DataFrame] = m.final_rows
@@ -83,12 +86,14 @@ class Table:
         """
         rows = self.rows(m.of_study(metrics, *self.studies))
         return captioned(
-            (
-                {name: value for group in self.columns for name, value in group(cell).items()}
-                for cell in cells(metrics, rows, self.studies)
-            ),
-            self.caption,
+            (self._row(cell) for cell in cells(metrics, rows, self.studies)), self.caption
         )
+
+    def _row(self, cell: Cell) -> dict[str, Any]:
+        row = dict(cell.first[list(self.keys)])
+        for columns in self.columns:
+            row |= columns(cell)
+        return row | {"estimator": only(cell.rows, "estimator")}
 
 
 def captioned(rows: Iterable[Mapping[str, Any]], caption: str) -> pd.DataFrame:
@@ -130,3 +135,9 @@ def select(rows: pd.DataFrame, **chosen: Any) -> pd.DataFrame:
     for column, value in chosen.items():
         rows = rows[rows[column] == value]
     return rows
+
+
+def only(rows: pd.DataFrame, column: str) -> str:
+    """The value of all rows as text; several values are joined, never averaged."""
+    every = rows[column].dropna().unique()
+    return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in every)
