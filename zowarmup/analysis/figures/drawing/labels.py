@@ -1,6 +1,7 @@
 """Labels of methods in lines that fit, and the legend above the panels."""
 
 import textwrap
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,7 +67,9 @@ def legend(figure: Figure, handles: list[Line2D], title: str | None = None) -> N
         drawn = figure.legend(
             handles, texts, loc="outside upper left", ncols=columns, title=title, alignment="left"
         )
-        box = drawn.get_window_extent()
+        with warnings.catch_warnings():  # the drawing warns again
+            warnings.filterwarnings("ignore", style.MISSING_LETTER)
+            box = drawn.get_window_extent()
         if columns == 1 or box.width < 0.93 * figure.bbox.width:  # hinting widens texts
             break
         drawn.remove()

@@ -24,6 +24,7 @@ GREY, FAINT = "#6B6B6B", "#D9D9D9"
 # Two of Paul Tol's (2021), both dark: 25 and 32.
 INDIGO, WINE = "#332288", "#882255"
 
+MISSING_LETTER = r"Glyph \d+ .*missing from font"  # a warning; matplotlib draws a box
 WIDTH = 7.0  # inches: the text width of a two-column page
 COLUMNS = 3  # of panels in it
 

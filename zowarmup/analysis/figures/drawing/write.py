@@ -23,7 +23,6 @@ METADATA: dict[str, dict[str, Any]] = {
 # same where the font is missing.
 RC = {"svg.hashsalt": "zowarmup", "svg.fonttype": "path", "pdf.fonttype": 42}
 DPI = 300
-MISSING = r"Glyph \d+ .*missing from font"  # matplotlib draws a box for such a letter
 
 log = logging.getLogger("zowarmup")
 
@@ -36,7 +35,7 @@ def write(figure: Figure, paths: Sequence[str | Path]) -> None:
     """
     # Laid out once: each drawing would move things a little, and bytes depend on the order.
     with style.alone(RC), warnings.catch_warnings(record=True) as warned:
-        warnings.filterwarnings("always", MISSING)
+        warnings.filterwarnings("always", style.MISSING_LETTER)
         figure.draw_without_rendering()
     for text in dict.fromkeys(str(one.message) for one in warned):
         log.warning(text)
@@ -52,6 +51,6 @@ def render(figure: Figure, ending: str) -> bytes:
     """The bytes of the figure in one format."""
     buffer = BytesIO()
     with style.alone(RC), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", MISSING)
+        warnings.filterwarnings("ignore", style.MISSING_LETTER)
         figure.savefig(buffer, format=ending.removeprefix("."), dpi=DPI, metadata=METADATA[ending])
     return buffer.getvalue()
