@@ -20,15 +20,14 @@ from matplotlib.text import Text
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.figures import (
     costs,
-    distribution,
-    estimator,
-    gradient_quality,
-    pivot,
+    phase2,
     recall,
+    strips,
+    sweeps,
     training_curves,
 )
 from zowarmup.analysis.figures import federation as who_holds_what
-from zowarmup.analysis.figures.drawing import curves, style, ticks, write
+from zowarmup.analysis.figures.drawing import curves, labels, style, ticks, write
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
 
@@ -40,7 +39,8 @@ ONE_SPLIT = METRICS[METRICS["split"] == "10/90"]
 
 
 def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
-    return registry.load(registry.FIGURES, name)(metrics, {"digits": frames.federation()})
+    more = [{"digits": frames.federation()}] if name in registry.NEED_FEDERATION else []
+    return registry.load(registry.FIGURES, name)(metrics, *more)
 
 
 def digest(name: str) -> str:
@@ -235,14 +235,22 @@ class TestTrainingCurves:
         """ZOWarmUp is not High Res Only before its pivot here, so it is drawn from round 0."""
         above = draw("training_curves").axes[0]
         starts = {line.get_color(): line.get_xdata()[0] for line in above.lines if whole(line)}
-        assert starts == {style.KNOWN[method].color: 0 for method in training_curves.CORE}
+        assert starts == {style.METHODS[method].color: 0 for method in training_curves.CORE}
+
+    def test_without_the_core_no_panel_is_empty(self) -> None:
+        """Other methods alone are drawn by round and by bytes."""
+        rows = METRICS[METRICS["method"].isin(["heterofl", "fedkseed"])]
+        panels = draw("training_curves", rows[rows["study"] == "main"]).axes
+        assert [axes.get_xlabel() for axes in panels] == ["round", "sent by all, up + down"]
+        for axes in panels:
+            assert len([line for line in axes.lines if whole(line)]) == 2
 
     def test_other_methods_have_a_row_of_their_own(self) -> None:
         """On 10/90, over a thin ZOWarmUp; on 50/50 there are none."""
         (left,) = draw("training_curves").axes[4:]
         drawn = {line.get_color() for line in left.lines if whole(line)}
-        others = {style.KNOWN[name].color for name in frames.LABELS if name != "zowarmup_adam"}
-        core = {style.KNOWN[method].color for method in training_curves.CORE}
+        others = {style.METHODS[name].color for name in frames.LABELS if name != "zowarmup_adam"}
+        core = {style.METHODS[method].color for method in training_curves.CORE}
         assert drawn == others - core | {style.VERMILION}
 
     def test_a_shared_warm_up_is_drawn_once(self) -> None:
@@ -251,14 +259,16 @@ class TestTrainingCurves:
         metrics.loc[early, "test_accuracy"] = 0.1 + 0.001 * metrics.loc[early, "round"]
         above = draw("training_curves", metrics).axes[0]
         starts = {line.get_color(): line.get_xdata()[0] for line in above.lines if whole(line)}
-        later = {style.KNOWN[m].color for m in ("zowarmup", "zowarmup_high_only")}
+        later = {style.METHODS[m].color for m in ("zowarmup", "zowarmup_high_only")}
         assert {c: x for c, x in starts.items() if x} == dict.fromkeys(later, frames.PIVOT)
 
     def test_the_mean_holds_a_diverged_run_at_its_last_accuracy(self) -> None:
         """Two seeds that head for 0.5 and 0.9; the second, at 0.3 in round 10, is lost in 20."""
         rows = frames.frame(frames.run("zowarmup", {0: 0.5, 1: 0.9}))
         curve = training_curves.mean_curve(frames.diverge(rows, 1, 20)).set_index("round")
-        assert curve["mean"].to_dict() == pytest.approx({0: 10, 10: 25, 20: 30, 30: 35, 40: 40})
+        assert curve["mean"].to_dict() == pytest.approx(
+            {0: 0.10, 10: 0.25, 20: 0.30, 30: 0.35, 40: 0.40}
+        )
         assert curve["diverged"][curve["diverged"]].index.tolist() == [20]
         assert curve["pivot"][curve["pivot"]].index.tolist() == [frames.PIVOT]
 
@@ -273,7 +283,7 @@ class TestTrainingCurves:
         ("size", "text"), [(1e3, "1 kB"), (1e6, "1 MB"), (1e7, "10 MB"), (1e11, "100 GB")]
     )
     def test_ticks_of_bytes(self, size: float, text: str) -> None:
-        assert ticks.of_bytes(size) == text
+        assert ticks.BYTES(size) == text
 
 
 def whole(line: Any) -> bool:
@@ -306,7 +316,7 @@ class TestPivot:
     def test_the_interval_of_two_far_seeds_does_not_stretch_the_axis(self) -> None:
         """20 and 80 %: the 95 % interval is 50 plus and minus 381."""
         rows = frames.frame(frames.run("zowarmup", {0: 0.2, 1: 0.8}, study="pivot"))
-        assert pivot.figure(rows).axes[0].get_ylim() == (-1, 101)
+        assert sweeps.pivot(rows).axes[0].get_ylim() == (-1, 101)
 
     def test_a_diverged_run_is_a_cross_at_chance(self) -> None:
         """Two classes: chance is one half."""
@@ -318,23 +328,18 @@ class TestPivot:
         assert "diverged" in words(figure)
         assert "diverged" not in words(draw("pivot"))
 
-    def test_runs_without_a_pivot_are_refused_in_a_sentence(self) -> None:
-        rows = frames.frame(frames.run("high_res_only", {0: 0.5}, study="pivot"))
-        with pytest.raises(UserError, match="no run of study 'pivot' has a pivot"):
-            pivot.figure(rows)
-
 
 class TestDistribution:
     METRICS = frames.frame(*frames.distribution())
 
     def test_each_seed_of_each_variant_is_a_dot(self) -> None:
-        found = points(distribution.figure(self.METRICS).axes[0])
+        found = points(strips.distribution(self.METRICS).axes[0])
         expected = [100 * value for _, last in frames.WAYS.values() for value in last]
         assert found[:, 1] == pytest.approx(expected)
         assert np.round(found[:, 0]).tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
 
     def test_each_seed_is_joined_over_the_variants(self) -> None:
-        axes = distribution.figure(self.METRICS).axes[0]
+        axes = strips.distribution(self.METRICS).axes[0]
         joined = [line.get_ydata() for line in axes.lines if line.get_linewidth() == 0.5]
         assert np.stack(joined) == pytest.approx(
             100 * np.array([last for _, last in frames.WAYS.values()]).T
@@ -343,12 +348,12 @@ class TestDistribution:
     def test_mean_and_spread_are_printed(self) -> None:
         """60, 64, 62, 66: mean 63, deviations -3, 1, -1, 3, variance 20/3.
         50, 62, 54, 66: mean 58, deviations -8, 4, -4, 8, variance 160/3."""
-        text = words(distribution.figure(self.METRICS))
+        text = words(strips.distribution(self.METRICS))
         assert "63.0 ± 2.6" in text
         assert "58.0 ± 7.3" in text
 
     def test_the_axis_says_what_is_compared(self) -> None:
-        axes = distribution.figure(self.METRICS).axes[0]
+        axes = strips.distribution(self.METRICS).axes[0]
         assert [label.get_text().split("\n") for label in axes.get_xticklabels()] == [
             ["Rademacher", "τ = 0.75", "own lr 0.1"],
             ["(a) Gaussian", "τ = 1", "same lr 0.1"],
@@ -359,7 +364,7 @@ class TestDistribution:
     def test_a_diverged_run_is_a_cross_and_a_missing_seed_is_no_dot(self) -> None:
         lost = frames.diverge(self.METRICS, 2, 30, variant="gaussian_tau1_same_lr")
         lost = lost[(lost["variant"] != "gaussian_own_lr") | (lost["seed"] != 0)]
-        axes = distribution.figure(lost).axes[0]
+        axes = strips.distribution(lost).axes[0]
         assert points(axes, "x")[:, 1] == pytest.approx([50])
         assert np.isfinite(points(axes)[:, 1]).sum() == 16 - 2
 
@@ -399,20 +404,19 @@ class TestSweep:
         assert "High Res Only" not in words(draw("S", alone))
         assert "High Res Only 41.0" not in words(draw("alpha"))  # it has its own
 
-    def test_a_diverged_run_is_a_cross_at_chance(self) -> None:
-        lost = frames.diverge(METRICS, 1, 30, study="lr", lr_2=1.0)
-        axes = draw("sensitivity", lost).axes[2]
-        assert points(axes, "x")[:, 1] == pytest.approx([50])
-        assert len(points(axes)) == 8
-
     def test_infinity_has_a_place(self) -> None:
         labels = [label.get_text() for label in draw("alpha").axes[0].get_xticklabels()]
         assert labels == ["0.01", "0.1", "1", "∞"]
 
-    def test_a_study_without_the_setting_is_refused_in_a_sentence(self) -> None:
-        rows = frames.frame(frames.run("high_res_only", {0: 0.5}, study="tau"))
-        with pytest.raises(UserError, match="no run of study 'tau' has a tau"):
-            draw("sensitivity", rows)
+    @pytest.mark.parametrize(
+        ("name", "setting"), [("sensitivity", "tau"), ("pivot", "pivot"), ("S", "S")]
+    )
+    def test_a_study_without_the_setting_is_refused_in_a_sentence(
+        self, name: str, setting: str
+    ) -> None:
+        rows = frames.frame(frames.run("high_res_only", {0: 0.5}, study=setting))
+        with pytest.raises(UserError, match=f"no run of study '{setting}' has a {setting}: let"):
+            draw(name, rows)
 
     def test_labels_that_would_touch_are_left_out_the_papers_value_never(self) -> None:
         """Letters are 1 wide: "0.75" reaches from 2.7 to 7.3 and covers "0.5" at 3 and "1" at 7."""
@@ -462,10 +466,11 @@ class TestCosts:
     def test_methods_stand_at_the_bytes_of_one_low_resource_client(self) -> None:
         """FedAvg on all: 40 rounds of 2400 bytes for four clients, so 24 kB for one."""
         metrics = m.final_rows(m.of_study(METRICS, "main"))
-        places = costs._places(pd.Series([0.0, 24_000.0, 100.0]))
-        assert places == pytest.approx({0.0: 2 - costs.NONE, 24_000.0: np.log10(24_000), 100.0: 2})
+        sent = metrics.drop_duplicates("method").head(3).assign(sent=[0.0, 24_000.0, 100.0])
+        places = costs.places(sent, 2).values()
+        assert sorted(places) == pytest.approx([2 - costs.NONE, 2, np.log10(24_000)])
         axes = draw("costs").axes[0]
-        bound = style.KNOWN["fedavg_all"].color
+        bound = style.METHODS["fedavg_all"].color
         (x,) = {
             round(line.get_xdata()[0], 6)
             for line in axes.lines
@@ -513,10 +518,6 @@ class TestGradientQuality:
         ]
         assert flat == pytest.approx([0.0786485], abs=1e-6)
 
-    def test_without_a_cosine_it_says_what_it_needs(self) -> None:
-        with pytest.raises(m.MetricsError, match="has a gradient_cosine"):
-            gradient_quality.figure(METRICS.assign(gradient_cosine=frames.NAN))
-
 
 def test_a_moving_mean_is_over_the_rows_around() -> None:
     """10, 20, 30, 40 and 50 % by three: (10+20)/2, 20, 30, 40, (40+50)/2."""
@@ -525,10 +526,13 @@ def test_a_moving_mean_is_over_the_rows_around() -> None:
     assert (100 * curve["mean"]).tolist() == pytest.approx([15, 20, 30, 40, 45])
 
 
-def test_legends_have_as_many_columns_as_fit() -> None:
-    """Two texts of 60 letters are 2 * (0.6 + 60 * 0.0545) = 7.74 inches; of 40 they are 5.56."""
-    assert style._legend_width(["x" * 60, "x" * 60], 2) == pytest.approx(7.74)
-    assert style._legend_width(["x" * 40, "x" * 40], 2) == pytest.approx(5.56)
+@pytest.mark.parametrize(("letters", "columns"), [(60, 1), (40, 2), (10, 4)])
+@style.styled
+def test_a_legend_has_as_many_columns_as_fit(letters: int, columns: int) -> None:
+    """Seven inches hold about 110 letters and two keys."""
+    figure, _ = style.panels(1, 2.0, width=style.WIDTH)
+    labels.legend(figure, [labels.seed_handle("x" * letters) for _ in range(8)])
+    assert figure.legends[0]._ncols == columns
 
 
 def test_looks_that_methods_share_a_figure_with_are_not_given_twice() -> None:
@@ -576,4 +580,4 @@ class TestEstimator:
 
     def test_one_estimator_alone_is_drawn_with_all_its_seeds(self):
         rows = METRICS[(METRICS["study"] == "estimator") & (METRICS["estimator"] == "directional")]
-        assert len(estimator.paired(rows)) == len(rows)
+        assert len(phase2.paired(rows)) == len(rows)

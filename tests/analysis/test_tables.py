@@ -13,21 +13,8 @@ import pandas as pd
 import pytest
 
 from zowarmup.analysis import cost_formulas, metrics
-from zowarmup.analysis.tables import (
-    architecture,
-    display,
-    distribution,
-    gradient_quality,
-    main,
-    participation,
-    pivot,
-    server,
-    server_sweep,
-    steps,
-    sweeps,
-    write,
-)
 from zowarmup.analysis.tables import costs as costs_table
+from zowarmup.analysis.tables import display, gradient_quality, studies, sweeps, write
 from zowarmup.config import registry
 
 approx = pytest.approx
@@ -45,7 +32,7 @@ def only(table: pd.DataFrame, **chosen: Any) -> Any:
 
 
 class TestMain:
-    TABLE = main.table(
+    TABLE = studies.main(
         frames.frame(
             frames.run("zowarmup", {0: 0.50, 1: 0.53, 2: 0.53}, missing_recall=0.75),
             REFERENCE,
@@ -89,13 +76,13 @@ class TestMain:
 
     def test_a_diverged_run_counts_with_chance(self) -> None:
         """Seed 1 ends without an accuracy; two classes make chance one half. 40, 50, 44: 134/3."""
-        table = main.table(frames.diverge(frames.frame(REFERENCE), 1, 20))
+        table = studies.main(frames.diverge(frames.frame(REFERENCE), 1, 20))
         (row,) = table.to_dict("records")
         assert row["accuracy_mean"] == approx(1.34 / 3)
         assert (row["n"], row["diverged"]) == (3, 1)
 
     def test_one_seed_has_neither_spread_nor_interval(self) -> None:
-        table = main.table(
+        table = studies.main(
             frames.frame(frames.run("high_res_only", {0: 0.4}), frames.run("zowarmup", {0: 0.5}))
         )
         shown = display.display(table)
@@ -118,7 +105,7 @@ class TestPivot:
 
     def test_each_pivot_against_high_res_only(self) -> None:
         """1, 2, 3: mean 2, standard deviation 1. 5, 5, 5 has no spread, so no interval either."""
-        table = pivot.table(frames.frame(REFERENCE, self.EARLY, self.LATE))
+        table = studies.pivot(frames.frame(REFERENCE, self.EARLY, self.LATE))
         assert table["pivot"].tolist() == [10, 30]
         assert table["accuracy_mean"].tolist() == approx([0.47, 0.44])
         assert table["accuracy_std"].tolist() == approx([0.02, 0.03])
@@ -128,13 +115,13 @@ class TestPivot:
         assert table["bytes_up"].tolist() == [10_030, 30_010]
 
     def test_without_the_main_study_there_is_no_difference(self) -> None:
-        table = pivot.table(frames.frame(self.EARLY))
+        table = studies.pivot(frames.frame(self.EARLY))
         assert table["difference"].isna().all()
         assert table["n"].tolist() == [3]
 
 
 class TestDistribution:
-    TABLE = distribution.table(frames.frame(*reversed(frames.distribution())))
+    TABLE = studies.distribution(frames.frame(*reversed(frames.distribution())))
 
     def test_rademacher_is_first_then_the_three_ways(self) -> None:
         assert self.TABLE["variant"].tolist() == list(frames.WAYS)
@@ -171,7 +158,7 @@ class TestDistribution:
 
 
 class TestServer:
-    TABLE = server.table(frames.frame(*frames.server()))
+    TABLE = studies.server(frames.frame(*frames.server()))
 
     def test_plain_is_first_and_the_reference(self) -> None:
         """Adam in phase 1 is 5 points below on every seed: no spread, so no interval."""
@@ -188,15 +175,15 @@ class TestServerSweep:
     def test_each_setting_against_zowarmup_of_the_main_study(self) -> None:
         """50 to 52 % everywhere; ZOWarmUp has 45, 47, 49: the difference is 5, 4, 3."""
         own = frames.run("zowarmup", {0: 0.45, 1: 0.47, 2: 0.49})
-        table = server_sweep.table(frames.frame(*frames.server(), own))
+        table = studies.server_sweep(frames.frame(*frames.server(), own))
         assert table["beta2"].tolist() == ["0.9"] * 4 + ["0.999"] * 4
         assert table["epsilon"][:4].tolist() == ["1e-08", "1e-05", "0.001", "0.1"]
         assert table["difference"].tolist() == approx([0.04] * 8)
-        assert server_sweep.table(frames.frame(*frames.server()))["difference"].isna().all()
+        assert studies.server_sweep(frames.frame(*frames.server()))["difference"].isna().all()
 
 
 class TestArchitecture:
-    TABLE = architecture.table(frames.frame(*frames.networks()))
+    TABLE = studies.architecture(frames.frame(*frames.networks()))
 
     def test_the_two_differences(self) -> None:
         """Residual network 50 and 60 %, transformer 40 and 50 %, the same over seeds."""
@@ -214,7 +201,7 @@ class TestArchitecture:
 
 
 class TestSteps:
-    TABLE = steps.table(frames.frame(*frames.steps()))
+    TABLE = studies.steps(frames.frame(*frames.steps()))
 
     def test_rows_say_what_a_client_does(self) -> None:
         """Eight images: two epochs of two batches of 4, one of one batch of 8."""
@@ -269,7 +256,7 @@ class TestSweeps:
 class TestParticipation:
     def test_the_difference_is_to_full_participation(self) -> None:
         """50, 52, 54, 56 % for (0.5, 0.5), (0.5, 1), (1, 0.5), (1, 1)."""
-        table = participation.table(frames.everything())
+        table = studies.participation(frames.everything())
         parts = list(zip(table["participation_1"], table["participation_2"], strict=True))
         assert parts == [(1, 1), (1, 0.5), (0.5, 1), (0.5, 0.5)]
         assert isnan(table["difference"][0])

@@ -231,7 +231,7 @@ JOBS = {
     "train heterofl": ("train", HETEROFL),
     "train zo_adam": ("train", ZO_ADAM),
     "collect_metrics": ("collect_metrics", []),
-    "table": ("table", ["zowarmup.analysis.tables.main"]),
+    "table": ("table", ["zowarmup.analysis.tables.studies"]),
 }
 ALL_THAT_TRAIN = [
     "select fedavg", "select zo", "train fedavg", "train heterofl", "train zo", "train zo_adam",
@@ -263,8 +263,8 @@ CLOSURES = {
     "zowarmup/config/phase_settings.py": [],
     "zowarmup/data/sources/load.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
     "zowarmup/analysis/collect/rows.py": ["collect"],
-    "zowarmup/analysis/tables/main.py": ["table"],
-    "zowarmup/analysis/tables/pivot.py": [],
+    "zowarmup/analysis/tables/studies.py": ["table"],
+    "zowarmup/analysis/tables/costs.py": [],
     "workflow/scripts/train.py": ["train fedavg", "train heterofl", "train zo", "train zo_adam"],
 }
 

@@ -30,7 +30,7 @@ from zowarmup.analysis.collect import rows as collect
 from zowarmup.analysis.figures import training_curves
 from zowarmup.analysis.figures.drawing import write
 from zowarmup.analysis.report import signatures_page
-from zowarmup.analysis.tables import main
+from zowarmup.analysis.tables import studies
 from zowarmup.analysis.tables import write as tables
 from zowarmup.common.job_log import log_to
 from zowarmup.config.text import UNSEEN, Label
@@ -107,7 +107,7 @@ def of_markdown(table: str) -> list[str]:
 @example("中 \\$ $5 to $10")
 def test_any_label_is_written_and_drawn_as_given(label: str) -> None:
     rows = one(label)
-    table = main.table(rows)
+    table = studies.main(rows)
     assert next(csv.DictReader(StringIO(tables.plain(table))))["label"] == label
     assert label in [cell.strip() for cell in Cells(tables.html(table)).found]
     tables.latex(table)
@@ -118,7 +118,7 @@ def test_any_label_is_written_and_drawn_as_given(label: str) -> None:
 
 @pytest.mark.parametrize("label", STRANGE)
 def test_markdown_shows_a_label_and_no_mark_up_of_it(label: str) -> None:
-    assert label in of_markdown(tables.markdown(main.table(one(label))))
+    assert label in of_markdown(tables.markdown(studies.main(one(label))))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_markdown_shows_a_label_and_no_mark_up_of_it(label: str) -> None:
     ],
 )
 def test_latex_sets_a_label_and_runs_no_command_of_it(label: str, expected: str) -> None:
-    assert f" {expected} " in tables.latex(main.table(one(label)))
+    assert f" {expected} " in tables.latex(studies.main(one(label)))
 
 
 @pytest.mark.parametrize("label", ["[2cm] a", "* a"])
@@ -210,7 +210,7 @@ def test_names_and_labels_pass_through_the_one_file_that_all_analysis_reads(
     assert found == dict(zip(names, STRANGE, strict=True))
     assert read["lr_2"].isna().all()
     assert set(signatures_page.table(read).columns) == set(signatures_page.COLUMNS)
-    assert len(main.table(read)) == len(found)
+    assert len(studies.main(read)) == len(found)
 
 
 def test_the_signatures_of_methods_that_pandas_would_call_missing(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_half_finished_folder_goes_on(finished: Path, copy: Path) -> None:
 
 
 def test_work_of_other_settings_goes(copy: Path) -> None:
-    """Neither a journal nor a state of other code would ever be gone on from."""
+    """Neither a journal nor a state of other code would ever be resumed."""
     (copy / RUN / "1/run.json").unlink()
     journal = copy / RUN / "1/journal.jsonl"
     provenance = provenance_of(journal)
@@ -154,7 +154,7 @@ def test_a_kill_in_the_middle_loses_nothing(copy: Path, monkeypatch: pytest.Monk
 
 
 def test_a_pivot_that_was_cleaned_away_is_one_clear_error(copy: Path) -> None:
-    """And what it says helps: the warm-up is made again, its finished runs replay."""
+    """And what it says helps: the warm-up is recreated, its finished runs replay."""
     edit(
         "tiny.yaml", "\ntables:", "  pivot: {methods: [zowarmup], grid: {pivot: [30]}}\n\ntables:"
     )(copy)

@@ -158,7 +158,7 @@ def test_a_damaged_file_does_not_hide_the_other_jobs(
     (RUN / "0/metrics.csv").write_bytes(b"round,diverged\n60,\xff\n")
     (CHOICE / "selection.json").write_text("{}")
     found = states(capsys, "results/tiny")
-    assert "metrics.csv: no text" in found["zowarmup", "0"]["note"]
+    assert "metrics.csv: not UTF-8 text" in found["zowarmup", "0"]["note"]
     assert found["zo-all-after-fedavg", ""]["state"] == "failed"
     assert [job["state"] for job in found.values()].count("done") == 4
 
@@ -174,7 +174,7 @@ def test_the_live_view_ends_with_the_last_job(copy: Path) -> None:
 
 def test_in_a_narrow_terminal_the_notes_are_cut_short(copy: Path) -> None:
     first, *jobs = job_status.jobs_of(TINY)
-    note = "the disk is full; make room, and run it again: it goes on where it was"
+    note = "the disk is full; make room, and run it again: it resumes"
     console = Console(width=90)
     with console.capture() as said:
         console.print(view.table([replace(first, note=note), *jobs], 40))

@@ -132,7 +132,7 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
     "an empty record of a run": (RECORD, m.only(b""), replay, "not complete JSON"),
     "a record of a run that is a list": (RECORD, m.only(b"[]"), clean, "no JSON object"),
     "a record of a run nested deeply": (RECORD, m.only(DEEP), clean, "not complete JSON"),
-    "a record of a run that is no text": (RECORD, m.only(b"\xff\xfe{}"), run, "no text"),
+    "a record of a run that is no text": (RECORD, m.only(b"\xff\xfe{}"), run, "not UTF-8 text"),
     "a record without its settings": (RECORD, m.field("spec", m.GONE), run, "spec"),
     "a record whose phases are none": (RECORD, m.field("spec.phases", 7), run, "not what"),
     "rows cut in a line": (ROWS, m.cut(0.7), run, "cut short"),

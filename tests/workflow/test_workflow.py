@@ -132,7 +132,7 @@ EDITS = {
         jobs(*ROWS, select=1, train=2),
     ),
     "rows that are gone": (remove("results/tiny/metrics.csv"), jobs(*ROWS)),
-    "a table": (append("zowarmup/analysis/tables/main.py", "\nx = 1\n"), jobs("table")),
+    "a table": (append("zowarmup/analysis/tables/studies.py", "\nx = 1\n"), jobs("table")),
     "a figure": (
         append("zowarmup/analysis/figures/training_curves.py", "\nx = 1\n"),
         jobs("figure"),

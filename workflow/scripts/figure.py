@@ -12,6 +12,6 @@ with log_to(snakemake.log[0]):
     from zowarmup.data import sealed_json
 
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
-    named = snakemake.params.federations
-    dealt = {dataset: sealed_json.read(path) for dataset, path in named.items()}
-    write.write(draw(metrics.read(snakemake.input.metrics), dealt), snakemake.output)
+    paths = snakemake.params.federations  # of those figures that show federations
+    more = [{name: sealed_json.read(path) for name, path in paths.items()}] if paths else []
+    write.write(draw(metrics.read(snakemake.input.metrics), *more), snakemake.output)

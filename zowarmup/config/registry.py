@@ -55,20 +55,40 @@ ENGINE_OPTIONS = {
     "vmap": ("block",),
 }
 
-_TABLES = (
-    *("main", "pivot", "distribution", "server", "server_sweep", "architecture", "steps", "sweeps"),
-    *("participation", "costs", "gradient_quality", "memory"),
-)
-_FIGURES = (
-    *("training_curves", "pivot", "distribution", "federation", "server", "server_sweep"),
-    *("architecture", "steps", "perturbations", "sensitivity", "alpha", "clients", "width"),
-    *("participation", "costs", "gradient_quality", "estimator", "recall"),
-)
-# A table or figure is called like its module, but for the figure of the study S.
-TABLES = {name: f"zowarmup.analysis.tables.{name}:table" for name in _TABLES}
+TABLES = {
+    "main": "zowarmup.analysis.tables.studies:main",
+    "pivot": "zowarmup.analysis.tables.studies:pivot",
+    "distribution": "zowarmup.analysis.tables.studies:distribution",
+    "server": "zowarmup.analysis.tables.studies:server",
+    "server_sweep": "zowarmup.analysis.tables.studies:server_sweep",
+    "architecture": "zowarmup.analysis.tables.studies:architecture",
+    "steps": "zowarmup.analysis.tables.studies:steps",
+    "sweeps": "zowarmup.analysis.tables.sweeps:table",
+    "participation": "zowarmup.analysis.tables.studies:participation",
+    "costs": "zowarmup.analysis.tables.costs:table",
+    "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
+    "memory": "zowarmup.analysis.tables.memory:table",
+}
+
 FIGURES = {
-    {"perturbations": "S"}.get(name, name): f"zowarmup.analysis.figures.{name}:figure"
-    for name in _FIGURES
+    "training_curves": "zowarmup.analysis.figures.training_curves:figure",
+    "pivot": "zowarmup.analysis.figures.sweeps:pivot",
+    "distribution": "zowarmup.analysis.figures.strips:distribution",
+    "federation": "zowarmup.analysis.figures.federation:figure",
+    "server": "zowarmup.analysis.figures.strips:server",
+    "server_sweep": "zowarmup.analysis.figures.sweeps:server_sweep",
+    "architecture": "zowarmup.analysis.figures.sweeps:architecture",
+    "steps": "zowarmup.analysis.figures.phase2:steps",
+    "S": "zowarmup.analysis.figures.sweeps:S",
+    "sensitivity": "zowarmup.analysis.figures.sweeps:sensitivity",
+    "alpha": "zowarmup.analysis.figures.sweeps:alpha",
+    "clients": "zowarmup.analysis.figures.sweeps:clients",
+    "width": "zowarmup.analysis.figures.sweeps:width",
+    "participation": "zowarmup.analysis.figures.sweeps:participation",
+    "costs": "zowarmup.analysis.figures.costs:figure",
+    "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
+    "estimator": "zowarmup.analysis.figures.phase2:estimator",
+    "recall": "zowarmup.analysis.figures.recall:figure",
 }
 
 # The studies that a table or figure shows: the one of its name, but for these.

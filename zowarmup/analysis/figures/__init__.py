@@ -1,1 +1,1 @@
-"""One figure per file: `figure(metrics, federation) -> matplotlib Figure`."""
+"""The figures: each takes the metrics and returns a matplotlib Figure."""

@@ -1,97 +1,69 @@
-"""Final accuracy against what one low-resource client sends and receives in all."""
+"""Final accuracy against the bytes that one low-resource client sends and receives in all."""
 
-import math
-from typing import Any
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis import statistics
-from zowarmup.analysis.figures.drawing import method_labels, style, sweep, ticks
+from zowarmup.analysis.figures.drawing import labels, style, sweep, ticks
 from zowarmup.analysis.tables import cells
 
-NONE = 0.85  # how many powers of ten below the smallest number none stands
+NONE = 0.85  # zero bytes stand this number of decades below the smallest number
 
 
-@style.styled()
-def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> Figure:
-    """One point per method, one panel per split; methods without those clients stand on the left.
+@style.styled
+def figure(metrics: pd.DataFrame) -> Figure:
+    """One point per method of the study `main`, one panel per split.
 
-    Args:
-        metrics: with the study `main`.
-        federation: not needed.
+    Methods without low-resource clients stand on the left.
     """
     final = m.final_rows(m.of_study(metrics, "main"))
-    final = final.assign(sent=cells.low_client_bytes(final))
-    final = final[final["sent"].notna()]
-    groups, looks = list(m.by_split(final)), style.lines(m.methods(final))
-    drawing, grid = style.panels(len(groups), 2.2)
-    drawing.set_figwidth(style.WIDTH)
-    places, scales = _places(final["sent"]), m.scales(final)
+    final = final.assign(sent=cells.low_client_bytes(final)).dropna(subset="sent")
+    looks = {k: replace(look, style="") for k, look in style.lines(m.methods(final)).items()}
+    groups, scales = list(m.by_split(final)), m.scales(final)
+    drawing, grid = style.panels(len(groups), 2.2, width=style.WIDTH)
     for i, (axes, (scale, split, rows)) in enumerate(zip(grid, groups, strict=True)):
-        silent = [method for method in m.methods(rows) if _silent(rows, method)]
-        beside = dict(zip(silent, style.side_by_side(len(silent), 0.45), strict=True))
-        for method in m.methods(rows):
-            here = rows[rows["method"] == method]
-            x = here["sent"].map(places).mean() + beside.get(method, 0.0)
-            _point(axes, here, x, looks[method])
-        _x_axis(axes, final["sent"])
+        for method, x in places(rows, _decades(final["sent"])[0]).items():
+            of_method = rows[rows["method"] == method]
+            sweep.line(axes, of_method, "method", {method: x}, looks[method], 0.1)
+        _x_axis(axes, final["sent"], style.WIDTH / min(len(groups), style.COLUMNS) - 0.6)
         sweep.clip(axes)
         axes.set_title(split, loc="left")
         if i % style.COLUMNS == 0 or len(scales) > 1:
             style.accuracy_label(axes, scale, scales, "final test accuracy, %")
-    style.legend(drawing, _handles(final, looks), style.SPLITS)
+    handles = labels.handles(looks, labels.of_methods(final))
+    handles += [labels.seed_handle(), *labels.diverged_handle(final)]
+    labels.legend(drawing, handles, labels.SPLITS)
     return drawing
 
 
-def _ends(sent: pd.Series) -> tuple[int, int]:
-    """The powers of ten between which all bytes lie that are not none."""
-    some = sent[sent > 0]
-    if some.empty:
-        return 0, 1
-    return math.floor(math.log10(some.min())), math.ceil(math.log10(some.max()))
+def places(rows: pd.DataFrame, low: float) -> dict[str, float]:
+    """method -> the logarithm of its bytes; methods that send none side by side below `low`."""
+    logarithm = np.log10(rows["sent"].where(rows["sent"] > 0)).fillna(low - NONE)
+    x = {method: logarithm[rows["method"] == method].mean() for method in m.methods(rows)}
+    silent = [method for method in x if x[method] == low - NONE]
+    beside = style.side_by_side(len(silent), 0.45)
+    return x | dict(zip(silent, low - NONE + beside, strict=True))
 
 
-def _places(sent: pd.Series) -> dict[float, float]:
-    """Where each number of bytes stands: its logarithm, and none a power below the smallest."""
-    low, _ = _ends(sent)
-    return {value: math.log10(value) if value > 0 else low - NONE for value in sent.unique()}
+def _decades(sent: pd.Series) -> tuple[int, int]:
+    """The powers of ten on both sides of all bytes above zero."""
+    some = np.log10(sent[sent > 0])
+    return (0, 1) if some.empty else (int(np.floor(some.min())), int(np.ceil(some.max())))
 
 
-def _silent(rows: pd.DataFrame, method: str) -> bool:
-    """Whether low-resource clients have no part in the method."""
-    return bool((rows.loc[rows["method"] == method, "sent"] == 0).all())
-
-
-def _point(axes: Axes, rows: pd.DataFrame, x: float, look: style.Line) -> None:
-    values = 100 * m.by_seed(rows)
-    lost = rows.set_index("seed")["diverged"].sort_index()
-    style.seeds(axes, x - 0.12 + style.side_by_side(len(values), 0.1), values, lost, look.color)
-    estimate = statistics.mean_interval(values)
-    ends = [[estimate.effect - estimate.low], [estimate.high - estimate.effect]]
-    axes.errorbar(x, estimate.effect, ends, color=look.color, marker=look.marker, capsize=2, ms=5.5)
-
-
-def _x_axis(axes: Axes, sent: pd.Series) -> None:
-    low, high = _ends(sent)
+def _x_axis(axes: Axes, sent: pd.Series, inches: float) -> None:
+    low, high = _decades(sent)
     powers = list(range(low, high + 1))
     none = [low - NONE] if (sent == 0).any() else []
-    texts = ["none"] * len(none) + [ticks.of_bytes(10.0**power) for power in powers]
-    axes.set_xticks([*none, *powers], texts)
+    x = [*none, *powers]
+    texts = ["none"] * len(none) + [ticks.BYTES(10.0**power) for power in powers]
     if none:
         axes.axvline(low - 0.3, color=style.GREY, lw=0.6)
-    axes.set_xlim((none or [low])[0] - 0.5, high + 0.15)
+    left, right = x[0] - 0.5, high + 0.15
+    axes.set_xlim(left, right)
+    axes.set_xticks(x, ticks.thinned(texts, x, (right - left) / inches, [0]))
     axes.set_xlabel("up + down of one low-resource client")
-
-
-def _handles(final: pd.DataFrame, looks: dict[str, style.Line]) -> list[Line2D]:
-    labels = method_labels.labels(final)
-    named = [
-        Line2D([], [], color=k.color, marker=k.marker, ls="", ms=5.5, label=labels[name])
-        for name, k in looks.items()
-    ]
-    named[0].set_label(f"{named[0].get_label()} (mean, 95 % interval)")
-    return [*named, style.seed_handle(), *style.diverged_handle(final)]

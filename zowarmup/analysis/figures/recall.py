@@ -1,7 +1,5 @@
 """Recall on the classes that the high-resource clients lack, before and after the second phase."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,23 +7,20 @@ from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
-from zowarmup.analysis.figures.drawing import method_labels, style
+from zowarmup.analysis.figures.drawing import labels, style
 from zowarmup.analysis.tables.display import whole
 
-NAMED, LINE = 2.6, 0.12  # inches: the width of a method's name, the height of each line of it
+NAME, LINE = 2.6, 0.12  # inches: the width of a method's label, the height of each line of it
 BEFORE = {"marker": "o", "mfc": "white", "ms": 5, "mew": 1.2, "ls": ""}
+AFTER = {"marker": "o", "ms": 5, "lw": 1}
 
 
-@style.styled()
-def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> Figure:
-    """From the round of the pivot (open) to the end (filled), one panel per split.
+@style.styled
+def figure(metrics: pd.DataFrame) -> Figure:
+    """From the round of the pivot (open) to the end (filled), one panel per split of `main`.
 
     A method of one phase is shown at the same two rounds. Splits whose high-resource clients lack
     no class are left out, and seeds in which they lack none.
-
-    Args:
-        metrics: with the study `main`.
-        federation: not needed.
 
     Raises:
         MetricsError: no row of the study, or no split with a class that is lacked.
@@ -36,21 +31,30 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
         raise m.MetricsError(
             "in study 'main' the high-resource clients lack no class: give it a split with fewer"
         )
-    groups, names = list(m.by_split(rows)), m.methods(rows)
-    labels, looks = method_labels.labels(rows), style.lines(names)
-    named = [method_labels.wrapped(labels[name], NAMED) for name in names]
-    height = max(0.24, LINE * max(1 + text.count("\n") for text in named))
-    drawing, grid = style.panels(len(groups), 0.5 + height * len(names), sharey=True)
-    drawing.set_figwidth(style.WIDTH)
-    top = {scale: _top(m.at_scale(rows, scale)) for scale in m.scales(rows)}
-    for axes, (scale, split, here) in zip(grid, groups, strict=True):
-        for place, name in enumerate(names):
-            _dumbbell(axes, place, here[here["method"] == name], here["pivot"].max(), looks[name])
-        _frame(axes, named, top[scale])
-        lacked = m.last_rows(here)["missing_classes"].mean()
-        above = f"{', '.join(scale)}\n" * (len(top) > 1)
+    groups, methods, scales = list(m.by_split(rows)), m.methods(rows), m.scales(rows)
+    every, looks = labels.of_methods(rows), style.lines(methods)
+    names = [labels.wrapped(every[method], NAME) for method in methods]
+    height = max(0.24, LINE * max(1 + name.count("\n") for name in names))
+    drawing, grid = style.panels(
+        len(groups), 0.5 + height * len(methods), width=style.WIDTH, sharey=True
+    )
+    for axes, (scale, split, group) in zip(grid, groups, strict=True):
+        for place, method in enumerate(methods):
+            part = group[group["method"] == method]
+            if len(part):
+                _dumbbell(axes, place, part, group["pivot"].max(), looks[method].color)
+        _axes(axes, names, m.at_scale(rows, scale)["missing_recall"].max())
+        lacked = m.last_rows(group)["missing_classes"].mean()
+        above = f"{', '.join(scale)}\n" * (len(scales) > 1)
         axes.set_title(f"{above}{split}: {whole(lacked)} lacked", loc="left")
-    style.legend(drawing, _handles(rows))
+    black = {"color": style.BLACK, **AFTER}
+    handles = [
+        Line2D([], [], mec=style.BLACK, **BEFORE, label="at the pivot's round (mean)"),
+        Line2D([], [], **black, label="at the end (mean, 95 % interval)"),
+        labels.seed_handle("one seed at the end"),
+        *labels.diverged_handle(rows),
+    ]
+    labels.legend(drawing, handles)
     return drawing
 
 
@@ -59,44 +63,29 @@ def at(rows: pd.DataFrame, round_: float) -> pd.DataFrame:
     return m.last_rows(rows[rows["round"] <= round_])
 
 
-def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, look: style.Line) -> None:
-    if rows.empty:
-        return
+def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, color: str) -> None:
+    """One method at a place of the y axis; without a pivot its end alone."""
     last = m.last_rows(rows)
     end = 100 * m.by_seed(last, "missing_recall")
     y = place + style.side_by_side(len(end), 0.4)
     lost = last.set_index("seed")["diverged"].sort_index().to_numpy(dtype=bool)
-    axes.plot(end[~lost], y[~lost], color=look.color, **style.SEED)
-    axes.plot(end[lost], y[lost], color=look.color, **style.DIVERGED)
-    estimate = statistics.mean_interval(end)
-    if pivot == pivot:
+    axes.plot(end[~lost], y[~lost], color=color, **style.SEED)
+    axes.plot(end[lost], y[lost], color=color, **style.DIVERGED)
+    mean = statistics.mean_interval(end)
+    if pd.notna(pivot):
         before = 100 * m.by_seed(at(rows, pivot), "missing_recall").mean()
-        axes.plot([before, estimate.effect], [place, place], color=look.color, lw=2.2, alpha=0.45)
-        axes.plot(before, place, mec=look.color, **BEFORE)
-    ends = [[estimate.effect - estimate.low], [estimate.high - estimate.effect]]
-    bar = {"color": look.color, "marker": "o", "ms": 5, "capsize": 2.5, "lw": 1}
-    axes.errorbar(estimate.effect, place, xerr=ends, **bar)
+        axes.plot([before, mean.effect], [place, place], color=color, lw=2.2, alpha=0.45)
+        axes.plot(before, place, mec=color, **BEFORE)
+    ends = [[mean.effect - mean.low], [mean.high - mean.effect]]
+    axes.errorbar(mean.effect, place, xerr=ends, color=color, capsize=2.5, **AFTER)
 
 
-def _top(rows: pd.DataFrame) -> float:
-    """Where the axis ends: at 100 %, or with many classes not far beyond the best recall."""
-    return min(100.0, 200 * rows["missing_recall"].max()) or 100.0
-
-
-def _frame(axes: Axes, labels: list[str], top: float) -> None:
-    axes.set_yticks(range(len(labels)), map(method_labels.literal, labels))
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+def _axes(axes: Axes, names: list[str], best: float) -> None:
+    """The axis of recall ends at 100 %, or with many classes not far beyond the best recall."""
+    top = min(100.0, 200 * best) or 100.0
+    axes.set_yticks(range(len(names)), map(labels.literal, names))
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-0.03 * top, 1.03 * top)
     axes.grid(axis="x")
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("recall on lacked classes, %")
-
-
-def _handles(rows: pd.DataFrame) -> list[Line2D]:
-    black = {"color": style.BLACK, "marker": "o", "ms": 5}
-    return [
-        Line2D([], [], mec=style.BLACK, **BEFORE, label="at the pivot's round (mean)"),
-        Line2D([], [], **black, lw=1, label="at the end (mean, 95 % interval)"),
-        style.seed_handle("one seed at the end"),
-        *style.diverged_handle(rows),
-    ]

@@ -1,1 +1,1 @@
-"""One table per file: `table(metrics) -> DataFrame` of plain numbers, its caption in `attrs`."""
+"""One function or settings row per table: metrics in, a DataFrame of plain numbers out."""

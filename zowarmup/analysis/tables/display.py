@@ -1,16 +1,16 @@
-"""How the numbers of a table look to a reader: rounded, in per cent, intervals in one column."""
+"""The numbers of a table as a reader sees them: rounded, in per cent, an interval in one column."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 NONE = "–"
-Format = Callable[[float], str]
+Format = Callable[[Any], str]
 
 
 def minus(text: str) -> str:
-    """A true minus sign, and no negative zero."""
+    """The text with a true minus sign, and without the sign of a negative zero."""
     return text.removeprefix("-") if not text.strip("-0.") else text.replace("-", "−")
 
 
@@ -28,11 +28,6 @@ def signed_percent(value: float) -> str:
 def three_digits(value: float) -> str:
     """Three significant digits."""
     return minus(f"{value:#.3g}".removesuffix("."))
-
-
-def decimals(places: int) -> Format:
-    """A number with so many decimals."""
-    return lambda value: minus(f"{value:.{places}f}")
 
 
 def probability(value: float) -> str:
@@ -54,127 +49,113 @@ def millions(value: float) -> str:
     return three_digits(value / 1e6)
 
 
-def short(value: float) -> str:
-    """A setting as it was given."""
-    return minus(f"{value:g}")
-
-
 def whole(value: float) -> str:
     """A count; a mean of counts over seeds keeps one decimal."""
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
 
 
-COLUMNS: dict[str, tuple[str, Format]] = {
-    "dataset": ("data set", str),
-    "label": ("method", str),
-    "split": ("high/low, %", str),
-    "accuracy_mean": ("accuracy, %", percent),
-    "accuracy_std": ("", percent),
-    "accuracy_min": ("minimum, %", percent),
-    "difference": ("difference [95 %], points", signed_percent),
-    "difference_low": ("", signed_percent),
-    "difference_high": ("", signed_percent),
-    "missing_classes": ("missing classes", whole),
-    "missing_recall": ("recall on them, %", percent),
-    "bytes_up": ("bytes up", size),
-    "formula_bytes": ("by formula", size),
-    "allocator_peak_bytes": ("allocator's peak", size),
-    "peak_over_formula": ("peak / formula", decimals(2)),
-    "share_of_backprop": ("of backpropagation, %", percent),
-    "resident_growth_bytes": ("growth of the process", size),
-    "bytes_down": ("bytes down", size),
-    "bytes_low_client": ("bytes of a low-resource client", size),
-    "tier": ("of", str),
-    "up_1": ("round of phase 1, up / down", size),
-    "down_1": ("", size),
-    "up_2": ("round of phase 2, up / down", size),
-    "down_2": ("", size),
-    "once": ("once, down", size),
-    "formula_up": ("by formula, up / down", size),
-    "formula_down": ("", size),
-    "forward_passes": ("forward passes, millions", millions),
-    "backward_passes": ("backward passes, millions", millions),
-    "participation_1": ("part of clients, phase 1", short),
-    "participation_2": ("part of clients, phase 2", short),
-    "lr_1": ("learning rate, phase 1", str),
-    "lr_2": ("learning rate", str),
-    "model_difference": ("difference to first network [95 %], points", signed_percent),
-    "model_difference_low": ("", signed_percent),
-    "model_difference_high": ("", signed_percent),
-    "cosine_mean": ("cosine", decimals(4)),
-    "cosine_std": ("", decimals(4)),
-    "cosine_expected": ("sqrt(P/(P+d))", decimals(4)),
-    "cosine_ratio": ("ratio", decimals(2)),
-    "dissimilarity": ("B^2", decimals(1)),
-    "cosine_dissimilar": ("sqrt(P/(P+B^2 d))", decimals(4)),
-    "std_ratio": ("std ratio [95 %]", decimals(2)),
-    "std_ratio_low": ("", decimals(2)),
-    "std_ratio_high": ("", decimals(2)),
-    "pitman_morgan_p": ("p (Pitman-Morgan)", probability),
-    "effect": ("effect [interval]", decimals(3)),
-    "low": ("", decimals(3)),
-    "high": ("", decimals(3)),
-    "threshold": ("threshold", str),
-    "p_over_d": ("P/d", three_digits),
-    "p_corrected": ("p, corrected", probability),
-    "paper": ("in the paper", str),
-}
-TOGETHER = {
-    "accuracy_mean": ("{} ± {}", "accuracy_std"),
-    "difference": ("{} [{}, {}]", "difference_low", "difference_high"),
-    "std_ratio": ("{} [{}, {}]", "std_ratio_low", "std_ratio_high"),
-    "effect": ("{} [{}, {}]", "low", "high"),
-    "model_difference": ("{} [{}, {}]", "model_difference_low", "model_difference_high"),
-    "cosine_mean": ("{} ± {}", "cosine_std"),
-    "up_1": ("{} / {}", "down_1"),
-    "up_2": ("{} / {}", "down_2"),
-    "formula_up": ("{} / {}", "formula_down"),
+class Column(NamedTuple):
+    """The looks of a column, or of several columns that a reader sees as one.
+
+    Attributes:
+        heading: above the column.
+        format: of each number.
+        pattern: places the number of this column and of `parts` in one cell.
+        parts: the names of the other columns.
+    """
+
+    heading: str
+    format: Format = str
+    pattern: str = "{}"
+    parts: tuple[str, ...] = ()
+
+
+def _interval(name: str, heading: str, format_: Format) -> Column:
+    return Column(heading, format_, "{} [{}, {}]", (f"{name}_low", f"{name}_high"))
+
+
+COLUMNS = {
+    "dataset": Column("data set"),
+    "label": Column("method"),
+    "split": Column("high/low, %"),
+    "pivot": Column("pivot", whole),
+    "rounds": Column("rounds", whole),
+    "accuracy_mean": Column("accuracy, %", percent, "{} ± {}", ("accuracy_std",)),
+    "accuracy_min": Column("minimum, %", percent),
+    "difference": _interval("difference", "difference [95 %], points", signed_percent),
+    "missing_classes": Column("missing classes", whole),
+    "missing_recall": Column("recall on them, %", percent),
+    "bytes_up": Column("bytes up", size),
+    "bytes_down": Column("bytes down", size),
+    "bytes_low_client": Column("bytes of a low-resource client", size),
+    "formula_bytes": Column("by formula", size),
+    "allocator_peak_bytes": Column("allocator's peak", size),
+    "peak_over_formula": Column("peak / formula", "{:.2f}".format),
+    "share_of_backprop": Column("of backpropagation, %", percent),
+    "resident_growth_bytes": Column("growth of the process", size),
+    "tier": Column("of"),
+    "up_1": Column("round of phase 1, up / down", size, "{} / {}", ("down_1",)),
+    "up_2": Column("round of phase 2, up / down", size, "{} / {}", ("down_2",)),
+    "once": Column("once, down", size),
+    "formula_up": Column("by formula, up / down", size, "{} / {}", ("formula_down",)),
+    "forward_passes": Column("forward passes, millions", millions),
+    "backward_passes": Column("backward passes, millions", millions),
+    "participation_1": Column("part of clients, phase 1", "{:g}".format),
+    "participation_2": Column("part of clients, phase 2", "{:g}".format),
+    "lr_1": Column("learning rate, phase 1"),
+    "lr_2": Column("learning rate"),
+    "model_difference": _interval(
+        "model_difference", "difference to first network [95 %], points", signed_percent
+    ),
+    "cosine_mean": Column("cosine", "{:.4f}".format, "{} ± {}", ("cosine_std",)),
+    "cosine_expected": Column("sqrt(P/(P+d))", "{:.4f}".format),
+    "cosine_ratio": Column("ratio", "{:.2f}".format),
+    "dissimilarity": Column("B^2", "{:.1f}".format),
+    "cosine_dissimilar": Column("sqrt(P/(P+B^2 d))", "{:.4f}".format),
+    "std_ratio": _interval("std_ratio", "std ratio [95 %]", "{:.2f}".format),
+    "pitman_morgan_p": Column("p (Pitman-Morgan)", probability),
+    "p_over_d": Column("P/d", three_digits),
 }
 # For programs: the reader sees the label, and the caption or the text says the rest.
-HIDDEN = {"method", "role", "variant", "pairs", "claim", "claims_sha256", "paper_effect"}
-HIDDEN |= {part for _, *parts in TOGETHER.values() for part in parts}
-
-
-# Said once, below the caption, where all rows agree.
+HIDDEN = {"method", "role", "variant", "pairs"}
+HIDDEN |= {part for column in COLUMNS.values() for part in column.parts}
+# Below the caption, once, where all rows agree.
 SETTING = ("dataset", "model", "scale", "rounds", "estimator")
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as texts, under the headings that a reader sees; may leave columns out."""
-    columns = [c for c in table.columns if c not in HIDDEN and c not in setting(table)]
-    return pd.DataFrame({_heading(c)[0]: _texts(table, c) for c in columns})
+    """The table as texts under the headings that a reader sees; some columns are left out."""
+    shown = [c for c in table.columns if c not in HIDDEN and c not in setting(table)]
+    return pd.DataFrame({_column(c).heading: _texts(table, c) for c in shown})
 
 
 def caption(table: pd.DataFrame) -> str:
-    """The table's caption, and what all its rows have in common."""
-    same = ", ".join(f"{_heading(c)[0]} {text}" for c, text in setting(table).items())
+    """The table's caption, and the settings that all its rows have in common."""
+    same = ", ".join(f"{_column(c).heading} {text}" for c, text in setting(table).items())
     return table.attrs["caption"] + (f" All rows: {same}." if same else "")
 
 
 def setting(table: pd.DataFrame) -> dict[str, str]:
-    """The columns that say where the numbers come from, as far as all rows agree in them."""
-    here = [c for c in SETTING if c in table.columns and table[c].nunique(dropna=False) == 1]
-    return {c: _texts(table, c)[0] for c in here}
+    """The settings of the runs in which all rows of the table agree."""
+    same = [c for c in SETTING if c in table.columns and table[c].nunique(dropna=False) == 1]
+    return {c: _texts(table, c)[0] for c in same}
 
 
-def _heading(column: str) -> tuple[str, Format]:
-    return COLUMNS.get(column, (column.replace("_", " "), three_digits))
+def _column(name: str) -> Column:
+    return COLUMNS.get(name, Column(name.replace("_", " "), three_digits))
 
 
-def _texts(table: pd.DataFrame, column: str) -> list[str]:
-    pattern, *parts = TOGETHER.get(column, ("{}",))
-    cells = [[_text(v, column) for v in table[c]] for c in (column, *parts)]
-    return [_join(pattern, texts) for texts in zip(*cells, strict=True)]
+def _texts(table: pd.DataFrame, name: str) -> list[str]:
+    """One text per row; without an interval or a spread the number stands alone."""
+    column = _column(name)
+    cells = [[_text(value, column) for value in table[c]] for c in (name, *column.parts)]
+    rows = zip(*cells, strict=True)
+    return [row[0] if NONE in row[1:] else column.pattern.format(*row) for row in rows]
 
 
-def _join(pattern: str, texts: tuple[str, ...]) -> str:
-    """Without an interval or a spread the number stands alone."""
-    return texts[0] if NONE in texts[1:] else pattern.format(*texts)
-
-
-def _text(value: Any, column: str) -> str:
+def _text(value: Any, column: Column) -> str:
     if isinstance(value, str):
         return value or NONE
     if pd.isna(value):
         return NONE
-    return whole(value) if isinstance(value, int) else _heading(column)[1](value)
+    return whole(value) if isinstance(value, int) else minus(column.format(value))

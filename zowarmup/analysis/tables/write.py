@@ -1,7 +1,7 @@
 """A table as csv with plain numbers, and as markdown, LaTeX (booktabs) and HTML for readers.
 
-The csv keeps every column as it is: fractions, bytes, no rounding worth the name. The other three
-show the same numbers rounded, in per cent, with what belongs together in one column.
+The csv keeps every column: fractions and bytes with ten digits. The other three show the same
+numbers rounded, in per cent, and an interval beside its number.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ def write(table: pd.DataFrame, paths: Sequence[str | Path]) -> None:
     """Write the table once per path, in the format that the path's ending names.
 
     Args:
-        table: plain numbers; `table.attrs["caption"]` says what to see.
+        table: plain numbers; `table.attrs["caption"]` is the caption.
         paths: ending in .csv, .md, .tex or .html.
 
     Raises:
@@ -57,7 +57,8 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame) -> str:
     """A floating table over the full width of a page, for the package booktabs."""
     below = caption(table).replace("%", r"\%").replace("_", r"\_")
-    rows = markup.latex_rows(_body(table, "latex_booktabs", _one_line))
+    body = _body(table, "latex_booktabs", lambda cell: cell.replace("\n", " "))
+    rows = markup.latex_rows(body)
     text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{rows}\n"
     for sign, command in LATEX.items():
         text = text.replace(sign, command)
@@ -76,19 +77,12 @@ def html(table: pd.DataFrame) -> str:
 
 def _body(table: pd.DataFrame, form: str, escaped: Callable[[str], str] = str) -> str:
     shown = display(table).map(escaped)
-    align = ["left" if _is_text(shown[c]) else "right" for c in shown.columns]
+    # Words stand on the left; numbers, also with an interval or a unit, on the right.
+    words = [shown[c].str.contains("[A-Za-z]{3}|/").any() for c in shown.columns]
+    align = ["left" if text else "right" for text in words]
     rows = shown.to_numpy().tolist()
-    # Without disable_numparse tabulate would turn "10/90" and "0.50" into its own idea of them.
+    # Without disable_numparse tabulate would reformat "10/90" and "0.50".
     return tabulate(rows, list(shown), tablefmt=form, colalign=align, disable_numparse=True)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split("\n"))
-
-
-def _is_text(column: pd.Series) -> bool:
-    """Words go to the left; numbers, also with an interval or a unit, to the right."""
-    return bool(column.str.contains("[A-Za-z]{3}|/").any())
 
 
 FORMATS = {".csv": plain, ".md": markdown, ".tex": latex, ".html": html}

@@ -1,1 +1,1 @@
-"""What several figures share."""
+"""The parts that several figures share."""

@@ -10,17 +10,23 @@ from zowarmup.analysis import metrics as m
 from zowarmup.analysis.figures.drawing import style
 
 
-def mean_curve(rows: pd.DataFrame, column: str = "test_accuracy", smooth: int = 1) -> pd.DataFrame:
+def mean_curve(
+    rows: pd.DataFrame, column: str = "test_accuracy", smooth: int = 1, factor: float = 1
+) -> pd.DataFrame:
     """One cell by `round`: `mean` and `std` of a column over seeds, and whether a run `diverged`.
 
-    A run that diverged stays at its last finite value, so that the mean never is one over
+    A run that diverged stays at its last finite value, so that the mean is never one over
     survivors only.
 
     Args:
-        smooth: each value becomes the mean over so many rows of the run around it.
+        smooth: each value becomes the mean over this number of rows of the run around it.
+        factor: of the column, 100 for per cent.
+
+    Raises:
+        MetricsError: two runs have the same seed, so the rows are not one cell of a study.
     """
-    m.by_seed(m.last_rows(rows))  # or else a sentence that says which runs do not belong together
-    finite = rows[column].where(np.isfinite(rows[column]))
+    m.by_seed(m.last_rows(rows))
+    finite = factor * rows[column].where(np.isfinite(rows[column]))
     values = rows.assign(value=finite).pivot(index="round", columns="seed", values="value").ffill()
     values = values.rolling(smooth, min_periods=1, center=True).mean()
     curve = pd.DataFrame({"mean": values.mean(axis=1), "std": values.std(axis=1).fillna(0.0)})

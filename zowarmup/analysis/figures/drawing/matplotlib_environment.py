@@ -1,4 +1,4 @@
-"""What a process must not hand on to matplotlib, whatever started the process."""
+"""Import matplotlib without the user's settings."""
 
 import contextlib
 import importlib
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def shut_out() -> None:
-    """For a process that draws and does nothing else: import matplotlib as if nobody had set it up.
+    """Import matplotlib as on a fresh machine; for a process that draws and does nothing else.
 
-    A notebook hands its own backend on to whatever starts in it, and importing matplotlib fails
+    A notebook hands its own backend on to its child processes, and importing matplotlib fails
     where that backend is not installed, or where a matplotlibrc is no UTF-8 text.
     """
     os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}

@@ -1,13 +1,11 @@
-"""Final accuracy against one setting: every seed, and the mean with its 95 % t interval.
-
-What the figures of single settings share; a panel shows one setting on one split.
-"""
+"""Final accuracy against one setting: every seed, and the mean with its 95 % t interval."""
 
 import itertools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -17,43 +15,55 @@ from matplotlib.patheffects import withStroke
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
-from zowarmup.analysis.figures.drawing import method_labels, style, ticks
+from zowarmup.analysis.figures.drawing import labels, style, ticks
+from zowarmup.analysis.tables.table import values
 from zowarmup.common.errors import UserError
 
 REFERENCE = "high_res_only"
-NAMED, LINES = style.WIDTH / style.COLUMNS - 0.6, 2  # inches, lines: of the name of High Res Only
+NAME = 34  # letters of High Res Only's label that fit into a panel
 PAPER = {"color": style.GREY, "lw": 0.8, "ls": (0, (1, 1.5))}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a panel has on its x axis.
+    """The x axis of a panel and the lines in it.
 
     Attributes:
-        study: whose rows it shows.
+        study: the rows of this study are shown.
         column: of the metrics.
-        label: of the axis.
-        log: a logarithmic axis; else the values stand side by side, whatever they are.
-        by: the column that tells the lines apart.
-        by_label: how a line is called; without it by the label of its method.
-        paper: the paper's value.
+        label: of the axis; `{rounds}` stands for the number of rounds.
+        scale: "log", values side by side in "slots", or all "rounds" of the runs.
+        by: the column that separates the lines.
+        by_label: the start of a line's label; without it a line has the label of its method.
+        paper: the paper's value; on a scale of rounds, as a fraction of them.
     """
 
     study: str
     column: str
     label: str
-    log: bool = True
+    scale: Literal["log", "slots", "rounds"] = "log"
     by: str = "method"
     by_label: str = ""
     paper: float | None = None
 
     def places(self, rows: pd.DataFrame) -> dict[Any, float]:
-        """Where each value stands."""
-        values = sorted(rows[self.column].dropna().unique())
-        return {v: math.log10(v) if self.log else float(i) for i, v in enumerate(values)}
+        """value -> its position on the axis. Texts keep their order, numbers are sorted."""
+        points = list(rows[self.column].dropna().unique())
+        if not isinstance(points[0], str):
+            points.sort()
+        if self.scale == "slots":
+            return {point: float(i) for i, point in enumerate(points)}
+        return {v: math.log10(v) if self.scale == "log" else float(v) for v in points}
+
+    def paper_place(self, rows: pd.DataFrame) -> float | None:
+        """The position of the paper's value, if the panel shows it."""
+        if self.scale == "rounds" and self.paper is not None:
+            return self.paper * float(rows["rounds"].max())
+        return self.places(rows).get(self.paper)
 
 
-def figure(metrics: pd.DataFrame, *settings: Setting) -> Figure:
+@style.styled
+def figure(metrics: pd.DataFrame, settings: Sequence[Setting]) -> Figure:
     """A panel for each setting whose study the metrics have, and each split.
 
     High Res Only of the study `main` is drawn where the study has none of its own.
@@ -63,47 +73,51 @@ def figure(metrics: pd.DataFrame, *settings: Setting) -> Figure:
         UserError: no run of a study has the setting.
     """
     final = m.final_rows(m.of_study(metrics, *(setting.study for setting in settings)))
-    shown = [
+    panels = [
         (setting, scale, split, rows)
         for setting in settings
-        for scale, split, rows in m.by_split(_of(final, setting))
+        for scale, split, rows in m.by_split(_with_setting(final, setting))
     ]
-    drawing, grid = style.panels(len(shown), 2.3, sharey=len(settings) > 1)
-    inches = drawing.get_figwidth() / min(len(shown), style.COLUMNS) - 0.6
-    looks = _looks(final, settings[0])
-    scales = m.scales(final)
-    for i, (axes, (setting, scale, split, rows)) in enumerate(zip(grid, shown, strict=True)):
+    drawn = pd.concat([rows for *_, rows in panels])
+    drawing, grid = style.panels(len(panels), 2.3, sharey=len(settings) > 1)
+    inches = drawing.get_figwidth() / min(len(panels), style.COLUMNS) - 0.6
+    looks, scales = style.lines(values(drawn, settings[0].by)), m.scales(drawn)
+    for i, (axes, (setting, scale, split, rows)) in enumerate(zip(grid, panels, strict=True)):
         if REFERENCE not in set(rows["method"]):
             reference_line(axes, reference(metrics, scale, split, setting.study))
         _lines(axes, rows, setting, looks)
         _x_axis(axes, rows, setting, inches)
-        axes.set_title(style.split_title(split) if len(shown) < 3 else split, loc="left")
+        axes.set_title(style.split_title(split) if len(panels) < 3 else split, loc="left")
         if i % style.COLUMNS == 0 or len(scales) > 1:
             style.accuracy_label(axes, scale, scales, "final test accuracy, %")
     for axes in grid:  # only now: panels may share an axis
         clip(axes)
-    title = style.SPLITS if len(shown) > 2 else None
-    style.legend(drawing, _handles(final, looks, settings), title)
+    paper = any(setting.paper_place(rows) is not None for setting, _, _, rows in panels)
+    handles = [
+        *labels.handles(looks, _labels(drawn, looks, settings[0])),
+        *([Line2D([], [], **PAPER, label="the paper's value")] if paper else []),
+        labels.seed_handle(),
+        *labels.diverged_handle(drawn),
+    ]
+    labels.legend(drawing, handles, labels.SPLITS if len(panels) > 2 else None)
     return drawing
 
 
-def _of(final: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """The study's rows that have the setting."""
+def _with_setting(final: pd.DataFrame, setting: Setting) -> pd.DataFrame:
+    """The study's rows that have a value of the setting."""
     rows = final[final["study"] == setting.study]
-    found = rows[rows[setting.column].notna()]
-    if len(rows) and found.empty:
+    with_value = rows[rows[setting.column].notna()]
+    if len(rows) and with_value.empty:
         raise UserError(
             f"no run of study {setting.study!r} has a {setting.column}: let the study vary it"
         )
-    return found
+    return with_value
 
 
-def _looks(final: pd.DataFrame, setting: Setting) -> dict[Any, style.Line]:
-    """One look per line, the same in all panels."""
+def _labels(rows: pd.DataFrame, names: Iterable[Any], setting: Setting) -> dict[Any, str]:
     if setting.by == "method":
-        return dict(style.lines(m.methods(final)))
-    values = sorted(final[setting.by].dropna().unique())
-    return dict(zip(values, itertools.cycle(style.OTHERS), strict=False))
+        return labels.of_methods(rows)
+    return {name: f"{setting.by_label} {name:g}" for name in names}
 
 
 def _lines(
@@ -115,8 +129,12 @@ def _lines(
     slot = 0.62 * gap(places) / len(present)
     for i, name in enumerate(present):
         shift = (i - (len(present) - 1) / 2) * slot
-        moved = {value: place + shift for value, place in places.items()}
-        line(axes, rows[rows[setting.by] == name], setting.column, moved, looks[name], 0.3 * slot)
+        shifted = {value: place + shift for value, place in places.items()}
+        # Nothing lies between two texts, such as the names of networks.
+        look = (
+            replace(looks[name], style="") if isinstance(next(iter(places)), str) else looks[name]
+        )
+        line(axes, rows[rows[setting.by] == name], setting.column, shifted, look, 0.3 * slot)
 
 
 def gap(places: Mapping[Any, float]) -> float:
@@ -133,22 +151,24 @@ def line(
     look: style.Line,
     width: float,
 ) -> None:
-    """One line: the seeds side by side, `width` wide and left of the mean, so that none is hidden.
+    """One line; left of each mean its seeds side by side, so that no dot is hidden.
 
     Args:
-        places: where each value of the column stands.
+        rows: final rows, one per seed and value of the column.
+        places: value of the column -> its position.
+        width: of the seeds, in units of the axis.
     """
-    values = [value for value in places if (rows[column] == value).any()]
+    points = [value for value in places if (rows[column] == value).any()]
     means: list[statistics.Estimate] = []
-    for value in values:
+    for value in points:
         cell = rows[rows[column] == value]
         seeds = 100 * m.by_seed(cell)
         means.append(statistics.mean_interval(seeds))
         beside = places[value] - 1.3 * width + style.side_by_side(len(seeds), width)
         lost = cell.set_index("seed")["diverged"].sort_index()
         style.seeds(axes, beside, seeds, lost, look.color)
-    x, y = [places[value] for value in values], [e.effect for e in means]
-    ends = [[e.effect - e.low for e in means], [e.high - e.effect for e in means]]
+    x, y = [places[value] for value in points], [mean.effect for mean in means]
+    ends = [[mean.effect - mean.low for mean in means], [mean.high - mean.effect for mean in means]]
     axes.plot(x, y, color=look.color, ls=look.style, lw=1)
     axes.errorbar(x, y, ends, color=look.color, ls="", marker=look.marker, capsize=2.5, ms=5)
 
@@ -156,7 +176,7 @@ def line(
 def reference(
     metrics: pd.DataFrame, scale: tuple[str, str], split: str, study: str
 ) -> pd.DataFrame:
-    """The final rows of High Res Only of the study `main`, else of this one; perhaps none."""
+    """The final rows of High Res Only of the study `main`, or else of this one; perhaps none."""
     rows = m.at_scale(metrics, scale)
     rows = rows[(rows["method"] == REFERENCE) & (rows["split"] == split)]
     rows = rows[rows["study"] == ("main" if (rows["study"] == "main").any() else study)]
@@ -164,50 +184,41 @@ def reference(
 
 
 def reference_line(axes: Axes, rows: pd.DataFrame) -> None:
-    """High Res Only over the whole width with its interval, named where it lies."""
+    """High Res Only over the whole width with its interval and its label."""
     if rows.empty:
         return
-    estimate = statistics.mean_interval(100 * m.by_seed(rows))
-    axes.axhspan(estimate.low, estimate.high, color=style.FAINT, alpha=0.5, lw=0, zorder=0)
-    axes.axhline(estimate.effect, color=style.BLACK, ls=style.KNOWN[REFERENCE].style, lw=1)
-    name = method_labels.wrapped(method_labels.labels(rows)[REFERENCE], NAMED, LINES)
-    named = f"{name} {estimate.effect:.1f}"
-    note = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}
-    halo = [withStroke(linewidth=2, foreground="white")]
-    where = {"xycoords": ("axes fraction", "data"), "path_effects": halo}
-    axes.annotate(method_labels.literal(named), (1, estimate.effect), **where, **note)
+    mean = statistics.mean_interval(100 * m.by_seed(rows))
+    axes.axhspan(mean.low, mean.high, color=style.FAINT, alpha=0.5, lw=0, zorder=0)
+    axes.axhline(mean.effect, color=style.BLACK, ls=style.METHODS[REFERENCE].style, lw=1)
+    name = textwrap.shorten(labels.of_methods(rows)[REFERENCE], NAME, placeholder="…")
+    axes.annotate(
+        labels.literal(f"{name} {mean.effect:.1f}"),
+        (1, mean.effect),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        path_effects=[withStroke(linewidth=2, foreground="white")],
+    )
 
 
 def clip(axes: Axes) -> None:
-    """Accuracies end at 0 and 100 %; the interval of two seeds can be wider than that."""
+    """End the axis at 0 and 100 %; the interval of two seeds can be wider than that."""
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -1), min(high, 101))
 
 
 def _x_axis(axes: Axes, rows: pd.DataFrame, setting: Setting, inches: float) -> None:
-    places = setting.places(rows)
-    x = list(places.values())
+    """Limits, labels that do not touch, and the paper's value."""
+    places, paper = setting.places(rows), setting.paper_place(rows)
+    x, rounds = list(places.values()), float(rows["rounds"].max())
     margin = max(0.55 * gap(places), 0.06 * (max(x) - min(x)))
-    axes.set_xlim(min(x) - margin, max(x) + margin)
-    inch = (max(x) - min(x) + 2 * margin) / inches
-    first = [i for i, value in enumerate(places) if value == setting.paper]
-    axes.set_xticks(x, ticks.thinned([ticks.number(value) for value in places], x, inch, first))
-    axes.set_xlabel(setting.label)
-    if setting.paper in places:
-        axes.axvline(places[setting.paper], **PAPER, zorder=0.5)
-
-
-def _handles(
-    final: pd.DataFrame, looks: Mapping[Any, style.Line], settings: tuple[Setting, ...]
-) -> list[Line2D]:
-    labels = method_labels.labels(final)
-    called = settings[0].by_label
-    handles = [
-        Line2D([], [], **k.kwargs(), label=f"{called} {name:g}" if called else labels[name])
-        for name, k in looks.items()
-    ]
-    handles[0].set_label(f"{handles[0].get_label()} (mean, 95 % interval)")
-    paper = [s.paper for s in settings if s.paper in set(final[s.column])]
-    if paper:
-        handles.append(Line2D([], [], **PAPER, label="the paper's value"))
-    return [*handles, style.seed_handle(), *style.diverged_handle(final)]
+    low, high = (0, rounds) if setting.scale == "rounds" else (min(x) - margin, max(x) + margin)
+    axes.set_xlim(low, high)
+    first = [i for i, place in enumerate(x) if place == paper]
+    texts = [ticks.number(value) for value in places]
+    axes.set_xticks(x, ticks.thinned(texts, x, (high - low) / inches, first))
+    axes.set_xlabel(setting.label.format(rounds=f"{rounds:.0f}"))
+    if paper is not None:
+        axes.axvline(paper, **PAPER, zorder=0.5)
