@@ -53,15 +53,17 @@ def _named(model: Model, record: JobRecord | None) -> Facts:
 
 def settings(a: JobRecord | None, b: JobRecord | None) -> list[Facts]:
     """Settings that differ, by dotted keys; "-" where one has no such setting."""
-    values_a, values_b = (
-        dict(flat({key: getattr(record, key) for key in COMPARED} if record else {}))
-        for record in (a, b)
-    )
+    values_a, values_b = (dict(flat(_settings(record) if record else {})) for record in (a, b))
     return [
         {"setting": key, "a": values_a.get(key, "-"), "b": values_b.get(key, "-")}
         for key in sorted({*values_a, *values_b})
         if values_a.get(key) != values_b.get(key)
     ]
+
+
+def _settings(record: JobRecord) -> dict[str, Any]:
+    values = {key: getattr(record, key) for key in COMPARED}
+    return values | {"spec": record.spec.model_dump(mode="json")}
 
 
 def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
