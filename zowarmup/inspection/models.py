@@ -11,7 +11,7 @@ from torch import Tensor
 from zowarmup.common.errors import UserError, reading
 from zowarmup.inspection.look import kinds
 from zowarmup.inspection.result_paths import home_of
-from zowarmup.plan.snapshots import there
+from zowarmup.plan.snapshots import saved_rounds
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import Checkpoint
 from zowarmup.training import replay
@@ -143,6 +143,6 @@ def _reached(run: replay.Track, t: int | None, bar: Bar) -> tuple[int, Tensor]:
 def snapshots(folder: Path) -> dict[int, Path]:
     """Those of a warm-up by their rounds, finished or not."""
     for name in ("snapshots", "state", "partial"):
-        if found := there(folder / name):
+        if found := saved_rounds(folder / name):
             return found
     return {}

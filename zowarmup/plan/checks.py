@@ -1,4 +1,4 @@
-"""What cannot work in a run, found before anything is computed."""
+"""Checks of a run before anything is computed."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ Spec = dict[str, Any]
 
 
 def check_run(config: Config, method: str, spec: Spec) -> None:
-    """All parts of a run fit together.
+    """Checks that all parts of a run fit together.
 
     Raises:
-        ConfigError: names the key and the mend.
+        ConfigError: names the key and the fix.
     """
     _check_model(method, spec)
     _check_engine(spec["engine"])
@@ -69,8 +69,8 @@ def _check_tiers(config: Config, method: str, spec: Spec) -> None:
     if spec["split"] == MEMORY:
         _check_memory(config, method, spec)
         return
-    none = high_clients(spec["split"], federation.clients) == federation.clients
-    if none and any(phase["clients"] == "low" for phase in spec["phases"]):
+    all_high = high_clients(spec["split"], federation.clients) == federation.clients
+    if all_high and any(phase["clients"] == "low" for phase in spec["phases"]):
         raise ConfigError(f"split: {spec['split']}: leaves no low-resource client for {method}")
 
 
@@ -82,8 +82,8 @@ def _check_memory(config: Config, method: str, spec: Spec) -> None:
         )
     if not know_tiers(spec["phases"]):
         raise ConfigError(
-            f"split: {MEMORY}: methods.{method} treats all clients alike, so no budget matters to "
-            "it; leave it out of this study"
+            f"split: {MEMORY}: methods.{method} treats all clients alike, so budgets change "
+            "nothing; leave it out of this study"
         )
     if "batch" not in spec["phases"][0] or "eps" in spec["phases"][0]:
         raise ConfigError(
@@ -93,7 +93,7 @@ def _check_memory(config: Config, method: str, spec: Spec) -> None:
 
 
 def _check_stride(spec: dict[str, Any], method: str, rounds: int) -> None:
-    """The end of a first phase can be read off a trajectory that may go on beyond it."""
+    """Checks that the end of a first phase has a snapshot and a row in a longer warm-up."""
     if len(spec["phases"]) > 1 and rounds % spec["snapshot_every"]:
         raise ConfigError(
             f"pivot: {rounds} of {method} is off the stride of the snapshots; "

@@ -4,7 +4,7 @@ import itertools
 import json
 from typing import Any
 
-from zowarmup.config.text import LONGEST_MADE
+from zowarmup.config.text import LONGEST_COMPOSED
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.resolve import NAMES, Overrides
 
@@ -12,7 +12,7 @@ Spec = dict[str, Any]
 
 
 class Names:
-    """Remembers which name it has given to what."""
+    """Gives each distinct piece of work one name."""
 
     def __init__(self) -> None:
         self.given: dict[tuple[str, str], str] = {}
@@ -20,9 +20,16 @@ class Names:
     def name(
         self, kind: str, base: str, spec: Spec, make: Any, overrides: Overrides, rated: list[Any]
     ) -> str:
-        """A short name: the base, the split if it matters, and what differs from the default.
+        """A short name: the base, the split if it matters, and the overrides that matter.
 
-        rated: what tells apart equal descriptions whose learning rates are of other selections.
+        Args:
+            kind: "run", "warmup" or "selection".
+            spec: the description of the work.
+            make: the function that returns the description under some overrides.
+            rated: settings that tell apart equal descriptions with different selections.
+
+        Raises:
+            ConfigError: the name would be too long for a folder.
         """
         identity = json.dumps([spec, rated], sort_keys=True)
         if (kind, identity) not in self.given:
@@ -32,10 +39,11 @@ class Names:
                 if spec["split"] if key == "split" else _differs(make, rest, spec):
                     words.append(_slug(key, value, overrides))
             name = "-".join(words)
-            if len(name) > LONGEST_MADE:
+            if len(name) > LONGEST_COMPOSED:
                 raise ConfigError(
-                    f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
-                    f"characters, more than {LONGEST_MADE}: give it a shorter name, or vary less"
+                    f"{base}: with all that the studies vary, the name of this {kind} has "
+                    f"{len(name)} characters, and at most {LONGEST_COMPOSED} are possible: give it "
+                    "a shorter name, or vary less"
                 )
             # Where the case of letters does not count, names that differ in it are one folder.
             taken = {n.casefold() for (k, _), n in self.given.items() if k == kind}
@@ -46,10 +54,10 @@ class Names:
         return self.given[kind, identity]
 
 
-def _differs(of: Any, overrides: Overrides, spec: Spec) -> bool:
-    """Whether fewer overrides make another thing, or nothing at all."""
+def _differs(make: Any, overrides: Overrides, spec: Spec) -> bool:
+    """Whether fewer overrides give another description, or an error."""
     try:
-        return bool(of(overrides) != spec)
+        return bool(make(overrides) != spec)
     except ConfigError:
         return True
 

@@ -1,4 +1,4 @@
-"""One cell of a study as a complete description of its run, checked for what cannot work."""
+"""Resolves one cell of a study into the complete, checked description of its run."""
 
 import difflib
 from typing import Any
@@ -15,8 +15,8 @@ from zowarmup.plan.marks import PREFIX, marks_of, with_rounds
 Overrides = dict[str, Any]
 
 NAMES = ("split", "model", "engine", "federation")
-# What a study can vary of the engine. Another engine is another value of `engine`; what decides the
-# cores and GPUs that a job asks for is one thing for all jobs.
+# The settings of the engine that a study can vary. Another engine is another value of `engine`, and
+# all jobs ask for the same cores and GPUs.
 FIXED = ("name", "options", "processes", "device", "threads")
 ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXED)
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
@@ -31,7 +31,7 @@ def resolve(config: Config, method: str, overrides: Overrides) -> dict[str, Any]
             the method does not have (a pivot of one phase) is ignored.
 
     Raises:
-        ConfigError: names the key and the mend.
+        ConfigError: names the key and the fix.
     """
     phases: list[dict[str, Any]] = []
     for raw in config.methods[method].phases:
@@ -59,10 +59,10 @@ def resolve(config: Config, method: str, overrides: Overrides) -> dict[str, Any]
 
 
 def check_keys(config: Config, overrides: Overrides, where: str) -> None:
-    """Every override addresses something.
+    """Checks that every override addresses a setting.
 
     Raises:
-        ConfigError: names the key, and the one that was perhaps meant.
+        ConfigError: names the key, and the key that was perhaps meant.
     """
     marks = [PREFIX + mark for mark in config.rounds]
     known = [*NAMES, "pivot", *marks, "width", *PINNED, *ENGINE]
@@ -75,8 +75,8 @@ def check_keys(config: Config, overrides: Overrides, where: str) -> None:
     for key, value in overrides.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
-            mend = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
-            raise ConfigError(f"{where}: {key}: nothing has this setting; {mend}")
+            fix = f"did you mean {near[0]}?" if near else "docs/config.md lists what can vary"
+            raise ConfigError(f"{where}: {key}: nothing has this setting; {fix}")
         if key in NAMES and not isinstance(value, str):
             raise ConfigError(
                 f"{where}: {key}: {value} is no name; use one that the config knows, in quotes if "
@@ -107,7 +107,7 @@ def _phase(
     settings = with_rounds(where, given, begin, marks_of(config, o))
 
     def name(key: str) -> str:
-        """Where the value stands: a study's goes before the phase's before the algorithm's."""
+        """The place of the value: a study's goes before the phase's before the algorithm's."""
         first = key.partition(".")[0]
         if first in own:
             return f"studies: {algorithm}.{key}"
@@ -141,9 +141,9 @@ def _federation(config: Config, overrides: Overrides) -> Any:
 
 
 def _engine(config: Config, overrides: Overrides) -> dict[str, Any]:
-    """The engine; one of another name has its own options, so it gets none of the config's.
+    """The engine; one of another name gets none of the options in the config.
 
-    How many processes share a run is no part of it, as a rule: the bits are the same.
+    The number of processes is left out as a rule, since the bits do not depend on it.
     """
     own = config.engine.model_dump(exclude={"processes"})
     name = overrides.get("engine", own["name"])
@@ -154,16 +154,15 @@ def _engine(config: Config, overrides: Overrides) -> dict[str, Any]:
     varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
     checked = check(Engine, own | varied, lambda key: f"studies: engine.{key}")
     engine: dict[str, Any] = checked.model_dump(exclude={"processes"})
-    if config.engine.processes > 1 and _rounds_by_company(engine):
+    if config.engine.processes > 1 and _depends_on_processes(engine):
         engine["processes"] = config.engine.processes
     return engine
 
 
-def _rounds_by_company(engine: dict[str, Any]) -> bool:
-    """Whether a client's last bits can depend on how many others are worked on beside it.
+def _depends_on_processes(engine: dict[str, Any]) -> bool:
+    """Whether a client's last bits can depend on the number of clients computed beside it.
 
-    So they do where many models are one operation, which a library may cut by their number; the
-    engines say where not.
+    They can where many models are one operation, which a library may cut by their number.
     """
     exact = {"batched": engine["device"] == "cpu"}
     exact["vmap"] = exact["batched"] and engine["threads"] == 1
@@ -171,9 +170,9 @@ def _rounds_by_company(engine: dict[str, Any]) -> bool:
 
 
 def _backprop(phases: list[dict[str, Any]]) -> dict[str, Any]:
-    """The step that a high-resource client must be able to hold: one of the first phase.
+    """The step that a high-resource client must hold in memory: one of the first phase.
 
-    Every part of the run carries it, so that all of them have the same tiers.
+    Every part of the run carries it, so that all parts have the same tiers.
     """
     return {"batch": phases[0]["batch"], "momentum": phases[0].get("momentum", 0) > 0}
 

@@ -1,4 +1,4 @@
-"""What the studies of a config ask for, cell by cell."""
+"""The cells of the studies of a config, and checks of the names that it refers to."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from typing import Any
 from zowarmup.config import text
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
-from zowarmup.config.schema import Config, Part, Study, distinct_seeds
+from zowarmup.config.schema import Config, Part, Study
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.resolve import Overrides
 
-# `snakemake <study>` makes a study, so a study cannot be named like one of the rules.
+# `snakemake <study>` trains a study, so a study cannot be named like a rule.
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "table",
     "figure", "claims", "measure", "signatures", "front_page",
@@ -19,19 +19,22 @@ RULES = (
 
 
 def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
-    """(where it stands, part, its seeds) of a study: what it says itself, then what else it has."""
-    own = config.seeds if study.seeds is None else study.seeds
-    yield f"studies.{name}", study, seed_list(own, f"studies.{name}.seeds")
+    """(place in the config, part, its seeds) of a study: of its own cells, then of its parts."""
+    place = f"studies.{name}"
+    own = seed_list(config.seeds, "seeds")
+    if study.seeds is not None:
+        own = seed_list(study.seeds, f"{place}.seeds")
+    yield place, study, own
     for key, part in study.also.items():
-        where = f"studies.{name}.also.{key}"
-        yield where, part, seed_list(own if part.seeds is None else part.seeds, f"{where}.seeds")
+        where = f"{place}.also.{key}"
+        yield where, part, own if part.seeds is None else seed_list(part.seeds, f"{where}.seeds")
 
 
 def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
 
     Args:
-        where: how the user finds the part of the study, for errors.
+        where: the place of the part in the config, for errors.
 
     Raises:
         ConfigError: it names neither methods nor variants, or something twice.
@@ -53,23 +56,21 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
 
 
 def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
-    """The seeds that a number (0..n-1) or a list stands for.
+    """The seeds of a number n (0 .. n-1) or of a list.
 
     Raises:
-        ConfigError: a list names a seed twice, or none.
+        ConfigError: the list is empty or names a seed twice.
     """
-    try:
-        seeds = distinct_seeds(seeds)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    if isinstance(seeds, list) and (not seeds or len(set(seeds)) < len(seeds)):
+        raise ConfigError(f"{where}: give each seed once, and at least one")
     return tuple(range(seeds) if isinstance(seeds, int) else seeds)
 
 
 def check_references(config: Config) -> None:
-    """Everything that the config names exists, and nothing is asked for twice.
+    """Checks that every name in the config exists, and that no name or label stands for two things.
 
     Raises:
-        ConfigError: names the key and what there is.
+        ConfigError: names the key and the possible values.
     """
     _check_names(config)
     _check_apart(config)
@@ -114,7 +115,7 @@ def _check_names(config: Config) -> None:
     ):
         for name in names:
             if name not in table:
-                known = f"use one of {', '.join(table)}" if table else "remove it"
-                raise ConfigError(f"{key}: there is no {name}; {known}")
+                fix = f"use one of {', '.join(table)}" if table else "remove it"
+                raise ConfigError(f"{key}: there is no {name}; {fix}")
         if len(set(names)) < len(names):
             raise ConfigError(f"{key}: a name is given twice; remove one")

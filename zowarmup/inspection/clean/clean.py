@@ -21,7 +21,7 @@ from zowarmup.inspection.clean.staleness import overtaken
 from zowarmup.plan.graph import ALONE, RESULT, RULES, Job, graph
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import Plan
-from zowarmup.plan.snapshots import there, wanted
+from zowarmup.plan.snapshots import saved_rounds, wanted
 
 REMOVED = ".removed-"  # before the name of a folder that is being taken away
 # What a killed job goes on from; of the two, a journal is also what rounds are rebuilt from.
@@ -92,7 +92,7 @@ class Cleaner:
             self._discard(path / "state")
             if job.rule == "warmup" and not (path / "snapshots").is_symlink():  # shared by others
                 kept = self.wanted[job.name, job.part]
-                for t, file in sorted(there(path / "snapshots").items()):
+                for t, file in sorted(saved_rounds(path / "snapshots").items()):
                     if t not in kept and file.resolve() not in provenances:
                         self._discard(file)
             for name in ("lock", "machines.json"):

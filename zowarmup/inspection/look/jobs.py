@@ -8,7 +8,7 @@ from zowarmup.inspection.metric_rows import rows_of
 from zowarmup.inspection.provenance import Facts, brief, provenance_of
 from zowarmup.inspection.result_paths import place_of
 from zowarmup.inspection.status.jobs import state_of
-from zowarmup.plan.snapshots import there
+from zowarmup.plan.snapshots import saved_rounds
 from zowarmup.storage import checkpoint
 from zowarmup.storage.run_json import sha256
 
@@ -28,7 +28,7 @@ def run(folder: Path) -> Facts:
 def warmup(folder: Path) -> Facts:
     """A warm-up: its state, its origin, its snapshots, its last model."""
     inner = [folder / name for name in ("snapshots", "state", "partial")]
-    files = next((found for place in inner if (found := there(place))), {})
+    files = next((found for place in inner if (found := saved_rounds(place))), {})
     facts = _job(folder) | {"snapshots": ", ".join(map(str, sorted(files)))}
     return facts | _model(files[max(files)], facts) if files else facts
 
