@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -42,24 +41,3 @@ def _file(text: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 Label = Annotated[str, AfterValidator(_label)]
 File = Annotated[str, AfterValidator(_file)]  # that a rule reads
-
-
-def alike(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pairs of names that are one folder where the case of letters does not count."""
-    return _twins((name, name.casefold()) for name in names)
-
-
-def look_alike(labels: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Pairs of names whose labels no reader could tell apart.
-
-    Args:
-        labels: (name, label).
-    """
-    return _twins((n, unicodedata.normalize("NFC", " ".join(text.split()))) for n, text in labels)
-
-
-def _twins(keyed: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    first: dict[str, str] = {}
-    for name, key in keyed:
-        if first.setdefault(key, name) != name:
-            yield first[key], name

@@ -1,10 +1,10 @@
 """The cells of the studies of a config, and checks of the names that it refers to."""
 
 import itertools
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zowarmup.config import text
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
 from zowarmup.config.schema import Config, Part, Study
@@ -89,18 +89,28 @@ def check_references(config: Config) -> None:
 
 
 def _check_apart(config: Config) -> None:
+    """Checks that disks can tell names apart, and readers labels."""
     for key in ("datasets", "federations", "methods", "studies"):
-        for first, second in text.alike(getattr(config, key)):
+        for first, second in _twins({name: name.casefold() for name in getattr(config, key)}):
             raise ConfigError(
                 f"{key}.{second}: only the case of letters tells this name from {first}, and on "
                 "some disks they would be one folder; rename one of them"
             )
-    labels = [(name, method.label) for name, method in config.methods.items()]
-    for first, second in text.look_alike(labels):
+    labels = {name: method.label for name, method in config.methods.items()}
+    shown = {name: " ".join(label.split()) for name, label in labels.items()}
+    for first, second in _twins({n: unicodedata.normalize("NFC", s) for n, s in shown.items()}):
         raise ConfigError(
-            f"methods.{second}.label: {first} is called {config.methods[first].label!r} too, so "
-            "tables and figures could not tell them apart; change one of the labels"
+            f"methods.{second}.label: {first} is called {labels[first]!r} too, so tables and "
+            "figures could not tell them apart; change one of the labels"
         )
+
+
+def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Pairs of names with one key."""
+    first: dict[str, str] = {}
+    for name, key in keys.items():
+        if first.setdefault(key, name) != name:
+            yield first[key], name
 
 
 def _check_names(config: Config) -> None:
