@@ -221,9 +221,9 @@ import os
 import signal
 
 from zowarmup.storage import journal
-from zowarmup.training import resume_state as saved
+from zowarmup.training.resume_state import ResumeState
 
-append, save = journal.Journal.append, saved.Saved.save
+append, save = journal.Journal.append, ResumeState.save
 
 
 def append_then_death(self, record):
@@ -240,7 +240,7 @@ def save_then_death(self):
 
 
 journal.Journal.append = append_then_death
-saved.Saved.save = save_then_death
+ResumeState.save = save_then_death
 """
 
 
