@@ -55,20 +55,40 @@ ENGINE_OPTIONS = {
     "vmap": ("block",),
 }
 
-_TABLES = (
-    *("main", "pivot", "distribution", "server", "server_sweep", "architecture", "steps", "sweeps"),
-    *("participation", "costs", "gradient_quality", "memory"),
-)
-_FIGURES = (
-    *("training_curves", "pivot", "distribution", "federation", "server", "server_sweep"),
-    *("architecture", "steps", "perturbations", "sensitivity", "alpha", "clients", "width"),
-    *("participation", "costs", "gradient_quality", "estimator", "recall"),
-)
-# A table or figure is called like its module, but for the figure of the study S.
-TABLES = {name: f"zowarmup.analysis.tables.{name}:table" for name in _TABLES}
+TABLES = {
+    "main": "zowarmup.analysis.tables.main:table",
+    "pivot": "zowarmup.analysis.tables.pivot:table",
+    "distribution": "zowarmup.analysis.tables.distribution:table",
+    "server": "zowarmup.analysis.tables.server:table",
+    "server_sweep": "zowarmup.analysis.tables.server_sweep:table",
+    "architecture": "zowarmup.analysis.tables.architecture:table",
+    "steps": "zowarmup.analysis.tables.steps:table",
+    "sweeps": "zowarmup.analysis.tables.sweeps:table",
+    "participation": "zowarmup.analysis.tables.participation:table",
+    "costs": "zowarmup.analysis.tables.costs:table",
+    "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
+    "memory": "zowarmup.analysis.tables.memory:table",
+}
+
 FIGURES = {
-    {"perturbations": "S"}.get(name, name): f"zowarmup.analysis.figures.{name}:figure"
-    for name in _FIGURES
+    "training_curves": "zowarmup.analysis.figures.training_curves:figure",
+    "pivot": "zowarmup.analysis.figures.pivot:figure",
+    "distribution": "zowarmup.analysis.figures.distribution:figure",
+    "federation": "zowarmup.analysis.figures.federation:figure",
+    "server": "zowarmup.analysis.figures.server:figure",
+    "server_sweep": "zowarmup.analysis.figures.server_sweep:figure",
+    "architecture": "zowarmup.analysis.figures.architecture:figure",
+    "steps": "zowarmup.analysis.figures.steps:figure",
+    "S": "zowarmup.analysis.figures.perturbations:figure",
+    "sensitivity": "zowarmup.analysis.figures.sensitivity:figure",
+    "alpha": "zowarmup.analysis.figures.alpha:figure",
+    "clients": "zowarmup.analysis.figures.clients:figure",
+    "width": "zowarmup.analysis.figures.width:figure",
+    "participation": "zowarmup.analysis.figures.participation:figure",
+    "costs": "zowarmup.analysis.figures.costs:figure",
+    "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
+    "estimator": "zowarmup.analysis.figures.estimator:figure",
+    "recall": "zowarmup.analysis.figures.recall:figure",
 }
 
 # The studies that a table or figure shows: the one of its name, but for these.
