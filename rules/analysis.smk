@@ -108,7 +108,7 @@ rule claims:
         "../workflow/scripts/claims.py"
 
 
-# What looks wrong in the runs, with its likely cause; also as warnings in the log.
+# Failure signatures of the runs, with their likely causes; also as warnings in the log.
 rule signatures:
     input:
         unpack(ask(WORK.inputs, "signatures")),

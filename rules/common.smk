@@ -3,7 +3,7 @@
 
 import sys
 
-# The code beside the Snakefile runs, whatever else is installed or was named.
+# The code beside the Snakefile runs, whatever else is installed.
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
@@ -15,7 +15,7 @@ try:
     preflight.check(CHECKOUT)
     preflight.import_in_jobs_from(CHECKOUT)
     WORK = Workflow(workflow.configfiles, workflow.config_settings.config, CHECKOUT)
-    if workflow.is_main_process:  # a job of a cluster may look while another folder is being made
+    if workflow.is_main_process:  # while a job of a cluster reads this, others write results
         for warning in WORK.check_results():
             print(f"zowarmup: {warning}", file=sys.stderr)
 except UserError as error:

@@ -1,4 +1,4 @@
-# What one client of a network needs, measured in a process of its own.
+# The memory of one client of a network, measured in a process of its own.
 rule measure:
     output:
         memory="results/{name}/memory/{model}/{role}.json",

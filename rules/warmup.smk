@@ -25,7 +25,7 @@ rule warmup:
         "../workflow/scripts/warmup.py"
 
 
-# The one rule by which learning rates are chosen: a grid, judged on held-out images.
+# The tuning rule of all learning rates: a grid, judged on held-out images.
 rule select:
     input:
         unpack(ask(WORK.inputs, "select")),

@@ -262,7 +262,7 @@ CLOSURES = {
     "zowarmup/config/phase.py": [],
     "zowarmup/config/phase_settings.py": [],
     "zowarmup/data/sources/load.py": [*ALL_THAT_TRAIN, "dataset", "federation"],
-    "zowarmup/analysis/collect/rows.py": ["collect"],
+    "zowarmup/analysis/collect/rows.py": ["collect_metrics"],
     "zowarmup/analysis/tables/studies.py": ["table"],
     "zowarmup/analysis/tables/costs.py": [],
     "workflow/scripts/train.py": ["train fedavg", "train heterofl", "train zo", "train zo_adam"],

@@ -185,7 +185,7 @@ BAD = {
     "budgets of some clients": (
         "federations: {default: {memory: [{share: 0.5, megabytes: 1}]}}",
         "federations.default.memory",
-        "must add up to 1, here to 0.5",
+        "must add up to 1, not to 0.5",
     ),
     "unknown network to measure": (
         "memory: {models: [other]}",

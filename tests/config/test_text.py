@@ -33,7 +33,7 @@ from zowarmup.analysis.report import signatures_page
 from zowarmup.analysis.tables import studies
 from zowarmup.analysis.tables import write as tables
 from zowarmup.common.job_log import log_to
-from zowarmup.config.text import UNSEEN, Label
+from zowarmup.config.text import INVISIBLE, Label
 from zowarmup.data import datasets, sealed_json
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
@@ -59,7 +59,7 @@ def labels() -> st.SearchStrategy[str]:
 
 
 def seen(text: str) -> bool:
-    return any(unicodedata.category(letter) not in UNSEEN for letter in text)
+    return any(unicodedata.category(letter) not in INVISIBLE for letter in text)
 
 
 class Cells(HTMLParser):
@@ -341,7 +341,7 @@ def test_a_made_name_that_is_too_long_for_a_file_is_refused(tmp_path: Path) -> N
         f"grid: {{federation: [{name}], heterofl.milestones: [{many}]}}}}}}"
     )
     sentence = refusal(overlay(tmp_path, text))
-    assert "with what the studies vary this run gets a name of" in sentence
+    assert "with all that the studies vary, the name of this run has" in sentence
 
 
 @pytest.mark.parametrize("file", ["'{x}.yaml'", "''", "' '"])

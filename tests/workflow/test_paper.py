@@ -37,7 +37,7 @@ def small() -> Plan:
 
 
 def test_it_has_the_setting_of_the_paper(paper: Plan) -> None:
-    """Each number stands in the paper or in the group's code."""
+    """Each number stands in the paper or in the authors' code."""
     run = paper.runs["zowarmup-10-90"]
     first, second = run["phases"]
     assert (first["rounds"], first["epochs"], first["batch"]) == (200, 3, 64)

@@ -1,7 +1,7 @@
-"""Values of `snakemake --config`, as a config file would mean them.
+"""Reads the values of `snakemake --config` as a config file would have them.
 
-Snakemake reads KEY=VALUE itself. Inside of a list or mapping it leaves every value a text, and of
-words it knows True and False alone.
+Snakemake splits KEY=VALUE itself. Inside a list or mapping it leaves every value as text, and of
+words it reads True and False alone.
 """
 
 from collections.abc import Mapping
@@ -17,22 +17,22 @@ Keys = tuple[str, ...]
 TEXT_IS_RIGHT = ("string_type", "missing")  # missing: `null` takes a key out
 
 
-def meant(schema: type[Settings], below: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
-    """The values with numbers, truth values and None where the config files would have them.
+def typed(schema: type[Settings], below: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    """The values with numbers, truth values and None in place of their texts.
 
     A text stays one where the schema wants it: a label may be 2024.
 
     Args:
-        below: what the values will be laid over.
+        below: the config that the values will be laid over.
     """
-    read = _read(given, set())
+    values = _read(given, set())
     try:
-        schema.model_validate(merge(below, read))
+        schema.model_validate(merge(below, values))
     except ValidationError as error:
         whole = merge(below, given)
-        faults = [e for e in error.errors() if e["type"] in TEXT_IS_RIGHT]
-        return _read(given, {tuple(keys_of(whole, fault)) for fault in faults})
-    return read
+        errors = [e for e in error.errors() if e["type"] in TEXT_IS_RIGHT]
+        return _read(given, {tuple(keys_of(whole, e)) for e in errors})
+    return values
 
 
 def _read(value: Any, texts: set[Keys], at: Keys = ()) -> Any:

@@ -1,7 +1,7 @@
-"""What every phase of a method has, and the words in which an algorithm says what can be set.
+"""The settings of every phase, and the types by which an algorithm says what can be set.
 
-An algorithm's own settings are the fields of its class, see `algorithms`: the types below stand as
-annotations there, and the same names decide what the config accepts.
+An algorithm's own settings are the fields of its class, see `algorithms`. The types below are the
+annotations there, and by the same names the config checks its values.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ LearningRate = Positive | Literal["select"] | SameAs
 
 
 class Phase(Settings):
-    """What every phase has."""
+    """The settings of every phase; `rounds` is the difference of two marks where they are given."""
 
     algorithm: str
     clients: Literal["high", "low", "all"]
@@ -51,7 +51,7 @@ class Phase(Settings):
     participation: Share = 1.0  # of the phase's clients, each round; the paper: all
 
 
-# How the config reads a field annotated so.
+# The type of a config value for each annotation of an algorithm.
 TYPES = {
     "bool": bool,
     "int": int,

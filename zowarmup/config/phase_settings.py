@@ -1,9 +1,8 @@
-"""What can be set about each kind of phase, read from the algorithms' own files.
+"""The settings of each kind of phase, read from the source of the algorithms.
 
 An algorithm is a dataclass: its fields are its settings, their annotations say what the config
-accepts, their defaults are the config's. They are read from the source text, since importing an
-algorithm means importing torch, which takes longer than everything else that a workflow does before
-its first job.
+accepts, and their defaults are the config's. Importing an algorithm would import torch, which takes
+longer than everything else that a workflow does before its first job.
 """
 
 import ast
@@ -27,50 +26,43 @@ def settings_of(entry: str) -> type[Phase]:
         entry: "module:class".
 
     Raises:
-        TypeError: a field has an annotation that no config value is known for.
+        TypeError: the class does not exist, or a field has an annotation outside of `phase.TYPES`.
     """
     fields: dict[str, Any] = {}
-    for body in _bodies(entry):
-        for node in body.body:
-            if isinstance(node, ast.AnnAssign) and not _is_constant(node):
-                name = ast.unparse(node.target)
-                if name not in Phase.model_fields:
-                    fields[name] = (_type(node.annotation, entry), _default(node))
-    made: type[Phase] = create_model(entry.partition(":")[2], __base__=Phase, **fields)
-    return made
+    for node in _statements(entry):
+        if isinstance(node, ast.AnnAssign) and not _is_constant(node):
+            name = ast.unparse(node.target)
+            if name not in Phase.model_fields:
+                fields[name] = (_type(node.annotation, entry), _default(node))
+    model: type[Phase] = create_model(entry.partition(":")[2], __base__=Phase, **fields)
+    return model
 
 
 def leaves_records(entry: str) -> bool:
     """Whether the rounds of an algorithm can be replayed from records, see algorithms.rounds."""
-    nodes = [node for body in _bodies(entry) for node in body.body]
-    return any(isinstance(node, ast.FunctionDef) and node.name == "apply" for node in nodes)
+    return any(isinstance(n, ast.FunctionDef) and n.name == "apply" for n in _statements(entry))
 
 
 def uses_tiers(entry: str) -> bool:
-    """Whether its clients' work depends on who is high-resource: it says `tiered = True`."""
-    nodes = [node for body in _bodies(entry) for node in body.body]
-    return any(
-        isinstance(node, ast.AnnAssign)
-        and ast.unparse(node.target) == "tiered"
-        and _default(node) is True
-        for node in nodes
-    )
+    """Whether the work of its clients depends on their tier: the class says `tiered = True`."""
+    constants = [node for node in _statements(entry) if isinstance(node, ast.AnnAssign)]
+    return any(ast.unparse(n.target) == "tiered" and _default(n) is True for n in constants)
 
 
-def _bodies(entry: str) -> Iterator[ast.ClassDef]:
-    """The class and those of this package that it derives from, the most basic first."""
+def _statements(entry: str) -> Iterator[ast.stmt]:
+    """The statements of the class and of its bases in this package, the most basic first."""
     module, _, name = entry.partition(":")
     tree = _tree(module)
-    found = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
-    if not found:
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
+    if not classes:
         raise TypeError(f"{entry}: the module has no such class")
-    for base in found[0].bases:
-        yield from _bodies(_origin(tree, module, ast.unparse(base)))
-    yield found[0]
+    for base in classes[0].bases:
+        yield from _statements(_home(tree, module, ast.unparse(base)))
+    yield from classes[0].body
 
 
-def _origin(tree: ast.Module, module: str, name: str) -> str:
-    """Where a base class stands: imported by name, or in the same file."""
+def _home(tree: ast.Module, module: str, name: str) -> str:
+    """The entry of a base class: imported by name, or in the same file."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and any(a.name == name for a in node.names):
             return f"{node.module}:{name}"
@@ -100,18 +92,18 @@ def _type(node: ast.expr, entry: str) -> Any:
 
 
 def _default(node: ast.AnnAssign) -> Any:
-    """The config's lists are lists, a dataclass wants a tuple."""
+    """The default in the config, where lists are lists; a dataclass wants a tuple."""
     value = ... if node.value is None else ast.literal_eval(node.value)
     return list(value) if isinstance(value, tuple) else value
 
 
 PHASES = {name: settings_of(entry) for name, entry in ALGORITHMS.items()}
 
-# First phases of these kinds are run once as a trajectory with snapshots, which everything that
-# starts with the same phase shares. The others are replayed from their journal.
+# A first phase of these kinds is a warm-up, trained once with snapshots for everything that starts
+# with the same phase. The other kinds are replayed from their journal.
 TRAJECTORIES = tuple(name for name, entry in ALGORITHMS.items() if not leaves_records(entry))
 
 
 def know_tiers(phases: Iterable[Phase]) -> bool:
-    """Whether phases depend on who is high-resource."""
+    """Whether phases depend on the tiers of the clients."""
     return any(p.clients != "all" or uses_tiers(ALGORITHMS[p.algorithm]) for p in phases)

@@ -1,4 +1,4 @@
-"""The config file: its schema, and reading it with errors that can be acted on."""
+"""The schema of a config file, and its reader."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from zowarmup.config.command_line import meant
+from zowarmup.config.command_line import typed
 from zowarmup.config.phase import Count, Positive, Settings
 from zowarmup.config.text import File, Label, Name
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import merge, read_yaml
 
 Seed = Annotated[int, Field(ge=0)]
-Seeds = Annotated[int, Field(ge=1, le=10_000)]  # so many; each is a run of its own
+Seeds = Annotated[int, Field(ge=1, le=10_000)]  # 0 .. n-1; each is a run of its own
 Value = bool | int | float | str | list[int] | dict[str, str]
 
 
@@ -23,7 +23,7 @@ class Dataset(Settings):
 
     source: str
     data_dir: str | None = None  # else the environment variable ZOWARMUP_DATA_DIR
-    images_train: Count | None = None  # a random subset of so many; all by default
+    images_train: Count | None = None  # the size of a random subset; all by default
     images_test: Count | None = None
 
 
@@ -35,7 +35,7 @@ class Budget(Settings):
 
 
 class Federation(Settings):
-    """Who holds what."""
+    """The images of each client, and their tiers."""
 
     dataset: Name
     clients: Count  # K
@@ -46,15 +46,15 @@ class Federation(Settings):
 
     @field_validator("memory")
     @classmethod
-    def _of_all(cls, memory: list[Budget] | None) -> list[Budget] | None:
+    def _shares_of_all(cls, memory: list[Budget] | None) -> list[Budget] | None:
         total = math.fsum(budget.share for budget in memory or [])
         if memory and not math.isclose(total, 1):
-            raise ValueError(f"the shares of all clients must add up to 1, here to {total:g}")
+            raise ValueError(f"the shares of all clients must add up to 1, not to {total:g}")
         return memory
 
 
 class Engine(Settings):
-    """How the simulation is computed; no setting changes the method.
+    """The computation of the simulation; no setting changes the method.
 
     precision: of the forward and backward passes of local training and of the estimator
         `directional`. Weights, updates, losses of the estimator `two_point` and evaluations are
@@ -69,11 +69,11 @@ class Engine(Settings):
     processes: Count = 1  # that share the clients of one run; on cuda each has a GPU
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
-    options: dict[str, Count] = {}  # of this engine alone, e.g. how many clients side by side
+    options: dict[str, Count] = {}  # of this engine alone, e.g. the clients side by side
 
 
 class Jobs(Settings):
-    """What a cluster is asked for by default for a job that trains; no result depends on it.
+    """The default request of a training job to a cluster; no result depends on it.
 
     A second attempt asks for twice as much, a third for three times as much.
     """
@@ -83,16 +83,16 @@ class Jobs(Settings):
 
 
 class Memory(Settings):
-    """Networks of which one client's peak memory is measured, on random images."""
+    """Networks whose peak memory in one client is measured, on random images."""
 
     models: list[str] = []
     shape: Annotated[list[Count], Field(min_length=3, max_length=3)] = [3, 32, 32]  # CIFAR
     classes: Count = 10
-    batch: Count = 64  # the group's federated code
+    batch: Count = 64  # the authors' public federated code
 
 
 class Selection(Settings):
-    """The one rule by which learning rates are chosen, and its budget."""
+    """The tuning rule for learning rates, and its budget."""
 
     seeds: Annotated[list[Seed], Field(min_length=1)]
     rounds: Count
@@ -107,7 +107,7 @@ class Method(Settings):
 
 
 class Variant(Settings):
-    """One named cell of a study that is no point of a grid."""
+    """A named cell of a study, outside of its grid."""
 
     method: str
     set: dict[str, Value] = {}
@@ -124,7 +124,7 @@ class Part(Settings):
 
 
 class Study(Part):
-    """Runs that are compared. What no grid can say, such as another data set, is a further part."""
+    """Runs to compare. Parts hold the rest that no grid can say, such as another data set."""
 
     also: dict[Name, Part] = {}
 
@@ -155,28 +155,12 @@ class Config(Settings):
     memory: Memory = Memory()
     jobs: Jobs = Jobs()
 
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: int | list[int]) -> int | list[int]:
-        return distinct_seeds(seeds)
-
-
-def distinct_seeds(seeds: int | list[int]) -> int | list[int]:
-    """The seeds as given.
-
-    Raises:
-        ValueError: a list names a seed twice, or none.
-    """
-    if isinstance(seeds, list) and (not seeds or len(set(seeds)) < len(seeds)):
-        raise ValueError("give each seed once, and at least one")
-    return seeds
-
 
 def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None) -> Config:
-    """Read one or more config files, later ones over earlier ones, and check them.
+    """The checked config of one or more files, later ones laid over earlier ones.
 
     Args:
-        overrides: what `snakemake --config` gives, see `command_line`.
+        overrides: the values of `snakemake --config`, see `command_line`.
 
     Raises:
         ConfigError: one sentence that names the file, the key and the fix.
@@ -185,12 +169,12 @@ def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None
     for file in files:
         raw = merge(raw, read_yaml(Path(file)))
     if overrides:
-        raw = merge(raw, meant(Config, raw, overrides))
+        raw = merge(raw, typed(Config, raw, overrides))
     where = place(files, overrides)
     config: Config = check(Config, raw, lambda key: f"{where}: {key}")
     return config
 
 
 def place(files: Sequence[Path | str], overrides: Mapping[str, Any] | None) -> str:
-    """Where the user finds what a config says."""
+    """The source of a config, for messages."""
     return " + ".join([*map(str, files), *["--config"] * bool(overrides)])

@@ -1,4 +1,4 @@
-"""Who is high-resource: the words of the config."""
+"""Reads a split of the config, such as 10/90: the share of high-resource clients."""
 
 import re
 
@@ -8,10 +8,10 @@ MEMORY = "memory"  # the split in which each client's memory budget decides
 
 
 def high_clients(split: str, clients: int) -> int:
-    """How many of K clients are high-resource in a split like 10/90.
+    """The number of high-resource clients among K, in a split like 10/90.
 
     Raises:
-        ConfigError: the shares do not add up to 100, or none of the clients is high-resource.
+        ConfigError: the shares do not add up to 100, or no client is high-resource.
     """
     if not re.fullmatch(r"\d+/\d+", split):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Reading YAML as people mean it: no key twice, 1e-4 is a number, `extends` for small configs."""
+"""Reads YAML as people mean it: no key twice, 1e-4 is a number, `extends` for small configs."""
 
 import re
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ LONGEST_FILE = 10_000_000  # characters
 
 
 class ConfigError(UserError):
-    """A config that cannot be run; the message names the file, the key and the mend."""
+    """A config that cannot be run; the message names the file, the key and the fix."""
 
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader that reads 1e-4 as a number and a date as text, as YAML 1.2 does.
 
     It refuses a key that is given twice or is no text, and a number that YAML 1.2 and people read
-    as another one.
+    as a different one.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = []  # no set: a key may be unhashable, which the parent reports
         for key_node, _ in node.value:
             if key_node.tag == MERGE:
-                continue  # its keys give way to those of this mapping
+                continue  # the keys of this mapping override the merged ones
             key = self.construct_object(key_node, deep=True)
             if isinstance(key_node, yaml.ScalarNode) and not isinstance(key, str):
                 raise ConfigError(
@@ -76,7 +76,7 @@ def _place(node: yaml.ScalarNode) -> str:
 
 
 def scalar(text: str) -> Any:
-    """What a word without quotes means in a config file: a number, a truth value, None or text."""
+    """The value of a word without quotes in a config file: number, truth value, None or text."""
     loader = _Loader("")
     tag = loader.resolve(yaml.ScalarNode, text, (True, False))
     if tag not in (NULL, BOOL, INT, FLOAT):
@@ -91,7 +91,7 @@ def read_yaml(file: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The content of a config file, laid over the file that it `extends`, if any.
 
     Raises:
-        ConfigError: not found, not YAML, a duplicate key, not a mapping, or a circle of files.
+        ConfigError: no such file, not YAML, a duplicate key, not a mapping, or a circle of files.
     """
     content = _parse(file)
     if file.resolve() in above:

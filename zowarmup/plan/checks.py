@@ -13,7 +13,7 @@ KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet3
 
 
 def check_run(config: Config, method: str, draft: Draft) -> None:
-    """All parts of a run fit together.
+    """Checks that all parts of a run fit together.
 
     Raises:
         ConfigError: names the key and the fix.
@@ -80,8 +80,8 @@ def _check_memory(config: Config, method: str, draft: Draft) -> None:
         )
     if not know_tiers(draft.phases):
         raise ConfigError(
-            f"split: {MEMORY}: methods.{method} treats all clients alike, so no budget matters to "
-            "it; leave it out of this study"
+            f"split: {MEMORY}: methods.{method} treats all clients alike, so budgets change "
+            "nothing; leave it out of this study"
         )
     if setting(draft.phases[0], "batch") is None or setting(draft.phases[0], "eps"):
         raise ConfigError(
@@ -91,7 +91,7 @@ def _check_memory(config: Config, method: str, draft: Draft) -> None:
 
 
 def _check_stride(draft: Draft, method: str, rounds: int) -> None:
-    """The end of a first phase can be read off a trajectory that may go on beyond it."""
+    """Checks that the end of a first phase has a snapshot and a row in a longer warm-up."""
     if len(draft.phases) > 1 and rounds % draft.snapshot_every:
         raise ConfigError(
             f"pivot: {rounds} of {method} is off the stride of the snapshots; "

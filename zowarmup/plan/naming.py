@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from zowarmup.common.json_value import Json
 from zowarmup.config.schema import Value
-from zowarmup.config.text import LONGEST_MADE
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.draft import Draft
 from zowarmup.plan.resolve import NAMES, Overrides

@@ -1,4 +1,4 @@
-"""Where everything lies, and what each job reads. The rules' patterns say the same as literals."""
+"""The paths of all files, and the files that each training job reads."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Cells = dict[str, Any]  # plain values, for Snakemake to record
 
 
 class Paths:
-    """Files of one plan, below a folder for the results of all configs."""
+    """The files of one plan, below a folder for the results of all configs."""
 
     def __init__(self, plan: Plan, results: str = "results") -> None:
         self.plan = plan
@@ -23,7 +23,7 @@ class Paths:
         return f"{self.root}/datasets/{dataset}/dataset.npz"
 
     def federation(self, federation: str, seed: int | str) -> str:
-        """Who holds what."""
+        """The images of each client."""
         return f"{self.root}/federations/{federation}/{seed}/federation.json"
 
     def warmup(self, warmup: str, seed: int | str) -> str:
@@ -35,16 +35,16 @@ class Paths:
         return f"{self.root}/runs/{run}/{seed}"
 
     def selection(self, selection: str) -> str:
-        """The choice of a learning rate."""
+        """The file of a selected learning rate."""
         return f"{self.root}/selections/{selection}/selection.json"
 
     def warmup_inputs(self, warmup: str, seed: int | str) -> Inputs:
-        """What a warm-up reads."""
+        """The inputs of a warm-up."""
         spec = self.plan.warmups[warmup]
         return self._common(spec, seed) | self._selections(spec)
 
     def run_inputs(self, run: str, seed: int | str) -> Inputs:
-        """What a run reads: its world, the learning rates chosen for it, where it starts."""
+        """The inputs of a run: data, federation, selected learning rates and its start."""
         spec = self.plan.runs[run]
         start: Inputs = {}
         if spec.warmup:
@@ -53,7 +53,7 @@ class Paths:
         return self._common(spec, seed) | self._selections(spec) | start
 
     def selection_inputs(self, selection: str) -> Inputs:
-        """What the choice of a learning rate reads, for each of its seeds."""
+        """The inputs of a selection, for each of its seeds."""
         spec = self.plan.selections[selection]
         folders = [self.warmup(spec.warmup, seed) for seed in spec.seeds] if spec.warmup else []
         inputs: Inputs = {
@@ -118,24 +118,24 @@ class Paths:
         return f"{self.root}/{scope}metrics.csv"
 
     def memory(self, model: str, role: str) -> str:
-        """What a client of a network needs."""
+        """The measured memory of a client of a network."""
         return f"{self.root}/memory/{model}/{role}.json"
 
     def memory_settings(self) -> dict[str, Json]:
-        """How that is measured."""
+        """The settings of that measurement."""
         config = self.plan.config
         settings: dict[str, Json] = config.memory.model_dump(exclude={"models"})
         return settings | {"device": config.engine.device, "threads": config.engine.threads}
 
     def table_inputs(self, table: str) -> Inputs:
-        """What a table reads beside the metrics: one shows what clients need."""
+        """The inputs of a table beside the metrics: one shows the memory of clients."""
         if table not in registry.NEED_MEMORY:
             return {}
         models = self.plan.config.memory.models
         return {"measured": [self.memory(m, role) for m in models for role in MEMORY_ROLES]}
 
     def figure_inputs(self, figure: str) -> Inputs:
-        """What a figure reads beside the metrics."""
+        """The inputs of a figure beside the metrics."""
         shown = self.federations(figure)
         return {"federations": [*shown.values()]} if shown else {}
 
@@ -194,5 +194,5 @@ class Paths:
         return {"selections": [self.selection(name) for name in spec.selections]}
 
 
-MEMORY_ROLES = ("high", "low", "low1")  # see simulation.job_memory
+MEMORY_ROLES = ("high", "low", "low1")  # see jobs.memory
 _READ = ("metrics.csv", "run.json")

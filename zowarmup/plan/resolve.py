@@ -1,4 +1,4 @@
-"""One cell of a study as a complete description of its run, checked for what cannot work."""
+"""Resolves one cell of a study into the complete, checked description of its run."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from zowarmup.plan.specs import Backprop, EngineSpec
 Overrides = Mapping[str, Value]
 
 NAMES = ("split", "model", "engine", "federation")
-# What a study can vary of the engine. Another engine is another value of `engine`; what decides the
-# cores and GPUs that a job asks for is one thing for all jobs.
+# The settings of the engine that a study can vary. Another engine is another value of `engine`, and
+# all jobs ask for the same cores and GPUs.
 FIXED = ("name", "options", "processes", "device", "threads")
 ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXED)
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
@@ -62,10 +62,10 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
 
 
 def check_keys(config: Config, overrides: Overrides, where: str) -> None:
-    """Every override addresses something.
+    """Checks that every override addresses a setting.
 
     Raises:
-        ConfigError: names the key, and the one that was perhaps meant.
+        ConfigError: names the key, and the key that was perhaps meant.
     """
     marks = [PREFIX + mark for mark in config.rounds]
     names = [*NAMES, "pivot", *marks, "width", *PINNED, *ENGINE]
@@ -111,7 +111,7 @@ def _phase(
     settings = with_rounds(where, given, begin, marks_of(config, o))
 
     def name(key: str) -> str:
-        """Where the value stands: a study's goes before the phase's before the algorithm's."""
+        """The place of the value: a study's goes before the phase's before the algorithm's."""
         first = key.partition(".")[0]
         if first in own:
             return f"studies: {algorithm}.{key}"
@@ -152,9 +152,9 @@ def _width(width: Value) -> float:
 
 
 def _engine(config: Config, overrides: Overrides) -> EngineSpec:
-    """The engine; one of another name has its own options, so it gets none of the config's.
+    """The engine; one of another name gets none of the options in the config.
 
-    How many processes share a run is no part of it, as a rule: the bits are the same.
+    The number of processes is left out as a rule, since the bits do not depend on it.
     """
     own = config.engine.model_dump(exclude={"processes"})
     name = overrides.get("engine", own["name"])
@@ -165,16 +165,15 @@ def _engine(config: Config, overrides: Overrides) -> EngineSpec:
     varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
     checked = check(Engine, own | varied, lambda key: f"studies: engine.{key}")
     engine = EngineSpec.model_validate(checked.model_dump(exclude={"processes"}))
-    if config.engine.processes > 1 and _rounds_by_group(engine):
+    if config.engine.processes > 1 and _depends_on_processes(engine):
         return engine.model_copy(update={"processes": config.engine.processes})
     return engine
 
 
-def _rounds_by_group(engine: EngineSpec) -> bool:
+def _depends_on_processes(engine: EngineSpec) -> bool:
     """Whether a client's last bits can depend on how many others are worked on beside it.
 
-    So they do where many models are one operation, which a library may cut by their number; the
-    engines say where not.
+    They can where many models are one operation, which a library may cut by their number.
     """
     exact = {"batched": engine.device == "cpu"}
     exact["vmap"] = exact["batched"] and engine.threads == 1
@@ -182,9 +181,9 @@ def _rounds_by_group(engine: EngineSpec) -> bool:
 
 
 def _backprop(phase: Phase) -> Backprop:
-    """The step that a high-resource client must be able to hold: one of the first phase.
+    """The step that a high-resource client must hold in memory: one of the first phase.
 
-    Every part of the run carries it, so that all of them have the same tiers.
+    Every part of the run carries it, so that all parts have the same tiers.
     """
     batch, momentum = setting(phase, "batch"), setting(phase, "momentum")
     assert isinstance(batch, int)  # checks.py refuses other first phases

@@ -10,7 +10,7 @@ from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import Plan
 from zowarmup.plan.specs import WarmupSpec
 
-NAME = re.compile(r"round-(\d+)\.safetensors")  # see simulation.checkpoint
+NAME = re.compile(r"round-(\d+)\.safetensors")  # see storage.checkpoint
 
 
 def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
@@ -40,7 +40,7 @@ def existing(folder: Path) -> dict[int, Path]:
 
 
 def check(paths: Paths) -> None:
-    """A finished warm-up has every snapshot that the config needs.
+    """Checks that a finished warm-up has every snapshot that the config needs.
 
     `zowarmup clean` deletes a snapshot where no run begins; a pivot that is added later needs it,
     and neither Snakemake nor the job could say what to do.

@@ -3,14 +3,13 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from zowarmup.config import text
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
-from zowarmup.config.schema import Config, Part, Study, Value, distinct_seeds
+from zowarmup.config.schema import Config, Part, Study, Value
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.resolve import Overrides
 
-# `snakemake <study>` makes a study, so a study cannot be named like one of the rules.
+# `snakemake <study>` trains a study, so a study cannot be named like a rule.
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "table",
     "figure", "claims", "measure", "signatures", "front_page",
@@ -18,19 +17,22 @@ RULES = (
 
 
 def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
-    """(where it stands, part, its seeds) of a study: what it says itself, then what else it has."""
-    own = config.seeds if study.seeds is None else study.seeds
-    yield f"studies.{name}", study, seed_list(own, f"studies.{name}.seeds")
+    """(place in the config, part, its seeds) of a study: of its own cells, then of its parts."""
+    place = f"studies.{name}"
+    own = seed_list(config.seeds, "seeds")
+    if study.seeds is not None:
+        own = seed_list(study.seeds, f"{place}.seeds")
+    yield place, study, own
     for key, part in study.also.items():
-        where = f"studies.{name}.also.{key}"
-        yield where, part, seed_list(own if part.seeds is None else part.seeds, f"{where}.seeds")
+        where = f"{place}.also.{key}"
+        yield where, part, own if part.seeds is None else seed_list(part.seeds, f"{where}.seeds")
 
 
 def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
 
     Args:
-        where: how the user finds the part of the study, for errors.
+        where: the place of the part in the config, for errors.
 
     Raises:
         ConfigError: it names neither methods nor variants, or something twice.
@@ -52,20 +54,18 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
 
 
 def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
-    """The seeds that a number (0..n-1) or a list stands for.
+    """The seeds of a number n (0 .. n-1) or of a list.
 
     Raises:
-        ConfigError: a list names a seed twice, or none.
+        ConfigError: the list is empty or names a seed twice.
     """
-    try:
-        seeds = distinct_seeds(seeds)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from None
+    if isinstance(seeds, list) and (not seeds or len(set(seeds)) < len(seeds)):
+        raise ConfigError(f"{where}: give each seed once, and at least one")
     return tuple(range(seeds) if isinstance(seeds, int) else seeds)
 
 
 def check_references(config: Config) -> None:
-    """Everything that the config names exists, and nothing is asked for twice.
+    """Checks that every name in the config exists, and that no name or label stands for two things.
 
     Raises:
         ConfigError: names the key and the names that exist.
@@ -88,16 +88,17 @@ def check_references(config: Config) -> None:
 
 def _check_apart(config: Config) -> None:
     for key in ("datasets", "federations", "methods", "studies"):
-        for first, second in text.alike(getattr(config, key)):
+        for first, second in _twins({name: name.casefold() for name in getattr(config, key)}):
             raise ConfigError(
                 f"{key}.{second}: only the case of letters tells this name from {first}, and on "
                 "some disks they would be one folder; rename one of them"
             )
-    labels = [(name, method.label) for name, method in config.methods.items()]
-    for first, second in text.look_alike(labels):
+    labels = {name: method.label for name, method in config.methods.items()}
+    shown = {name: " ".join(label.split()) for name, label in labels.items()}
+    for first, second in _twins({n: unicodedata.normalize("NFC", s) for n, s in shown.items()}):
         raise ConfigError(
-            f"methods.{second}.label: {first} is called {config.methods[first].label!r} too, so "
-            "tables and figures could not tell them apart; change one of the labels"
+            f"methods.{second}.label: {first} is called {labels[first]!r} too, so tables and "
+            "figures could not tell them apart; change one of the labels"
         )
 
 

@@ -17,18 +17,7 @@ from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import MEMORY_ROLES, Paths
 from zowarmup.plan.plan import plan
 
-# The wildcards of a rule's paths that stand for a job's name and part.
-WILDCARDS = {
-    "dataset": ("dataset", ""),
-    "federation": ("federation", "seed"),
-    "warmup": ("warmup", "seed"),
-    "select": ("selection", ""),
-    "train": ("run", "seed"),
-    "measure": ("model", "role"),
-    "collect_metrics": ("", "scope"),
-    "table": ("table", "scope"),
-    "figure": ("figure", "scope"),
-}
+PARTS = ("seed", "role", "scope")  # the wildcards that stand for a job's part
 
 
 class Workflow:
@@ -87,8 +76,10 @@ class Workflow:
         return patterns | {"scope": "|studies/[^/]+/", "seed": r"\d+"}
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
-        """The job of a rule for some values of its wildcards."""
-        return Job(rule, *(wildcards[key] if key else "" for key in WILDCARDS.get(rule, ())))
+        """The job of a rule for some values of its wildcards: the config, a name and a part."""
+        names = [value for key, value in wildcards.items() if key not in ("name", *PARTS)]
+        parts = [value for key, value in wildcards.items() if key in PARTS]
+        return Job(rule, "".join(names), "".join(parts))
 
     def inputs(self, job: Job) -> dict[str, Any]:
         """The files that a job reads, by name."""
@@ -96,14 +87,11 @@ class Workflow:
 
     def settings(self, job: Job) -> dict[str, Any]:
         """The settings of a job that trains nothing, without those that change no result."""
-        match job:
-            case Job("dataset", name):
-                return self.config.datasets[name].model_dump(exclude={"data_dir"})
-            case Job("federation", name):
-                return self.config.federations[name].model_dump()
-            case Job("measure"):
-                return self.paths.memory_settings()
-        raise ValueError(f"{job.rule}: a rule without settings")
+        if job.rule == "measure":
+            return self.paths.memory_settings()
+        if job.rule == "dataset":
+            return self.config.datasets[job.name].model_dump(exclude={"data_dir"})
+        return self.config.federations[job.name].model_dump()
 
     def contents(self, job: Job) -> str:
         """A digest of the source files of a data set; a change reruns the job and what follows."""
