@@ -727,7 +727,7 @@ def unsafe(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
 def test_no_module_loads_what_could_run(file: Path) -> None:
-    """One restricts what a pickle can name, see tests/data/test_sources.py; it calls none of them."""
+    """One restricts what a pickle can name, see tests/data/test_sources.py."""
     restricted = file.parts[-3:] == ("data", "sources", "pickles.py")
     assert list(unsafe(file.read_text(encoding="utf-8"))) == ["pickle"] * restricted
 

@@ -164,13 +164,13 @@ def _device(name: str, group: ProcessGroup) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("engine.device: cuda: there is no CUDA device here; set it to cpu")
     if name == "cuda" and group.size > 1:
-        if group.size > (here := torch.cuda.device_count()):
+        if group.local_size > (devices := torch.cuda.device_count()):
             raise UserError(
-                f"engine.processes: {group.size}: each takes a CUDA device, and here are {here}; "
-                "set it to so many"
+                f"engine.processes is {group.size}, {group.local_size} on this machine, which has "
+                f"{devices} CUDA devices, one for each: set it lower"
             )
-        torch.cuda.set_device(group.rank)
-        return torch.device(name, group.rank)
+        torch.cuda.set_device(group.local_rank)
+        return torch.device(name, group.local_rank)
     return torch.device(name)
 
 

@@ -96,8 +96,8 @@ def _plain(value: Any) -> Any:
 def read_pickle(path: Path) -> Any:
     """The content of a pickle: numbers, text, None, lists, tuples, dicts, arrays of numbers.
 
-    Protocols 0 to 5, as Python 2 and 3 and old and new numpy write them. Keys are str, other text of
-    Python 2 is bytes. The arrays may be read-only.
+    Protocols 0 to 5, as Python 2 and 3 and old and new numpy write them. Keys are str, other text
+    of Python 2 is bytes. The arrays may be read-only.
 
     Raises:
         DataError: no such file; "asks for NAME": the pickle would run something, and nothing was
