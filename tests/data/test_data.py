@@ -22,7 +22,7 @@ from zowarmup.data import datasets, federation, partition
 from zowarmup.data.arrays import DataError
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
-from zowarmup.data.federation import FederationError
+from zowarmup.data.federation_file import FederationError
 
 repeatable = settings(derandomize=True, database=None, deadline=None, max_examples=150)
 
@@ -521,19 +521,19 @@ def swap_label(fields: dict) -> None:
 BAD_FIELDS: dict[str, tuple[Callable[[dict], object], str]] = {
     "held twice": (repeat_image, "an image is held twice"),
     "too large": (lambda f: f["train"][0].append(1437), "an image that digits does not have"),
-    "negative": (lambda f: f["train"][0].append(-1), "negative index"),
+    "negative": (lambda f: f["train"][0].append(-1), "train.0.* greater than or equal to 0"),
     "float": (lambda f: f["train"][0].append(0.5), "not a federation"),
     "text": (lambda f: f["train"].append("abc"), "not a federation"),
     "missing key": (lambda f: f.pop("order"), "not a federation .*order"),
-    "client lost": (lambda f: f["train"].pop(), "not of its 19 clients"),
-    "no clients": (lambda f: f.update(train=[], heldout=[], order=[]), "not of its 0 clients"),
-    "empty client": (lambda f: f["train"][3].clear(), "no images to train on"),
-    "order": (lambda f: f["order"].append(f["order"].pop() + 1), "its order"),
+    "client lost": (lambda f: f["train"].pop(), "not of 20 clients"),
+    "no clients": (lambda f: f.update(train=[], heldout=[], order=[]), "not of 20 clients"),
+    "empty client": (lambda f: f["train"][3].clear(), "train.3: List should have at least 1"),
+    "order": (lambda f: f["order"].append(f["order"].pop() + 1), "order, train"),
     "no budgets": (lambda f: f.pop("budgets"), "not a federation .*budgets"),
-    "budgets of others": (lambda f: f.update(budgets=[1.0]), "its budgets are not of its 20"),
+    "budgets of others": (lambda f: f.update(budgets=[1.0]), "budgets are not of 20"),
     "budgets out of order": (lambda f: f.update(budgets=[1.0] * 19 + [2.0]), "in their order"),
-    "negative budget": (lambda f: f.update(budgets=[-1.0] * 20), "a memory budget is no number"),
-    "budget as text": (lambda f: f.update(budgets=["1"] * 20), "a memory budget is no number"),
+    "negative budget": (lambda f: f.update(budgets=[-1.0] * 20), "budgets.0: .* greater than 0"),
+    "budget as text": (lambda f: f.update(budgets=["1"] * 20), "budgets.0: .* valid number"),
     "labels": (swap_label, "label_counts are not those of digits"),
     "other data": (lambda f: f.update(dataset_sha256="0" * 64), "made for other data"),
 }

@@ -21,6 +21,7 @@ from zowarmup.data import datasets, federation
 from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import DataError
 from zowarmup.data.draws import generator
+from zowarmup.data.federation_file import FederationError
 from zowarmup.forecast import sizes
 from zowarmup.inspection.look.look import look
 from zowarmup.inspection.verify import verify
@@ -205,9 +206,7 @@ def test_a_limit_that_loses_a_class_is_what_to_raise(tmp_path: Path) -> None:
 def test_more_clients_than_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", **good())
     data = datasets.load_source("own", tmp_path)
-    with pytest.raises(
-        federation.FederationError, match="set clients in federations to 20 or less"
-    ):
+    with pytest.raises(FederationError, match="set clients in federations to 20 or less"):
         federation.build(data, clients=21, alpha=0.1, holdout=0.1, seed=0)
 
 

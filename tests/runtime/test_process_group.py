@@ -265,7 +265,7 @@ def test_the_others_end_with_the_one_that_started_them(name, tmp_path):
         try:
             workbench.until(lambda: (tmp_path / "failed").exists(), 60)
             ours.send_signal(signal.Signals[name])
-            assert ours.wait(timeout=10) != 0
+            assert ours.wait(timeout=15) != 0  # 5 s of them to save, then the end
         finally:
             ours.kill()  # else a failure would wait for it
     assert len(pids(tmp_path)) == 2

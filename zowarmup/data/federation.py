@@ -1,4 +1,4 @@
-"""A federation: who holds what of a data set, as the one file that every run of it reads."""
+"""A federation: the images that each client holds, in the one file that all its runs read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from zowarmup.common import files
-from zowarmup.common.errors import STRANGE, UserError
-from zowarmup.data import json_numbers, partition, sealed_json
+from zowarmup.data import federation_file, partition
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
-
-VERSION = 2  # 2 added the memory budgets
+from zowarmup.data.federation_file import FederationError, FederationFile
 
 MEGABYTE = 10**6
-
-
-class FederationError(UserError):
-    """A federation file that cannot be used; the message is one sentence: file, fault and mend."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +23,9 @@ class Federation:
         dataset_sha256: fingerprint of the data set that the indices are of.
         alpha: concentration of the class mixes; inf is IID.
         holdout: fraction of its images that each client holds out.
-        seed: what the partition, the held-out parts and the tiers were drawn with.
+        seed: of the draws of the partition, the held-out parts and the tiers.
         order: (K) client ids; see `partition.high_clients`. By descending budget if there are any.
-        budgets: (K) megabytes of memory that each client can train in, None if nothing is known.
+        budgets: (K) megabytes of memory that each client can train in, None without budgets.
         train, heldout: per client the sorted indices into the training images, all disjoint.
         label_counts: (K, C) images of each class, train and held out together.
     """
@@ -75,7 +69,7 @@ class Federation:
         return tuple(sorted(set(self.order) - set(self.high(fraction))))
 
     def holding(self, size: int) -> tuple[int, ...]:
-        """Sorted ids of the clients whose budget holds so many bytes; perhaps none.
+        """Sorted ids of the clients whose budget holds `size` bytes; perhaps none.
 
         Raises:
             FederationError: the clients have no budgets.
@@ -104,8 +98,8 @@ def build(
     tiers, and changing the held-out fraction leaves who holds what.
 
     Args:
-        memory: what budgets there are and how often, see `partition.deal_budgets`.
-        tier_order: which clients are high-resource, see `partition.tier_order`.
+        memory: the budgets and their shares of the clients, see `partition.deal_budgets`.
+        tier_order: the rule by which clients are high-resource, see `partition.tier_order`.
 
     Raises:
         FederationError: too few images for a client to train on one and to hold one out.
@@ -148,88 +142,51 @@ def count_labels(labels: np.ndarray, held: Sequence[np.ndarray], classes: int) -
 
 def save(federation: Federation, path: str | Path) -> None:
     """Write federation.json, all or nothing; equal federations give equal bytes."""
-    fields = {
-        "version": VERSION,
-        "dataset_sha256": federation.dataset_sha256,
-        "clients": federation.clients,
-        # JSON has no infinity.
-        "alpha": partition.INFINITE if np.isinf(federation.alpha) else federation.alpha,
-        "holdout": federation.holdout,
-        "seed": federation.seed,
-        "order": list(federation.order),
-        "budgets": federation.budgets,
-        "train": [indices.tolist() for indices in federation.train],
-        "heldout": [indices.tolist() for indices in federation.heldout],
-        "label_counts": federation.label_counts.tolist(),
-    }
-    files.atomic_write_text(path, sealed_json.seal(fields))
+    fields = FederationFile(
+        dataset_sha256=federation.dataset_sha256,
+        clients=federation.clients,
+        alpha=partition.INFINITE if np.isinf(federation.alpha) else federation.alpha,
+        holdout=federation.holdout,
+        seed=federation.seed,
+        order=list(federation.order),
+        budgets=federation.budgets and list(federation.budgets),
+        train=[indices.tolist() for indices in federation.train],
+        heldout=[indices.tolist() for indices in federation.heldout],
+        label_counts=federation.label_counts.tolist(),
+    )
+    files.atomic_write_text(path, federation_file.sealed(fields.model_dump()))
 
 
 def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
     """Read what `save` wrote and verify it, against `dataset` too if that is given.
 
     Raises:
-        FederationError: missing, truncated or edited file, unknown version, a client's image that
-            another holds too or that the data set has not, or a federation of other data.
+        FederationError: see `federation_file.read`; or it is a federation of other data.
     """
-    try:
-        federation = _parse(Path(path).read_bytes())
-        _check(federation)
-        if dataset is not None:
-            _check_against(federation, dataset)
-    except FileNotFoundError as error:
-        raise FederationError(f"{path}: no such file; make it with the workflow") from error
-    except FederationError as error:
-        raise FederationError(f"{path}: {error}; delete it and let it be made again") from None
+    fields = federation_file.read(path)
+    federation = Federation(
+        dataset_sha256=fields.dataset_sha256,
+        alpha=partition.as_alpha(fields.alpha),
+        holdout=fields.holdout,
+        seed=fields.seed,
+        order=tuple(fields.order),
+        budgets=None if fields.budgets is None else tuple(fields.budgets),
+        train=tuple(np.array(indices, np.int64) for indices in fields.train),
+        heldout=tuple(np.array(indices, np.int64) for indices in fields.heldout),
+        label_counts=np.array(fields.label_counts, np.int64),
+    )
+    if dataset is not None and (fault := _difference(federation, dataset)):
+        raise FederationError(f"{path}: {fault}; delete it and let Snakemake recreate it")
     return federation
 
 
-def _parse(data: bytes) -> Federation:
-    """The federation that a file's bytes stand for, if they are those that `save` wrote."""
-    try:
-        said = sealed_json.unseal(data, VERSION, "federation")
-    except ValueError as error:
-        raise FederationError(str(error)) from error
-    try:
-        return Federation(
-            str(said["dataset_sha256"]),
-            partition.as_alpha(said["alpha"]),
-            json_numbers.fraction(said["holdout"]),
-            int(json_numbers.integers([said["seed"]])[0]),
-            tuple(json_numbers.integers(said["order"]).tolist()),
-            json_numbers.budgets(said["budgets"]),
-            tuple(map(json_numbers.integers, said["train"])),
-            tuple(map(json_numbers.integers, said["heldout"])),
-            np.stack([json_numbers.integers(row) for row in said["label_counts"]]),
-        )
-    except STRANGE as error:
-        raise FederationError(f"it is not a federation ({error!r})") from error
-
-
-def _check(federation: Federation) -> None:
-    """The parts fit together: K of each, all clients in the order, all images distinct."""
-    k, order, counts = federation.clients, federation.order, federation.label_counts
-    if sorted(order) != list(range(k)) or not len(federation.heldout) == len(counts) == k:
-        raise FederationError(f"its order, heldout or label_counts are not of its {k} clients")
-    if (budgets := federation.budgets) is not None and (
-        len(budgets) != k or partition.by_budget(order, budgets) != list(order)
-    ):
-        raise FederationError(f"its budgets are not of its {k} clients in their order")
-    if federation.train_sizes.min() == 0:
-        raise FederationError("a client has no images to train on")
-    dealt = np.concatenate(federation.held)
-    if len(np.unique(dealt)) != len(dealt):
-        raise FederationError("an image is held twice")
-    if dealt.min() < 0:
-        raise FederationError("it holds an image with a negative index")
-
-
-def _check_against(federation: Federation, dataset: Dataset) -> None:
-    """The federation is one of this data set."""
+def _difference(federation: Federation, dataset: Dataset) -> str:
+    """What shows that a federation is not of this data set; "" if nothing does."""
     if federation.dataset_sha256 != dataset.sha256:
-        raise FederationError(f"it was made for other data than this {dataset.name}")
+        return f"it was made for other data than this {dataset.name}"
     if max(indices.max() for indices in federation.held) >= len(dataset.y_train):
-        raise FederationError(f"it holds an image that {dataset.name} does not have")
+        return f"it holds an image that {dataset.name} does not have"
     counts = count_labels(dataset.y_train, federation.held, dataset.classes)
     if not np.array_equal(counts, federation.label_counts):
-        raise FederationError(f"its label_counts are not those of {dataset.name}")
+        return f"its label_counts are not those of {dataset.name}"
+    return ""

@@ -8,7 +8,7 @@ from typing import Any
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
 from zowarmup.config.splits import high_clients
-from zowarmup.data import sealed_json
+from zowarmup.data import federation_file
 
 LACKED = 0.01  # a class is lacked by a tier that holds less than this share of its images
 PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
@@ -115,11 +115,10 @@ def _rates(records: Sequence[Row]) -> list[float]:
 def lacked_classes(federation: str, high: int) -> list[int]:
     """The classes of which the first `high` clients hold under 1 % of the clients' images."""
     order, counts, _ = holdings(federation)
-    with reading(federation):
-        held = [sum(counts[client][c] for client in order[:high]) for c in range(len(counts[0]))]
-        total = [sum(row[c] for row in counts) for c in range(len(counts[0]))]
-        pairs = zip(held, total, strict=True)
-        return [c for c, (part, all_) in enumerate(pairs) if part < LACKED * all_]
+    held = [sum(counts[client][c] for client in order[:high]) for c in range(len(counts[0]))]
+    total = [sum(row[c] for row in counts) for c in range(len(counts[0]))]
+    pairs = zip(held, total, strict=True)
+    return [c for c, (part, all_) in enumerate(pairs) if part < LACKED * all_]
 
 
 def _images(federation: str) -> float:
@@ -129,11 +128,9 @@ def _images(federation: str) -> float:
 
 @cache
 def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
-    fields = sealed_json.read(federation)
-    with reading(federation):
-        sizes = [len(images) for images in fields["train"]]
-        _ = [len(row) for row in fields["label_counts"]]
-        return fields["order"], fields["label_counts"], sum(sizes) / len(sizes)
+    fields = federation_file.read(federation)
+    sizes = [len(images) for images in fields.train]
+    return fields.order, fields.label_counts, sum(sizes) / len(sizes)
 
 
 @cache
