@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zowarmup.data import federation_file
+from zowarmup.data import federation
 
 Damage = Callable[[bytes], bytes]
 GONE = object()  # in place of a value: the key itself is taken away
@@ -77,7 +77,7 @@ def sealed_field(key: str, new: Any) -> Damage:
     def damage(data: bytes) -> bytes:
         fields = json.loads(data)
         del fields["sha256"]
-        return federation_file.sealed(put(fields, key, new)).encode()
+        return federation.sealed(put(fields, key, new)).encode()
 
     return damage
 

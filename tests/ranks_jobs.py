@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -73,7 +72,7 @@ def federations(folder, data, federation, device="cpu", group=ALONE):
 def uneven(dealt):
     """With different numbers of images, so that clients make different numbers of steps."""
     some = [rows[: len(rows) - 5 * (i % 3)] for i, rows in enumerate(dealt.train)]
-    return replace(dealt, train=tuple(some))
+    return dealt.model_copy(update={"train": tuple(some)})
 
 
 def rounds(case, algorithm, data, dealt, device, group):

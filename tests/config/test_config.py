@@ -16,7 +16,7 @@ from zowarmup.config.registry import ALGORITHMS
 from zowarmup.config.schema import load
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.data import datasets, federation
-from zowarmup.data.federation_file import FederationError
+from zowarmup.data.federation import FederationError
 from zowarmup.plan import studies
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import Plan, plan

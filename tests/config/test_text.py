@@ -34,7 +34,7 @@ from zowarmup.analysis.tables import main
 from zowarmup.analysis.tables import write as tables
 from zowarmup.common.job_log import log_to
 from zowarmup.config.text import UNSEEN, Label
-from zowarmup.data import datasets, federation_file
+from zowarmup.data import datasets, federation
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.storage import metrics_csv as rows_file
@@ -188,7 +188,7 @@ def finished(config: Path, folder: Path) -> list[dict[str, Any]]:
             own = [row | {"round": t, "diverged": False} for t in range(0, 61, 20)]
             rows_file.write(part / "metrics.csv", own)
         files = {file: json.dumps({"at_edge": False}) for file in cell["selections"]}
-        for file, text in {**files, cell["federation"]: federation_file.sealed(dealt)}.items():
+        for file, text in {**files, cell["federation"]: federation.sealed(dealt)}.items():
             Path(file).parent.mkdir(parents=True, exist_ok=True)
             Path(file).write_text(text, encoding="utf-8")
     return cells

@@ -21,7 +21,7 @@ from zowarmup.data import datasets, federation
 from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import DataError
 from zowarmup.data.draws import generator
-from zowarmup.data.federation_file import FederationError
+from zowarmup.data.federation import FederationError
 from zowarmup.forecast import sizes
 from zowarmup.inspection.look.look import look
 from zowarmup.inspection.verify import verify
@@ -148,6 +148,9 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
     "grey, images last": (both("x", lambda x: x[..., 0].transpose(1, 2, 0)), LAST),
     "flat": (both("x", lambda x: x[:, :5, :5, 0].reshape(-1, 25)), r"x\.reshape\(-1, 5, 5\)"),
     "flat colours": (both("x", lambda x: x[:, :5, :5].reshape(-1, 75)), r"reshape\(-1, 3, 5, 5\)"),
+    "no channels": (both("x", lambda x: x.repeat(2, 3)), "no axis could be"),
+    "two channel axes": (both("x", lambda x: x[:, :3]), "two axes could be"),
+    "other test images": ({"x_test": good()["x_test"][:, :5]}, r"\(3, 5, 7\).*\(3, 6, 7\)"),
     "no images": (both("x", lambda x: x[:0]) | both("y", lambda y: y[:0]), "at least one image"),
     "a label too few": ({"y_train": good()["y_train"][1:]}, "40 images .* 39 labels; give each"),
     "swapped": (

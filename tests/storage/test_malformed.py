@@ -272,7 +272,7 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
     "a choice of nothing": (RATE, m.field("lr", m.GONE), again, "not what"),
     "a rate that is a list": (RATE, m.field("lr", []), again, "not what"),
     "a chosen rate that is no number": (RATE, m.field("lr", NAN), again, "lr is nan"),
-    "a federation of nobody, only shown": (DEALT, m.sealed_field("train", []), run, "not of 10"),
+    "a federation of nobody, only shown": (DEALT, m.sealed_field("train", []), run, "not of its 0"),
     "counts that are a number, only shown": (DEALT, m.sealed_field("label_counts", 7), run, ""),
     # images
     "images cut in two": (DATA, m.cut(0.5), again, "not a readable .npz"),
@@ -311,7 +311,7 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
     "a federation of version 9": (DEALT, m.sealed_field("version", 9), again, "of version"),
     "a federation of other images": (DEALT, m.sealed_field("dataset_sha256", "0"), again, "other"),
     "an image beyond the last": (DEALT, m.sealed_field("train.0.0", 10**6), again, "not have"),
-    "an image below the first": (DEALT, m.sealed_field("train.0.0", -5), again, "train.0.0"),
+    "an image below the first": (DEALT, m.sealed_field("train.0.0", -5), again, "train: 0"),
     "an image that does not fit 64 bits": (DEALT, m.sealed_field("train.0.0", 2**70), again, ""),
     "an image in two hands": (DEALT, lambda data: _twice(data), again, "held twice"),
     "a client twice in the order": (DEALT, m.sealed_field("order.0", 1), again, "order"),
@@ -321,7 +321,7 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
         DEALT,
         m.sealed_field("label_counts.0", m.GONE),
         again,
-        "not of 10",
+        "not of its 10",
     ),
     "a federation without an order": (DEALT, m.sealed_field("order", m.GONE), run, "order"),
 }

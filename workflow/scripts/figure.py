@@ -9,9 +9,9 @@ with log_to(snakemake.log[0]):
     from zowarmup.analysis import metrics
     from zowarmup.analysis.figures.drawing import write
     from zowarmup.config import registry
-    from zowarmup.data import federation_file
+    from zowarmup.data import federation
 
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
     named = snakemake.params.federations
-    dealt = {dataset: federation_file.read(path).model_dump() for dataset, path in named.items()}
+    dealt = {dataset: federation.load(path).model_dump() for dataset, path in named.items()}
     write.write(draw(metrics.read(snakemake.input.metrics), dealt), snakemake.output)

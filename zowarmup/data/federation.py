@@ -1,22 +1,55 @@
-"""A federation: the images that each client holds, in the one file that all its runs read."""
+"""A federation: the images that each client holds, in the one file that all its runs read.
 
+Equal federations give equal bytes. Reading finds a file that was cut short, edited or written by
+another version.
+"""
+
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import ValidationError as Invalid
 
 from zowarmup.common import files
-from zowarmup.data import federation_file, partition
+from zowarmup.common.errors import UserError
+from zowarmup.config.phase import Decay, Positive, Settings
+from zowarmup.data import partition
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
-from zowarmup.data.federation_file import FederationError, FederationFile
 
+VERSION = 2  # 2 added the memory budgets
 MEGABYTE = 10**6
 
 
-@dataclass(frozen=True, eq=False)
-class Federation:
+class FederationError(UserError):
+    """A federation that cannot be used; the message is one sentence: file, fault and fix."""
+
+
+def _whole_numbers(value: Any) -> np.ndarray:
+    array = np.asarray(value, None if len(value) else np.int64)
+    if array.dtype != np.int64 or (array < 0).any():
+        raise ValueError("not a list of whole numbers of at least 0")
+    return array
+
+
+Tuple = Field(strict=False)  # which a file holds as a list
+WholeNumbers = Annotated[
+    np.ndarray, BeforeValidator(_whole_numbers), PlainSerializer(lambda array: array.tolist())
+]
+Alpha = Annotated[
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(partition.as_alpha),
+    PlainSerializer(lambda alpha: partition.INFINITE if np.isinf(alpha) else alpha),
+]
+
+
+class Federation(Settings):
     """Clients 0..K-1, their images and the order in which they become high-resource.
 
     Attributes:
@@ -30,15 +63,36 @@ class Federation:
         label_counts: (K, C) images of each class, train and held out together.
     """
 
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="ignore")
+
     dataset_sha256: str
-    alpha: float
-    holdout: float
+    alpha: Alpha
+    holdout: Decay
     seed: int
-    order: tuple[int, ...]
-    budgets: tuple[float, ...] | None
-    train: tuple[np.ndarray, ...]
-    heldout: tuple[np.ndarray, ...]
-    label_counts: np.ndarray
+    order: Annotated[tuple[int, ...], Tuple]
+    budgets: Annotated[tuple[Positive, ...], Tuple] | None
+    train: Annotated[tuple[WholeNumbers, ...], Tuple]
+    heldout: Annotated[tuple[WholeNumbers, ...], Tuple]
+    label_counts: WholeNumbers
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Each part is of K clients, who hold distinct images."""
+        k, order, counts = self.clients, list(self.order), self.label_counts
+        if not k or sorted(order) != list(range(k)) or not len(self.heldout) == len(counts) == k:
+            raise ValueError(f"its order, heldout or label_counts are not of its {k} clients")
+        if counts.ndim != 2 or any(indices.ndim != 1 for indices in self.train + self.heldout):
+            raise ValueError("its label_counts are no table, or its indices no lists")
+        if self.budgets is not None and (
+            len(self.budgets) != k or partition.by_budget(order, self.budgets) != order
+        ):
+            raise ValueError(f"its budgets are not of its {k} clients in their order")
+        if self.train_sizes.min() == 0:
+            raise ValueError("a client has no images to train on")
+        dealt = np.concatenate(self.held)
+        if len(np.unique(dealt)) != len(dealt):
+            raise ValueError("an image is held twice")
+        return self
 
     @property
     def clients(self) -> int:
@@ -131,62 +185,63 @@ def build(
         budgets=budgets,
         train=train,
         heldout=heldout,
-        label_counts=count_labels(labels, held, dataset.classes),
+        label_counts=partition.count_labels(labels, held, dataset.classes),
     )
-
-
-def count_labels(labels: np.ndarray, held: Sequence[np.ndarray], classes: int) -> np.ndarray:
-    """(K, C) images of each class that each client holds."""
-    return np.stack([np.bincount(labels[indices], minlength=classes) for indices in held])
 
 
 def save(federation: Federation, path: str | Path) -> None:
-    """Write federation.json, all or nothing; equal federations give equal bytes."""
-    fields = FederationFile(
-        dataset_sha256=federation.dataset_sha256,
-        clients=federation.clients,
-        alpha=partition.INFINITE if np.isinf(federation.alpha) else federation.alpha,
-        holdout=federation.holdout,
-        seed=federation.seed,
-        order=list(federation.order),
-        budgets=federation.budgets and list(federation.budgets),
-        train=[indices.tolist() for indices in federation.train],
-        heldout=[indices.tolist() for indices in federation.heldout],
-        label_counts=federation.label_counts.tolist(),
-    )
-    files.atomic_write_text(path, federation_file.sealed(fields.model_dump()))
+    """Write federation.json, all or nothing."""
+    fields = federation.model_dump() | {"version": VERSION, "clients": federation.clients}
+    files.atomic_write_text(path, sealed(fields))
 
 
 def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
     """Read what `save` wrote and verify it, against `dataset` too if that is given.
 
     Raises:
-        FederationError: see `federation_file.read`; or it is a federation of other data.
+        FederationError: no such file; it is truncated, edited or of another version; its fields do
+            not fit together; or it is a federation of other data.
     """
-    fields = federation_file.read(path)
-    federation = Federation(
-        dataset_sha256=fields.dataset_sha256,
-        alpha=partition.as_alpha(fields.alpha),
-        holdout=fields.holdout,
-        seed=fields.seed,
-        order=tuple(fields.order),
-        budgets=None if fields.budgets is None else tuple(fields.budgets),
-        train=tuple(np.array(indices, np.int64) for indices in fields.train),
-        heldout=tuple(np.array(indices, np.int64) for indices in fields.heldout),
-        label_counts=np.array(fields.label_counts, np.int64),
-    )
-    if dataset is not None and (fault := _difference(federation, dataset)):
-        raise FederationError(f"{path}: {fault}; delete it and let Snakemake recreate it")
+    try:
+        federation = _unsealed(Path(path).read_bytes())
+        if dataset is not None:
+            _check_against(federation, dataset)
+    except FileNotFoundError:
+        raise FederationError(f"{path}: no such file; make it with the workflow") from None
+    except ValueError as error:
+        fault = str(error)
+        if isinstance(error, Invalid):
+            first = error.errors()[0]
+            place = "".join(f"{part}: " for part in first["loc"])
+            fault = f"it is not a federation: {place}{first['msg'].removeprefix('Value error, ')}"
+        raise FederationError(f"{path}: {fault}; delete it and let Snakemake recreate it") from None
     return federation
 
 
-def _difference(federation: Federation, dataset: Dataset) -> str:
-    """What shows that a federation is not of this data set; "" if nothing does."""
+def _unsealed(data: bytes) -> Federation:
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is not complete JSON ({error}), perhaps truncated") from error
+    if not isinstance(fields, dict) or fields.get("version") != VERSION:
+        raise ValueError(f"it is not a federation of version {VERSION}")
+    if json.loads(sealed({k: v for k, v in fields.items() if k != "sha256"})) != fields:
+        raise ValueError("its sha256 does not match its contents, so it was edited")
+    return Federation.model_validate(fields)
+
+
+def _check_against(federation: Federation, dataset: Dataset) -> None:
     if federation.dataset_sha256 != dataset.sha256:
-        return f"it was made for other data than this {dataset.name}"
+        raise ValueError(f"it was made for other data than this {dataset.name}")
     if max(indices.max() for indices in federation.held) >= len(dataset.y_train):
-        return f"it holds an image that {dataset.name} does not have"
-    counts = count_labels(dataset.y_train, federation.held, dataset.classes)
+        raise ValueError(f"it holds an image that {dataset.name} does not have")
+    counts = partition.count_labels(dataset.y_train, federation.held, dataset.classes)
     if not np.array_equal(counts, federation.label_counts):
-        return f"its label_counts are not those of {dataset.name}"
-    return ""
+        raise ValueError(f"its label_counts are not those of {dataset.name}")
+
+
+def sealed(fields: dict[str, Any]) -> str:
+    """The text of a JSON object with the SHA-256 of its other fields added."""
+    plain = partial(json.dumps, sort_keys=True, separators=(",", ":"))
+    sha256 = hashlib.sha256(plain(fields).encode()).hexdigest()
+    return plain(fields | {"sha256": sha256}) + "\n"

@@ -8,7 +8,7 @@ from typing import Any
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
 from zowarmup.config.splits import high_clients
-from zowarmup.data import federation_file
+from zowarmup.data import federation as dealing
 
 LACKED = 0.01  # a class is lacked by a tier that holds less than this share of its images
 PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
@@ -128,9 +128,8 @@ def _images(federation: str) -> float:
 
 @cache
 def holdings(federation: str) -> tuple[list[int], list[list[int]], float]:
-    fields = federation_file.read(federation)
-    sizes = [len(images) for images in fields.train]
-    return fields.order, fields.label_counts, sum(sizes) / len(sizes)
+    dealt = dealing.load(federation)
+    return list(dealt.order), dealt.label_counts.tolist(), float(dealt.train_sizes.mean())
 
 
 @cache
