@@ -1,4 +1,4 @@
-"""The arrays of a data set brought to one layout, or refused with what to type."""
+"""The arrays of a user's data set in one layout; errors say how to change others."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ CHANNELS = (1, 2, 3, 4)  # sizes that an axis of channels may have, from grey to
 def tidy(arrays: Arrays, where: str) -> Arrays:
     """The four arrays with images as uint8 (N, C, H, W) and labels as int64 (N,), checked.
 
-    Images come as NHWC, NCHW or NHW. Floats are refused rather than guessed at: whether they
-    mean 0..1 or 0..255, or are normalised already, cannot be told for sure from the values.
+    Images come as NHWC, NCHW or NHW. Floats are refused: their values do not show for sure whether
+    they mean 0..1 or 0..255, or are normalised.
 
     Raises:
         DataError: wrong dtype or shape, no images, lengths differ, train and test images differ
@@ -23,29 +23,23 @@ def tidy(arrays: Arrays, where: str) -> Arrays:
         _check_first_axis(arrays[f"x_{part}"], arrays[f"y_{part}"], f"{where}: x_{part}")
     images = {part: tidy_images(arrays[f"x_{part}"], f"{where}: x_{part}") for part in PARTS}
     labels = {part: tidy_labels(arrays[f"y_{part}"], f"{where}: y_{part}") for part in PARTS}
-    return _matched(
-        {f"x_{p}": images[p] for p in PARTS} | {f"y_{p}": labels[p] for p in PARTS}, where
-    )
-
-
-def _matched(tidied: Arrays, where: str) -> Arrays:
-    """The tidied arrays, each image with its label and all images of one shape."""
     for part in PARTS:
-        n, m = len(tidied[f"x_{part}"]), len(tidied[f"y_{part}"])
+        n, m = len(images[part]), len(labels[part])
         if n != m:
-            other = len(tidied[f"y_{PARTS[part == 'train']}"])
+            other = len(labels[PARTS[part == "train"]])
             swapped = ", or swap y_train and y_test" if n == other else ""
             raise DataError(
                 f"{where}: x_{part} has {n} images but y_{part} has {m} labels; give each image "
                 f"one{swapped}"
             )
-    train, test = (tidied[f"x_{part}"].shape[1:] for part in PARTS)
+    train, test = (images[part].shape[1:] for part in PARTS)
     if train != test:
         raise DataError(
             f"{where}: x_test has images of shape {test} (channels, height, width) but x_train "
             f"{train}; bring them to one shape"
         )
-    return {key: tidied[key] for key in KEYS}
+    arrays = (images["train"], labels["train"], images["test"], labels["test"])
+    return dict(zip(KEYS, arrays, strict=True))
 
 
 def _check_first_axis(x: np.ndarray, y: np.ndarray, where: str) -> None:
@@ -99,36 +93,3 @@ def _unclear(x: np.ndarray, both: bool) -> str:
         "two axes could be the 1 to 4 channels; store grey images without channels, and pad others "
         "to more than 4 pixels a side"
     )
-
-
-def check_saved(arrays: Arrays, where: str) -> None:
-    """The arrays of dataset.npz are such as training needs: of one layout, and scaled by numbers.
-
-    Their layout is always (N, C, H, W): guessed from the shape, images of up to four pixels a side
-    would be unclear.
-
-    Raises:
-        DataError: the first that is not.
-    """
-    channels = arrays["x_train"].shape[1:2]
-    wanted = {f"x_{part}": ("u1", 4) for part in PARTS} | {f"y_{part}": ("i8", 1) for part in PARTS}
-    wanted |= {"mean": ("f4", 1), "std": ("f4", 1), "scale": ("f4", 0), "name": ("U", 0)}
-    for name, (dtype, axes) in wanted.items():
-        array = arrays[name]
-        fits = dtype in (array.dtype.str[1:], array.dtype.kind) and array.ndim == axes
-        scaling = name in ("mean", "std") and array.shape != channels
-        if (
-            not fits
-            or scaling
-            or not array.size
-            or (dtype == "f4" and not np.isfinite(array).all())
-        ):
-            raise DataError(
-                f"{where}: array {name} is {array.dtype} of shape {array.shape} or not finite, "
-                "which is not what this project writes; delete the file, Snakemake makes it again"
-            )
-    _matched(arrays, where)
-    for part in PARTS:
-        tidy_labels(arrays[f"y_{part}"], f"{where}: y_{part}")
-    if not (arrays["scale"] > 0 and (arrays["std"] > 0).all()):
-        raise DataError(f"{where}: scale or std is 0 or below; delete it, Snakemake makes it again")

@@ -31,7 +31,8 @@ class FederationError(UserError):
 
 
 def _whole_numbers(value: Any) -> np.ndarray:
-    array = np.asarray(value, None if len(value) else np.int64)
+    array = np.asarray(value)
+    array = array if array.size else array.astype(np.int64)
     if array.dtype != np.int64 or (array < 0).any():
         raise ValueError("not a list of whole numbers of at least 0")
     return array
