@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from zowarmup.data.arrays import KEYS, PARTS, Arrays, DataError
+from zowarmup.data.arrays import PARTS, Arrays, DataError
 from zowarmup.data.labels import tidy_labels
-from zowarmup.data.pixel_types import as_bytes
 
 CHANNELS = (1, 2, 3, 4)  # sizes that an axis of channels may have, from grey to RGB + alpha
 
@@ -38,12 +37,11 @@ def tidy(arrays: Arrays, where: str) -> Arrays:
             f"{where}: x_test has images of shape {test} (channels, height, width) but x_train "
             f"{train}; bring them to one shape"
         )
-    arrays = (images["train"], labels["train"], images["test"], labels["test"])
-    return dict(zip(KEYS, arrays, strict=True))
+    return {f"x_{part}": images[part] for part in PARTS} | {f"y_{p}": labels[p] for p in PARTS}
 
 
 def _check_first_axis(x: np.ndarray, y: np.ndarray, where: str) -> None:
-    """Images do not lie along the last axis, as in MATLAB's files."""
+    """Refuse images that lie along the last axis, as in MATLAB's files."""
     if x.ndim in (3, 4) and y.ndim and x.shape[-1] == len(y) != x.shape[0]:
         raise DataError(
             f"{where} has shape {x.shape}, whose last axis counts the images; store it as "
@@ -54,7 +52,7 @@ def _check_first_axis(x: np.ndarray, y: np.ndarray, where: str) -> None:
 def tidy_images(x: np.ndarray, where: str) -> np.ndarray:
     """Images as uint8 (N, C, H, W) in one block of memory; see `tidy`."""
     if x.dtype != np.uint8:
-        raise DataError(f"{where} has dtype {x.dtype} but must be uint8 (0..255); {as_bytes(x)}")
+        raise DataError(f"{where} has dtype {x.dtype} but must be uint8 (0..255); {_as_bytes(x)}")
     if x.size == 0:
         raise DataError(
             f"{where} has shape {x.shape}, which is empty; put at least one image into it"
@@ -73,7 +71,7 @@ def tidy_images(x: np.ndarray, where: str) -> np.ndarray:
 
 
 def _example(x: np.ndarray) -> str:
-    """How to reshape flat images, if their sides are likely equal."""
+    """How to reshape flat images whose sides seem to be equal; else ""."""
     if x.ndim != 2:
         return ""
     for shape in ("", "3, "):  # CIFAR's rows are red, then green, then blue
@@ -93,3 +91,32 @@ def _unclear(x: np.ndarray, both: bool) -> str:
         "two axes could be the 1 to 4 channels; store grey images without channels, and pad others "
         "to more than 4 pixels a side"
     )
+
+
+def _as_bytes(x: np.ndarray) -> str:
+    """How to store images of another number type as bytes, by their values."""
+    if x.dtype.kind == "b":
+        return "store it as 255 * x.astype(numpy.uint8)"
+    if x.dtype.kind not in "iuf":
+        return "store numbers from 0 to 255 as uint8"
+    if x.dtype.kind == "f" and (odd := int((~np.isfinite(x)).sum())):
+        return f"{odd} of its values are NaN or infinite: replace these first"
+    if not x.size:
+        return "store it as x.astype(numpy.uint8)"
+    low, high = x.min(), x.max()
+    return f"its values go from {low:.6g} to {high:.6g}: {_scaled(x.dtype.kind, low, high)}"
+
+
+def _scaled(kind: str, low: float, high: float) -> str:
+    if low < 0:
+        return "undo the normalisation, so that black is 0 and white 255, and store that as uint8"
+    if high <= 1:
+        return "store it as (255 * x).round().astype(numpy.uint8)"
+    if high <= 255:
+        return f"store it as x{'.round()' * (kind == 'f')}.astype(numpy.uint8)"
+    if high <= 65535:
+        return (
+            "if white is 65535 store it as (x / 257).round().astype(numpy.uint8), else divide by "
+            "white / 255"
+        )
+    return "divide by white / 255, round, and store it with .astype(numpy.uint8)"

@@ -33,7 +33,7 @@ class FederationError(UserError):
 def _whole_numbers(value: Any) -> np.ndarray:
     array = np.asarray(value)
     array = array if array.size else array.astype(np.int64)
-    if array.dtype != np.int64 or (array < 0).any():
+    if not array.ndim or array.dtype != np.int64 or (array < 0).any():
         raise ValueError("not a list of whole numbers of at least 0")
     return array
 

@@ -2,7 +2,8 @@
 
 The launcher computes nothing: `zowarmup.runtime.worker` runs in each of the processes that it
 starts. On one machine they meet through files and the loopback interface. A job spans several
-machines if each of them starts one launcher, see `Nodes`.
+machines if each of them starts one launcher: ZOWARMUP_NODES is their number, ZOWARMUP_RENDEZVOUS
+the HOST:PORT of the first one.
 """
 
 import hashlib
@@ -15,7 +16,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,40 +32,29 @@ SAME = 5  # seconds; torch kills a process that does not end by itself 30 s afte
 JOIN = 600  # seconds in which the launchers of all nodes must have started
 
 
-@dataclass(frozen=True)
-class Nodes:
-    """The machines that share a job.
+def _nodes(processes: int) -> tuple[int, str]:
+    """The number of machines and the address at which they meet, "" for one machine.
 
-    Attributes:
-        number: machines, each with a launcher of its own.
-        rendezvous: HOST:PORT of the first of them, where the launchers meet; "" for one machine.
+    Raises:
+        UserError: no number that divides `processes`, or no HOST:PORT.
     """
-
-    number: int = 1
-    rendezvous: str = ""
-
-    @classmethod
-    def of_environment(cls, processes: int) -> "Nodes":
-        """The machines that ZOWARMUP_NODES and ZOWARMUP_RENDEZVOUS name; one by default.
-
-        Raises:
-            UserError: no number of machines that divides `processes`, or no HOST:PORT.
-        """
-        number, rendezvous = os.environ.get(NODES) or "1", os.environ.get(RENDEZVOUS, "")
-        if not number.isdecimal() or int(number) < 1:
-            raise UserError(f"{NODES} is {number!r}, not a number of machines: set it to 2 or more")
-        if processes % int(number):
-            raise UserError(
-                f"engine.processes is {processes}, which {NODES}={number} machines cannot share "
-                f"equally: set engine.processes to a multiple of {number}"
-            )
-        host, _, port = rendezvous.rpartition(":")
-        if int(number) > 1 and not (host and port.isdecimal() and 0 < int(port) < 65536):
-            raise UserError(
-                f"{RENDEZVOUS} is {rendezvous!r}, but {NODES}={number} machines need an address to "
-                "meet at: set it to HOST:PORT of the first one, for instance node01:29400"
-            )
-        return cls(int(number), rendezvous)
+    number, address = os.environ.get(NODES) or "1", os.environ.get(RENDEZVOUS, "")
+    if not number.isdecimal() or int(number) < 1:
+        raise UserError(f"{NODES} is {number!r}, not a number of machines: set it to 2 or more")
+    if processes % int(number):
+        raise UserError(
+            f"engine.processes is {processes}, which {NODES}={number} machines cannot share "
+            f"equally: set engine.processes to a multiple of {number}"
+        )
+    if int(number) == 1:
+        return 1, ""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise UserError(
+            f"{RENDEZVOUS} is {address!r}, but {NODES}={number} machines need an address to meet "
+            "at: set it to HOST:PORT of the first one, for instance node01:29400"
+        )
+    return int(number), address
 
 
 def run(processes: int, job: Callable[..., None], *arguments: Any, **named: Any) -> None:
@@ -81,39 +70,39 @@ def run(processes: int, job: Callable[..., None], *arguments: Any, **named: Any)
         RuntimeError: the job failed otherwise.
         Stopped: a signal has ended the job, whose work so far is saved.
     """
-    nodes = Nodes.of_environment(processes)
+    nodes, address = _nodes(processes)
     with stoppable():
         if processes == 1:
             job(*arguments, **named)
             return
         order = {"job": [job.__module__, job.__qualname__], "arguments": arguments, "named": named}
-        with tempfile.TemporaryDirectory(prefix="zowarmup-") as name:
-            _launch(Path(name), nodes, processes, order)
+        with tempfile.TemporaryDirectory(prefix="zowarmup-") as folder:
+            _launch(Path(folder), nodes, address, processes, order)
 
 
-def _launch(folder: Path, nodes: Nodes, processes: int, order: dict[str, Any]) -> None:
+def _launch(folder: Path, nodes: int, address: str, processes: int, order: dict[str, Any]) -> None:
+    """Write the order for the workers, start them, and raise the cause if one of them fails."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.elastic.rendezvous import RendezvousError
     from torch.distributed.launcher.api import elastic_launch
 
     _silence()
-    meeting = "env://" if nodes.rendezvous else f"file://{folder}/group"
+    meeting = "env://" if address else f"file://{folder}/group"
     text = json.dumps(order, default=os.fspath)
-    more = {"launcher": os.getpid(), "meeting": meeting, "log": str(folder / "log")}
-    (folder / "order.json").write_text(json.dumps(more | json.loads(text)), encoding="utf-8")
+    own = {"launcher": os.getpid(), "meeting": meeting, "log": str(folder / "log")}
+    (folder / "order.json").write_text(json.dumps(own | json.loads(text)), encoding="utf-8")
     start = f"import sys; sys.path[:] = {sys.path!r}; from zowarmup.runtime import worker as w"
-    command = ["-P", "-c", f"{start}; w.main({str(folder / 'order.json')!r})"]
     run_id = hashlib.sha256(text.encode()).hexdigest()[:16]
-    config = _config(folder, nodes, processes, run_id)
+    launch = elastic_launch(_config(folder, nodes, address, processes, run_id), sys.executable)
     try:
         with _relayed(folder / "log"):
-            elastic_launch(config, sys.executable)(*command)
+            launch("-P", "-c", f"{start}; w.main({str(folder / 'order.json')!r})")
     except ChildFailedError as error:
         raise failure_of(error.failures, processes) from None
     except RendezvousError as error:
         raise UserError(
-            f"{RENDEZVOUS}={nodes.rendezvous}: {nodes.number} machines did not meet there within "
-            f"{JOIN} s ({cause(error)}): start the job on each, and see that they reach the address"
+            f"{RENDEZVOUS}={address}: {nodes} machines did not meet there within {JOIN} s "
+            f"({cause(error)}): start the job on each, and see that they reach the address"
         ) from error
 
 
@@ -124,21 +113,21 @@ def _silence() -> None:
         logging.getLogger(name).addHandler(logging.NullHandler())
 
 
-def _config(folder: Path, nodes: Nodes, processes: int, run_id: str) -> "LaunchConfig":
+def _config(folder: Path, nodes: int, address: str, processes: int, run_id: str) -> "LaunchConfig":
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig
 
     # A store in a file, since torch's server would listen to every network of the machine.
     inside = {"store_type": "file", "keep_alive_interval": 10**6}
     return LaunchConfig(
-        min_nodes=nodes.number,
-        max_nodes=nodes.number,
-        nproc_per_node=processes // nodes.number,
+        min_nodes=nodes,
+        max_nodes=nodes,
+        nproc_per_node=processes // nodes,
         run_id=run_id,
         rdzv_backend="c10d",
-        rdzv_endpoint=nodes.rendezvous or str(folder / "rendezvous"),
-        rdzv_configs={"timeout": JOIN} | ({} if nodes.rendezvous else inside),
-        local_addr=None if nodes.rendezvous else "127.0.0.1",  # a name may have no address
+        rdzv_endpoint=address or str(folder / "rendezvous"),
+        rdzv_configs={"timeout": JOIN} | ({} if address else inside),
+        local_addr=None if address else "127.0.0.1",  # a name may have no address
         max_restarts=0,  # a job resumes its work when it is started again
         logs_specs=DefaultLogsSpecs(str(folder / "logs")),
         shutdown_timeout=LEAVE,

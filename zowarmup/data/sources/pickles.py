@@ -35,7 +35,7 @@ class NumberType:
         self.dtype = np.dtype(text)
 
     def __setstate__(self, state: Any) -> None:
-        order = state[1].decode() if isinstance(state[1], bytes) else state[1]
+        order: Any = state[1].decode() if isinstance(state[1], bytes) else state[1]
         self.dtype = self.dtype.newbyteorder(order)
 
 
