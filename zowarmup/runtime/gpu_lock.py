@@ -25,7 +25,7 @@ _locks: list[IO[str]] = []  # open until the process ends
 def take(number: int) -> None:
     """Choose free GPUs for this process and those that it starts; wait until enough are free.
 
-    The choice is among the devices of CUDA_VISIBLE_DEVICES, which SLURM or a user may set, else all.
+    The choice is among the devices of CUDA_VISIBLE_DEVICES if SLURM or a user has set it, else all.
 
     Raises:
         UserError: the machine has fewer devices.
@@ -36,8 +36,8 @@ def take(number: int) -> None:
     if len(devices) < number:
         source = f"{VISIBLE} names" if VISIBLE in os.environ else "nvidia-smi finds"
         raise UserError(
-            f"this job asks for {number} GPUs and {source} {len(devices)} on {os.uname().nodename}; "
-            "set engine.device to cpu or engine.processes lower"
+            f"this job asks for {number} GPUs and {source} {len(devices)} on "
+            f"{os.uname().nodename}; set engine.device to cpu or engine.processes lower"
         )
     os.environ[VISIBLE] = ",".join(_taken(devices, number))
 
@@ -72,7 +72,5 @@ def _taken(devices: Sequence[str], number: int) -> list[str]:
             file.close()
         if time.monotonic() - said >= SAY_EVERY:
             said = time.monotonic()
-            log.warning(
-                f"waiting for {number} of {len(devices)} GPUs; {folder} names the jobs that hold them"
-            )
+            log.warning(f"waiting for {number} of {len(devices)} GPUs; see who holds {folder}/*")
         time.sleep(random.uniform(0.1, 0.5))  # else two jobs could take turns at half of them each
