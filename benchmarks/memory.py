@@ -90,7 +90,9 @@ def made(clients: int, images: int) -> tuple[Dataset, Federation]:
     parts = tuple(np.array_split(np.arange(images), clients))
     nothing, counts = tuple(part[:0] for part in parts), np.zeros((clients, 10), dtype=int)
     order = tuple(range(clients))
-    return data, Federation("", 1.0, 0.0, 0, order, None, parts, nothing, counts)
+    dealt = {"train": parts, "heldout": nothing, "label_counts": counts, "budgets": None}
+    draws = {"dataset_sha256": "", "alpha": 1.0, "holdout": 0.0, "seed": 0, "order": order}
+    return data, Federation.model_validate(dealt | draws)
 
 
 if __name__ == "__main__":

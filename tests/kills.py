@@ -112,10 +112,14 @@ def jobs(
 
 def fork(job: Job, log: Path) -> int:
     """A process that does the job as a script of the workflow does."""
+    ours = [signal.Signals[name] for name in {*SIGNALS} - {"SIGKILL"}]
+    signal.pthread_sigmask(signal.SIG_BLOCK, ours)  # Python drops one that comes while it forks
     if child := os.fork():
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
         return child
     code = 1
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
         with log_to(log):
             job()
         code = 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zowarmup.data import sealed_json
+from zowarmup.data import federation
 
 Damage = Callable[[bytes], bytes]
 GONE = object()  # in place of a value: the key itself is taken away
@@ -78,7 +78,7 @@ def sealed_field(key: str, new: Any) -> Damage:
     def damage(data: bytes) -> bytes:
         fields = json.loads(data)
         del fields["sha256"]
-        return sealed_json.seal(put(fields, key, new)).encode()
+        return federation.sealed(put(fields, key, new)).encode()
 
     return damage
 

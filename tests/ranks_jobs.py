@@ -1,4 +1,4 @@
-"""Jobs for tests/runtime/test_process_group.py: what workers run, so a module that they can import.
+"""Jobs for tests/runtime/test_process_group.py, in a module that the workers can import.
 
 Ten clients of digits of several sizes, 3 of them with high resources.
 """
@@ -8,14 +8,13 @@ import json
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
+import kills
 import torch
 
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase_settings import PHASES
 from zowarmup.data import datasets
 from zowarmup.data import federation as dealing
 from zowarmup.runtime.process_group import ALONE
@@ -38,29 +37,18 @@ ROUNDS = 2
 
 
 def spec_of(engine, model, *phases, **more):
-    return {
-        "split": "30/70",
-        "model": model,
-        "width": 1.0,
-        "engine": {
-            "name": engine, "device": "cpu", "threads": 1, "micro_batch": 16, "options": {},
-            "precision": "float32", "channels_last": False,
-        },
-        "pin": {},
-        "evaluate_every": 2,
-        "snapshot_every": 2,
-        "phases": list(phases),
-        **more,
-    }  # fmt: skip
+    strides = {"evaluate_every": 2, "snapshot_every": 2}
+    spec = kills.spec_of(model=model, phases=list(phases), **strides, **more)
+    return spec | {"engine": spec["engine"] | {"name": engine, "micro_batch": 16}}
 
 
 def phase_of(algorithm, rounds, **settings):
-    given = {"clients": "all", "participation": 0.7, "algorithm": algorithm, "rounds": rounds}
-    return PHASES[algorithm].model_validate(given | settings).model_dump()
+    given = {"clients": "all", "participation": 0.7} | settings
+    return kills.phase(algorithm, rounds, **given)
 
 
 def federations(folder, data, federation, device="cpu", group=ALONE):
-    """Every case for some rounds; each process says what models it has seen, and the last row."""
+    """Every case for some rounds; each process writes hashes of its models and the last row."""
     images = datasets.load(data)
     dealt = uneven(dealing.load(federation, images))
     found = {
@@ -73,7 +61,7 @@ def federations(folder, data, federation, device="cpu", group=ALONE):
 def uneven(dealt):
     """With different numbers of images, so that clients make different numbers of steps."""
     some = [rows[: len(rows) - 5 * (i % 3)] for i, rows in enumerate(dealt.train)]
-    return replace(dealt, train=tuple(some))
+    return dealt.model_copy(update={"train": tuple(some)})
 
 
 def rounds(case, algorithm, data, dealt, device, group):
@@ -81,11 +69,11 @@ def rounds(case, algorithm, data, dealt, device, group):
     phase, seeds = phase_of(algorithm, ROUNDS, **settings), Seeds.of(3, {})
     spec = spec_of(engine, model, phase)
     spec["engine"]["device"] = device
-    here = context.assemble(spec, data, dealt, group)
-    state, costs = loop.begin(here, phase, context.start(here, seeds, None), Costs())
-    steps = list(loop.run(here, phase, state, seeds, first=1, costs=costs))
+    world = context.assemble(spec, data, dealt, group)
+    state, costs = loop.begin(world, phase, context.start(world, seeds, None), Costs())
+    steps = list(loop.run(world, phase, state, seeds, first=1, costs=costs))
     models = [hashlib.sha256(step.w.cpu().numpy().tobytes()).hexdigest() for step in steps]
-    return models, [step.record for step in steps], repr(loop.row(here, phase, 1, steps[-1]))
+    return models, [step.record for step in steps], repr(loop.row(world, phase, 1, steps[-1]))
 
 
 def fail(how, folder, group):
@@ -105,7 +93,7 @@ def meet(group):
     assert group.gather(torch.tensor([group.rank]), group.size).tolist() == [0, 1]
 
 
-def mendable():
+def user_error():
     raise UserError("engine: the gears grind; oil them")
 
 
@@ -125,4 +113,4 @@ def sleep():
     time.sleep(600)
 
 
-FAILURES = {"user error": mendable, "error": bug, "long": long, "kill": kill, "sleep": sleep}
+FAILURES = {"user error": user_error, "error": bug, "long": long, "kill": kill, "sleep": sleep}

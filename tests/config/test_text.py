@@ -34,7 +34,7 @@ from zowarmup.analysis.tables import studies
 from zowarmup.analysis.tables import write as tables
 from zowarmup.common.job_log import log_to
 from zowarmup.config.text import INVISIBLE, Label
-from zowarmup.data import datasets, sealed_json
+from zowarmup.data import datasets, federation
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.storage import metrics_csv as rows_file
@@ -176,7 +176,11 @@ def finished(config: Path, folder: Path) -> list[dict[str, Any]]:
     cells = Paths(plan([str(config)]), str(folder)).cells("")
     row = dict.fromkeys(MEASURED, 1)
     facts = {"high_clients": 3, "d": 9, "d_low": 9, "spec": {"phases": [{"lr": 0.1}]}}
-    dealt = {"version": 1, "order": [*range(10)], "label_counts": [[1, 1]] * 10, "train": [[1]]}
+    dealt = {
+        "version": 2, "dataset_sha256": "", "clients": 10, "alpha": 1.0, "holdout": 0.0, "seed": 0,
+        "order": [*range(10)], "budgets": None, "train": [[k] for k in range(10)],
+        "heldout": [[]] * 10, "label_counts": [[1, 1]] * 10,
+    }  # fmt: skip
     for cell in cells:
         for part in map(Path, cell["parts"]):
             part.mkdir(parents=True, exist_ok=True)
@@ -184,7 +188,7 @@ def finished(config: Path, folder: Path) -> list[dict[str, Any]]:
             own = [row | {"round": t, "diverged": False} for t in range(0, 61, 20)]
             rows_file.write(part / "metrics.csv", own)
         files = {file: json.dumps({"at_edge": False}) for file in cell["selections"]}
-        for file, text in {**files, cell["federation"]: sealed_json.seal(dealt)}.items():
+        for file, text in {**files, cell["federation"]: federation.sealed(dealt)}.items():
             Path(file).parent.mkdir(parents=True, exist_ok=True)
             Path(file).write_text(text, encoding="utf-8")
     return cells

@@ -3,14 +3,16 @@
 import hashlib
 import os
 import pickle
+import resource
 import shutil
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pickling
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from hypothesis import strategies as st
 from zowarmup.data import datasets
 from zowarmup.data.arrays import DataError
 from zowarmup.data.sources import cifar, imagenet32
-from zowarmup.data.sources.pickles import read_pickle
+from zowarmup.data.sources.pickles import NumberType, read_pickle
 
 # --- pickles --------------------------------------------------------------------------------
 
@@ -112,10 +114,8 @@ def attacks(canary: Path) -> dict[str, Any]:
         "text": np.array(["ab"]),
         "times": np.array(["2020-01-01"], "M8[D]"),
         "complex": 1j,
-        "set": {1, 2},
         "class": {"data": Path},
         "instance": canary,
-        "tuple key": {(1, 2): 3},
     }
 
 
@@ -129,32 +129,25 @@ def test_what_is_no_data_is_refused(case: str, protocol: int, tmp_path: Path) ->
     assert not canary.exists()
 
 
-# A list of which each holds the one before twice, 2^40 in all.
-TWOFOLD = b"]q\x00" + b"".join(b"](h%ch%ceq%c" % (k, k, k + 1) for k in range(40))
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"cos\nsystem\n(S'touch canary'\ntR.", "it asks for (posix|nt|os).system, but"),
-        (b"(S'touch canary'\nios\nsystem\n.", "it asks for the instruction INST"),
-        (b"\x80\x04(cnumpy\nndarray\no.", "it asks for the instruction OBJ"),
-        (b"cnumpy\nndarray\n)\x81.", "it asks for the instruction NEWOBJ"),
-        (b"cnumpy\nndarray\n)R.", "it asks to call what cannot be called"),
-        (b"cnumpy\ndtype\n}b.", "it asks to change what cannot be changed"),
-        (b"Ponly\n.", "it asks for the instruction PERSID"),
-        (b"\x82\x01.", "it asks for the instruction EXT1"),
+        (b"cos\nsystem\n(S'touch canary'\ntR.", "it asks for os.system, but"),
+        (b"(S'touch canary'\nios\nsystem\n.", "it asks for os.system, but"),
+        (b"\x80\x04(cos\nsystem\no.", "it asks for os.system, but"),
+        (b"cnumpy\nndarray\n)\x81.", "not a readable pickle"),
+        (b"cnumpy\nndarray\n)R.", "not a readable pickle"),
+        (b"cnumpy\ndtype\n}b.", "not a readable pickle"),
+        (b"Ponly\n.", "not a readable pickle .*persistent id"),
+        (b"\x82\x01.", "not a readable pickle .*extension code"),
         (b"", "an empty file; the copy or download failed"),
-        (b"\x80\x02}", "it ends before its last instruction"),
-        (b".", "pop from empty list"),
+        (b"\x80\x02}", "not a readable pickle .*Ran out of input"),
+        (b".", "not a readable pickle"),
         (b"<html>404</html>", "a web page or XML"),
         (b"\x8e" + bytes([255] * 6) + b"\x00\x00.", "not a readable pickle"),
-        (b"\x80\x02(" + b"\x85" * 9 + b".", "takes a value that it did not make"),
-        (b"N" + b"\x85" * 200_000 + b"h\x00.", "not a readable pickle"),
-        (b"\x80\x04K\x01K\x02\x93.", "expected str instance"),
-        (b"}N" + b"\x85" * 200_000 + b"K\x01s.", "a key of a dict is no text"),
-        (b"\x80\x02Nr\xff\xff\xff\x7f0.", "pop from empty list"),
-        (TWOFOLD + b"cnumpy\ndtype\nh\x28\x85R.", "the name of a number type is no text"),
+        (b"\x80\x02(" + b"\x85" * 9 + b".", "not a readable pickle"),
+        (b"\x80\x04K\x01K\x02\x93.", "STACK_GLOBAL requires str"),
+        (b"cnumpy\ndtype\n(]K\x00tR.", "not a readable pickle"),
     ],
 )
 def test_instructions_that_data_have_no_need_of(data: bytes, message: str, tmp_path: Path) -> None:
@@ -165,6 +158,17 @@ def test_instructions_that_data_have_no_need_of(data: bytes, message: str, tmp_p
     assert len(str(error.value)) < 400 + len(str(tmp_path))
 
 
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """2 GB more than now: a damaged place in a pickle can ask for a list of any length."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 2**31, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.usefixtures("little_memory")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of bytearrays
 @settings(derandomize=True, database=None, deadline=None, max_examples=300)
 @given(
     protocol=st.integers(0, 5),
@@ -187,11 +191,7 @@ def test_a_damaged_pickle_is_an_error_or_data(
         found = read_pickle(path)
     except DataError:
         return
-    assert type(found).__module__ in ("builtins", "numpy") or type(found).__name__ in KINDS
-
-
-# What the machine itself pushes for names and for arrays that never got their contents.
-KINDS = {"Name", "Unbuilt"}
+    assert type(found).__module__ in ("builtins", "numpy") or isinstance(found, NumberType)
 
 
 # --- ImageNet32 -----------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def cut(name: str, size: int) -> Callable[[Path], object]:
 
 RED = np.zeros((4, 1024), np.uint8)
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
-    "truncated": (cut("train_data_batch_3", 9000), "batch_3: not a readable pickle .*expected"),
+    "truncated": (cut("train_data_batch_3", 9000), "batch_3: not a readable pickle .*truncated"),
     "empty": (cut("train_data_batch_3", 0), "batch_3: not a readable pickle .*an empty file"),
     "missing": (lambda f: (f / "train_data_batch_7").unlink(), "train_data_batch_7 is missing"),
     "no test": (lambda f: (f / "val_data").unlink(), "val_data is missing, as pickle or .npz"),
@@ -383,7 +383,7 @@ def test_cifar_batches(source: str, tmp_path: Path, caplog: pytest.LogCaptureFix
     ("damage", "message"),
     [
         (lambda f: (f / "data_batch_4").unlink(), "data_batch_4 is missing.* remove this folder"),
-        (cut("data_batch_4", 30_000), "data_batch_4: not a readable pickle .*expected"),
+        (cut("data_batch_4", 30_000), "data_batch_4: not a readable pickle .*truncated"),
         (put("data_batch_4", labels=[10] * 4), "batch_4: labels go from 10 to 10.* counts from 0"),
         (put("test_batch", data=RED), r"test_batch: data is uint8 of shape \(4, 1024\)"),
     ],

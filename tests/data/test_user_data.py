@@ -21,6 +21,7 @@ from zowarmup.data import datasets, federation
 from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import DataError
 from zowarmup.data.draws import generator
+from zowarmup.data.federation import FederationError
 from zowarmup.forecast import sizes
 from zowarmup.inspection.inspect import inspect
 from zowarmup.inspection.verify import verify
@@ -151,6 +152,9 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
     "grey, images last": (both("x", lambda x: x[..., 0].transpose(1, 2, 0)), LAST),
     "flat": (both("x", lambda x: x[:, :5, :5, 0].reshape(-1, 25)), r"x\.reshape\(-1, 5, 5\)"),
     "flat colours": (both("x", lambda x: x[:, :5, :5].reshape(-1, 75)), r"reshape\(-1, 3, 5, 5\)"),
+    "no channels": (both("x", lambda x: x.repeat(2, 3)), "no axis could be"),
+    "two channel axes": (both("x", lambda x: x[:, :3]), "two axes could be"),
+    "other test images": ({"x_test": good()["x_test"][:, :5]}, r"\(3, 5, 7\).*\(3, 6, 7\)"),
     "no images": (both("x", lambda x: x[:0]) | both("y", lambda y: y[:0]), "at least one image"),
     "a label too few": ({"y_train": good()["y_train"][1:]}, "40 images .* 39 labels; give each"),
     "swapped": (
@@ -209,9 +213,7 @@ def test_a_limit_that_loses_a_class_is_what_to_raise(tmp_path: Path) -> None:
 def test_more_clients_than_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", **good())
     data = datasets.load_source("own", tmp_path)
-    with pytest.raises(
-        federation.FederationError, match="set clients in federations to 20 or less"
-    ):
+    with pytest.raises(FederationError, match="set clients in federations to 20 or less"):
         federation.build(data, clients=21, alpha=0.1, holdout=0.1, seed=0)
 
 

@@ -13,6 +13,9 @@ from zowarmup.config import yaml_file
 # What makes objects of a file's choice, and what has to be said with it.
 UNSAFE = {
     "pickle": None,
+    "pickle.load": None,
+    "pickle.loads": None,
+    "pickle.Unpickler": None,
     "cPickle": None,
     "dill": None,
     "joblib": None,
@@ -58,7 +61,9 @@ def unsafe(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
 def test_no_module_loads_what_could_run(file: Path) -> None:
-    assert not list(unsafe(file.read_text(encoding="utf-8")))
+    """One module restricts what a pickle can name, see tests/data/test_sources.py."""
+    restricted = file.parts[-3:] == ("data", "sources", "pickles.py")
+    assert list(unsafe(file.read_text(encoding="utf-8"))) == ["pickle"] * restricted
 
 
 @pytest.mark.parametrize(

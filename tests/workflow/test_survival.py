@@ -255,10 +255,11 @@ def test_of_several_processes_one_saves_for_all(
         workers = psutil.Process(warm.pid).children() if everybody else []
         for process in (*workers, warm):
             process.terminate()
-        assert warm.wait(8) == 128 + signal.SIGTERM
+        log = tmp_path / "log"
+        workbench.until(lambda: "stopped by SIGTERM; what was done is saved" in log.read_text(), 8)
+        assert warm.wait(60) == 128 + signal.SIGTERM  # torch takes its time to leave a busy machine
     saved = json.loads(state.read_text())["t"]
     assert list(state.parent.glob(f"round-{saved:06d}.safetensors"))
-    assert "stopped by SIGTERM; what was done is saved" in (tmp_path / "log").read_text()
 
 
 def test_a_job_can_run_in_any_thread() -> None:

@@ -9,9 +9,11 @@ with log_to(snakemake.log[0]):
     from zowarmup.analysis import metrics
     from zowarmup.analysis.figures.drawing import write
     from zowarmup.config import registry
-    from zowarmup.data import sealed_json
+    from zowarmup.data import federation
 
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
     paths = snakemake.params.federations  # of those figures that show federations
-    more = [{name: sealed_json.read(path) for name, path in paths.items()}] if paths else []
-    write.write(draw(metrics.read(snakemake.input.metrics), *more), snakemake.output)
+    read = {name: federation.load(path).model_dump() for name, path in paths.items()}
+    write.write(
+        draw(metrics.read(snakemake.input.metrics), *([read] if paths else [])), snakemake.output
+    )

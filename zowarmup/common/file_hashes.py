@@ -1,4 +1,4 @@
-"""Hashes of large files, remembered by path, size and time stamps, so that each is read once."""
+"""Hashes of large files, kept by path, size and time stamps, so that each file is read once."""
 
 import hashlib
 import json
@@ -13,14 +13,14 @@ from zowarmup.common.files import atomic_write_text
 # the hash of a file that has just been written is not remembered yet.
 SETTLED = 2.0  # seconds
 
-Known = dict[str, list[int | str]]  # by path: size, two time stamps, sha256
+Entries = dict[str, list[int | str]]  # by path: size, two time stamps, sha256
 
 
 class FileHashes:
-    """The hashes of files, and the file that remembers them between processes.
+    """The hashes of files, and a file that keeps them between processes.
 
-    The memory decides nothing: a damaged or missing one only costs reading the files again. Of two
-    processes that write it at once, the last one wins and the other's hashes are computed again.
+    If the latter is damaged or missing, or another process has replaced it, the files are read
+    again: no result depends on it.
     """
 
     def __init__(self, memory: Path) -> None:
@@ -32,34 +32,34 @@ class FileHashes:
         Raises:
             OSError: the file cannot be read.
         """
-        key, stamp, known = str(path.absolute()), _stamp(path), self._read()
-        if (entry := known.get(key)) and entry[:-1] == stamp:
+        key, stamp = str(path.absolute()), _stamp(path)
+        if (entry := self._read().get(key)) and entry[:-1] == stamp:
             return str(entry[-1])
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if _stamp(path) == stamp and time.time() - max(stamp[1:]) / 1e9 > SETTLED:
-            self._write(self._read() | {key: [*stamp, found]})
-        return found
+            self._write(self._read() | {key: [*stamp, sha256]})
+        return sha256
 
-    def _read(self) -> Known:
+    def _read(self) -> Entries:
         try:
             saved = json.loads(self.memory.read_text(encoding="utf-8"))
-            files: Known = saved["files"]
+            files: Entries = saved["files"]
             whole = saved["sha256"] == _seal(files)
         except (OSError, *STRANGE):
             return {}
         return files if whole else {}
 
-    def _write(self, files: Known) -> None:
+    def _write(self, files: Entries) -> None:
         with suppress(OSError):  # results may be read-only, or the disk full
             atomic_write_text(self.memory, json.dumps({"files": files, "sha256": _seal(files)}))
 
 
 def _stamp(path: Path) -> list[int]:
     """Size and time stamps; the second one changes even where a copy keeps the first."""
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
-def _seal(files: Known) -> str:
+def _seal(files: Entries) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Finding files that a config names by relative paths, from whichever folder work starts."""
+"""Files that a config names by relative paths, for any working folder."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from zowarmup.common.errors import UserError
 
 
 def find(key: str, name: str, configs: Iterable[Path | str], checkout: Path | str) -> str:
-    """Returns the path of a file: as it stands, else beside a config, else in the checkout.
+    """The path of a file: as given, else beside a config, else in the checkout.
 
     Args:
         key: the key of the config that names the file.

@@ -1,4 +1,4 @@
-"""Folders that a user names: what keeps one from being there is said before any work."""
+"""Folders that a user names, checked before any work."""
 
 import os
 import stat
@@ -20,26 +20,26 @@ def expanded(path: str | Path, name: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise UserError(
-            f"{name}: {path}: this user has no home folder here; give the whole path"
+            f"{name}: {path}: this user has no home folder; give the whole path"
         ) from None
 
 
 def folder(path: str | Path, name: str) -> Path:
-    """The expanded path of a folder that is there or can be made, as far as names go.
+    """The expanded path of a folder that exists or can be created.
 
     Raises:
-        UserError: no name, too long a one, or something else stands where a folder has to be.
+        UserError: the name is empty or not valid, or part of the path is no folder.
     """
     whole = expanded(path, name)
     if not str(path).strip():
         raise UserError(f"{name}: no folder is named; give its path, for instance results")
     for part in (*reversed(whole.parents), whole):
-        if not _is_there(part):
+        if not _exists(part):
             break
     return whole
 
 
-def _is_there(part: Path) -> bool:
+def _exists(part: Path) -> bool:
     try:
         if stat.S_ISDIR(os.stat(part).st_mode):
             return True
@@ -47,8 +47,8 @@ def _is_there(part: Path) -> bool:
         if not os.path.islink(part):
             return False
         raise UserError(
-            f"{part}: links to {os.readlink(part)}, which is not there; make that folder or remove "
-            "the link"
+            f"{part}: links to {os.readlink(part)}, which does not exist; create that folder or "
+            "remove the link"
         ) from None
     except OSError as error:
         raise UserError(f"{part}: {error.strerror}; name another folder") from None

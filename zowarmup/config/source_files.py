@@ -1,4 +1,4 @@
-"""Which files a data set is read from, found by their names alone."""
+"""The files that a data set is read from, by their names alone."""
 
 import os
 from collections.abc import Iterator

@@ -1,10 +1,9 @@
-"""The arrays of a data set brought to one layout, or refused with what to type."""
+"""The arrays of a user's data set in one layout; errors say how to change others."""
 
 import numpy as np
 
-from zowarmup.data.arrays import KEYS, PARTS, Arrays, DataError
+from zowarmup.data.arrays import PARTS, Arrays, DataError
 from zowarmup.data.labels import tidy_labels
-from zowarmup.data.pixel_types import as_bytes
 
 CHANNELS = (1, 2, 3, 4)  # sizes that an axis of channels may have, from grey to RGB + alpha
 
@@ -12,8 +11,8 @@ CHANNELS = (1, 2, 3, 4)  # sizes that an axis of channels may have, from grey to
 def tidy(arrays: Arrays, where: str) -> Arrays:
     """The four arrays with images as uint8 (N, C, H, W) and labels as int64 (N,), checked.
 
-    Images come as NHWC, NCHW or NHW. Floats are refused rather than guessed at: whether they
-    mean 0..1 or 0..255, or are normalised already, cannot be told for sure from the values.
+    Images come as NHWC, NCHW or NHW. Floats are refused: their values do not show for sure whether
+    they mean 0..1 or 0..255, or are normalised.
 
     Raises:
         DataError: wrong dtype or shape, no images, lengths differ, train and test images differ
@@ -23,33 +22,26 @@ def tidy(arrays: Arrays, where: str) -> Arrays:
         _check_first_axis(arrays[f"x_{part}"], arrays[f"y_{part}"], f"{where}: x_{part}")
     images = {part: tidy_images(arrays[f"x_{part}"], f"{where}: x_{part}") for part in PARTS}
     labels = {part: tidy_labels(arrays[f"y_{part}"], f"{where}: y_{part}") for part in PARTS}
-    return _matched(
-        {f"x_{p}": images[p] for p in PARTS} | {f"y_{p}": labels[p] for p in PARTS}, where
-    )
-
-
-def _matched(tidied: Arrays, where: str) -> Arrays:
-    """The tidied arrays, each image with its label and all images of one shape."""
     for part in PARTS:
-        n, m = len(tidied[f"x_{part}"]), len(tidied[f"y_{part}"])
+        n, m = len(images[part]), len(labels[part])
         if n != m:
-            other = len(tidied[f"y_{PARTS[part == 'train']}"])
+            other = len(labels[PARTS[part == "train"]])
             swapped = ", or swap y_train and y_test" if n == other else ""
             raise DataError(
                 f"{where}: x_{part} has {n} images but y_{part} has {m} labels; give each image "
                 f"one{swapped}"
             )
-    train, test = (tidied[f"x_{part}"].shape[1:] for part in PARTS)
+    train, test = (images[part].shape[1:] for part in PARTS)
     if train != test:
         raise DataError(
             f"{where}: x_test has images of shape {test} (channels, height, width) but x_train "
             f"{train}; bring them to one shape"
         )
-    return {key: tidied[key] for key in KEYS}
+    return {f"x_{part}": images[part] for part in PARTS} | {f"y_{p}": labels[p] for p in PARTS}
 
 
 def _check_first_axis(x: np.ndarray, y: np.ndarray, where: str) -> None:
-    """Images do not lie along the last axis, as in MATLAB's files."""
+    """Refuse images that lie along the last axis, as in MATLAB's files."""
     if x.ndim in (3, 4) and y.ndim and x.shape[-1] == len(y) != x.shape[0]:
         raise DataError(
             f"{where} has shape {x.shape}, whose last axis counts the images; store it as "
@@ -60,7 +52,7 @@ def _check_first_axis(x: np.ndarray, y: np.ndarray, where: str) -> None:
 def tidy_images(x: np.ndarray, where: str) -> np.ndarray:
     """Images as uint8 (N, C, H, W) in one block of memory; see `tidy`."""
     if x.dtype != np.uint8:
-        raise DataError(f"{where} has dtype {x.dtype} but must be uint8 (0..255); {as_bytes(x)}")
+        raise DataError(f"{where} has dtype {x.dtype} but must be uint8 (0..255); {_as_bytes(x)}")
     if x.size == 0:
         raise DataError(
             f"{where} has shape {x.shape}, which is empty; put at least one image into it"
@@ -79,7 +71,7 @@ def tidy_images(x: np.ndarray, where: str) -> np.ndarray:
 
 
 def _example(x: np.ndarray) -> str:
-    """How to reshape flat images, if their sides are likely equal."""
+    """How to reshape flat images whose sides seem to be equal; else ""."""
     if x.ndim != 2:
         return ""
     for shape in ("", "3, "):  # CIFAR's rows are red, then green, then blue
@@ -101,34 +93,30 @@ def _unclear(x: np.ndarray, both: bool) -> str:
     )
 
 
-def check_saved(arrays: Arrays, where: str) -> None:
-    """The arrays of dataset.npz are such as training needs: of one layout, and scaled by numbers.
+def _as_bytes(x: np.ndarray) -> str:
+    """How to store images of another number type as bytes, by their values."""
+    if x.dtype.kind == "b":
+        return "store it as 255 * x.astype(numpy.uint8)"
+    if x.dtype.kind not in "iuf":
+        return "store numbers from 0 to 255 as uint8"
+    if x.dtype.kind == "f" and (odd := int((~np.isfinite(x)).sum())):
+        return f"{odd} of its values are NaN or infinite: replace these first"
+    if not x.size:
+        return "store it as x.astype(numpy.uint8)"
+    low, high = x.min(), x.max()
+    return f"its values go from {low:.6g} to {high:.6g}: {_scaled(x.dtype.kind, low, high)}"
 
-    Their layout is always (N, C, H, W): guessed from the shape, images of up to four pixels a side
-    would be unclear.
 
-    Raises:
-        DataError: the first that is not.
-    """
-    channels = arrays["x_train"].shape[1:2]
-    wanted = {f"x_{part}": ("u1", 4) for part in PARTS} | {f"y_{part}": ("i8", 1) for part in PARTS}
-    wanted |= {"mean": ("f4", 1), "std": ("f4", 1), "scale": ("f4", 0), "name": ("U", 0)}
-    for name, (dtype, axes) in wanted.items():
-        array = arrays[name]
-        fits = dtype in (array.dtype.str[1:], array.dtype.kind) and array.ndim == axes
-        scaling = name in ("mean", "std") and array.shape != channels
-        if (
-            not fits
-            or scaling
-            or not array.size
-            or (dtype == "f4" and not np.isfinite(array).all())
-        ):
-            raise DataError(
-                f"{where}: array {name} is {array.dtype} of shape {array.shape} or not finite, "
-                "which is not what this project writes; delete the file, Snakemake makes it again"
-            )
-    _matched(arrays, where)
-    for part in PARTS:
-        tidy_labels(arrays[f"y_{part}"], f"{where}: y_{part}")
-    if not (arrays["scale"] > 0 and (arrays["std"] > 0).all()):
-        raise DataError(f"{where}: scale or std is 0 or below; delete it, Snakemake makes it again")
+def _scaled(kind: str, low: float, high: float) -> str:
+    if low < 0:
+        return "undo the normalisation, so that black is 0 and white 255, and store that as uint8"
+    if high <= 1:
+        return "store it as (255 * x).round().astype(numpy.uint8)"
+    if high <= 255:
+        return f"store it as x{'.round()' * (kind == 'f')}.astype(numpy.uint8)"
+    if high <= 65535:
+        return (
+            "if white is 65535 store it as (x / 257).round().astype(numpy.uint8), else divide by "
+            "white / 255"
+        )
+    return "divide by white / 255, round, and store it with .astype(numpy.uint8)"

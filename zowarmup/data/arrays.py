@@ -18,7 +18,7 @@ LONGEST_LIST = 120  # characters of the names that a message quotes
 
 
 class DataError(UserError):
-    """A data set that cannot be used; the message is one sentence: file, array and mend."""
+    """A data set that cannot be used; the message is one sentence: file, array and fix."""
 
 
 def read_npz(path: Path, keys: Iterable[str]) -> Arrays:
@@ -32,13 +32,13 @@ def read_npz(path: Path, keys: Iterable[str]) -> Arrays:
         raise DataError(f"{path}: no such file; put the data set there or change data_dir")
     try:
         with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
-            if not isinstance(found, np.lib.npyio.NpzFile):
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(
                     f"{path}: holds one plain array; write all arrays into one file with "
                     "numpy.savez(file, x_train=..., y_train=..., x_test=..., y_test=...)"
                 )
-            return {key: _read_array(found, key, path) for key in keys}
+            return {key: _read_array(archive, key, path) for key in keys}
     except DataError:
         raise
     # A damaged file fails in a dozen ways inside zipfile, zlib and numpy; all mean the same.
@@ -47,21 +47,21 @@ def read_npz(path: Path, keys: Iterable[str]) -> Arrays:
 
 
 def describe_npz(path: Path) -> list[dict[str, Any]]:
-    """Name, shape, dtype and range of every array of an .npz file, whatever it is for.
+    """Name, shape, dtype and range of every array of any .npz file.
 
     Raises:
         DataError: not a readable .npz.
     """
     try:
-        with np.load(path, allow_pickle=False) as found:
-            return [{"array": name} | _describe(found, name) for name in found.files]
+        with np.load(path, allow_pickle=False) as archive:
+            return [{"array": name} | _describe(archive, name) for name in archive.files]
     except Exception as error:  # see `read_npz`
         raise unreadable_npz(path, error) from error
 
 
-def _describe(found: np.lib.npyio.NpzFile, name: str) -> dict[str, Any]:
+def _describe(archive: np.lib.npyio.NpzFile, name: str) -> dict[str, Any]:
     try:
-        array = found[name]
+        array = archive[name]
     except Exception as error:  # the other arrays may be whole
         return {"shape": "", "dtype": "", "values": f"not readable: {error}"}
     numbers = array.dtype.kind in "iuf" and array.size
@@ -70,35 +70,28 @@ def _describe(found: np.lib.npyio.NpzFile, name: str) -> dict[str, Any]:
 
 
 def unreadable_npz(path: Path, error: Exception) -> DataError:
-    """The sentence about a file that is no .npz: what it is instead, or else what numpy says."""
-    what = file_kinds.instead(path)
-    says = f" but {what}" if what else f" ({cause(error)}); {file_kinds.AGAIN}"
-    return DataError(f"{path}: not a readable .npz file{says}")
+    """The error for a file that is no .npz: its kind, or else numpy's words."""
+    kind = file_kinds.instead(path)
+    reason = f" but {kind}" if kind else f" ({cause(error)}); {file_kinds.AGAIN}"
+    return DataError(f"{path}: not a readable .npz file{reason}")
 
 
-def _read_array(found: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
-    if key not in found.files:
-        has = ", ".join(found.files)[:LONGEST_LIST] or "no arrays"
-        if not any(name.endswith(".npy") for name in zipfile.ZipFile(path).namelist()):
-            raise DataError(
-                f"{path}: a zip archive without arrays (it has {has}); put what is in it into "
-                "arrays and write these with numpy.savez"
-            )
-        raise DataError(
-            f"{path}: array {key} is missing (the file has {has}); add it under this name"
-        )
+def _read_array(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
+    if key not in archive.files:
+        has = ", ".join(archive.files)[:LONGEST_LIST] or "no arrays"
+        if any(name.endswith(".npy") for name in zipfile.ZipFile(path).namelist()):
+            fault = f"array {key} is missing (the file has {has}); add it under this name"
+        else:
+            fault = f"a zip archive without arrays (it has {has}); write these with numpy.savez"
+        raise DataError(f"{path}: {fault}")
     try:
-        return found[key]
+        return archive[key]
     except Exception as error:
         if str(error).startswith("Object arrays"):
-            raise DataError(
-                f"{path}: array {key} cannot be read, since it holds Python objects; make it of "
-                "plain numbers, images of one shape with numpy.stack"
-            ) from error
-        raise DataError(
-            f"{path}: array {key} cannot be read ({error}); the file is damaged or holds Python "
-            "objects, make it again as plain numbers"
-        ) from error
+            fault = "since it holds Python objects; store plain numbers, images with numpy.stack"
+        else:
+            fault = f"({error}); the file is damaged or holds Python objects, write it again"
+        raise DataError(f"{path}: array {key} cannot be read, {fault}") from error
 
 
 def write_npz(path: str | Path, arrays: Arrays) -> None:

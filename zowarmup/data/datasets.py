@@ -1,4 +1,4 @@
-"""Data sets: raw images and labels, their normalisation, and the file that the workflow keeps."""
+"""Data sets: images and labels, their normalisation, and the file that the workflow keeps."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import numpy as np
 
 from zowarmup.common import files
 from zowarmup.config.source_files import folder_of
-from zowarmup.data.array_layout import check_saved, tidy
+from zowarmup.data.array_layout import tidy
 from zowarmup.data.arrays import (
     KEYS,
     PARTS,
@@ -27,7 +27,7 @@ from zowarmup.data.sources.load import find
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images as they were recorded, and what brings them to zero mean and unit variance.
+    """Images as they were recorded, and their scaling to zero mean and unit variance.
 
     Attributes:
         x_train, x_test: (N, C, H, W) uint8.
@@ -64,7 +64,7 @@ class Dataset:
 
     @property
     def arrays(self) -> Arrays:
-        """All that the images and labels are made of, by name; the contents of dataset.npz."""
+        """Images, labels and scaling by name: the contents of dataset.npz."""
         scaling = {"mean": self.mean, "std": self.std, "scale": np.float32(self.scale)}
         return {key: getattr(self, key) for key in KEYS} | {
             name: np.asarray(value) for name, value in scaling.items()
@@ -72,12 +72,8 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """Fingerprint of the contents: equal data, under whatever name, has an equal one."""
-        digest = hashlib.sha256()
-        for name, array in sorted(self.arrays.items()):
-            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-        return digest.hexdigest()
+        """Fingerprint of the contents, equal for equal data of any name."""
+        return fingerprint(self.arrays)
 
     @property
     def summary(self) -> dict[str, object]:
@@ -89,6 +85,15 @@ class Dataset:
             "shapes": {key: getattr(self, key).shape for key in KEYS},
             "train_images_per_class": np.bincount(self.y_train, minlength=self.classes).tolist(),
         }
+
+
+def fingerprint(arrays: Arrays) -> str:
+    """The SHA-256 of names, number types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def is_train(part: str) -> bool:
@@ -110,16 +115,14 @@ def load_source(
     Images as large as ImageNet32's 3.9 GB are held once, and one tenth of them twice.
 
     Args:
-        name: "digits", or the NAME of a file NAME.npz with uint8 images and integer labels in
-            x_train, y_train, x_test, y_test (see `tidy.tidy`); without such a file "cifar10" and
-            "cifar100" are downloaded (see `cifar.read`), and "imagenet32" is read from its owner's
-            files (see `imagenet32.read`).
+        name: "digits"; or NAME of a file NAME.npz, see `array_layout.tidy`; without such a file
+            "cifar10" and "cifar100" (see `cifar.read`) and "imagenet32" (see `imagenet32.read`).
         data_dir: folder of such files; if None, the environment variable ZOWARMUP_DATA_DIR.
-        images_train, images_test: use so many images only, chosen by a permutation that depends
+        images_train, images_test: the number of images to use, chosen by a permutation that depends
             on the data set's name alone: a smaller limit is a subset of a larger one.
 
     Raises:
-        DataError: one sentence that names file, array and mend.
+        DataError: one sentence with file, array and fix.
     """
     arrays, scale, where = find(name)(name, folder_of(data_dir))
     arrays = tidy(arrays, where)
@@ -133,7 +136,7 @@ def load_source(
 
 
 def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str) -> Arrays:
-    """Images and labels of `part`, of which only `limit`, in their old order."""
+    """`limit` images and labels of `part` in their old order; {} without a limit."""
     x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
     if limit is None:
         return {}
@@ -149,9 +152,8 @@ def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str)
 def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of x / scale per channel, (C,) float32 each.
 
-    From exact integer sums, so that they, and with them the fingerprint, are equal on every
-    machine; a float32 sum depends on the order in which it was taken. A channel without any
-    variation gets 1, to be left at 0 by the normalisation instead of NaN.
+    From exact integer sums, so that they and the fingerprint are equal on every machine; a float32
+    sum depends on its order. A constant channel gets deviation 1, so that it becomes 0, not NaN.
     """
     n = x.size // x.shape[1]
     counts = np.zeros((x.shape[1], 256), np.int64)
@@ -180,17 +182,13 @@ def load(path: str | Path) -> Dataset:
     """Read what `save` wrote.
 
     Raises:
-        DataError: no such file, damaged (every array has a checksum), an array is missing or none
-            that `save` writes, or the summary beside it is of other contents.
+        UserError: a file is missing or damaged, or the summary is not of these contents.
     """
-    found = read_npz(Path(path), (*KEYS, "mean", "std", "scale", "name"))
-    check_saved(found, str(path))
-    name, scale = str(found.pop("name")), float(found.pop("scale"))
-    dataset = Dataset(name=name, scale=scale, **found)
-    summary = Path(path).with_suffix(".json")
-    if summary.exists() and files.read_json(summary).get("sha256") != dataset.sha256:
+    arrays = read_npz(Path(path), (*KEYS, "mean", "std", "scale", "name"))
+    name, summary = str(arrays.pop("name")), Path(path).with_suffix(".json")
+    if files.read_json(summary).get("sha256") != fingerprint(arrays):
         raise DataError(
-            f"{path}: its contents are not those that {summary.name} beside it is of; delete both "
-            "and let them be made again"
+            f"{path}: its contents are not those of which {summary.name} beside it has the sha256; "
+            "delete both and let Snakemake recreate them"
         )
-    return dataset
+    return Dataset(name=name, scale=float(arrays.pop("scale")), **arrays)

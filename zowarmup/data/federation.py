@@ -1,50 +1,99 @@
-"""A federation: who holds what of a data set, as the one file that every run of it reads."""
+"""A federation: the images that each client holds, in the one file that all its runs read.
 
+Equal federations give equal bytes. Reading finds a file that was cut short, edited or written by
+another version.
+"""
+
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import ValidationError as Invalid
 
 from zowarmup.common import files
-from zowarmup.common.errors import STRANGE, UserError
-from zowarmup.data import json_numbers, partition, sealed_json
+from zowarmup.common.errors import UserError
+from zowarmup.config.phase import Decay, Positive, Settings
+from zowarmup.data import partition
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
 
 VERSION = 2  # 2 added the memory budgets
-
 MEGABYTE = 10**6
 
 
 class FederationError(UserError):
-    """A federation file that cannot be used; the message is one sentence: file, fault and mend."""
+    """A federation that cannot be used; the message is one sentence: file, fault and fix."""
 
 
-@dataclass(frozen=True, eq=False)
-class Federation:
+def _whole_numbers(value: Any) -> np.ndarray:
+    array = np.asarray(value)
+    array = array if array.size else array.astype(np.int64)
+    if not array.ndim or array.dtype != np.int64 or (array < 0).any():
+        raise ValueError("not a list of whole numbers of at least 0")
+    return array
+
+
+Tuple = Field(strict=False)  # which a file holds as a list
+WholeNumbers = Annotated[
+    np.ndarray, BeforeValidator(_whole_numbers), PlainSerializer(lambda array: array.tolist())
+]
+Alpha = Annotated[
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(partition.as_alpha),
+    PlainSerializer(lambda alpha: partition.INFINITE if np.isinf(alpha) else alpha),
+]
+
+
+class Federation(Settings):
     """Clients 0..K-1, their images and the order in which they become high-resource.
 
     Attributes:
         dataset_sha256: fingerprint of the data set that the indices are of.
         alpha: concentration of the class mixes; inf is IID.
         holdout: fraction of its images that each client holds out.
-        seed: what the partition, the held-out parts and the tiers were drawn with.
+        seed: of the draws of the partition, the held-out parts and the tiers.
         order: (K) client ids; see `partition.high_clients`. By descending budget if there are any.
-        budgets: (K) megabytes of memory that each client can train in, None if nothing is known.
+        budgets: (K) megabytes of memory that each client can train in, None without budgets.
         train, heldout: per client the sorted indices into the training images, all disjoint.
         label_counts: (K, C) images of each class, train and held out together.
     """
 
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="ignore")
+
     dataset_sha256: str
-    alpha: float
-    holdout: float
+    alpha: Alpha
+    holdout: Decay
     seed: int
-    order: tuple[int, ...]
-    budgets: tuple[float, ...] | None
-    train: tuple[np.ndarray, ...]
-    heldout: tuple[np.ndarray, ...]
-    label_counts: np.ndarray
+    order: Annotated[tuple[int, ...], Tuple]
+    budgets: Annotated[tuple[Positive, ...], Tuple] | None
+    train: Annotated[tuple[WholeNumbers, ...], Tuple]
+    heldout: Annotated[tuple[WholeNumbers, ...], Tuple]
+    label_counts: WholeNumbers
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        """Each part is of K clients, who hold distinct images."""
+        k, order, counts = self.clients, list(self.order), self.label_counts
+        if not k or sorted(order) != list(range(k)) or not len(self.heldout) == len(counts) == k:
+            raise ValueError(f"its order, heldout or label_counts are not of its {k} clients")
+        if counts.ndim != 2 or any(indices.ndim != 1 for indices in self.train + self.heldout):
+            raise ValueError("its label_counts are no table, or its indices no lists")
+        if self.budgets is not None and (
+            len(self.budgets) != k or partition.by_budget(order, self.budgets) != order
+        ):
+            raise ValueError(f"its budgets are not of its {k} clients in their order")
+        if self.train_sizes.min() == 0:
+            raise ValueError("a client has no images to train on")
+        dealt = np.concatenate(self.held)
+        if len(np.unique(dealt)) != len(dealt):
+            raise ValueError("an image is held twice")
+        return self
 
     @property
     def clients(self) -> int:
@@ -75,7 +124,7 @@ class Federation:
         return tuple(sorted(set(self.order) - set(self.high(fraction))))
 
     def holding(self, size: int) -> tuple[int, ...]:
-        """Sorted ids of the clients whose budget holds so many bytes; perhaps none.
+        """Sorted ids of the clients whose budget holds `size` bytes; perhaps none.
 
         Raises:
             FederationError: the clients have no budgets.
@@ -104,8 +153,8 @@ def build(
     tiers, and changing the held-out fraction leaves who holds what.
 
     Args:
-        memory: what budgets there are and how often, see `partition.deal_budgets`.
-        tier_order: which clients are high-resource, see `partition.tier_order`.
+        memory: the budgets and their shares of the clients, see `partition.deal_budgets`.
+        tier_order: the rule by which clients are high-resource, see `partition.tier_order`.
 
     Raises:
         FederationError: too few images for a client to train on one and to hold one out.
@@ -137,99 +186,63 @@ def build(
         budgets=budgets,
         train=train,
         heldout=heldout,
-        label_counts=count_labels(labels, held, dataset.classes),
+        label_counts=partition.count_labels(labels, held, dataset.classes),
     )
 
 
-def count_labels(labels: np.ndarray, held: Sequence[np.ndarray], classes: int) -> np.ndarray:
-    """(K, C) images of each class that each client holds."""
-    return np.stack([np.bincount(labels[indices], minlength=classes) for indices in held])
-
-
 def save(federation: Federation, path: str | Path) -> None:
-    """Write federation.json, all or nothing; equal federations give equal bytes."""
-    fields = {
-        "version": VERSION,
-        "dataset_sha256": federation.dataset_sha256,
-        "clients": federation.clients,
-        # JSON has no infinity.
-        "alpha": partition.INFINITE if np.isinf(federation.alpha) else federation.alpha,
-        "holdout": federation.holdout,
-        "seed": federation.seed,
-        "order": list(federation.order),
-        "budgets": federation.budgets,
-        "train": [indices.tolist() for indices in federation.train],
-        "heldout": [indices.tolist() for indices in federation.heldout],
-        "label_counts": federation.label_counts.tolist(),
-    }
-    files.atomic_write_text(path, sealed_json.seal(fields))
+    """Write federation.json, all or nothing."""
+    fields = federation.model_dump() | {"version": VERSION, "clients": federation.clients}
+    files.atomic_write_text(path, sealed(fields))
 
 
 def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
     """Read what `save` wrote and verify it, against `dataset` too if that is given.
 
     Raises:
-        FederationError: missing, truncated or edited file, unknown version, a client's image that
-            another holds too or that the data set has not, or a federation of other data.
+        FederationError: no such file; it is truncated, edited or of another version; its fields do
+            not fit together; or it is a federation of other data.
     """
     try:
-        federation = _parse(Path(path).read_bytes())
-        _check(federation)
+        federation = _unsealed(Path(path).read_bytes())
         if dataset is not None:
             _check_against(federation, dataset)
-    except FileNotFoundError as error:
-        raise FederationError(f"{path}: no such file; make it with the workflow") from error
-    except FederationError as error:
-        raise FederationError(f"{path}: {error}; delete it and let it be made again") from None
+    except FileNotFoundError:
+        raise FederationError(f"{path}: no such file; make it with the workflow") from None
+    except ValueError as error:
+        fault = str(error)
+        if isinstance(error, Invalid):
+            first = error.errors()[0]
+            place = "".join(f"{part}: " for part in first["loc"])
+            fault = f"it is not a federation: {place}{first['msg'].removeprefix('Value error, ')}"
+        raise FederationError(f"{path}: {fault}; delete it and let Snakemake recreate it") from None
     return federation
 
 
-def _parse(data: bytes) -> Federation:
-    """The federation that a file's bytes stand for, if they are those that `save` wrote."""
+def _unsealed(data: bytes) -> Federation:
     try:
-        said = sealed_json.unseal(data, VERSION, "federation")
-    except ValueError as error:
-        raise FederationError(str(error)) from error
-    try:
-        return Federation(
-            str(said["dataset_sha256"]),
-            partition.as_alpha(said["alpha"]),
-            json_numbers.fraction(said["holdout"]),
-            int(json_numbers.integers([said["seed"]])[0]),
-            tuple(json_numbers.integers(said["order"]).tolist()),
-            json_numbers.budgets(said["budgets"]),
-            tuple(map(json_numbers.integers, said["train"])),
-            tuple(map(json_numbers.integers, said["heldout"])),
-            np.stack([json_numbers.integers(row) for row in said["label_counts"]]),
-        )
-    except STRANGE as error:
-        raise FederationError(f"it is not a federation ({error!r})") from error
-
-
-def _check(federation: Federation) -> None:
-    """The parts fit together: K of each, all clients in the order, all images distinct."""
-    k, order, counts = federation.clients, federation.order, federation.label_counts
-    if sorted(order) != list(range(k)) or not len(federation.heldout) == len(counts) == k:
-        raise FederationError(f"its order, heldout or label_counts are not of its {k} clients")
-    if (budgets := federation.budgets) is not None and (
-        len(budgets) != k or partition.by_budget(order, budgets) != list(order)
-    ):
-        raise FederationError(f"its budgets are not of its {k} clients in their order")
-    if federation.train_sizes.min() == 0:
-        raise FederationError("a client has no images to train on")
-    dealt = np.concatenate(federation.held)
-    if len(np.unique(dealt)) != len(dealt):
-        raise FederationError("an image is held twice")
-    if dealt.min() < 0:
-        raise FederationError("it holds an image with a negative index")
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is not complete JSON ({error}), perhaps truncated") from error
+    if not isinstance(fields, dict) or fields.get("version") != VERSION:
+        raise ValueError(f"it is not a federation of version {VERSION}")
+    if json.loads(sealed({k: v for k, v in fields.items() if k != "sha256"})) != fields:
+        raise ValueError("its sha256 does not match its contents, so it was edited")
+    return Federation.model_validate(fields)
 
 
 def _check_against(federation: Federation, dataset: Dataset) -> None:
-    """The federation is one of this data set."""
     if federation.dataset_sha256 != dataset.sha256:
-        raise FederationError(f"it was made for other data than this {dataset.name}")
+        raise ValueError(f"it was made for other data than this {dataset.name}")
     if max(indices.max() for indices in federation.held) >= len(dataset.y_train):
-        raise FederationError(f"it holds an image that {dataset.name} does not have")
-    counts = count_labels(dataset.y_train, federation.held, dataset.classes)
+        raise ValueError(f"it holds an image that {dataset.name} does not have")
+    counts = partition.count_labels(dataset.y_train, federation.held, dataset.classes)
     if not np.array_equal(counts, federation.label_counts):
-        raise FederationError(f"its label_counts are not those of {dataset.name}")
+        raise ValueError(f"its label_counts are not those of {dataset.name}")
+
+
+def sealed(fields: dict[str, Any]) -> str:
+    """The text of a JSON object with the SHA-256 of its other fields added."""
+    plain = partial(json.dumps, sort_keys=True, separators=(",", ":"))
+    sha256 = hashlib.sha256(plain(fields).encode()).hexdigest()
+    return plain(fields | {"sha256": sha256}) + "\n"

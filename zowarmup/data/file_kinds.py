@@ -1,4 +1,4 @@
-"""What a file is that is not what its name says, by its first bytes, and what to do about it."""
+"""The kind of a file that is not what its name says, by its first bytes, and what to do."""
 
 import zipfile
 from pathlib import Path
@@ -9,7 +9,7 @@ SAVEZ = "read it and write its arrays with numpy.savez(file, x_train=..., y_trai
 UNPACK = "unpack it first"
 IMAGE = "put all images into arrays and write these with numpy.savez"
 
-# First bytes, what begins with them, and what to do.
+# First bytes, the kind of file, and what to do.
 SIGNATURES = (
     (b"version https://git-lfs", "a Git LFS pointer", "run `git lfs pull` in its repository"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", SAVEZ.replace("read it", "read it with h5py")),
@@ -32,9 +32,9 @@ LONGEST_QUOTE = 40  # characters of a text file's first line
 
 
 def instead(path: Path, wanted: bytes = ZIP) -> str:
-    """What an unreadable file is and what to do: "an empty file; copy it again".
+    """The kind of an unreadable file and what to do: "an empty file; copy it again".
 
-    "" if it begins as a file of the `wanted` kind does, or if nothing is known about it.
+    "" if it begins as a file of the `wanted` kind does, or is of no kind of this module.
     """
     with path.open("rb") as file:
         first = file.read(512)

@@ -1,4 +1,4 @@
-"""The labels of a data set: whole numbers 0 to C-1, or a sentence that says how to get them."""
+"""The labels of a data set: whole numbers 0 to C-1, or an error that says how to get them."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def tidy_labels(y: np.ndarray, where: str) -> np.ndarray:
     """Labels as int64 (N,).
 
     Raises:
-        DataError: they are not one whole number for each image.
+        DataError: they are not one whole number per image.
     """
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise DataError(
@@ -28,10 +28,14 @@ def tidy_labels(y: np.ndarray, where: str) -> np.ndarray:
 
 
 def _remedy(y: np.ndarray) -> str:
-    """What to type, by what the labels seem to be."""
+    """What to type, by the kind of labels that these seem to be."""
     numbers = y.dtype.kind in "iufb"
     if y.ndim == 2 and y.shape[1] > 1 and numbers:
-        return _of_rows(y)
+        with np.errstate(all="ignore"):
+            one_hot = np.allclose(np.abs(y.astype(np.float64)).sum(axis=1), 1)
+        if one_hot:
+            return "these look like one-hot rows: store it as y.argmax(axis=1)"
+        return "keep one class for each image, and number the classes 0 to C-1"
     if y.ndim != 1 and y.size != (len(y) if y.ndim else 0):
         return "keep one class for each image"
     flat = "y" if y.ndim == 1 else "y.ravel()"
@@ -44,27 +48,18 @@ def _remedy(y: np.ndarray) -> str:
     return f"store it as {flat}.astype(numpy.int64)" if numbers else "store whole numbers"
 
 
-def _of_rows(y: np.ndarray) -> str:
-    """Of labels with a column for each class."""
-    with np.errstate(all="ignore"):
-        sums = np.abs(y.astype(np.float64)).sum(axis=1)
-    if np.allclose(sums, 1):
-        return "these look like one-hot rows: store it as y.argmax(axis=1)"
-    return "keep one class for each image, and number the classes 0 to C-1"
-
-
 def check_classes(
     y_train: np.ndarray, y_test: np.ndarray, where: str, images_train: int | None = None
 ) -> None:
-    """Every class 0..C-1 has a training image; C-1 is the largest label of all, and C at least 2.
+    """Check that C >= 2 and every class 0..C-1 has a training image; C-1 is the largest label.
 
-    So labels that count from 1 are found here instead of as a class that nothing ever recalls.
+    Labels that count from 1 would otherwise give a class 0 that nothing ever recalls.
 
     Args:
         images_train: the config's limit, if it left a class without images.
 
     Raises:
-        DataError: the first class without images.
+        DataError: only one class, or the first class without images.
     """
     present = np.unique(y_train)
     top = int(max(present[-1], y_test.max()))

@@ -1,4 +1,4 @@
-"""Which client holds which images, what it holds out, and which clients are high-resource.
+"""The images that each client holds and holds out, and the order of high-resource clients.
 
 alpha: concentration of the Dirichlet over classes; K: clients; C: classes; q: a client's class mix.
 """
@@ -113,6 +113,11 @@ def deal(labels: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> li
     return [np.sort(np.concatenate(share)) for share in shares]
 
 
+def count_labels(labels: np.ndarray, held: Sequence[np.ndarray], classes: int) -> np.ndarray:
+    """(K, C) images of each class that each client holds."""
+    return np.stack([np.bincount(labels[indices], minlength=classes) for indices in held])
+
+
 def hold_out(
     indices: np.ndarray, fraction: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -151,9 +156,8 @@ def deal_budgets(
     Which client gets which is a random permutation of its own: it says nothing about the images.
 
     Args:
-        memory: what clients there are, each with `megabytes` and the `share` of clients that have
-            so many; of the K clients the first share gets the first round(share * K) and so on,
-            rounded so that everybody is dealt one.
+        memory: budgets in `megabytes`, and the `share` of clients that have each. The ends of the
+            shares are rounded to clients, so that every client has one.
 
     Raises:
         ValueError: the shares do not add up to 1.

@@ -1,6 +1,7 @@
-"""Any engine over several processes: clients are dealt out, their results put back in order."""
+"""Any engine over several processes, which divide the clients and put results back in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,16 +12,18 @@ from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.runtime.process_group import ProcessGroup
 
+Compute = Callable[[list[int], Directions], Tensor]
+
 
 class Distributed:
-    """Client i of a cohort is computed by process i mod size, with the engine that it has there.
+    """Process i mod size computes client i of a cohort, with the engine that it has.
 
-    Probes and slopes exchange scalars alone; everybody makes the step again from those, as real
-    clients do. Where models are asked for, each process works out its next one, then all of them
-    are sent around in order: as many models as processes exist at a time.
+    The two-point losses and directional derivatives exchange scalars alone; every process makes the
+    step again from those, as real clients do. Where models are asked for, each process trains its
+    next one, then all of them are sent in order: as many models as processes exist at a time.
 
-    The bits are those of the engine itself if a client's result there does not depend on who else
-    is in the cohort; see settings.resolve.
+    The bits are those of the engine itself if a client's result does not depend on the other
+    clients of the cohort; see plan.resolve.
 
     Args:
         engine: has all clients, in every process.
@@ -82,7 +85,7 @@ class Distributed:
             steps = orders.shape[1] * -(-self.sizes[clients[i]] // batch)
             return torch.empty_like(w), torch.empty(steps, S)
 
-        return ((w_i, met) for w_i, met in self._in_order(walks, blank, len(clients)))
+        return self._in_order(walks, blank, len(clients))  # type: ignore[return-value]
 
     def two_point(
         self,
@@ -94,12 +97,8 @@ class Distributed:
         moves: Moves | None = None,
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
-        mine, _ = self._mine(clients)
-        found = torch.empty(0, len(directions.keys) // len(clients), 2, dtype=torch.float64)
-        if mine:
-            own = self._own(directions, len(clients))
-            found = self.engine.two_point(w, mine, own, radius=radius, moves=moves)
-        return self.group.gather(found, len(clients))
+        compute = partial(self.engine.two_point, w, radius=radius, moves=moves)
+        return self._scalars(compute, clients, directions, 2)
 
     def directional_derivatives(
         self,
@@ -110,12 +109,8 @@ class Distributed:
         moves: Moves | None = None,
     ) -> Tensor:
         """See algorithms.rounds.Engine."""
-        mine, _ = self._mine(clients)
-        found = torch.empty(0, len(directions.keys) // len(clients), dtype=torch.float64)
-        if mine:
-            own = self._own(directions, len(clients))
-            found = self.engine.directional_derivatives(w, mine, own, moves=moves)
-        return self.group.gather(found, len(clients))
+        compute = partial(self.engine.directional_derivatives, w, moves=moves)
+        return self._scalars(compute, clients, directions)
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
         """See algorithms.rounds.Engine."""
@@ -128,16 +123,23 @@ class Distributed:
         return [clients[row] for row in rows], rows
 
     def _own(self, directions: Directions, A: int) -> Directions:
-        """Those of this process's clients, rows (client, ...) as before."""
+        """The directions of this process's clients, rows (client, ...) as before."""
         keys = directions.keys
         rows = torch.arange(len(keys), device=keys.device).view(A, -1)[self.group.mine(A)]
         return directions.take(rows.flatten())
 
+    def _scalars(
+        self, compute: Compute, clients: Sequence[int], directions: Directions, *shape: int
+    ) -> Tensor:
+        """The scalars that `compute` gives for all A clients, (A, S, *shape)."""
+        A, (mine, _) = len(clients), self._mine(clients)
+        own = torch.empty(0, len(directions.keys) // A, *shape, dtype=torch.float64)
+        return self.group.gather(compute(mine, self._own(directions, A)) if mine else own, A)
+
     def _models(self, w: Tensor, own: Iterable[Tensor], n: int) -> Iterator[Tensor]:
         """n models or gradients as w, in order."""
         ones = ((w_i,) for w_i in own)
-        for (w_i,) in self._in_order(ones, lambda i: (torch.empty_like(w),), n):
-            yield w_i
+        return (w_i for (w_i,) in self._in_order(ones, lambda i: (torch.empty_like(w),), n))
 
     def _in_order(
         self,
@@ -151,7 +153,7 @@ class Distributed:
         """
         results, size = iter(own), self.group.size
         for start in range(0, n, size):
-            here = next(results) if start + self.group.rank < n else ()
+            mine = next(results) if start + self.group.rank < n else ()
             for source in range(min(size, n - start)):
-                tensors = here if source == self.group.rank else blank(start + source)
+                tensors = mine if source == self.group.rank else blank(start + source)
                 yield tuple(self.group.broadcast(tensor, source) for tensor in tensors)

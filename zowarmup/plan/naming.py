@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from zowarmup.common.json_value import Json
 from zowarmup.config.schema import Value
+from zowarmup.config.text import LONGEST_COMPOSED
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.draft import Draft
 from zowarmup.plan.resolve import NAMES, Overrides
@@ -44,10 +45,10 @@ class Names:
 
     def _free(self, kind: str, base: str, name: str) -> str:
         """The name, numbered if it is taken."""
-        if len(name) > LONGEST_MADE:
+        if len(name) > LONGEST_COMPOSED:
             raise ConfigError(
                 f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
-                f"characters, more than {LONGEST_MADE}: give it a shorter name, or vary less"
+                f"characters, more than {LONGEST_COMPOSED}: give it a shorter name, or vary less"
             )
         # Where the case of letters does not count, names that differ in it are one folder.
         taken = {n.casefold() for (k, _), n in self.given.items() if k == kind}

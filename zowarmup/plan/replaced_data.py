@@ -1,4 +1,4 @@
-"""The files of a config's data sets: whether they can be found, and are those that were read."""
+"""Checks of the files of all data sets of a config: found, and the same that were read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ Question = Callable[[Path, Dataset], str]
 
 
 def check_folders(paths: Paths) -> None:
-    """Returns if the data folder of every data set that has to be made can be named.
+    """Check that the data folder of every data set still to be made has a path.
 
     Raises:
         UserError: see `user_paths.expanded`.
@@ -23,7 +23,7 @@ def check_folders(paths: Paths) -> None:
 
 
 def changed(paths: Paths, question: Question = source_record.replaced) -> list[str]:
-    """The sentences of a question about all data sets of a config that are there."""
+    """The sentences that a question gives for the existing data sets of a config."""
     sentences = []
     for name, settings in paths.plan.config.datasets.items():
         data = Path(paths.dataset(name))

@@ -1,7 +1,7 @@
-"""source.json beside a dataset.npz: the files that it was made from, known by their contents.
+"""source.json beside a dataset.npz: the files that it was made from, by their hashes.
 
-Snakemake compares what `compared` returns with what it returned when the data set was made. A
-file with other contents changes it; a file that was moved, touched or removed does not.
+Snakemake compares what `compared` returns with its value when the data set was made. A file with
+other contents changes it; a file that was moved, touched or removed does not.
 """
 
 import hashlib
@@ -28,8 +28,8 @@ class Record(Settings):
 
     Attributes:
         files: as they were read.
-        compared: what `compared` said when Snakemake started the job.
-        folder: where the files lay; None if there were none.
+        compared: the value of `compared` when Snakemake started the job.
+        folder: of the files; None without files.
         settings: of the config.
     """
 
@@ -40,10 +40,10 @@ class Record(Settings):
 
 
 def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
-    """The hash of each file that a source reads; {} where one is missing or cannot be read.
+    """The hash of each file that a source reads; {} if one is missing or cannot be read.
 
     Args:
-        data: results/<name>/datasets/<dataset>/dataset.npz, which says where hashes are kept.
+        data: results/<name>/datasets/<dataset>/dataset.npz; the hashes are kept in results/.
     """
     hashes = FileHashes(Path(data).parents[3] / MEMORY)
     try:
@@ -53,35 +53,25 @@ def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
 
 
 def compared(data: str | Path, settings: Dataset) -> str:
-    """What Snakemake compares: a hash of the contents of the files, "" while there are none.
+    """A hash of the contents of a source's files, "" while there are none.
 
-    As long as the files are those of the record, or gone, it is what it was when the data set was
-    made: "" after a download, which came later than Snakemake's question.
+    As long as the files are those of the record, or gone, it keeps its value of the time when the
+    data set was made: "" after a download, which came later than Snakemake's question.
     """
     now = _digest(contents(settings.source, _folder(settings), data))
     try:
-        made = read(data)
-        if now in ("", _digest(made.files)):
-            return made.compared
-    except UserError:  # no record, or a damaged one
-        pass
-    return now
+        record = read(data)
+    except UserError:
+        return now
+    return record.compared if now in ("", _digest(record.files)) else now
 
 
 def write(data: str | Path, files: Contents, compared: str, settings: Dataset) -> None:
-    """Write the record of a data set that has just been made.
-
-    Args:
-        compared: what `compared` said before.
-    """
+    """Write the record of a data set; see `Record`."""
     folder = folder_of(settings.data_dir)
-    record = {
-        "files": files,
-        "compared": compared,
-        "folder": str(folder.absolute()) if files and folder else None,
-        "settings": settings.model_dump(),
-    }
-    text = json.dumps(record, indent=1, sort_keys=True)
+    place = str(folder.absolute()) if files and folder else None
+    record = Record(files=files, compared=compared, folder=place, settings=settings)
+    text = json.dumps(record.model_dump(), indent=1, sort_keys=True)
     atomic_write_text(Path(data).with_name(NAME), text + "\n")
 
 
@@ -89,7 +79,7 @@ def read(data: str | Path) -> Record:
     """The record of a data set.
 
     Raises:
-        UserError: there is none, or it is not one.
+        UserError: no record, or a damaged one.
     """
     path = Path(data).with_name(NAME)
     try:
@@ -104,7 +94,7 @@ def replaced(data: str | Path, settings: Dataset) -> str:
 
 
 def replaced_since(data: str | Path) -> str:
-    """The same from the record alone, which may also know a folder that nobody names any more."""
+    """The same from the record alone, whose folder the config may no longer name."""
     record = read(data)
     folder = _folder(record.settings)
     if record.folder and not files_of(record.settings.source, folder):
@@ -122,7 +112,7 @@ def reconfigured(data: str | Path, settings: Dataset) -> str:
 
 
 def _folder(settings: Dataset) -> Path | None:
-    """The data folder; one of a user who is not there is gone, like any folder."""
+    """The data folder; None if it is that of an unknown user."""
     try:
         return folder_of(settings.data_dir)
     except UserError:

@@ -1,7 +1,8 @@
-"""The cells of the studies of a config."""
+"""The cells of the studies of a config, and checks of the names that it refers to."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
@@ -68,7 +69,7 @@ def check_references(config: Config) -> None:
     """Checks that every name in the config exists, and that no name or label stands for two things.
 
     Raises:
-        ConfigError: names the key and the names that exist.
+        ConfigError: names the key and the possible values.
     """
     _check_names(config)
     _check_apart(config)
@@ -87,6 +88,7 @@ def check_references(config: Config) -> None:
 
 
 def _check_apart(config: Config) -> None:
+    """Checks that disks can tell names apart, and readers labels."""
     for key in ("datasets", "federations", "methods", "studies"):
         for first, second in _twins({name: name.casefold() for name in getattr(config, key)}):
             raise ConfigError(
@@ -100,6 +102,14 @@ def _check_apart(config: Config) -> None:
             f"methods.{second}.label: {first} is called {labels[first]!r} too, so tables and "
             "figures could not tell them apart; change one of the labels"
         )
+
+
+def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Pairs of names with one key."""
+    first: dict[str, str] = {}
+    for name, key in keys.items():
+        if first.setdefault(key, name) != name:
+            yield first[key], name
 
 
 def _check_names(config: Config) -> None:

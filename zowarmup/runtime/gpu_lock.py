@@ -1,7 +1,7 @@
-"""Shares out the GPUs of a machine: Snakemake counts them but tells no job which are its own.
+"""Distribute the GPUs of a machine: Snakemake counts them but assigns none to a job.
 
-A job has a GPU as long as it has the lock of a small file, which ends with the process in whatever
-way it ends. To be called before CUDA starts in this process, which reads the choice once.
+A job holds a GPU by the lock of a small file, which ends with the process. Call `take` before CUDA
+starts in this process, for CUDA reads the choice once.
 """
 
 import os
@@ -23,24 +23,23 @@ _locks: list[IO[str]] = []  # open until the process ends
 
 
 def take(number: int) -> None:
-    """Choose free GPUs for this process and those that it starts; wait until there are enough.
+    """Choose free GPUs for this process and those that it starts; wait until enough are free.
 
-    Of the devices that CUDA_VISIBLE_DEVICES names, so that what SLURM or a user has given stays
-    given, else of all. With 0 nothing happens.
+    The choice is among the devices of CUDA_VISIBLE_DEVICES if SLURM or a user has set it, else all.
 
     Raises:
-        UserError: there are not so many devices here.
+        UserError: the machine has fewer devices.
     """
     if not number:
         return
-    known = visible()
-    if len(known) < number:
+    devices = visible()
+    if len(devices) < number:
         source = f"{VISIBLE} names" if VISIBLE in os.environ else "nvidia-smi finds"
         raise UserError(
-            f"this job asks for {number} GPUs and {source} {len(known)} on {os.uname().nodename}; "
-            "set engine.device to cpu or engine.processes to what there is"
+            f"this job asks for {number} GPUs and {source} {len(devices)} on "
+            f"{os.uname().nodename}; set engine.device to cpu or engine.processes lower"
         )
-    os.environ[VISIBLE] = ",".join(_taken(known, number))
+    os.environ[VISIBLE] = ",".join(_taken(devices, number))
 
 
 def visible() -> list[str]:
@@ -55,14 +54,14 @@ def visible() -> list[str]:
     return []
 
 
-def _taken(known: Sequence[str], number: int) -> list[str]:
+def _taken(devices: Sequence[str], number: int) -> list[str]:
     # SLURM may number the devices of every job from 0, so each job has locks of its own.
     job = os.environ.get("SLURM_JOB_ID", "")
     folder = Path(tempfile.gettempdir()) / f"zowarmup-gpus-{os.getuid()}{job and f'-{job}'}"
     said = -SAY_EVERY
     while True:
         mine: dict[str, IO[str]] = {}
-        for name in known:
+        for name in devices:
             if len(mine) < number:
                 with suppress(UserError):
                     mine[name] = lock(folder / name.replace("/", "-"), wait=False)
@@ -73,5 +72,5 @@ def _taken(known: Sequence[str], number: int) -> list[str]:
             file.close()
         if time.monotonic() - said >= SAY_EVERY:
             said = time.monotonic()
-            log.warning(f"waiting for {number} of {len(known)} GPUs; {folder} names who has them")
+            log.warning(f"waiting for {number} of {len(devices)} GPUs; see who holds {folder}/*")
         time.sleep(random.uniform(0.1, 0.5))  # else two jobs could take turns at half of them each

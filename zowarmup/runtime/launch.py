@@ -1,166 +1,181 @@
-"""Starts the processes that share a job, waits for them, and ends all of them if one fails.
+"""Start the processes that share a job with PyTorch's launcher, and end all of them if one fails.
 
-    this process    computes nothing; it hears all reports and can end the others whatever they do
-    process 0..N-1  run the job, see worker; they end with this one, in whatever way it ends
-
-Orders go down the workers' standard inputs, which stay open as a sign of life. Reports come back
-through one pipe that all share, in the order in which they were made: so the cause of a failure is
-heard before what followed from it elsewhere.
+The launcher computes nothing: `zowarmup.runtime.worker` runs in each of the processes that it
+starts. On one machine they meet through files and the loopback interface. A job spans several
+machines if each of them starts one launcher: ZOWARMUP_NODES is their number, ZOWARMUP_RENDEZVOUS
+the HOST:PORT of the first one.
 """
 
+import hashlib
 import json
 import logging
 import os
-import select
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from zowarmup.common.errors import UserError
-from zowarmup.common.signals import Stopped, stoppable
+from zowarmup.common.errors import UserError, cause
+from zowarmup.common.signals import stoppable
 
-ROOT = Path(__file__).parents[2]  # what the workers import the package from
-WAIT = 0.1  # seconds between two looks at who is alive
-LEAVE = 5.0  # seconds in which the first process may save what there is
-GRACE = 0.5  # seconds in which the others may say, or show, what has really happened
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+    from torch.distributed.launcher.api import LaunchConfig
 
-CARDS = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
-BETWEEN_MACHINES = (*CARDS, "GLOO_DEVICE_TRANSPORT")
+NODES, RENDEZVOUS = "ZOWARMUP_NODES", "ZOWARMUP_RENDEZVOUS"
+LEAVE = 5  # seconds in which the processes may save their work after a signal
+SAME = 5  # seconds; torch kills a process that does not end by itself 30 s after a failure
+JOIN = 600  # seconds in which the launchers of all nodes must have started
 
-Worker = subprocess.Popen[bytes]
+
+def _nodes(processes: int) -> tuple[int, str]:
+    """The number of machines and the address at which they meet, "" for one machine.
+
+    Raises:
+        UserError: no number that divides `processes`, or no HOST:PORT.
+    """
+    number, address = os.environ.get(NODES) or "1", os.environ.get(RENDEZVOUS, "")
+    if not number.isdecimal() or int(number) < 1:
+        raise UserError(f"{NODES} is {number!r}, not a number of machines: set it to 2 or more")
+    if processes % int(number):
+        raise UserError(
+            f"engine.processes is {processes}, which {NODES}={number} machines cannot share "
+            f"equally: set engine.processes to a multiple of {number}"
+        )
+    if int(number) == 1:
+        return 1, ""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise UserError(
+            f"{RENDEZVOUS} is {address!r}, but {NODES}={number} machines need an address to meet "
+            "at: set it to HOST:PORT of the first one, for instance node01:29400"
+        )
+    return int(number), address
 
 
 def run(processes: int, job: Callable[..., None], *arguments: Any, **named: Any) -> None:
-    """A job here, or by several new processes of this machine that all run it.
+    """Run a job in this process, or in `processes` new ones that all run it.
 
     Args:
-        job: a function of a module; then it also gets its `ranks`.
-        arguments, named: what JSON can hold, and paths.
+        processes: of all machines together.
+        job: a function of a module; several processes also give it their `group`.
+        arguments, named: values that JSON can hold, and paths.
 
     Raises:
-        UserError: as the job does, or a process was killed.
+        UserError: as the job does; a process was killed; or the processes cannot meet.
         RuntimeError: the job failed otherwise.
-        Stopped: a signal has asked for the end; what the job had done is saved.
+        Stopped: a signal has ended the job, whose work so far is saved.
     """
+    nodes, address = _nodes(processes)
     with stoppable():
-        _run(processes, job, arguments, named)
+        if processes == 1:
+            job(*arguments, **named)
+            return
+        order = {"job": [job.__module__, job.__qualname__], "arguments": arguments, "named": named}
+        with tempfile.TemporaryDirectory(prefix="zowarmup-") as folder:
+            _launch(Path(folder), nodes, address, processes, order)
 
 
-def _run(
-    processes: int, job: Callable[..., None], arguments: Sequence[Any], named: dict[str, Any]
-) -> None:
-    if processes == 1:
-        job(*arguments, **named)
-        return
-    order = {
-        "job": [job.__module__, job.__qualname__],
-        "size": processes,
-        "arguments": arguments,
-        "named": named,
-    }
-    with tempfile.TemporaryDirectory(prefix="zowarmup-") as folder:
-        _together(processes, order | {"meeting": f"{folder}/meeting"})
+def _launch(folder: Path, nodes: int, address: str, processes: int, order: dict[str, Any]) -> None:
+    """Write the order for the workers, start them, and raise the cause if one of them fails."""
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.elastic.rendezvous import RendezvousError
+    from torch.distributed.launcher.api import elastic_launch
 
-
-def _together(processes: int, order: dict[str, Any]) -> None:
-    reports, told = os.pipe()
-    team: list[Worker] = []
+    _silence()
+    meeting = "env://" if address else f"file://{folder}/group"
+    text = json.dumps(order, default=os.fspath)
+    own = {"launcher": os.getpid(), "meeting": meeting, "log": str(folder / "log")}
+    (folder / "order.json").write_text(json.dumps(own | json.loads(text)), encoding="utf-8")
+    start = f"import sys; sys.path[:] = {sys.path!r}; from zowarmup.runtime import worker as w"
+    run_id = hashlib.sha256(text.encode()).hexdigest()[:16]
+    launch = elastic_launch(_config(folder, nodes, address, processes, run_id), sys.executable)
     try:
-        try:
-            for rank in range(processes):
-                team.append(_start(told))
-                _say(team[-1], order | {"rank": rank, "reports": told})
-        finally:
-            os.close(told)
-        _watch(team, reports)
-    except Stopped:
-        if team:  # it saves for all; what it waits for the others still deliver
-            team[0].terminate()
-            with suppress(subprocess.TimeoutExpired):
-                team[0].wait(LEAVE)
-        raise
-    finally:
-        for worker in team:
-            worker.kill()
-        for worker in team:
-            worker.communicate()
-        os.close(reports)
+        with _relayed(folder / "log"):
+            launch("-P", "-c", f"{start}; w.main({str(folder / 'order.json')!r})")
+    except ChildFailedError as error:
+        raise failure_of(error.failures, processes) from None
+    except RendezvousError as error:
+        raise UserError(
+            f"{RENDEZVOUS}={address}: {nodes} machines did not meet there within {JOIN} s "
+            f"({cause(error)}): start the job on each, and see that they reach the address"
+        ) from error
 
 
-def _start(reports: int) -> Worker:
-    """In a process group of its own, so that an interrupt from the terminal meets us alone."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "zowarmup.runtime.worker"],
-        stdin=subprocess.PIPE,
-        env=_environment(),
-        pass_fds=[reports],
-        process_group=0,
+def _silence() -> None:
+    """Keep the warnings of PyTorch's launcher off the terminal: the job says a failure once."""
+    for name in ("torch.distributed.elastic", "torch.distributed.launcher"):
+        logging.getLogger(name).propagate = False
+        logging.getLogger(name).addHandler(logging.NullHandler())
+
+
+def _config(folder: Path, nodes: int, address: str, processes: int, run_id: str) -> "LaunchConfig":
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+    from torch.distributed.launcher.api import LaunchConfig
+
+    # A store in a file, since torch's server would listen to every network of the machine.
+    inside = {"store_type": "file", "keep_alive_interval": 10**6}
+    return LaunchConfig(
+        min_nodes=nodes,
+        max_nodes=nodes,
+        nproc_per_node=processes // nodes,
+        run_id=run_id,
+        rdzv_backend="c10d",
+        rdzv_endpoint=address or str(folder / "rendezvous"),
+        rdzv_configs={"timeout": JOIN} | ({} if address else inside),
+        local_addr=None if address else "127.0.0.1",  # a name may have no address
+        max_restarts=0,  # a job resumes its work when it is started again
+        logs_specs=DefaultLogsSpecs(str(folder / "logs")),
+        shutdown_timeout=LEAVE,
+        signals_to_handle="",  # `stoppable` handles them, and lets a second one pass
     )
 
 
-def _environment() -> dict[str, str]:
-    """This package, and the network inside of this machine: its name need not have an address.
+@contextmanager
+def _relayed(pipe: Path) -> Iterator[None]:
+    """Within, lines that the first process writes into a named pipe are logged by this process."""
+    os.mkfifo(pipe)
+    with open(os.open(pipe, os.O_RDWR), "r+b", buffering=0) as file:
+        lines = open(os.dup(file.fileno()), encoding="utf-8")  # noqa: SIM115
+        thread = threading.Thread(target=_relay, args=(lines,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            file.write(b"\n\n")  # the first ends a line that was cut short
+            thread.join()
+            lines.close()
 
-    What a cluster sets about the network between machines has no meaning here, where a card that
-    it names may be missing.
+
+def _relay(lines: Any) -> None:
+    logger = logging.getLogger("zowarmup")
+    while (line := lines.readline()) != "\n":
+        with suppress(ValueError):
+            logger.log(*json.loads(line))
+
+
+def failure_of(failures: "dict[int, ProcessFailure]", processes: int) -> Exception:
+    """The error of the process that failed first; others fail because they have lost it.
+
+    Args:
+        failures: by rank, of one machine. A killed process leaves no report.
     """
-    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    kept = {name: value for name, value in os.environ.items() if name not in BETWEEN_MACHINES}
-    inside = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
-    return kept | dict.fromkeys(CARDS, inside) | {"PYTHONPATH": os.pathsep.join(path)}
-
-
-def _say(worker: Worker, order: dict[str, Any]) -> None:
-    assert worker.stdin is not None
-    try:
-        worker.stdin.write(json.dumps(order, default=os.fspath).encode() + b"\n")
-        worker.stdin.flush()
-    except BrokenPipeError:
-        pass  # it is dead already, which _watch will find
-
-
-def _watch(team: Sequence[Worker], reports: int) -> None:
-    """Until all are done, or one has failed and the others have had their say."""
-    failure: dict[str, Any] | None = None
-    text, deadline = b"", float("inf")
-    while time.monotonic() < deadline:
-        codes = [worker.poll() for worker in team]  # first, so that their reports are all there
-        more = select.select([reports], [], [], WAIT)[0] and os.read(reports, 1 << 16)
-        *lines, text = (text + (more or b"")).split(b"\n")
-        for report in map(json.loads, lines):
-            if "level" in report:
-                logging.getLogger("zowarmup").log(report["level"], report["text"])
-            else:
-                failure = failure or report
-        if not more and None not in codes:
-            break
-        if failure or any(codes):
-            deadline = min(deadline, time.monotonic() + GRACE)
-    _judge([worker.poll() for worker in team], failure)
-
-
-def _judge(codes: Sequence[int | None], failure: dict[str, Any] | None) -> None:
-    """Raise what went wrong: a killed process has told nobody, and the others fail because of it.
-
-    Raises:
-        UserError, RuntimeError: unless nothing did.
-    """
-    for rank, code in enumerate(codes):
-        if code is not None and code < 0:
-            raise UserError(
-                f"process {rank + 1} of {len(codes)} was killed by {signal.Signals(-code).name}, "
-                "which has ended the others; if memory ran out set engine.processes lower"
+    first = min(failure.timestamp for failure in failures.values())
+    for rank, failure in failures.items():
+        killed = failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM  # torch sends that
+        if killed and failure.timestamp <= first + SAME:
+            return UserError(
+                f"process {rank + 1} of {processes} was killed by {failure.signal_name()}, and the "
+                "others ended with it: if memory ran out, set engine.processes lower"
             )
-    if failure is None and any(codes):
-        raise RuntimeError(f"one of {len(codes)} processes did not start; see what it printed")
-    if failure and failure["user"]:
-        raise UserError(failure["text"])
-    if failure:
-        raise RuntimeError(f"process {failure['rank'] + 1} of {len(codes)}: {failure['text']}")
+    reports = [f.error_file_data for f in failures.values() if "rank" in f.error_file_data]
+    if not reports:
+        return RuntimeError(f"one of {processes} processes did not start; see what it printed")
+    report = min(reports, key=lambda report: report["timestamp"])
+    if report["user"]:
+        return UserError(report["message"])
+    return RuntimeError(f"process {report['rank'] + 1} of {processes}: {report['message']}")

@@ -1,4 +1,4 @@
-"""This machine, as far as the last bits of a result depend on it."""
+"""The properties of this machine on which the last bits of a result depend."""
 
 import os
 import platform

@@ -1,8 +1,7 @@
-"""Memory that was freed is used again, instead of being given back to the system in between.
+"""Let this process keep the memory that it frees, if its allocator is that of glibc.
 
-Rounds ask for the same large pieces again and again, and a new page costs more than filling it: on
-one thread, a copy of 11 million parameters takes 17 ms into new memory and 7 ms into old. Only the
-allocator of glibc can be told so; elsewhere nothing happens.
+Rounds allocate the same large pieces again and again, and a new page costs more than filling it: on
+one thread, a copy of 11 million parameters takes 17 ms into new memory and 7 ms into old.
 """
 
 import ctypes
@@ -13,7 +12,7 @@ ALWAYS = 2**31 - 1
 
 
 def keep() -> None:
-    """From now on this process keeps what it has freed; its peak stays what it was."""
+    """Keep freed memory in this process from now on; its peak does not change."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)  # no large piece gets a mapping of its own

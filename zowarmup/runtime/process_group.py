@@ -1,16 +1,17 @@
-"""The processes that share one run, and the little that they exchange.
+"""The processes that share one run, and the values that they exchange.
 
-Every process runs the same program on the same state. Only the work on clients and the batches of
-an evaluation are dealt out, item i of n to process i mod size, and the results are put back in the
-order of the items, so that all processes go on with the same numbers, and with those of one alone.
-Nothing is summed on the way: a sum over processes would depend on how many there are.
+Every process runs the same program on the same state. They divide only the clients and the batches
+of an evaluation, item i of n to process i mod size, and put the results back in the order of the
+items, so that all processes continue with the numbers that one alone would have. Nothing is summed
+over processes, for such a sum would depend on their number.
 """
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -20,34 +21,36 @@ from torch import Tensor
 from zowarmup.common.errors import UserError, cause
 
 T = TypeVar("T")
-PATIENCE = timedelta(days=365)  # who waits is ended by the one who started it, see launch
+PATIENCE = timedelta(days=365)  # the launcher ends a process that waits for a dead one
+OF_LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # torch's variables
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process among those that share a run; by itself it starts nothing.
-
-    All of them call the same methods in the same order.
+    """The processes that share a run; all of them call the same methods in the same order.
 
     Attributes:
-        rank: 0 of the first process, which alone writes files.
+        rank: number of this process; process 0 alone writes files.
         size: number of processes.
+        local_rank, local_size: the same among the processes of this machine.
     """
 
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
 
     @property
     def first(self) -> bool:
-        """Whether this process speaks and writes for all."""
+        """Whether this process logs and writes files for all."""
         return self.rank == 0
 
     def mine(self, n: int) -> range:
-        """Which of n items are dealt to this process."""
+        """The items of n that this process computes."""
         return range(self.rank, n, self.size)
 
     def agree(self, make: Callable[[], T]) -> T:
-        """What the first process makes, in all of them; the others do not call `make`.
+        """The value that `make` returns in the first process, which alone calls it.
 
         For plain values: a tensor would stay on the device of the first process.
         """
@@ -58,7 +61,7 @@ class ProcessGroup:
         return made[0]  # type: ignore[return-value]
 
     def gather(self, rows: Tensor, n: int) -> Tensor:
-        """All n rows in order, (n, ...), from those that each process has of its `mine(n)`."""
+        """All n rows in order, (n, ...); each process gives those of its `mine(n)`."""
         if self.size == 1:
             return rows
         padded = rows.new_zeros(-(-n // self.size), *rows.shape[1:])
@@ -68,7 +71,7 @@ class ProcessGroup:
         return torch.stack(parts, dim=1).flatten(0, 1)[:n]
 
     def broadcast(self, tensor: Tensor, source: int) -> Tensor:
-        """The tensor of process `source`; in the others one of its shape that is overwritten."""
+        """The tensor of process `source`; the others give one of its shape to overwrite."""
         if self.size == 1:
             return tensor
         tensor = tensor.contiguous()
@@ -76,7 +79,7 @@ class ProcessGroup:
         return tensor
 
     def wait(self) -> None:
-        """Until all processes have come here."""
+        """Return when all processes have called this."""
         self.gather(torch.zeros(1), self.size)
 
 
@@ -84,30 +87,45 @@ ALONE = ProcessGroup()
 
 
 @contextmanager
-def joined(rank: int, size: int, meeting: Path | str) -> Iterator[ProcessGroup]:
-    """Within, this process can talk to the others.
+def joined(meeting: str) -> Iterator[ProcessGroup]:
+    """Within, this process can talk to the others that PyTorch's launcher has started with it.
 
     Args:
-        meeting: a file that is not there yet, the same for all processes of one machine.
+        meeting: the URL of a file that the processes of one machine share and that does not exist
+            yet, or env:// for processes on several machines.
 
     Raises:
         UserError: the processes cannot reach each other.
     """
+    rank, size, local_rank, local_size = (int(os.environ[name]) for name in OF_LAUNCHER)
+    if meeting != "env://":
+        _stay_inside()
     several = dist.is_nccl_available() and torch.cuda.is_available()
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if several else "gloo",
-            init_method=f"file://{meeting}",
+            init_method=meeting,
             rank=rank,
             world_size=size,
             timeout=PATIENCE,
         )
     except RuntimeError as error:
         raise UserError(
-            f"engine.processes: {size}: the processes of this machine cannot reach each other "
-            f"({cause(error)}); set it to 1, or look at the network and its variables"
+            f"engine.processes: {size}: the processes cannot reach each other ({cause(error)}): "
+            "set it to 1, or look at the network and its variables, such as GLOO_SOCKET_IFNAME"
         ) from error
-    group = ProcessGroup(rank, size)
+    group = ProcessGroup(rank, size, local_rank, local_size)
     yield group
-    group.wait()  # who leaves early would look to the others as if it had died
+    group.wait()  # to the others, a process that leaves early looks as if it had died
     dist.destroy_process_group()
+
+
+def _stay_inside() -> None:
+    """Make this process talk over the loopback interface.
+
+    The name of a machine need not have an address, and the variables of a cluster name interfaces
+    between machines, which this machine may lack.
+    """
+    inside = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
+    os.environ |= dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), inside)
+    os.environ.pop("GLOO_DEVICE_TRANSPORT", None)

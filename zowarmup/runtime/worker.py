@@ -1,88 +1,80 @@
-"""One of the processes that share a job: `launch` starts it and says on its input what to do."""
+"""One of the processes that share a job, as `launch` starts it."""
 
 import importlib
 import json
 import logging
 import os
 import signal
-import sys
 import threading
+import time
 import traceback
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 from zowarmup.common.errors import cause, explain
 from zowarmup.common.signals import SIGNALS, Stopped, stoppable
 from zowarmup.runtime.process_group import joined
 from zowarmup.runtime.progress import log
 
-LONGEST = 2000  # bytes of a report's text: so short a line reaches a shared pipe in one piece
+LOOK = 0.5  # seconds between two looks at the launcher
 
 
-class Teller(logging.Handler):
-    """What the first process logs is logged by the one that started it."""
+class PipeHandler(logging.Handler):
+    """Writes log records into the pipe from which the launcher logs them."""
 
-    def __init__(self, reports: int) -> None:
+    def __init__(self, pipe: TextIO) -> None:
         super().__init__()
-        self.reports = reports
+        self.pipe = pipe
 
     def emit(self, record: logging.LogRecord) -> None:
-        tell(self.reports, level=record.levelno, text=record.getMessage())
+        """Write the level and the text of a record as one line."""
+        print(json.dumps([record.levelno, record.getMessage()]), file=self.pipe, flush=True)
 
 
-def main() -> None:
-    """Run the job that is ordered; failures are reported, and end the process at once."""
-    order = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    rank, reports = order["rank"], order["reports"]
-    if rank != 0:  # a cluster signals every process; these end when the first has saved for all
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+def main(order_file: str) -> None:
+    """Run the job of an order; a failure is reported to the launcher and ends the process."""
+    order = json.loads(Path(order_file).read_text(encoding="utf-8"))
+    threading.Thread(target=end_with, args=[order["launcher"]], daemon=True).start()
+    rank = int(os.environ["RANK"])
     log.setLevel(logging.INFO)
     log.propagate = False
-    log.addHandler(Teller(reports) if rank == 0 else logging.NullHandler())
+    if rank == 0:
+        pipe = open(order["log"], "w", encoding="utf-8")  # noqa: SIM115 (open until the end)
+        log.addHandler(PipeHandler(pipe))
+    else:  # a signal reaches every process; these end when the first one has saved for all
+        log.addHandler(logging.NullHandler())
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
     try:
         with stoppable():
             work(order)
     except Stopped:
-        pass  # as the process that started this one has asked
+        pass  # the launcher knows of the signal
     except BaseException as error:
-        sentence = explain(error)
-        text = sentence or f"{cause(error)}\n{traceback.format_exc()}"
-        tell(reports, rank=rank, user=sentence is not None, text=text)
+        report(error, rank)
     else:
         return
-    os._exit(1)  # at once: taking leave of the others could take for ever
+    os._exit(1)  # without taking leave of the others, which could take for ever
 
 
 def work(order: dict[str, Any]) -> None:
-    """Call the job with its place among the others."""
+    """Call the job with the group of its processes."""
     module, name = order["job"]
     job = getattr(importlib.import_module(module), name)
-    with joined(order["rank"], order["size"], order["meeting"]) as group:
+    with joined(order["meeting"]) as group:
         job(*order["arguments"], **order["named"], group=group)
 
 
-def end_with_parent() -> None:
-    """The other end of the input closes when the process that holds it ends."""
-    while os.read(0, 1):
-        pass
+def end_with(launcher: int) -> None:
+    """End this process when the process that started it has ended."""
+    while os.getppid() == launcher:
+        time.sleep(LOOK)
     os._exit(1)
 
 
-def tell(reports: int, *, text: str, **more: Any) -> None:
-    """Report to the process that started this one; of a long text its two ends."""
-    line = json.dumps(more | {"text": shortened(text)}, ensure_ascii=False)
-    os.write(reports, line.encode() + b"\n")
-
-
-def shortened(text: str) -> str:
-    """The text without its middle if it is long: the cause stands first, the place last."""
-    data = text.encode()
-    if len(data) <= LONGEST:
-        return text
-    ends = data[: LONGEST // 4], data[-LONGEST // 4 * 3 :]
-    return " ... ".join(end.decode(errors="ignore") for end in ends)
-
-
-if __name__ == "__main__":
-    main()
+def report(error: BaseException, rank: int) -> None:
+    """Write the file in which torch's launcher looks for the cause of a failure."""
+    sentence = explain(error)
+    text = sentence or f"{cause(error)}\n{traceback.format_exc()}"
+    said = {"message": text, "timestamp": time.time(), "rank": rank, "user": sentence is not None}
+    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(said), encoding="utf-8")

@@ -165,13 +165,13 @@ def _device(name: str, group: ProcessGroup) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("engine.device is cuda, but this machine has no CUDA device: set it to cpu")
     if name == "cuda" and group.size > 1:
-        if group.size > (devices := torch.cuda.device_count()):
+        if group.local_size > (devices := torch.cuda.device_count()):
             raise UserError(
-                f"engine.processes is {group.size}, but this machine has {devices} CUDA devices: "
-                f"set it to {devices} or less"
+                f"engine.processes is {group.size}, {group.local_size} on this machine, which has "
+                f"{devices} CUDA devices, one for each: set it lower"
             )
-        torch.cuda.set_device(group.rank)
-        return torch.device(name, group.rank)
+        torch.cuda.set_device(group.local_rank)
+        return torch.device(name, group.local_rank)
     return torch.device(name)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json, read_rows
 from zowarmup.config.splits import high_clients
-from zowarmup.data import sealed_json
+from zowarmup.data import federation as federations
 
 LACKED = 0.01  # a tier lacks a class if it holds less than this share of its images
 PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
@@ -48,11 +48,8 @@ class Files:
 
 
 def _holdings(federation: str) -> Holdings:
-    fields = sealed_json.read(federation)
-    with reading(federation):
-        sizes = [len(images) for images in fields["train"]]
-        counts = np.array(fields["label_counts"])
-        return Holdings(fields["order"], counts, sum(sizes) / len(sizes))
+    dealt = federations.load(federation)
+    return Holdings(list(dealt.order), dealt.label_counts, float(dealt.train_sizes.mean()))
 
 
 def run_columns(cell: Cell, files: Files) -> Row:

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): downloaded by torchvision, read by `rows`."""
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009): downloaded by torchvision, read by `image_rows`."""
 
 import logging
 from pathlib import Path
@@ -10,7 +10,7 @@ from zowarmup.data.sources.image_rows import Format, check_sizes, read_batches
 
 log = logging.getLogger("zowarmup")
 
-# By source: the class of torchvision that knows the address, names and checksums of the files.
+# By source: the class of torchvision with the address, names and checksums of the files.
 KINDS = {
     "cifar10": ("CIFAR10", Format("labels", first=0, last=9)),
     "cifar100": ("CIFAR100", Format("fine_labels", first=0, last=99)),
@@ -21,14 +21,13 @@ SIZES = 50_000, 10_000
 def read(name: str, folder: Path) -> Arrays:
     """The arrays x_train, y_train, x_test, y_test in their official order.
 
-    The folder of batches (cifar-10-batches-py, cifar-100-python), if it is not there, is unpacked
-    from its archive, which is downloaded unless it lies beside it and verified by its md5. Batches
-    that are there are taken as they are, also those that are not the official ones; the log says
-    so then.
+    The folder of batches is unpacked from its archive if it is missing. torchvision downloads the
+    archive unless it lies beside the folder, and verifies its MD5. Existing batches are taken as
+    they are; the log names those that are not the official ones.
 
     Raises:
-        DataError: "cannot be downloaded"; a batch is missing, damaged or of another format (see
-            `rows.read_batch`); "of another set or incomplete": see `rows.check_sizes`.
+        DataError: the download fails; a batch is missing, damaged or of another format; or one
+            part is incomplete.
     """
     from torchvision import datasets
 
@@ -46,8 +45,8 @@ def _download(name: str, folder: Path, kind: Any) -> None:
     from torchvision.datasets.utils import download_and_extract_archive
 
     archive = folder / kind.filename
-    if archive.is_file() and (what := file_kinds.instead(archive, file_kinds.GZIP)):
-        raise DataError(f"{archive}: not an archive of {name} but {what}")
+    if archive.is_file() and (kind_of_file := file_kinds.instead(archive, file_kinds.GZIP)):
+        raise DataError(f"{archive}: not an archive of {name} but {kind_of_file}")
     try:
         download_and_extract_archive(kind.url, folder, filename=kind.filename, md5=kind.tgz_md5)
     # Networks, proxies, disks and archives fail in ways of their own; all mean the same.
@@ -59,7 +58,7 @@ def _download(name: str, folder: Path, kind: Any) -> None:
 
 
 def _batches(place: Path, files: list[list[str]]) -> list[Path]:
-    """The batches of one part, all of which are there."""
+    """The files of one part, all of which exist."""
     from torchvision.datasets.utils import check_integrity
 
     for name, md5 in files:

@@ -17,12 +17,7 @@ WIDTH = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Format:
-    """What the files of a data set look like.
-
-    Attributes:
-        labels: the key of the labels.
-        first, last: the labels that there are.
-    """
+    """The key of the labels in the files of a data set, and the first and last label."""
 
     labels: str
     first: int
@@ -33,14 +28,12 @@ def read_batch(path: Path, form: Format) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, 3072) uint8 and labels (n,) int64, from 0, of one pickle or .npz.
 
     Raises:
-        DataError: a file that cannot be read (see `read_pickle`, `read_npz`) or is of another
-            format: it lacks images or labels ("is missing"), its rows are not of 3072 bytes ("get
-            the edition of 32 x 32 pixels"), their numbers differ ("one each is needed"), or a
-            label is not in `form` ("this format counts from 1").
+        DataError: the file cannot be read (see `read_pickle`, `read_npz`), lacks images or labels,
+            has rows of another width, another number of labels, or a label outside of `form`.
     """
-    found = _contents(path, form)
-    x, y = found["data"], _labels(found[form.labels], path, form)
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.ndim != 2 or x.shape[1] != WIDTH:
+    content = _content(path, form)
+    x, y = content["data"], _labels(content[form.labels], path, form)
+    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape[1:] != (WIDTH,):
         has = f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
         raise DataError(
             f"{path}: data is {has} but must be uint8 of shape (images, {WIDTH}), 3 x 32 x 32; "
@@ -53,21 +46,21 @@ def read_batch(path: Path, form: Format) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _contents(path: Path, form: Format) -> dict[str, Any]:
+def _content(path: Path, form: Format) -> dict[str, Any]:
     if path.suffix == ".npz":
         return read_npz(path, ("data", form.labels))
-    found = read_pickle(path)
-    if not isinstance(found, dict):
+    content = read_pickle(path)
+    if not isinstance(content, dict):
         raise DataError(f"{path}: holds no dict with data and {form.labels}; copy it again")
-    for key in ("data", form.labels):
-        if key not in found:
-            has = ", ".join(map(ascii, found))[:120] or "nothing"
-            raise DataError(f"{path}: {key} is missing (the file has {has}); copy it again")
-    return found
+    for key in {"data", form.labels} - content.keys():
+        has = ", ".join(map(ascii, content))[:120] or "nothing"
+        raise DataError(f"{path}: {key} is missing (the file has {has}); copy it again")
+    return content
 
 
 def _labels(labels: Any, path: Path, form: Format) -> np.ndarray:
-    y = _integers(labels)
+    integers = isinstance(labels, list) and {*map(type, labels)} == {int}
+    y = np.array(labels) if integers else labels
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or y.ndim != 1:
         raise DataError(f"{path}: {form.labels} are not one integer per image; copy it again")
     if len(y) and not form.first <= y.min() <= y.max() <= form.last:
@@ -79,18 +72,8 @@ def _labels(labels: Any, path: Path, form: Format) -> np.ndarray:
     return y.astype(np.int64) - form.first
 
 
-def _integers(labels: Any) -> Any:
-    """A list of integers as an array, anything else as it is."""
-    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        return labels
-    try:
-        return np.array(labels, np.int64)
-    except OverflowError:  # no file has such a label but a damaged one
-        return labels
-
-
 def most_rows(path: Path) -> int:
-    """At least as many rows as a batch can hold, told without reading it.
+    """An upper bound of the rows of a batch, by its size alone.
 
     Raises:
         DataError: not a readable .npz.
@@ -107,18 +90,17 @@ def most_rows(path: Path) -> int:
 def read_batches(paths: Sequence[Path], form: Format) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, 3, 32, 32) uint8 and labels (n,) of several batches; see `read_batch`.
 
-    Each batch goes to its place in one block of memory, so that the images are held once and, for
-    as long as it is read, one batch twice.
+    The images are held once, and each batch twice while it is copied into the common block.
 
     Raises:
         DataError: a batch cannot be used, or all of them do not fit into memory.
     """
-    room = sum(map(most_rows, paths))
+    rows = sum(map(most_rows, paths))
     try:
-        x = np.empty((room, WIDTH), np.uint8)  # what stays unused is never touched
+        x = np.empty((rows, WIDTH), np.uint8)  # the unused end takes no memory
     except (MemoryError, ValueError) as error:  # ValueError: more than any machine has
         raise DataError(
-            f"{paths[0]}: it and its other batches need {room * WIDTH / 1e9:.1f} GB of memory; use "
+            f"{paths[0]}: it and its other batches need {rows * WIDTH / 1e9:.1f} GB of memory; use "
             "a machine that has it"
         ) from error
     labels, n = [], 0
@@ -129,17 +111,17 @@ def read_batches(paths: Sequence[Path], form: Format) -> tuple[np.ndarray, np.nd
 
 
 def _fill(x: np.ndarray, path: Path, form: Format) -> np.ndarray:
-    """Copy the images of a batch to the beginning of `x`, let go of them, and give the labels."""
+    """The labels of a batch, whose images are copied to the beginning of `x`."""
     rows, y = read_batch(path, form)
     x[: len(rows)] = rows
     return y
 
 
 def check_sizes(arrays: Arrays, official: tuple[int, int], where: str) -> None:
-    """Training and test images are as many as in the official set, or neither are.
+    """Check that both parts have the official number of images, or neither has.
 
     Raises:
-        DataError: "of another set or incomplete": only one of the two numbers is the official one.
+        DataError: only one of the two numbers is the official one.
     """
     train, test = len(arrays["y_train"]), len(arrays["y_test"])
     if (train == official[0]) != (test == official[1]):

@@ -4,7 +4,7 @@ image-net.org gives them to those who accept its terms, so nothing is downloaded
 batches and a validation set, as pickles or as .npz. Labels are in the order of the authors'
 map_clsloc.txt (1 is n02119789, a kit fox), not in the alphabetical order of synsets that
 torchvision uses: the names of one order on the labels of the other look like wrong labels. The
-mean image that the training batches carry is left alone; `datasets` takes its own statistics.
+mean image of the training batches is not used; `datasets` computes its own statistics.
 """
 
 from pathlib import Path
@@ -19,19 +19,17 @@ SMALL_TEST = 49_999  # of "small ImageNet" (van den Oord et al. 2016), of other 
 
 
 def read(name: str, folder: Path) -> Arrays:
-    """The arrays x_train, y_train, x_test, y_test, the last two of the validation set.
+    """The arrays x_train, y_train, x_test, y_test; the test images are the validation set.
 
-    The files lie in `folder` or in its folder imagenet32. Labels are counted from 0.
-
-    A smaller set in this format is taken too, as long as its classes are 1 to C without gaps.
+    The files lie in `folder` or in its folder imagenet32; a smaller set of this format is taken
+    too. Labels are counted from 0.
 
     Raises:
-        DataError: a file is missing ("is missing"), damaged or of another format (see
-            `rows.read_batch`); "small ImageNet": the validation set has 49,999 images; "of another
-            set or incomplete": see `rows.check_sizes`.
+        DataError: a file is missing, damaged or of another format; the validation set is that of
+            small ImageNet; or one part is incomplete.
     """
     train, test = _find(folder, "train"), _find(folder, "test")
-    x_test, y_test = read_batches(test, FORM)  # first: it says in a second what is wrong
+    x_test, y_test = read_batches(test, FORM)  # first, for it is the smaller one
     if len(y_test) == SMALL_TEST:
         raise DataError(
             f"{test[0]}: has {SMALL_TEST} images, so it is of small ImageNet and not of "
