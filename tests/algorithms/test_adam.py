@@ -8,9 +8,10 @@ from torch import nn
 from toys import dealt
 
 from zowarmup.algorithms.adam import Adam
+from zowarmup.algorithms.engine import SGD
 from zowarmup.algorithms.fedadam import FedAdam
 from zowarmup.algorithms.fedavg import visits
-from zowarmup.algorithms.rounds import SGD, Cohort, State
+from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.algorithms.zo_adam import ZOAdam
 from zowarmup.common.seeds import Seeds
@@ -107,7 +108,7 @@ def test_a_round_of_fedadam_is_adam_on_the_mean_difference(engine, server_weight
     for t in (1, 2, 3):
         orders = visits(t, cohort, 2, SEEDS)
         w = theirs.detach().clone()
-        one, other = engine.train(w, (0, 1), orders, SGD(batch=4, lr=0.1, weight_decay=0.02))
+        one, other = engine.local_sgd(w, (0, 1), orders, SGD(batch=4, lr=0.1, weight_decay=0.02))
         theirs.grad = 6 / 16 * (w - one) + 10 / 16 * (w - other)
         optimizer.step()
         state, report = method.round(state, t, cohort, engine, SEEDS)

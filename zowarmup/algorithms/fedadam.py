@@ -11,15 +11,16 @@ from torch import Tensor
 from zowarmup.algorithms.adam import Adam
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import difference
+from zowarmup.algorithms.engine import SGD, Engine
 from zowarmup.algorithms.fedavg import report, visits
-from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
+from zowarmup.algorithms.rounds import Cohort, Report, State
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, Decay, NonNegative, OtherRate, Positive, Rate
 
 
 @dataclass(frozen=True)
 class FedAdam:
-    """A phase of FedAdam; the defaults are the variant of the group's federated code.
+    """A phase of FedAdam; the defaults are the variant of the authors' federated code.
 
     Attributes:
         lr: the server's learning rate.
@@ -32,13 +33,13 @@ class FedAdam:
 
     lr: Rate
     client_lr: OtherRate
-    epochs: Count = 3  # the group's federated code
-    batch: Count = 64  # the group's federated code
+    epochs: Count = 3  # the authors' federated code
+    batch: Count = 64  # the authors' federated code
     weight_decay: NonNegative = 0.0
-    beta1: Decay = 0.9  # the group's federated code
-    beta2: Decay = 0.999  # the group's federated code
-    epsilon: Positive = 1e-8  # the group's federated code
-    bias_correction: bool = True  # the group's federated code
+    beta1: Decay = 0.9  # the authors' federated code
+    beta2: Decay = 0.999  # the authors' federated code
+    epsilon: Positive = 1e-8  # the authors' federated code
+    bias_correction: bool = True  # the authors' federated code
     server_weight_decay: NonNegative = 0.0
     augment: Literal["none", "crop_flip"] = "none"
 
@@ -52,8 +53,8 @@ class FedAdam:
         """One step of Adam along the mean of the clients' differences."""
         orders = visits(t, cohort, self.epochs, seeds)
         sgd = SGD(self.batch, self.client_lr, self.weight_decay)
-        moved = moves(self.augment, t, seeds)
-        local = engine.train(state.w, cohort.clients, orders, sgd, moves=moved)
+        engine = engine.with_moves(moves(self.augment, t, seeds))
+        local = engine.local_sgd(state.w, cohort.clients, orders, sgd)
         g = difference(state.w, local, cohort.weights)
         return self.server.step(state, g), report(cohort, self.epochs, engine.d)
 

@@ -18,12 +18,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.augmentation import Moves, moves
+from zowarmup.algorithms.augmentation import moves
+from zowarmup.algorithms.engine import Engine
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.rounds import Cohort, Engine, Report, RoundRecord, State
+from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, Positive, Rate
-from zowarmup.models.directions import Directions, draw
+from zowarmup.models.directions import Directions, Place, draw
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ZO:
         return State(w)
 
     def check(self, w: Tensor) -> None:
-        """See algorithms.precision; slopes take no finite differences."""
+        """See algorithms.precision; directional derivatives take no finite differences."""
         if self.estimator == "two_point":
             check_radius(w, self.eps, self.tau)
 
@@ -72,8 +73,8 @@ class ZO:
     ) -> tuple[State, Report]:
         """One step of everybody. The record alone fixes it: absent clients stay in sync by it."""
         directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
-        moved = moves(self.augment, t, seeds)
-        scalars = self.scalars(state.w, cohort, engine, directions, moved)
+        engine = engine.with_moves(moves(self.augment, t, seeds))
+        scalars = self.scalars(state.w, cohort, engine, directions)
         record = make_record(t, cohort, scalars, self.lr)
         return self.step(state, record, directions), self.report(cohort, record)
 
@@ -97,21 +98,12 @@ class ZO:
             device=device,
         )
 
-    def scalars(
-        self,
-        w: Tensor,
-        cohort: Cohort,
-        engine: Engine,
-        directions: Directions,
-        moved: Moves | None = None,
-    ) -> Tensor:
-        """What the clients send, (A, S) float32."""
-        clients, radius = cohort.clients, self.eps * self.tau
+    def scalars(self, w: Tensor, cohort: Cohort, engine: Engine, directions: Directions) -> Tensor:
+        """The scalars c that the clients send, (A, S) float32."""
         if self.estimator == "directional":
-            return (
-                self.tau * engine.directional_derivatives(w, clients, directions, moves=moved)
-            ).float()
-        losses = engine.two_point(w, clients, directions, radius=radius, moves=moved)
+            derivatives = engine.directional_derivatives(w, cohort.clients, directions)
+            return (self.tau * derivatives).float()
+        losses = engine.two_point(w, cohort.clients, directions, self.eps * self.tau)
         return ((losses[..., 0] - losses[..., 1]) / (2 * self.eps)).float()
 
     def step(self, state: State, record: RoundRecord, directions: Directions) -> State:
@@ -175,7 +167,7 @@ def combine(a: Sequence[float], directions: Directions, like: Tensor, *, scale: 
 
 def sums(
     a: Sequence[float], directions: Directions, like: Tensor, *, scale: float
-) -> Iterator[tuple[slice, Tensor]]:
+) -> Iterator[tuple[Place, Tensor]]:
     """sum_j a_j scale u_j in pieces, with their places: where scalars become weights.
 
     The sum runs in order j = 0, 1, ..., in float32. The coefficient is rounded to

@@ -22,7 +22,7 @@ class ZOAdam(ZO):
 
     Attributes:
         beta1, beta2, epsilon, bias_correction: see algorithms.adam; the defaults are the variant of
-            the group's federated code.
+            the authors' federated code.
         server_weight_decay: coupled.
     """
 

@@ -8,15 +8,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import SGD
+from zowarmup.algorithms.engine import SGD
 from zowarmup.engines import dense, local_steps
-from zowarmup.engines.blocks import Blocks
 from zowarmup.engines.chain import chain, logits
+from zowarmup.engines.side_by_side import SideBySide
 from zowarmup.models import aligned_memory
 from zowarmup.models.flat import FlatModel
 
 
-class Batched(Blocks):
+class Batched(SideBySide):
     """Clients of equal size side by side, layer by layer; images are kept innermost.
 
     The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
@@ -26,10 +26,10 @@ class Batched(Blocks):
         UserError: the network is of another kind than `chain.chain` knows; use engine vmap.
     """
 
-    images: ClassVar[int] = -1
+    axis: ClassVar[int] = -1
 
-    def take_up(self, model: FlatModel) -> None:
-        super().take_up(model)
+    def set_model(self, model: FlatModel) -> None:
+        super().set_model(model)
         self.links = chain(model.network)
         self.dense = dense.is_dense(self.links)
 

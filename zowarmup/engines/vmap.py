@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from zowarmup.engines.batch_invariant import BatchInvariant
-from zowarmup.engines.blocks import Blocks
+from zowarmup.engines.side_by_side import SideBySide
 from zowarmup.models import aligned_memory, static_norm
 
 
-class Vmap(Blocks):
+class Vmap(SideBySide):
     """Clients of equal size side by side, each operation of the network on all models at once.
 
     The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
@@ -20,7 +20,7 @@ class Vmap(Blocks):
     which changes last bits.
     """
 
-    images: ClassVar[int] = 1
+    axis: ClassVar[int] = 1
 
     def logits(self, W: Tensor, x: Tensor) -> Tensor:
         """W (G, d), x (B, n, ...) -> (G, classes, n)."""

@@ -6,7 +6,8 @@ from typing import cast
 
 import torch
 
-from zowarmup.algorithms.rounds import Engine, Replayable
+from zowarmup.algorithms.engine import Engine
+from zowarmup.algorithms.rounds import Replayable
 from zowarmup.data import federation
 from zowarmup.engines.images import Images
 from zowarmup.inspection.metric_rows import row_at

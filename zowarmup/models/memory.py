@@ -46,7 +46,7 @@ def inference(model: FlatModel, shape: Shape, batch: int) -> int:
 
 
 def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
-    """A probe by the engine `layerwise` in micro-batches of so many images."""
+    """Two-point losses by the engine `layerwise` in micro-batches of `batch` images."""
 
     def perturbed(start: int, stop: int) -> Tensor:
         return torch.empty(stop - start, device="meta")

@@ -3,7 +3,7 @@
 In training each batch is normalised with its own mean and variance. For an evaluation the server
 has statistics of the training set: one pass over it with the model as it is, each layer's input
 averaged over the batches, every batch counting the same whatever its size. That reads all clients'
-images on the server, which a real federation could not do as it stands. Zeroth-order probes see
+images on the server, which a real federation could not do as it stands. Two-point losses use
 batch statistics too, so they depend on the size of a micro-batch.
 
     statistics = static_norm.collect(model, w, batches)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Engine
+from zowarmup.algorithms.engine import Engine
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.config import registry
