@@ -136,7 +136,7 @@ def in_order(blocks: Iterable[tuple[list[int], Iterable[T]]]) -> Iterator[T]:
             row += 1
 
 
-def select(directions: Directions, layout: Sequence[int], at: Rows | tuple[Rows, int]) -> Tensor:
+def select(directions: Directions, layout: Sequence[int], at: "Rows | tuple[Rows, int]") -> Tensor:
     """The directions at an index, all being laid out as (A, S) or (A, steps, S).
 
     Returns:
