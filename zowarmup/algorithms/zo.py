@@ -60,13 +60,9 @@ class ZO:
 
     def begin(self, w: Tensor) -> State:
         """Nothing but the model. An eps that its precision cannot show is refused."""
-        self.check(w)
-        return State(w)
-
-    def check(self, w: Tensor) -> None:
-        """See algorithms.precision; directional derivatives take no finite differences."""
         if self.estimator == "two_point":
             check_radius(w, self.eps, self.tau)
+        return State(w)
 
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
