@@ -1,4 +1,4 @@
-"""What algorithms ask of the simulated clients: local steps, and losses and gradients at w.
+"""The computations of simulated clients: local steps, and losses and gradients at w.
 
 A, C    number of clients in the round's cohort, number of classes
 d, S    number of parameters, directions per client and step
@@ -60,7 +60,7 @@ class LocalZO:
 
 
 class Engine(Protocol):
-    """What the simulated clients compute on their own data; the server sees only the results."""
+    """Computes for the clients, each on its own data; the server sees only the results."""
 
     model: FlatModel
     d: int

@@ -54,7 +54,7 @@ class FedAvg:
 
 
 def report(cohort: Cohort, epochs: int, d: int) -> Report:
-    """What a round costs in which every client gets a model, trains it and sends it back."""
+    """The costs of a round: every client gets a model, trains it and sends it back."""
     model = [4 * d] * len(cohort.clients)  # bytes of float32
     passes = epochs * sum(cohort.sizes)
     return Report(bytes_up=model, bytes_down=model, forward=passes, backward=passes)

@@ -6,9 +6,9 @@
     c       [L(w + eps z_k) - L(w - eps z_k)] / (2 eps) on one mini-batch
 
 Each client takes T steps w <- w - lr c z_k with candidates of its own choice and sends its pairs
-(k, c). The server adds p_i c to A_k, and everybody rebuilds w = w_0 - lr * sum_k A_k z_k from the
-model at the start of the phase. A client that comes back needs the K scalars and nothing else,
-whatever it missed. It takes a constant learning rate and no weight decay, else the sum is another.
+(k, c). The server adds p_i c to A_k, and every client rebuilds w = w_0 - lr * sum_k A_k z_k from
+the model at the start of the phase. A client that comes back needs the K scalars and nothing else.
+Learning rate constant and no weight decay, else the sum is another.
 
 With sampling "pro" candidates of larger scalars are chosen more often: with probabilities
 softmax(m), m being the mean |c| of each candidate so far, clipped to CLIP, scaled to 0..1.
@@ -64,7 +64,7 @@ class FedKSeed:
     sampling: Literal["uniform", "pro"] = "uniform"
 
     def begin(self, w: Tensor) -> State:
-        """Nothing accumulated; w is what everybody rebuilds from."""
+        """Nothing accumulated; every client rebuilds from w."""
         check_radius(w, self.eps, self.tau)
         zeros = {name: torch.zeros(self.K) for name in ("A", "met", "size")}
         return State(w, {"w_0": w, **zeros})
@@ -130,7 +130,7 @@ class FedKSeed:
         return self.epochs * -(-n // self.batch)
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost.
+        """The costs of a recorded round.
 
         A client sends its accumulated scalars, or pairs of index and scalar where that is shorter,
         and receives the K accumulators; with "pro" the K probabilities too.

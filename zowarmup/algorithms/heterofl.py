@@ -5,10 +5,10 @@
     p_i     share of client i in the mean over all clients that hold an element
 
 The narrow network is the first ceil(r C) channels of every layer. Each element of w becomes the
-mean over the clients that hold it; nobody's elements stay. Two corrections belong to the method:
-the narrow network's activations are divided by r before each norm (the scaler), and classes that a
-client has no images of do not count in its loss (their logits are set to 0), nor do its rows of the
-classifier in the mean.
+mean over the clients that hold it; an element that no client holds stays. Two corrections belong
+to the method: the narrow network's activations are divided by r before each norm (the scaler), and
+classes that a client has no images of do not count in its loss (their logits are set to 0), nor do
+its rows of the classifier in the mean.
 
 Reference: Diao et al. 2021, arXiv:2010.01264.
 """
@@ -58,7 +58,7 @@ class HeteroFL:
     mask: bool = True
     weighted: bool = False
     augment: Literal["none", "crop_flip"] = "none"
-    tiered: ClassVar[bool] = True  # what a client does depends on its tier
+    tiered: ClassVar[bool] = True  # a client's work depends on its tier
 
     def begin(self, w: Tensor) -> State:
         """Nothing but the model."""

@@ -1,4 +1,4 @@
-"""What a round of any algorithm is made of: the clients taking part, the engine, what travelled.
+"""The parts of a round of any algorithm: cohort, state, message and costs.
 
 K, A    number of clients, number of clients in the round's cohort
 d, S    number of parameters, directions per client and step
@@ -53,11 +53,11 @@ class Cohort:
 
 @dataclass(frozen=True)
 class State:
-    """What the server has between two rounds of a phase.
+    """The server's state between two rounds of a phase.
 
     Attributes:
         w: (d,) the global model.
-        server: what it keeps beside w, by name, such as Adam's moments.
+        server: its other tensors by name, such as Adam's moments.
     """
 
     w: Tensor
@@ -105,8 +105,8 @@ class RoundRecord:
     def from_json(cls, entry: Mapping[str, object]) -> "RoundRecord":
         """The record that a line of a journal holds.
 
-        A checksum tells what a disk has done to a line, not what a person has: a number that no
-        round sends would train on to other numbers without a word.
+        A checksum shows damage by a disk, not an edit by hand: with an impossible number, training
+        would go on to other results without a word.
 
         Raises:
             RecordError: a field is missing, or no round writes such a value.
@@ -141,12 +141,12 @@ _RECORD = TypeAdapter(RoundRecord)
 
 @dataclass(frozen=True)
 class Report:
-    """What a round cost and, where clients send scalars, the record that everybody received.
+    """The costs of a round and, where clients send scalars, the record that all receive.
 
     Attributes:
         bytes_up, bytes_down: of each client of the cohort, in its order.
         forward, backward: passes of one image through the network, all clients together.
-        record: the round's message to everybody, None where models travel.
+        record: the round's message to all clients, None where models travel.
     """
 
     bytes_up: Sequence[int]
@@ -172,7 +172,7 @@ class Algorithm(Protocol):
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Round t: the new state and what it cost."""
+        """Round t: the new state and its costs."""
         ...
 
 
@@ -184,5 +184,5 @@ class Replayable(Algorithm, Protocol):
         ...
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost."""
+        """The costs of a recorded round."""
         ...

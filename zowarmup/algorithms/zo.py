@@ -1,4 +1,4 @@
-"""The zeroth-order round: seeds go down, S scalars come up, everybody makes the same step.
+"""The zeroth-order round: seeds go down, S scalars come up, all make the same step.
 
     z = tau * u        direction; u from (seed, round, client, s), see models.directions
     c = [L(w + eps z) - L(w - eps z)] / (2 eps)     the scalar, float32 on the wire
@@ -67,7 +67,7 @@ class ZO:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """One step of everybody. The record alone fixes it: absent clients stay in sync by it."""
+        """One step. The record alone fixes it, so absent clients catch up by records."""
         directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
         engine = engine.with_moves(moves(self.augment, t, seeds))
         scalars = self.scalars(state.w, cohort, engine, directions)
@@ -109,16 +109,16 @@ class ZO:
 
     @property
     def scale(self) -> float:
-        """What u is multiplied by in the step."""
+        """The factor of u in the step."""
         return self.tau if self.scaling == "paper" else 1 / self.tau
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost."""
+        """The costs of a recorded round."""
         A, images = len(cohort.clients), sum(cohort.sizes)
         two_point = self.estimator == "two_point"
         return Report(
             bytes_up=[4 * self.S] * A,
-            bytes_down=[4 * self.S * A] * A,  # each of the cohort receives everybody's scalars
+            bytes_down=[4 * self.S * A] * A,  # each client receives all scalars
             forward=images * (2 * self.S if two_point else 1),
             backward=0 if two_point else images,
             record=record,
@@ -126,7 +126,7 @@ class ZO:
 
 
 def make_record(t: int, cohort: Cohort, scalars: Tensor, lr: float) -> RoundRecord:
-    """The round as everybody receives it; clients with a non-finite scalar are dropped from it.
+    """The message of a round, without the clients that sent a non-finite scalar.
 
     The weights of the rest are renormalised. Without any finite client the estimate is zero.
     """

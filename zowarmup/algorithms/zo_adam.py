@@ -1,6 +1,6 @@
 """Zeroth-order rounds with Adam as the server's optimizer.
 
-Everybody who rebuilds the model rebuilds Adam's moments too: two more vectors of the size of w on
+A client that rebuilds the model rebuilds Adam's moments too: two more vectors of the size of w on
 every client, which a client that can only just hold the model does not have. The paper tries it
 nevertheless (section 4.4), and so do we.
 """

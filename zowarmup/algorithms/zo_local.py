@@ -1,10 +1,10 @@
-"""Zeroth-order rounds with several local steps: what the paper's single step is compared with.
+"""Zeroth-order rounds with several local steps, to compare the paper's single step with.
 
     T       local steps of a client in a round
     c       scalar of one direction, as in algorithms.zo, but at the client's own model
 
 Each client takes T steps from w over mini-batches of its data and sends its T S scalars. The mean
-of the clients' models is w - lr * sum_i p_i / S * sum_j c_ij z_ij, so everybody can rebuild it from
+of the clients' models is w - lr * sum_i p_i / S * sum_j c_ij z_ij, so every client rebuilds it from
 seeds and scalars as before, but the later scalars belong to models that have drifted apart.
 
 Reference: Fang et al. 2022, arXiv:2201.09531 (FedZO, local zeroth-order steps).
@@ -100,11 +100,11 @@ class ZOLocal:
         return draw(seeds.directions, t, clients, T * self.S, d, distribution=law, device=device)
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost."""
+        """The costs of a recorded round."""
         sent = [4 * self.S * self.steps(n) for n in cohort.sizes]
         return Report(
             bytes_up=sent,
-            bytes_down=[sum(sent)] * len(sent),  # each of the cohort receives everybody's scalars
+            bytes_down=[sum(sent)] * len(sent),  # each client receives all scalars
             forward=2 * self.S * self.epochs * sum(cohort.sizes),
             backward=0,
             record=record,

@@ -40,7 +40,7 @@ class BatchInvariant(TorchFunctionMode):
 
 
 class _Operation(torch.autograd.Function):
-    """An operation with a rule for vmap; its gradient is that of what the rule calls."""
+    """An operation with a rule for vmap; its gradient is that of the functions the rule calls."""
 
     @staticmethod
     def forward(func: Callable[..., Tensor], rule: object, *args: Any) -> Tensor:

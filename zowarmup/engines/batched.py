@@ -20,7 +20,7 @@ class Batched(SideBySide):
     """Clients of equal size side by side, layer by layer; images are kept innermost.
 
     The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
-    a client's result does not depend on who else is in the cohort, bit for bit.
+    a client's result does not depend on the other clients of the cohort, bit for bit.
 
     Raises:
         UserError: the network is of another kind than `chain.chain` knows; use engine vmap.
@@ -49,7 +49,7 @@ class Batched(SideBySide):
                 self.links, self.cut(W), x, y, absent, into=self.cut(g), alpha=1.0, beta=1.0
             )
             local_steps.sgd_step(W, g, buffer, sgd)
-        else:  # nobody needs the gradient by itself
+        else:  # the gradient itself is not needed
             own, beta = self.cut(W), 1 - sgd.lr * sgd.weight_decay
             dense.backward(self.links, own, x, y, absent, into=own, alpha=-sgd.lr, beta=beta)
 

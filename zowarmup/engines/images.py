@@ -23,7 +23,7 @@ from zowarmup.data.datasets import Dataset, is_train
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """What brings raw images to zero mean and unit variance, in the type of the result.
+    """Brings raw images to zero mean and unit variance, in the type of the result.
 
     Attributes:
         scale: (), the value of a white pixel. A tensor on the device like the rest: CUDA multiplies

@@ -17,7 +17,7 @@ from zowarmup.models.flat import FlatModel
 
 Batch = TypeVar("Batch", Images, ClientImages)
 
-TINY = 1e-6  # what torch.nn.utils.clip_grad_norm_ adds to a norm
+TINY = 1e-6  # torch.nn.utils.clip_grad_norm_ adds it to a norm
 
 
 def batches(epochs: Sequence[Batch], orders: Tensor, batch: int) -> Iterator[Batch]:

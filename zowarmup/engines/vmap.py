@@ -15,7 +15,7 @@ class Vmap(SideBySide):
     """Clients of equal size side by side, each operation of the network on all models at once.
 
     The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
-    with one thread a client's result does not depend on who else is in the cohort, bit for bit;
+    with one thread a client's result does not depend on the other clients, bit for bit;
     with more threads, and on CUDA, a product for another number of models may be cut otherwise,
     which changes last bits.
     """

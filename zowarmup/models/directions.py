@@ -2,7 +2,7 @@
 
     sigma   key of one direction: word(word(word(base, round), client), s)
     u       unit direction, u_j in {-1, +1} (Rademacher) or N(0, 1) (Gaussian)
-    z       tau * u, what the weights are moved along
+    z       tau * u, along which the weights move
 
 The generator is splitmix64 read by counter: word k of a key is mix(key + (k + 1) * GOLDEN) in
 64-bit wrap-around arithmetic, so any part of any direction can be made without the rest. Entry j of
@@ -93,7 +93,7 @@ def rademacher(keys: Tensor, start: int, stop: int, scale: float = 1.0) -> Tenso
 
 
 @lru_cache
-@torch.inference_mode(False)  # or else nobody could use it outside of that mode
+@torch.inference_mode(False)  # else it could not be used outside of that mode
 def _signs(device: torch.device) -> Tensor:
     """The eight signs of each octet, (256, 8) float32."""
     bits = torch.arange(256, device=device)[:, None] >> torch.arange(8, device=device)
@@ -135,7 +135,7 @@ class Directions:
         return DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop, scale)
 
     def take(self, rows: Tensor) -> "Directions":
-        """Some of them, in the order of `rows`; what is made already is not made again."""
+        """Directions `rows`, in this order; kept ones are not made again."""
         taken = Directions(self.keys[rows], self.d, self.distribution)
         if self.kept and taken.kept:
             vars(taken)["dense"] = self.dense[rows]

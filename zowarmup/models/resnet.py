@@ -27,7 +27,7 @@ class ResNet(nn.Module):
     Args:
         channels: of each stage at width 1.
         depth: blocks of a stage.
-        scale: what activations are divided by before each norm, see models.scaler.
+        scale: divides activations before each norm, see models.scaler.
     """
 
     def __init__(

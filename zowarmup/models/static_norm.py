@@ -94,5 +94,5 @@ def _see(
 def _normalise(
     mean_var: tuple[Tensor, Tensor], layer: StaticNorm, inputs: tuple[Tensor], output: Tensor
 ) -> Tensor:
-    """What is put in the place of the layer's output."""
+    """The layer's output with the given statistics."""
     return batch_norm(*inputs, *mean_var, layer.weight, layer.bias, eps=layer.eps)
