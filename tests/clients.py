@@ -1,11 +1,13 @@
 """Clients of several sizes with networks of all kinds, for the tests of the engines."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
 from toys import dealt
 
-from zowarmup.algorithms.rounds import SGD
+from zowarmup.algorithms.engine import SGD, LocalZO
 from zowarmup.common.seeds import key
 from zowarmup.engines.batched import Batched
 from zowarmup.engines.plain import Plain
@@ -90,7 +92,7 @@ def orders(clients, epochs=2, n=MOST):
 
 def trained(engine, w, clients=CLIENTS, sgd=FULL, masked=True, n=MOST):
     visits = orders(clients, n=n)
-    return torch.stack(list(engine.train(w, clients, visits, sgd, masked=masked)))
+    return torch.stack(list(engine.local_sgd(w, clients, visits, replace(sgd, masked=masked))))
 
 
 def directions_of(clients, d, number=S, **options):
@@ -101,8 +103,8 @@ def steps_of(n, batch, epochs=2):
     return epochs * -(-n // batch)
 
 
-def descended(engine, w, clients=CLIENTS, batch=5, eps=1e-2, lr=0.01, **options):
-    """The walks of two epochs, S directions a step: [(w_i, scalars)]."""
+def stepped(engine, w, clients=CLIENTS, batch=5, eps=1e-2, lr=0.01, **options):
+    """Local zeroth-order steps of two epochs, S directions a step: [(w_i, scalars)]."""
     u = directions_of(clients, engine.d, steps_of(MOST, batch) * S, **options)
-    settings = {"S": S, "batch": batch, "eps": eps, "tau": TAU, "lr": lr}
-    return list(engine.local_zo_steps(w, clients, u, orders(clients), **settings))
+    zo = LocalZO(batch, lr, S, eps, TAU)
+    return list(engine.local_zo_steps(w, clients, u, orders(clients), zo))

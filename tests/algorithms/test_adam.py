@@ -8,9 +8,10 @@ from torch import nn
 from toys import dealt
 
 from zowarmup.algorithms.adam import Adam
+from zowarmup.algorithms.engine import SGD
 from zowarmup.algorithms.fedadam import FedAdam
 from zowarmup.algorithms.fedavg import visits
-from zowarmup.algorithms.rounds import SGD, Cohort, State
+from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.algorithms.zo_adam import ZOAdam
 from zowarmup.common.seeds import Seeds
@@ -39,17 +40,17 @@ def engine():
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
 def test_twenty_steps_are_those_of_torch_optim(weight_decay, epsilon):
     """Bias-corrected, the decay coupled: torch.optim.Adam on the same gradients."""
-    adam = Adam(0.01, 0.9, 0.999, epsilon, True, weight_decay)
+    adam = Adam(epsilon=epsilon, server_weight_decay=weight_decay)
     theirs = nn.Parameter(random(50, name="w").double())
     optimizer = torch.optim.Adam(
         [theirs], lr=0.01, betas=(0.9, 0.999), eps=epsilon, weight_decay=weight_decay
     )
-    state = adam.begin(theirs.detach().clone())
+    state = adam.zero_moments(theirs.detach().clone())
     for t in range(20):
         g = random(50, name=f"g{t}").double() * 10.0 ** (t % 5 - 3)
         theirs.grad = g.clone()
         optimizer.step()
-        state = adam.step(state, g)
+        state = adam.adam_step(state, g, 0.01)
         torch.testing.assert_close(state.w, theirs.detach(), rtol=1e-12, atol=1e-12)
     assert (state.w - random(50, name="w")).abs().median() > 0.01
 
@@ -60,11 +61,11 @@ def test_two_steps_of_the_variant_of_reddi_by_hand():
     m = 1, v = 1: w = -1 / (1 + 1/4) = -4/5. Then m = 1/2 - 1/2 = 0 and w stays. With a third
     gradient of 1: m = 1/2, v = 3/4 (3/4 + 1/4) + 1/4 = 1, w = -4/5 - (1/2) / (5/4) = -6/5.
     """
-    adam = Adam(1.0, 0.5, 0.75, 0.25, False)
-    state = adam.begin(torch.zeros(1))
+    adam = Adam(beta1=0.5, beta2=0.75, epsilon=0.25, bias_correction=False)
+    state = adam.zero_moments(torch.zeros(1))
     met = []
     for g in (2.0, -1.0, 1.0):
-        state = adam.step(state, torch.tensor([g]))
+        state = adam.adam_step(state, torch.tensor([g]), 1.0)
         met.append((state.server["m"].item(), state.server["v"].item(), state.w.item()))
     assert met == [(1.0, 1.0, pytest.approx(-0.8)), (0.0, 1.0, pytest.approx(-0.8)),
                    (0.5, 1.0, pytest.approx(-1.2))]  # fmt: skip
@@ -73,16 +74,16 @@ def test_two_steps_of_the_variant_of_reddi_by_hand():
 
 def test_the_first_corrected_step_has_the_length_lr():
     """m / (1 - beta1) = g and v / (1 - beta2) = g^2, so w moves by lr g / |g|."""
-    state = Adam(0.1, 0.9, 0.999, 1e-12, True).begin(torch.zeros(3))
-    new = Adam(0.1, 0.9, 0.999, 1e-12, True).step(state, torch.tensor([1e-3, -2.0, 50.0]))
+    adam = Adam(epsilon=1e-12)
+    new = adam.adam_step(adam.zero_moments(torch.zeros(3)), torch.tensor([1e-3, -2.0, 50.0]), 0.1)
     torch.testing.assert_close(new.w, torch.tensor([-0.1, 0.1, -0.1]), rtol=1e-5, atol=0)
 
 
 def test_a_step_leaves_the_state_before_it_as_it_is():
-    adam = Adam(0.1, 0.9, 0.999, 1e-8, True, 0.1)
-    state = adam.step(adam.begin(torch.ones(4)), torch.ones(4))
+    adam = Adam(server_weight_decay=0.1)
+    state = adam.adam_step(adam.zero_moments(torch.ones(4)), torch.ones(4), 0.1)
     before = {name: kept.clone() for name, kept in state.server.items()} | {"w": state.w.clone()}
-    adam.step(state, torch.full((4,), 3.0))
+    adam.adam_step(state, torch.full((4,), 3.0), 0.1)
     for name, kept in before.items():
         assert torch.equal(kept, state.w if name == "w" else state.server[name])
 
@@ -107,7 +108,7 @@ def test_a_round_of_fedadam_is_adam_on_the_mean_difference(engine, server_weight
     for t in (1, 2, 3):
         orders = visits(t, cohort, 2, SEEDS)
         w = theirs.detach().clone()
-        one, other = engine.train(w, (0, 1), orders, SGD(batch=4, lr=0.1, weight_decay=0.02))
+        one, other = engine.local_sgd(w, (0, 1), orders, SGD(batch=4, lr=0.1, weight_decay=0.02))
         theirs.grad = 6 / 16 * (w - one) + 10 / 16 * (w - other)
         optimizer.step()
         state, report = method.round(state, t, cohort, engine, SEEDS)

@@ -74,20 +74,20 @@ def test_black_is_black_before_the_normalisation(digits):
 
 
 def test_moves_belong_to_round_client_epoch_and_image():
-    drawn = Moves(7, 3).of([2, 9], 2, 50)
+    drawn = Moves(7, 3).draw([2, 9], 2, 50)
     assert drawn.shape == (2, 2, 50)
     assert drawn.dtype == torch.uint8
-    assert torch.equal(Moves(7, 3).of([9], 2, 50)[0], drawn[1])  # whoever else takes part
-    assert torch.equal(Moves(7, 3).of([9], 3, 60)[0, :2, :50], drawn[1])  # whatever else is drawn
+    assert torch.equal(Moves(7, 3).draw([9], 2, 50)[0], drawn[1])  # whoever else takes part
+    assert torch.equal(Moves(7, 3).draw([9], 3, 60)[0, :2, :50], drawn[1])  # whatever else is drawn
     others = [Moves(7, 4), Moves(8, 3)]
-    assert not any(torch.equal(other.of([2, 9], 2, 50), drawn) for other in others)
+    assert not any(torch.equal(other.draw([2, 9], 2, 50), drawn) for other in others)
     rows = drawn.view(4, 50)
     assert len({tuple(row.tolist()) for row in rows}) == 4  # clients and epochs differ
 
 
 def test_moves_are_uniform():
     """162,000 draws: 1,000 of each expected, with a standard deviation of 32."""
-    counts = Moves(0, 1).of([0], 1, 1000 * MOVES).flatten().long().bincount(minlength=MOVES)
+    counts = Moves(0, 1).draw([0], 1, 1000 * MOVES).flatten().long().bincount(minlength=MOVES)
     assert len(counts) == MOVES
     assert (counts - 1000).abs().max() < 5 * 32
 
@@ -98,8 +98,8 @@ def test_a_setting_names_the_draws():
 
 
 def trained(engine, w, sgd, moved=MOVED, members=CLIENTS):
-    found = engine.train(w, members, orders(members), sgd, masked=True, moves=moved)
-    return torch.stack(list(found))
+    engine = engine.with_moves(moved)
+    return torch.stack(list(engine.local_sgd(w, members, orders(members), sgd)))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def trained(engine, w, sgd, moved=MOVED, members=CLIENTS):
 )
 @pytest.mark.parametrize("batch", [5, 64])
 def test_engines_train_on_the_same_images(engine, network, batch, clients):
-    model, sgd = make_model(network), replace(FULL, batch=batch)
+    model, sgd = make_model(network), replace(FULL, batch=batch, masked=True)
     w = model.initial(0)
     found = trained(engine(model, clients, 64), w, sgd)
     expected = trained(Plain(model, clients, 64), w, sgd)
@@ -121,42 +121,43 @@ def test_engines_train_on_the_same_images(engine, network, batch, clients):
 @pytest.mark.parametrize("kind", [Batched, Vmap])
 def test_a_client_s_images_depend_on_no_block(kind, options, clients):
     """Bit for bit, in every epoch; and those that plain sees."""
-    plain = Plain(make_model("mlp"), clients, 64)
-    engine = kind(make_model("mlp"), clients, 64, **options)
+    plain = Plain(make_model("mlp"), clients, 64).with_moves(MOVED)
+    engine = kind(make_model("mlp"), clients, 64, **options).with_moves(MOVED)
     met = 0
-    for rows, seen in engine.blocks(CLIENTS, epochs=2, moves=MOVED):
+    for rows, seen in engine.blocks(CLIENTS, epochs=2):
         for epoch, here in enumerate(seen):
             x = here.x() if kind is Vmap else here.x().movedim(-1, 1)
             for row, own in zip(rows, x, strict=True):
-                assert torch.equal(own, plain.seen(CLIENTS[row], MOVED, 2)[epoch].x())
+                assert torch.equal(own, plain.epochs(CLIENTS[row], 2)[epoch].x())
                 met += 1
     assert met == 2 * len(CLIENTS)
 
 
 def test_the_batch_does_not_change_how_an_image_is_moved(clients):
     """Each image of an epoch meets the step in its own crop, whatever the others beside it."""
-    engine = Plain(make_model("mlp"), clients, 64)
-    seen, order = engine.seen(0, MOVED, 2), orders([0])[0]
+    engine = Plain(make_model("mlp"), clients, 64).with_moves(MOVED)
+    seen, order = engine.epochs(0, 2), orders([0])[0]
     for batch in (1, 5, 64):
         met = torch.cat([some.x() for some in batches(seen, order, batch)])
         assert torch.equal(met, torch.cat([seen[e].x()[order[e]] for e in (0, 1)]))
 
 
 @pytest.mark.parametrize("engine", [Plain, Layerwise, Batched, Vmap])
-def test_all_passes_of_a_probe_see_one_draw(engine, clients):
-    """The probe of clients whose data are these crops: the same losses, the same slopes."""
+def test_all_two_point_losses_see_one_draw(engine, clients):
+    """Clients whose data are these crops have the same losses and directional derivatives."""
     model = make_model("mlp")
     w, u = model.initial(0), directions_of(CLIENTS, model.d)
-    drawn = [MOVED.of([i], 1, n).flatten() for i, n in enumerate(SIZES)]
+    drawn = [MOVED.draw([i], 1, n).flatten() for i, n in enumerate(SIZES)]
     raw = images.crop_flip(clients[0].raw[: sum(SIZES)], torch.cat(drawn))
     labels = torch.cat([own.y for own in clients])
     fixed = images.whole(raw, labels, clients[0].scaling).split(SIZES)
-    moved, still = engine(model, clients, 6), engine(model, fixed, 6)
-    found = moved.two_point(w, CLIENTS, u, radius=1e-3, moves=MOVED)
+    unmoved, still = engine(model, clients, 6), engine(model, fixed, 6)
+    moved = unmoved.with_moves(MOVED)
+    found = moved.two_point(w, CLIENTS, u, radius=1e-3)
     assert torch.equal(found, still.two_point(w, CLIENTS, u, radius=1e-3))
-    assert not torch.equal(found, moved.two_point(w, CLIENTS, u, radius=1e-3))
-    directional_derivatives = moved.directional_derivatives(w, CLIENTS, u, moves=MOVED)
-    assert torch.equal(directional_derivatives, still.directional_derivatives(w, CLIENTS, u))
+    assert not torch.equal(found, unmoved.two_point(w, CLIENTS, u, radius=1e-3))
+    derivatives = moved.directional_derivatives(w, CLIENTS, u)
+    assert torch.equal(derivatives, still.directional_derivatives(w, CLIENTS, u))
 
 
 METHODS = [

@@ -6,6 +6,7 @@ import pytest
 import torch
 from toys import cohort, linear
 
+from zowarmup.algorithms.engine import LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.fedkseed import FedKSeed
 from zowarmup.algorithms.rounds import Cohort, RoundRecord, State
@@ -32,7 +33,7 @@ def walk(method, engine, state, w, t, members):
     walks = engine.local_zo_steps(
         w, members.clients, method.candidates(w, SEEDS).take(chosen.flatten()),
         visits(t, members, method.epochs, SEEDS),
-        S=1, batch=method.batch, eps=method.eps, tau=method.tau, lr=method.lr,
+        LocalZO(method.batch, method.lr, 1, method.eps, method.tau),
     )  # fmt: skip
     return [
         (w_i, ks[: len(cs)].tolist(), cs.flatten().tolist())

@@ -65,7 +65,7 @@ def test_clients_count_alike_unless_weighted():
     engine, members = engine_of(Plain, "mlp", 2, 10), members_of((2, 10))
     w = State(engine.model.initial(2))
     orders = visits(1, members, 2, SEEDS)
-    one, other = engine.train(w.w, (0, 1), orders, settings().sgd(1))
+    one, other = engine.local_sgd(w.w, (0, 1), orders, settings().sgd(1))
     alike, _ = settings(rate=1.0).round(w, 1, members, engine, SEEDS)
     torch.testing.assert_close(alike.w, (one + other) / 2, rtol=0, atol=1e-6)
     by_images, _ = settings(rate=1.0, weighted=True).round(w, 1, members, engine, SEEDS)
@@ -164,8 +164,8 @@ def test_every_element_is_the_mean_over_who_holds_it(network, mask):
     total, count = torch.zeros_like(w), torch.zeros_like(w)
     for i in range(4):
         inside = part.index if i in low else torch.arange(engine.d)
-        own = engine.of(part.model) if i in low else engine
-        [w_i] = own.train(w[inside], (i,), orders[[i]], sgd, masked=mask)
+        own = engine.with_model(part.model) if i in low else engine
+        [w_i] = own.local_sgd(w[inside], (i,), orders[[i]], sgd)
         held = torch.zeros(engine.d, dtype=torch.bool)
         held[inside] = True
         for view in list(engine.model.views(held))[-2:] if mask else ():

@@ -50,11 +50,14 @@ class Quadratic:
     def __init__(self, matrix, factors=(1.0,)):
         self.matrix, self.factors, self.d = matrix, factors, len(matrix)
 
+    def with_moves(self, moves):
+        return self
+
     def loss(self, w, client):
         w = w.double()
         return self.factors[client] * 0.5 * (w @ self.matrix @ w)
 
-    def two_point(self, w, clients, directions, *, radius, moves=None):
+    def two_point(self, w, clients, directions, radius):
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for (i, client), s in itertools.product(enumerate(clients), range(S)):
@@ -63,7 +66,7 @@ class Quadratic:
             losses[i, s, 1] = self.loss(w.double() - radius * u, client)
         return losses
 
-    def directional_derivatives(self, w, clients, directions, *, moves=None):
+    def directional_derivatives(self, w, clients, directions):
         S = len(directions.keys) // len(clients)
         gradients = [f * (self.matrix @ w.double()) for f in self.factors]
         rows = [directions.row(j).double() for j in range(len(directions.keys))]

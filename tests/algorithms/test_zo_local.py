@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from toys import cohort, linear
 
+from zowarmup.algorithms.engine import LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
@@ -33,10 +34,8 @@ def models(method, engine, w, t, members):
     T = method.steps(max(members.sizes))
     directions = method.directions(t, members.clients, T, len(w), SEEDS, w.device)
     orders = visits(t, members, method.epochs, SEEDS)
-    walks = engine.local_zo_steps(
-        w, members.clients, directions, orders,
-        S=method.S, batch=method.batch, eps=method.eps, tau=method.tau, lr=method.lr,
-    )  # fmt: skip
+    zo = LocalZO(method.batch, method.lr, method.S, method.eps, method.tau)
+    walks = engine.local_zo_steps(w, members.clients, directions, orders, zo)
     local, scalars = zip(*walks, strict=True)
     return list(local), list(scalars)
 

@@ -14,18 +14,19 @@ from clients import (
     SIZES,
     TAU,
     S,
-    descended,
     directions_of,
     make_data,
     make_model,
     normal,
     pair,
+    stepped,
     trained,
 )
 from torch import nn
 from toys import dealt
 
-from zowarmup.algorithms.rounds import SGD, Cohort, State
+from zowarmup.algorithms.engine import SGD
+from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds
 from zowarmup.config import registry
@@ -118,7 +119,7 @@ def test_walks_equal_plain(engine, network):
     """
     plain, fast = pair(engine, network, block=13)
     w = plain.model.initial(0)
-    for found, expected in zip(descended(fast, w), descended(plain, w), strict=True):
+    for found, expected in zip(stepped(fast, w), stepped(plain, w), strict=True):
         assert found[1].shape == expected[1].shape
         torch.testing.assert_close(found[1], expected[1], rtol=0, atol=1e-4)
         torch.testing.assert_close(found[0], expected[0], rtol=0, atol=2e-6)
@@ -149,17 +150,17 @@ def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
     u = directions_of(CLIENTS, model.d)
     whole = engine(model, dealt(data), micro_batch)
     losses = whole.two_point(w, CLIENTS, u, radius=1e-4)
-    local, walks = trained(whole, w, sgd=sgd), descended(whole, w)
+    local, walks = trained(whole, w, sgd=sgd), stepped(whole, w)
     for block in (1, 2, 13):
         other = engine(model, dealt(data), micro_batch, block=block)
         assert torch.equal(other.two_point(w, CLIENTS, u, radius=1e-4), losses)
         assert torch.equal(trained(other, w, sgd=sgd), local)
-        assert all(map(same, descended(other, w), walks))
+        assert all(map(same, stepped(other, w), walks))
     for i, client in enumerate(CLIENTS):
         alone = whole.two_point(w, [client], directions_of([client], model.d), radius=1e-4)
         assert torch.equal(alone[0], losses[i])
         assert torch.equal(trained(whole, w, [client], sgd)[0], local[i])
-        assert same(descended(whole, w, [client])[0], walks[i])
+        assert same(stepped(whole, w, [client])[0], walks[i])
 
 
 @pytest.mark.bits
@@ -221,10 +222,10 @@ def same(walk, other):
 def test_directions_too_many_to_keep_give_the_same(monkeypatch):
     _, batched = pair(Batched, "mlp", block=13)
     w, u = batched.model.initial(0), directions_of(CLIENTS, batched.d)
-    expected = batched.two_point(w, CLIENTS, u, radius=1e-4), descended(batched, w)
+    expected = batched.two_point(w, CLIENTS, u, radius=1e-4), stepped(batched, w)
     monkeypatch.setattr("zowarmup.models.directions.DENSE", 0)
     assert torch.equal(batched.two_point(w, CLIENTS, u, radius=1e-4), expected[0])
-    assert all(map(same, descended(batched, w), expected[1]))
+    assert all(map(same, stepped(batched, w), expected[1]))
 
 
 @pytest.mark.parametrize("estimator", ["two_point", "directional"])
@@ -249,7 +250,7 @@ def test_w_and_the_data_are_left_as_they_are(engine):
     first = members.two_point(w, CLIENTS, u, radius=0.1)
     members.directional_derivatives(w, CLIENTS, u)
     trained(members, w)
-    descended(members, w)
+    stepped(members, w)
     assert torch.equal(w, before)
     assert torch.equal(members.two_point(w, CLIENTS, u, radius=0.1), first)
     assert torch.equal(data[0].raw, dealt(make_data())[0].raw)
@@ -270,13 +271,13 @@ def test_another_network_for_the_same_clients(engine):
     wide, narrow, data = make_model("cnn"), make_model("narrow mlp"), dealt(make_data())
     first = engine(wide, data, 64)
     before = trained(first, wide.initial(0))
-    other = first.of(narrow)
+    other = first.with_model(narrow)
     assert type(other) is engine
     assert (other.model, other.d) == (narrow, narrow.d)
     expected = trained(engine(narrow, data, 64), narrow.initial(0))
     assert torch.equal(trained(other, narrow.initial(0)), expected)
     assert torch.equal(trained(first, wide.initial(0)), before)
-    kept = "shelves" if hasattr(first, "shelves") else "data"
+    kept = "groups" if hasattr(first, "groups") else "data"
     assert getattr(other, kept) is getattr(first, kept)
 
 
@@ -284,7 +285,7 @@ def test_another_network_for_the_same_clients(engine):
 def test_a_tier_of_nobody_trains_nothing(engine):
     model = make_model("mlp")
     members = engine(model, dealt(make_data()), 64)
-    none = members.train(model.initial(0), [], torch.empty(0, 2, 12, dtype=torch.int64), FULL)
+    none = members.local_sgd(model.initial(0), [], torch.empty(0, 2, 12, dtype=torch.int64), FULL)
     assert list(none) == []
 
 

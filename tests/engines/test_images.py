@@ -90,19 +90,20 @@ def test_all_parts_of_a_world_show_the_same_bytes(digits, name):
         assert {client.raw.data_ptr() for client in here.engine.data} == {at}
 
 
-def test_shelves_keep_small_data_sets_only(digits, monkeypatch):
+def test_small_data_sets_are_normalised_once(digits, monkeypatch):
     """Normalised once or whenever used: the same bits, of any client and any batch."""
     clients = images.part(digits, "train", CPU).split([5, 9, 5, 9])
     for axis in (1, -1):
         monkeypatch.setattr(client_groups, "KEPT", 28 * 64)
-        _, kept = client_groups.shelves(clients, axis)
+        once = client_groups.client_groups(clients, axis)
         monkeypatch.setattr(client_groups, "KEPT", 28 * 64 - 1)
-        _, used = client_groups.shelves(clients, axis)
-        for a, b in zip(kept, used, strict=True):
-            assert (type(a), type(b)) == (client_groups.Kept, client_groups.Shelf)
+        always = client_groups.client_groups(clients, axis)
+        for a, b in ((a.ready, b.ready) for a, b in zip(once, always, strict=True)):
+            assert isinstance(a, client_groups.NormalisedImages)
+            assert isinstance(b, client_groups.GroupImages)
             assert b.raw.data_ptr() == digits.x_train.ctypes.data
             pieces = zip(a.split(2), b.split(2), strict=True)
-            for one, other in ((a, b), (a.at([1]), b.at([1])), *pieces):
+            for one, other in ((a, b), (a.of_clients([1]), b.of_clients([1])), *pieces):
                 assert torch.equal(one.x(), other.x())
                 assert torch.equal(one.y, other.y)
             index = torch.tensor([[4, 0], [1, 1]])
@@ -131,7 +132,7 @@ def high():
 before = high()
 here = world.assemble(spec, data, dealt)
 w = here.model.initial(0)
-here.engine.probe(w, (0,), draw(0, 1, (0,), 1, here.model.d), radius=1e-3)
+here.engine.two_point(w, (0,), draw(0, 1, (0,), 1, here.model.d), radius=1e-3)
 print(json.dumps([x.nbytes, high() - before]))
 """
 

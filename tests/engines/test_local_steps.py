@@ -11,11 +11,11 @@ from clients import (
     SIZES,
     TAU,
     S,
-    descended,
     directions_of,
     make_data,
     make_model,
     orders,
+    stepped,
     steps_of,
     trained,
 )
@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from toys import dealt
 
 from zowarmup.algorithms import zo
-from zowarmup.algorithms.rounds import SGD
+from zowarmup.algorithms.engine import SGD, LocalZO
 from zowarmup.engines.batched import Batched
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.local_steps import batches
@@ -79,7 +79,9 @@ def test_clipping_to_a_small_norm_limits_a_step():
     for engine in (Plain, Batched, Vmap):
         for clip, moved in ((0.01, 0.1 * 0.01), (0.0, None)):
             order = torch.arange(12).view(1, 1, 12)
-            (w_1,) = engine(model, dealt(data), 64).train(w, [0], order, SGD(12, 0.1, clip=clip))
+            (w_1,) = engine(model, dealt(data), 64).local_sgd(
+                w, [0], order, SGD(12, 0.1, clip=clip)
+            )
             distance = (w_1.double() - w.double()).norm().item()
             assert distance == pytest.approx(moved, rel=1e-3) if moved else distance > 0.02
 
@@ -119,8 +121,7 @@ def test_a_walk_of_one_step_is_a_probe(engine, network):
     losses = members.two_point(w, CLIENTS, u, radius=EPS * TAU)
     expected = ((losses[..., 0] - losses[..., 1]) / (2 * EPS)).float()
     whole = torch.arange(12).expand(len(CLIENTS), 1, -1)
-    settings = {"S": S, "batch": 12, "eps": EPS, "tau": TAU, "lr": 0.05}
-    walks = members.local_zo_steps(w, CLIENTS, u, whole, **settings)
+    walks = members.local_zo_steps(w, CLIENTS, u, whole, LocalZO(12, 0.05, S, EPS, TAU))
     for i, (w_i, met) in enumerate(walks):
         assert torch.equal(met, expected[i : i + 1])
         own = Directions(u.keys[i * S : i * S + S], model.d, u.distribution)
@@ -137,7 +138,7 @@ def test_a_walk_is_a_sequence_of_probes(engine):
     model, data, batch, eps, lr = make_model("mlp"), dealt(make_data()), 5, 1e-2, 0.05
     w, T = model.initial(0), steps_of(max(SIZES), batch)
     u = directions_of(CLIENTS, model.d, T * S)
-    walks = descended(engine(model, data, 64), w, batch=batch, eps=eps, lr=lr)
+    walks = stepped(engine(model, data, 64), w, batch=batch, eps=eps, lr=lr)
     for i, (client, order) in enumerate(zip(CLIENTS, orders(CLIENTS), strict=True)):
         images, w_i, met = data[client], w, walks[i][1]
         assert met.shape == (steps_of(len(images), batch), S)
@@ -158,7 +159,7 @@ def test_a_scalar_that_is_not_finite_counts_as_zero(engine):
     data[1][0][0] = torch.nan
     w = model.initial(0)
     data = dealt(data)
-    walks = descended(engine(model, data, 64), w)
+    walks = stepped(engine(model, data, 64), w)
     steps = batches([data[1]] * 2, orders(CLIENTS)[1], 5)
     bad = [bool((step.rows == data[1].rows[0]).any()) for step in steps]
     assert sum(bad) == 2
@@ -172,7 +173,7 @@ def test_layerwise_walks_as_plain(distribution):
     """Bit for bit."""
     model, data = make_model("resnet"), make_data()
     engines = [engine(model, dealt(data), 6) for engine in (Plain, Layerwise)]
-    walks = [descended(e, model.initial(0), distribution=distribution) for e in engines]
+    walks = [stepped(e, model.initial(0), distribution=distribution) for e in engines]
     for (w_i, met), (other, its) in zip(*walks, strict=True):
         assert torch.equal(w_i, other)
         assert torch.equal(met, its)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from clients import FULL, directions_of
 
-from zowarmup.algorithms.rounds import SGD, Cohort, State
+from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds, key
 from zowarmup.data import datasets, federation
@@ -41,7 +42,7 @@ STEPS = SGD(8, 0.05)
 
 def trained(engine, w, sgd=STEPS):
     visits = permutations(key("test precision"), (1,), range(6), max(SIZES))
-    return torch.stack(list(engine.train(w, CLIENTS, visits.view(3, 2, -1), sgd)))
+    return torch.stack(list(engine.local_sgd(w, CLIENTS, visits.view(3, 2, -1), sgd)))
 
 
 def between(a, b):
@@ -51,18 +52,15 @@ def between(a, b):
 @pytest.mark.parametrize("kind", [Plain, Layerwise])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_must_be_float32_keeps_its_bits(name, kind, clients):
-    """Probes, local zeroth-order steps and the measured gradients do not know the setting."""
+    """Two-point losses, local zeroth-order steps and measured gradients ignore the setting."""
     exact, low = engines(name, clients, kind, precision="bfloat16")
     w, u = exact.model.initial(0), directions_of(CLIENTS, exact.d, S)
     a, b = (e.two_point(w, CLIENTS, u, radius=7.5e-5) for e in (exact, low))
     assert torch.equal(a, b)
     a, b = (torch.stack(list(e.each_gradient(w, CLIENTS))) for e in (exact, low))
     assert torch.equal(a, b)
-    visits, settings = torch.arange(40).expand(3, 1, 40), {"eps": 1e-3, "tau": 0.75, "lr": 0.1}
-    walks = [
-        list(e.local_zo_steps(w, CLIENTS, u, visits, S=S, batch=64, **settings))
-        for e in (exact, low)
-    ]
+    visits, zo = torch.arange(40).expand(3, 1, 40), LocalZO(64, 0.1, S, 1e-3, 0.75)
+    walks = [list(e.local_zo_steps(w, CLIENTS, u, visits, zo)) for e in (exact, low)]
     for (w_i, met), (v_i, seen) in zip(*walks, strict=True):
         assert torch.equal(w_i, v_i)
         assert torch.equal(met, seen)
@@ -139,7 +137,7 @@ def test_channels_last_is_the_layout_in_memory():
     engine = Plain(context.model("cnn", (3, 5, 5), 2), [data], 8, channels_last=True)
     assert engine.x(data).is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(engine.x(data), data.x())
-    assert engine.of(engine.model).channels_last
+    assert engine.with_model(engine.model).channels_last
 
 
 def test_the_settings_of_a_run_reach_its_engine(digits):
@@ -207,7 +205,7 @@ def test_on_cuda_bfloat16_trains_and_no_tf32_probes(digits):
         w = here.model.initial(0).cuda()
         u = directions_of((0, 1), here.model.d, S, device="cuda")
         visits = torch.arange(200).expand(2, 1, 200)
-        step = torch.stack(list(here.engine.train(w, (0, 1), visits, SGD(16, 0.05)))) - w
+        step = torch.stack(list(here.engine.local_sgd(w, (0, 1), visits, SGD(16, 0.05)))) - w
         found.append((here.engine.two_point(w, (0, 1), u, radius=7.5e-5), step, here.train))
     assert torch.equal(found[0][0], found[1][0])
     assert between(found[0][1], found[1][1]) > 0.99

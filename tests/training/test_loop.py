@@ -40,7 +40,7 @@ def test_absent_clients_compute_nothing(
     context: Context, pivot: Tensor, phase: Spec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    for name in ("train", "two_point"):
+    for name in ("local_sgd", "two_point"):
         method = getattr(context.engine, name)
 
         def noting(w: Tensor, clients: Any, *rest: Any, method: Any = method, **more: Any) -> Any:

@@ -17,36 +17,39 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.rounds import State
+from zowarmup.config.phase import Decay, NonNegative, Positive
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adam:
-    """The settings of the optimizer, named as above.
+    """The settings of a phase whose server takes steps of Adam, named as above.
+
+    The defaults are the variant of the authors' federated code; Reddi et al. use beta2 0.99,
+    epsilon 1e-3 and no correction.
 
     Attributes:
-        weight_decay: coupled, as in torch.optim.Adam: weight_decay * w is added to g.
+        server_weight_decay: coupled, as in torch.optim.Adam: server_weight_decay * w is added to g.
     """
 
-    lr: float
-    beta1: float
-    beta2: float
-    epsilon: float
-    bias_correction: bool
-    weight_decay: float = 0.0
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    epsilon: Positive = 1e-8
+    bias_correction: bool = True
+    server_weight_decay: NonNegative = 0.0
 
-    def begin(self, w: Tensor) -> State:
-        """No step taken; both moments are zero."""
+    def zero_moments(self, w: Tensor) -> State:
+        """The state before the first step from w."""
         zeros = {"m": torch.zeros_like(w), "v": torch.zeros_like(w)}
         return State(w, {**zeros, "steps": torch.zeros((), dtype=torch.int64)})
 
-    def step(self, state: State, g: Tensor) -> State:
+    def adam_step(self, state: State, g: Tensor, lr: float) -> State:
         """The state after one step along g."""
         w, steps = state.w, state.server["steps"] + 1
-        g = g + self.weight_decay * w if self.weight_decay else g
+        g = g + self.server_weight_decay * w if self.server_weight_decay else g
         m = self.beta1 * state.server["m"] + (1 - self.beta1) * g
         v = self.beta2 * state.server["v"] + (1 - self.beta2) * g.square()
-        of_m, of_v = self._corrections(int(steps.item()))
-        w = w - self.lr * (m / of_m) / ((v / of_v).sqrt() + self.epsilon)
+        c_m, c_v = self._corrections(int(steps.item()))
+        w = w - lr * (m / c_m) / ((v / c_v).sqrt() + self.epsilon)
         return State(w, {"m": m, "v": v, "steps": steps})
 
     def _corrections(self, t: int) -> tuple[float, float]:

@@ -27,7 +27,7 @@ MOVES = 2 * STARTS**2
 
 @dataclass(frozen=True)
 class Moves:
-    """How the images of a round are moved; drawn where they are needed, client by client.
+    """The crops and flips of a round; drawn where an engine needs them, client by client.
 
     Attributes:
         key: of the draws, from `seeds.key`.
@@ -37,7 +37,7 @@ class Moves:
     key: int
     t: int
 
-    def of(self, clients: Sequence[int], epochs: int, n: int) -> Tensor:
+    def draw(self, clients: Sequence[int], epochs: int, n: int) -> Tensor:
         """A move for each image in each epoch, (A, epochs, n) uint8."""
         draws = [uniform(self.key, (self.t, client), range(epochs), n) for client in clients]
         return torch.stack(draws).mul_(MOVES).to(torch.uint8)

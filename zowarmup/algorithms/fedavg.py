@@ -10,7 +10,8 @@ from torch import Tensor
 
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
-from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
+from zowarmup.algorithms.engine import SGD, Engine
+from zowarmup.algorithms.rounds import Cohort, Report, State
 from zowarmup.common.seeds import Seeds, key
 from zowarmup.config.phase import Count, NonNegative, Positive, Rate
 from zowarmup.models.directions import permutations
@@ -30,8 +31,8 @@ class FedAvg:
     """
 
     lr: Rate
-    epochs: Count = 3  # the group's federated code
-    batch: Count = 64  # the group's federated code
+    epochs: Count = 3  # the authors' federated code
+    batch: Count = 64  # the authors' federated code
     weight_decay: NonNegative = 0.0
     server_lr: Positive = 1.0  # plain averaging
     augment: Literal["none", "crop_flip"] = "none"
@@ -43,17 +44,17 @@ class FedAvg:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Clients shuffle by (seed, round, client), whoever else takes part."""
+        """Local epochs of every client, whose order of images its name decides; the average."""
         orders = visits(t, cohort, self.epochs, seeds)
         sgd = SGD(self.batch, self.lr, self.weight_decay)
-        moved = moves(self.augment, t, seeds)
-        local = engine.train(state.w, cohort.clients, orders, sgd, moves=moved)
+        engine = engine.with_moves(moves(self.augment, t, seeds))
+        local = engine.local_sgd(state.w, cohort.clients, orders, sgd)
         new = average(state.w, local, cohort.weights, self.server_lr)
         return State(new), report(cohort, self.epochs, engine.d)
 
 
 def report(cohort: Cohort, epochs: int, d: int) -> Report:
-    """What a round costs in which every client gets a model, trains it and sends it back."""
+    """The costs of a round: every client gets a model, trains it and sends it back."""
     model = [4 * d] * len(cohort.clients)  # bytes of float32
     passes = epochs * sum(cohort.sizes)
     return Report(bytes_up=model, bytes_down=model, forward=passes, backward=passes)

@@ -5,10 +5,10 @@
     T       local steps of a client in a round, over mini-batches
     c       [L(w + eps z_k) - L(w - eps z_k)] / (2 eps) on one mini-batch
 
-Each client walks T steps w <- w - lr c z_k with candidates of its own choice and sends the (k, c)
-it met. The server adds p_i c to A_k, and everybody rebuilds w = w_0 - lr * sum_k A_k z_k from the
-model at the start of the phase. A client that comes back needs the K scalars and nothing else,
-whatever it missed. It takes a constant learning rate and no weight decay, else the sum is another.
+Each client takes T steps w <- w - lr c z_k with candidates of its own choice and sends its pairs
+(k, c). The server adds p_i c to A_k, and every client rebuilds w = w_0 - lr * sum_k A_k z_k from
+the model at the start of the phase. A client that comes back needs the K scalars and nothing else.
+Learning rate constant and no weight decay, else the sum is another.
 
 With sampling "pro" candidates of larger scalars are chosen more often: with probabilities
 softmax(m), m being the mean |c| of each candidate so far, clipped to CLIP, scaled to 0..1.
@@ -26,9 +26,10 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.client_drift import Drift
+from zowarmup.algorithms.engine import Engine, LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.rounds import Cohort, Engine, Report, RoundRecord, State
+from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State
 from zowarmup.algorithms.zo import step
 from zowarmup.common.seeds import Seeds, key, signed
 from zowarmup.config.phase import Count, Positive, Rate
@@ -63,7 +64,7 @@ class FedKSeed:
     sampling: Literal["uniform", "pro"] = "uniform"
 
     def begin(self, w: Tensor) -> State:
-        """Nothing accumulated; w is what everybody rebuilds from."""
+        """Nothing accumulated; every client rebuilds from w."""
         check_radius(w, self.eps, self.tau)
         zeros = {name: torch.zeros(self.K) for name in ("A", "met", "size")}
         return State(w, {"w_0": w, **zeros})
@@ -71,23 +72,16 @@ class FedKSeed:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Everybody walks; the new model is rebuilt from the accumulators."""
+        """Local steps of every client; the new model is rebuilt from the accumulators."""
         w, T = state.w, self.steps(max(cohort.sizes))
         chosen = self.choose(state, t, cohort.clients, T, seeds)
-        walks = engine.local_zo_steps(
-            w,
-            cohort.clients,
-            self.candidates(w, seeds).take(chosen.flatten().to(w.device)),
-            visits(t, cohort, self.epochs, seeds),
-            S=1,
-            batch=self.batch,
-            eps=self.eps,
-            tau=self.tau,
-            lr=self.lr,
-        )
+        directions = self.candidates(w, seeds).take(chosen.flatten().to(w.device))
+        orders = visits(t, cohort, self.epochs, seeds)
+        steps = LocalZO(self.batch, self.lr, 1, self.eps, self.tau)
+        local = engine.local_zo_steps(w, cohort.clients, directions, orders, steps)
         scalars, drift = [], Drift(w)
-        for (w_i, met), p_i in zip(walks, cohort.weights, strict=True):
-            scalars.append(met.flatten().tolist())
+        for (w_i, c_i), p_i in zip(local, cohort.weights, strict=True):
+            scalars.append(c_i.flatten().tolist())
             drift.see(w_i, p_i)
         used = [ks[: len(cs)] for ks, cs in zip(chosen.tolist(), scalars, strict=True)]
         record = RoundRecord(
@@ -136,7 +130,7 @@ class FedKSeed:
         return self.epochs * -(-n // self.batch)
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost.
+        """The costs of a recorded round.
 
         A client sends its accumulated scalars, or pairs of index and scalar where that is shorter,
         and receives the K accumulators; with "pro" the K probabilities too.

@@ -5,10 +5,10 @@
     p_i     share of client i in the mean over all clients that hold an element
 
 The narrow network is the first ceil(r C) channels of every layer. Each element of w becomes the
-mean over the clients that hold it; nobody's elements stay. Two corrections belong to the method:
-the narrow network's activations are divided by r before each norm (the scaler), and classes that a
-client has no images of do not count in its loss (their logits are set to 0), nor do its rows of the
-classifier in the mean.
+mean over the clients that hold it; an element that no client holds stays. Two corrections belong
+to the method: the narrow network's activations are divided by r before each norm (the scaler), and
+classes that a client has no images of do not count in its loss (their logits are set to 0), nor do
+its rows of the classifier in the mean.
 
 Reference: Diao et al. 2021, arXiv:2010.01264.
 """
@@ -22,8 +22,9 @@ from torch import Tensor
 
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
+from zowarmup.algorithms.engine import SGD, Engine
 from zowarmup.algorithms.fedavg import visits
-from zowarmup.algorithms.rounds import SGD, Cohort, Engine, Report, State
+from zowarmup.algorithms.rounds import Cohort, Report, State
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, Decay, NonNegative, Rate, Rounds, Share
 from zowarmup.models.width import Slice, class_rows, narrow
@@ -31,7 +32,7 @@ from zowarmup.models.width import Slice, class_rows, narrow
 
 @dataclass(frozen=True)
 class HeteroFL:
-    """A phase of HeteroFL; the defaults are those of the group's fork of its code.
+    """A phase of HeteroFL; the defaults are those of the authors' public federated code.
 
     Attributes:
         lr: the clients' learning rate.
@@ -57,7 +58,7 @@ class HeteroFL:
     mask: bool = True
     weighted: bool = False
     augment: Literal["none", "crop_flip"] = "none"
-    tiered: ClassVar[bool] = True  # what a client does depends on its tier
+    tiered: ClassVar[bool] = True  # a client's work depends on its tier
 
     def begin(self, w: Tensor) -> State:
         """Nothing but the model."""
@@ -81,17 +82,17 @@ class HeteroFL:
         low = torch.tensor([client in cohort.low for client in cohort.clients])
         wide = [client for client in cohort.clients if client not in cohort.low]
         small = [client for client in cohort.clients if client in cohort.low]
-        w_low, of_part = w[part.index], engine.of(part.model)
-        mask, moved = self.mask, moves(self.augment, t, seeds)
-        of_wide = iter(engine.train(w, wide, orders[~low], sgd, masked=mask, moves=moved))
-        of_small = iter(of_part.train(w_low, small, orders[low], sgd, masked=mask, moves=moved))
+        engine = engine.with_moves(moves(self.augment, t, seeds))
+        high_models = iter(engine.local_sgd(w, wide, orders[~low], sgd))
+        narrow_engine, w_low = engine.with_model(part.model), w[part.index]
+        low_models = iter(narrow_engine.local_sgd(w_low, small, orders[low], sgd))
         for is_low in low.tolist():
-            yield w.index_copy(0, part.index, next(of_small)) if is_low else next(of_wide)
+            yield w.index_copy(0, part.index, next(low_models)) if is_low else next(high_models)
 
     def sgd(self, t: int) -> SGD:
         """The clients' optimizer in round t."""
         lr = self.lr * self.gamma ** sum(milestone < t for milestone in self.milestones)
-        return SGD(self.batch, lr, self.weight_decay, self.momentum, self.clip)
+        return SGD(self.batch, lr, self.weight_decay, self.momentum, self.clip, self.mask)
 
     def _held(self, cohort: Cohort, engine: Engine, part: Slice) -> Iterator[Tensor]:
         """m_i of every client, one at a time: all together may be much larger than w."""

@@ -32,7 +32,7 @@ def check_radius(w: Tensor, eps: float, tau: float) -> None:
 
 
 def resolution(w: Tensor) -> tuple[float, str]:
-    """The unit in the last place at 1 of what products with w are computed in, and its name."""
+    """The unit in the last place at 1 of the type that products with w use, and its name."""
     products = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
     if w.is_cuda and w.dtype == torch.float32 and any(products):
         return TF32, "TF32"

@@ -1,4 +1,4 @@
-"""What a round of any algorithm is made of: the clients taking part, the engine, what travelled.
+"""The parts of a round of any algorithm: cohort, state, message and costs.
 
 K, A    number of clients, number of clients in the round's cohort
 d, S    number of parameters, directions per client and step
@@ -7,18 +7,16 @@ n_i     training images of client i;  p_i = n_i / sum of n over the cohort
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Protocol
 
 from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
-from zowarmup.algorithms.augmentation import Moves
+from zowarmup.algorithms.engine import Engine
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
-from zowarmup.models.directions import Directions
-from zowarmup.models.flat import FlatModel
 
 SUM = 1e-6  # how far the sum of the weights may be off 1
 
@@ -55,11 +53,11 @@ class Cohort:
 
 @dataclass(frozen=True)
 class State:
-    """What the server has between two rounds of a phase.
+    """The server's state between two rounds of a phase.
 
     Attributes:
         w: (d,) the global model.
-        server: what it keeps beside w, by name, such as Adam's moments.
+        server: its other tensors by name, such as Adam's moments.
     """
 
     w: Tensor
@@ -107,8 +105,8 @@ class RoundRecord:
     def from_json(cls, entry: Mapping[str, object]) -> "RoundRecord":
         """The record that a line of a journal holds.
 
-        A checksum tells what a disk has done to a line, not what a person has: a number that no
-        round sends would train on to other numbers without a word.
+        A checksum shows damage by a disk, not an edit by hand: with an impossible number, training
+        would go on to other results without a word.
 
         Raises:
             RecordError: a field is missing, or no round writes such a value.
@@ -143,12 +141,12 @@ _RECORD = TypeAdapter(RoundRecord)
 
 @dataclass(frozen=True)
 class Report:
-    """What a round cost and, where clients send scalars, the record that everybody received.
+    """The costs of a round and, where clients send scalars, the record that all receive.
 
     Attributes:
         bytes_up, bytes_down: of each client of the cohort, in its order.
         forward, backward: passes of one image through the network, all clients together.
-        record: the round's message to everybody, None where models travel.
+        record: the round's message to all clients, None where models travel.
     """
 
     bytes_up: Sequence[int]
@@ -164,117 +162,6 @@ class Report:
         return math.nan if drift is None else drift
 
 
-@dataclass(frozen=True)
-class SGD:
-    """How clients train locally; the order of operations is that of torch.optim.SGD.
-
-    Attributes:
-        batch: B, images per step; the last, smaller batch is used too.
-        lr: learning rate.
-        weight_decay: coupled: weight_decay * w is added to the gradient.
-        momentum: of a buffer that starts anew every round.
-        clip: the gradient is scaled down to this norm, before weight decay; 0 for never.
-    """
-
-    batch: int
-    lr: float
-    weight_decay: float = 0.0
-    momentum: float = 0.0
-    clip: float = 0.0
-
-
-class Engine(Protocol):
-    """What the simulated clients compute on their own data; the server sees only the results."""
-
-    model: FlatModel
-    d: int
-
-    def of(self, model: FlatModel) -> Self:
-        """The same clients with another network for the same images."""
-        ...
-
-    def labels(self, clients: Sequence[int]) -> Tensor:
-        """Which classes each client has training images of, (A, C) bool."""
-        ...
-
-    def train(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        orders: Tensor,
-        sgd: SGD,
-        *,
-        masked: bool = False,
-        moves: Moves | None = None,
-    ) -> Iterable[Tensor]:
-        """Each client's model after local SGD from w, (d,) each, in the order of `clients`.
-
-        orders: (A, E, n) int64, the order in which each client visits its images in each epoch; a
-        client with fewer than n images ignores the larger numbers.
-        masked: logits of classes that a client has no images of are set to 0 in its loss.
-        moves: how each image is cropped and flipped in each epoch.
-        """
-        ...
-
-    def local_zo_steps(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        directions: Directions,
-        orders: Tensor,
-        *,
-        S: int,
-        batch: int,
-        eps: float,
-        tau: float,
-        lr: float,
-    ) -> Iterable[tuple[Tensor, Tensor]]:
-        """Each client's model after local zeroth-order steps from w, and the scalars it met.
-
-        A step takes S directions z = tau u at once: c_s = [L(w + eps z_s) - L(w - eps z_s)] /
-        (2 eps) on the images of one batch, as float32, then w <- w - lr / S * sum_s c_s z_s.
-        A scalar that is not finite counts as 0.
-
-        directions: rows (client, step, s) in sorted order, as many steps for each client as the
-        largest one makes, E * ceil(n / batch).
-        orders: as in `train`.
-        Yields (d,) and (steps of the client, S) float32.
-        """
-        ...
-
-    def two_point(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        directions: Directions,
-        *,
-        radius: float,
-        moves: Moves | None = None,
-    ) -> Tensor:
-        """Mean losses at w + radius u and w - radius u over each client's data, w untouched.
-
-        All passes see the images moved alike.
-
-        Returns (A, S, 2) float64, the rows of `directions` being those of the clients in order.
-        """
-        ...
-
-    def directional_derivatives(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        directions: Directions,
-        *,
-        moves: Moves | None = None,
-    ) -> Tensor:
-        """The limit of `probe` per radius: each client's gradient times its u, (A, S) float64."""
-        ...
-
-    def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterable[Tensor]:
-        """Of each client's mean loss at w, (d,) each: for measuring, no algorithm needs it."""
-        ...
-
-
 class Algorithm(Protocol):
     """One kind of phase. Frozen: a round is a function of its arguments alone."""
 
@@ -285,7 +172,7 @@ class Algorithm(Protocol):
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Round t: the new state and what it cost."""
+        """Round t: the new state and its costs."""
         ...
 
 
@@ -297,5 +184,5 @@ class Replayable(Algorithm, Protocol):
         ...
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost."""
+        """The costs of a recorded round."""
         ...

@@ -1,4 +1,4 @@
-"""The zeroth-order round: seeds go down, S scalars come up, everybody makes the same step.
+"""The zeroth-order round: seeds go down, S scalars come up, all make the same step.
 
     z = tau * u        direction; u from (seed, round, client, s), see models.directions
     c = [L(w + eps z) - L(w - eps z)] / (2 eps)     the scalar, float32 on the wire
@@ -18,12 +18,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.augmentation import Moves, moves
+from zowarmup.algorithms.augmentation import moves
+from zowarmup.algorithms.engine import Engine
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.rounds import Cohort, Engine, Report, RoundRecord, State
+from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, Positive, Rate
-from zowarmup.models.directions import Directions, draw
+from zowarmup.models.directions import Directions, Place, draw
 
 
 @dataclass(frozen=True)
@@ -59,21 +60,17 @@ class ZO:
 
     def begin(self, w: Tensor) -> State:
         """Nothing but the model. An eps that its precision cannot show is refused."""
-        self.check(w)
-        return State(w)
-
-    def check(self, w: Tensor) -> None:
-        """See algorithms.precision; slopes take no finite differences."""
         if self.estimator == "two_point":
             check_radius(w, self.eps, self.tau)
+        return State(w)
 
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """One step of everybody. The record alone fixes it: absent clients stay in sync by it."""
+        """One step. The record alone fixes it, so absent clients catch up by records."""
         directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
-        moved = moves(self.augment, t, seeds)
-        scalars = self.scalars(state.w, cohort, engine, directions, moved)
+        engine = engine.with_moves(moves(self.augment, t, seeds))
+        scalars = self.scalars(state.w, cohort, engine, directions)
         record = make_record(t, cohort, scalars, self.lr)
         return self.step(state, record, directions), self.report(cohort, record)
 
@@ -97,21 +94,12 @@ class ZO:
             device=device,
         )
 
-    def scalars(
-        self,
-        w: Tensor,
-        cohort: Cohort,
-        engine: Engine,
-        directions: Directions,
-        moved: Moves | None = None,
-    ) -> Tensor:
-        """What the clients send, (A, S) float32."""
-        clients, radius = cohort.clients, self.eps * self.tau
+    def scalars(self, w: Tensor, cohort: Cohort, engine: Engine, directions: Directions) -> Tensor:
+        """The scalars c that the clients send, (A, S) float32."""
         if self.estimator == "directional":
-            return (
-                self.tau * engine.directional_derivatives(w, clients, directions, moves=moved)
-            ).float()
-        losses = engine.two_point(w, clients, directions, radius=radius, moves=moved)
+            derivatives = engine.directional_derivatives(w, cohort.clients, directions)
+            return (self.tau * derivatives).float()
+        losses = engine.two_point(w, cohort.clients, directions, self.eps * self.tau)
         return ((losses[..., 0] - losses[..., 1]) / (2 * self.eps)).float()
 
     def step(self, state: State, record: RoundRecord, directions: Directions) -> State:
@@ -121,16 +109,16 @@ class ZO:
 
     @property
     def scale(self) -> float:
-        """What u is multiplied by in the step."""
+        """The factor of u in the step."""
         return self.tau if self.scaling == "paper" else 1 / self.tau
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost."""
+        """The costs of a recorded round."""
         A, images = len(cohort.clients), sum(cohort.sizes)
         two_point = self.estimator == "two_point"
         return Report(
             bytes_up=[4 * self.S] * A,
-            bytes_down=[4 * self.S * A] * A,  # each of the cohort receives everybody's scalars
+            bytes_down=[4 * self.S * A] * A,  # each client receives all scalars
             forward=images * (2 * self.S if two_point else 1),
             backward=0 if two_point else images,
             record=record,
@@ -138,7 +126,7 @@ class ZO:
 
 
 def make_record(t: int, cohort: Cohort, scalars: Tensor, lr: float) -> RoundRecord:
-    """The round as everybody receives it; clients with a non-finite scalar are dropped from it.
+    """The message of a round, without the clients that sent a non-finite scalar.
 
     The weights of the rest are renormalised. Without any finite client the estimate is zero.
     """
@@ -175,7 +163,7 @@ def combine(a: Sequence[float], directions: Directions, like: Tensor, *, scale: 
 
 def sums(
     a: Sequence[float], directions: Directions, like: Tensor, *, scale: float
-) -> Iterator[tuple[slice, Tensor]]:
+) -> Iterator[tuple[Place, Tensor]]:
     """sum_j a_j scale u_j in pieces, with their places: where scalars become weights.
 
     The sum runs in order j = 0, 1, ..., in float32. The coefficient is rounded to

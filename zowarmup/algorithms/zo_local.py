@@ -1,10 +1,10 @@
-"""Zeroth-order rounds with several local steps: what the paper's single step is compared with.
+"""Zeroth-order rounds with several local steps, to compare the paper's single step with.
 
     T       local steps of a client in a round
     c       scalar of one direction, as in algorithms.zo, but at the client's own model
 
-Each client walks T steps from w over mini-batches of its data and sends its T S scalars. The mean
-of the clients' models is w - lr * sum_i p_i / S * sum_j c_ij z_ij, so everybody can rebuild it from
+Each client takes T steps from w over mini-batches of its data and sends its T S scalars. The mean
+of the clients' models is w - lr * sum_i p_i / S * sum_j c_ij z_ij, so every client rebuilds it from
 seeds and scalars as before, but the later scalars belong to models that have drifted apart.
 
 Reference: Fang et al. 2022, arXiv:2201.09531 (FedZO, local zeroth-order steps).
@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.client_drift import Drift
+from zowarmup.algorithms.engine import Engine, LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.rounds import Cohort, Engine, Report, RoundRecord, State
-from zowarmup.algorithms.zo import make_record, step
+from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State
+from zowarmup.algorithms.zo import coefficients, make_record, step
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, Positive, Rate
 from zowarmup.models.directions import Directions, draw
@@ -57,23 +58,15 @@ class ZOLocal:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Everybody walks; the new model is rebuilt from the scalars alone."""
+        """Local steps of every client; the new model is rebuilt from the scalars alone."""
         w, T = state.w, self.steps(max(cohort.sizes))
         directions = self.directions(t, cohort.clients, T, len(w), seeds, w.device)
-        walks = engine.local_zo_steps(
-            w,
-            cohort.clients,
-            directions,
-            visits(t, cohort, self.epochs, seeds),
-            S=self.S,
-            batch=self.batch,
-            eps=self.eps,
-            tau=self.tau,
-            lr=self.lr,
-        )
+        orders = visits(t, cohort, self.epochs, seeds)
+        steps = LocalZO(self.batch, self.lr, self.S, self.eps, self.tau)
+        local = engine.local_zo_steps(w, cohort.clients, directions, orders, steps)
         scalars, drift = torch.zeros(len(cohort.clients), T * self.S), Drift(w)
-        for i, ((w_i, met), p_i) in enumerate(zip(walks, cohort.weights, strict=True)):
-            scalars[i, : met.numel()] = met.flatten()
+        for i, ((w_i, c_i), p_i) in enumerate(zip(local, cohort.weights, strict=True)):
+            scalars[i, : c_i.numel()] = c_i.flatten()
             drift.see(w_i, p_i)
         record = make_record(t, cohort, scalars, self.lr)
         new = self._step(w, record, directions)
@@ -86,8 +79,7 @@ class ZOLocal:
         return State(self._step(w, record, self.directions(t, clients, T, len(w), seeds, w.device)))
 
     def _step(self, w: Tensor, record: RoundRecord, directions: Directions) -> Tensor:
-        rows = zip(record.weights, record.scalars, strict=True)
-        a = [p * c / self.S for p, cs in rows for c in cs]
+        a = coefficients(record, self.S)
         return step(w, a, directions, scale=self.tau, lr=record.lr)
 
     def steps(self, n: int) -> int:
@@ -108,11 +100,11 @@ class ZOLocal:
         return draw(seeds.directions, t, clients, T * self.S, d, distribution=law, device=device)
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
-        """What a recorded round cost."""
+        """The costs of a recorded round."""
         sent = [4 * self.S * self.steps(n) for n in cohort.sizes]
         return Report(
             bytes_up=sent,
-            bytes_down=[sum(sent)] * len(sent),  # each of the cohort receives everybody's scalars
+            bytes_down=[sum(sent)] * len(sent),  # each client receives all scalars
             forward=2 * self.S * self.epochs * sum(cohort.sizes),
             backward=0,
             record=record,

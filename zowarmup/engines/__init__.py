@@ -1,1 +1,1 @@
-"""What simulated clients compute, made fast. Every engine gives the same numbers."""
+"""The computations of the simulated clients, made fast; every engine gives the same numbers."""

@@ -2,9 +2,9 @@
 
 vmap makes one convolution out of those of all models, with a group for each, and one batch norm
 over all their channels. A library picks its kernel by the number of groups, and adds up channels
-in an order that depends on their place, so that a model's last bits would depend on its company.
+in an order that depends on their place, so that a model's last bits would depend on the others.
 
-    with Alike():
+    with BatchInvariant():
         vmap(network)(W, x)
 
 G models, n images, C channels.
@@ -40,7 +40,7 @@ class BatchInvariant(TorchFunctionMode):
 
 
 class _Operation(torch.autograd.Function):
-    """An operation with a rule for vmap; its gradient is that of what the rule calls."""
+    """An operation with a rule for vmap; its gradient is that of the functions the rule calls."""
 
     @staticmethod
     def forward(func: Callable[..., Tensor], rule: object, *args: Any) -> Tensor:

@@ -8,28 +8,28 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import SGD
+from zowarmup.algorithms.engine import SGD
 from zowarmup.engines import dense, local_steps
-from zowarmup.engines.blocks import Blocks
 from zowarmup.engines.chain import chain, logits
+from zowarmup.engines.side_by_side import SideBySide
 from zowarmup.models import aligned_memory
 from zowarmup.models.flat import FlatModel
 
 
-class Batched(Blocks):
+class Batched(SideBySide):
     """Clients of equal size side by side, layer by layer; images are kept innermost.
 
     The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
-    a client's result does not depend on who else is in the cohort, bit for bit.
+    a client's result does not depend on the other clients of the cohort, bit for bit.
 
     Raises:
         UserError: the network is of another kind than `chain.chain` knows; use engine vmap.
     """
 
-    images: ClassVar[int] = -1
+    axis: ClassVar[int] = -1
 
-    def take_up(self, model: FlatModel) -> None:
-        super().take_up(model)
+    def set_model(self, model: FlatModel) -> None:
+        super().set_model(model)
         self.links = chain(model.network)
         self.dense = dense.is_dense(self.links)
 
@@ -49,7 +49,7 @@ class Batched(Blocks):
                 self.links, self.cut(W), x, y, absent, into=self.cut(g), alpha=1.0, beta=1.0
             )
             local_steps.sgd_step(W, g, buffer, sgd)
-        else:  # nobody needs the gradient by itself
+        else:  # the gradient itself is not needed
             own, beta = self.cut(W), 1 - sgd.lr * sgd.weight_decay
             dense.backward(self.links, own, x, y, absent, into=own, alpha=-sgd.lr, beta=beta)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -10,12 +10,18 @@ from zowarmup.common.errors import UserError
 from zowarmup.engines.stacked import LAYERS, group_norm, pair
 
 
+class Layer(Protocol):
+    """A layer of many models, see `stacked`."""
+
+    def __call__(self, h: Tensor, *parameters: Tensor) -> Tensor: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class Link:
     """A stacked layer: its type, function, and how many of the network's parameters are its own."""
 
     layer: type[nn.Module]
-    apply: Callable[..., Tensor]
+    apply: Layer
     parameters: int
 
 
@@ -60,8 +66,8 @@ def ordinary(layer: nn.Module) -> bool:
         return options == (1, (1, 1), "zeros") and not isinstance(layer.padding, str)
     if isinstance(layer, nn.MaxPool2d):
         padding, dilation = pair(layer.padding), pair(layer.dilation)
-        found = (padding, dilation, layer.ceil_mode, layer.return_indices)
-        return found == ((0, 0), (1, 1), False, False)
+        pooling = (padding, dilation, layer.ceil_mode, layer.return_indices)
+        return pooling == ((0, 0), (1, 1), False, False)
     if isinstance(layer, nn.Flatten):
         return (layer.start_dim, layer.end_dim) == (1, -1)
     return True

@@ -46,7 +46,7 @@ def backward(
     for link in links:
         own = [next(rest) for _ in range(link.parameters)]
         before, h = h, link.apply(h, *own)
-        if own or steps:  # nobody needs a gradient before the first weights
+        if own or steps:  # no gradient is needed before the first weights
             steps.append((link, before, h, own, [next(targets) for _ in own]))
     g = aligned_memory.fill(of_logits(h[..., : y.shape[1]], y, absent), -1)
     while steps:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import Moves
-from zowarmup.algorithms.rounds import SGD, Engine
+from zowarmup.algorithms.engine import SGD, Engine, LocalZO
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.runtime.process_group import ProcessGroup
@@ -34,29 +34,24 @@ class Distributed:
         self.engine, self.sizes, self.group = engine, sizes, group
         self.model, self.d = engine.model, engine.d
 
-    def of(self, model: FlatModel) -> "Distributed":
-        """See algorithms.rounds.Engine."""
-        return Distributed(self.engine.of(model), self.sizes, self.group)
+    def with_model(self, model: FlatModel) -> "Distributed":
+        """See algorithms.engine."""
+        return Distributed(self.engine.with_model(model), self.sizes, self.group)
+
+    def with_moves(self, moves: Moves | None) -> "Distributed":
+        """See algorithms.engine."""
+        return Distributed(self.engine.with_moves(moves), self.sizes, self.group)
 
     def labels(self, clients: Sequence[int]) -> Tensor:
-        """See algorithms.rounds.Engine; known everywhere."""
+        """See algorithms.engine; known everywhere."""
         return self.engine.labels(clients)
 
-    def train(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        orders: Tensor,
-        sgd: SGD,
-        *,
-        masked: bool = False,
-        moves: Moves | None = None,
+    def local_sgd(
+        self, w: Tensor, clients: Sequence[int], orders: Tensor, sgd: SGD
     ) -> Iterator[Tensor]:
-        """See algorithms.rounds.Engine."""
+        """See algorithms.engine."""
         mine, rows = self._mine(clients)
-        trained: Iterable[Tensor] = ()
-        if mine:
-            trained = self.engine.train(w, mine, orders[rows], sgd, masked=masked, moves=moves)
+        trained = self.engine.local_sgd(w, mine, orders[rows], sgd) if mine else ()
         return self._models(w, trained, len(clients))
 
     def local_zo_steps(
@@ -65,55 +60,37 @@ class Distributed:
         clients: Sequence[int],
         directions: Directions,
         orders: Tensor,
-        *,
-        S: int,
-        batch: int,
-        eps: float,
-        tau: float,
-        lr: float,
+        zo: LocalZO,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """See algorithms.rounds.Engine."""
+        """See algorithms.engine."""
         mine, rows = self._mine(clients)
-        walks: Iterable[tuple[Tensor, ...]] = ()
+        models: Iterable[tuple[Tensor, ...]] = ()
         if mine:
             own = self._own(directions, len(clients))
-            walks = self.engine.local_zo_steps(
-                w, mine, own, orders[rows], S=S, batch=batch, eps=eps, tau=tau, lr=lr
-            )
+            models = self.engine.local_zo_steps(w, mine, own, orders[rows], zo)
 
         def blank(i: int) -> tuple[Tensor, Tensor]:
-            steps = orders.shape[1] * -(-self.sizes[clients[i]] // batch)
-            return torch.empty_like(w), torch.empty(steps, S)
+            steps = orders.shape[1] * -(-self.sizes[clients[i]] // zo.batch)
+            return torch.empty_like(w), torch.empty(steps, zo.S)
 
-        return self._in_order(walks, blank, len(clients))  # type: ignore[return-value]
+        return ((w_i, scalars) for w_i, scalars in self._in_order(models, blank, len(clients)))
 
     def two_point(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        directions: Directions,
-        *,
-        radius: float,
-        moves: Moves | None = None,
+        self, w: Tensor, clients: Sequence[int], directions: Directions, radius: float
     ) -> Tensor:
-        """See algorithms.rounds.Engine."""
-        compute = partial(self.engine.two_point, w, radius=radius, moves=moves)
+        """See algorithms.engine."""
+        compute = partial(self.engine.two_point, w, radius=radius)
         return self._scalars(compute, clients, directions, 2)
 
     def directional_derivatives(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        directions: Directions,
-        *,
-        moves: Moves | None = None,
+        self, w: Tensor, clients: Sequence[int], directions: Directions
     ) -> Tensor:
-        """See algorithms.rounds.Engine."""
-        compute = partial(self.engine.directional_derivatives, w, moves=moves)
+        """See algorithms.engine."""
+        compute = partial(self.engine.directional_derivatives, w)
         return self._scalars(compute, clients, directions)
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
-        """See algorithms.rounds.Engine."""
+        """See algorithms.engine."""
         mine, _ = self._mine(clients)
         return self._models(w, self.engine.each_gradient(w, mine) if mine else (), len(clients))
 
@@ -153,7 +130,7 @@ class Distributed:
         """
         results, size = iter(own), self.group.size
         for start in range(0, n, size):
-            mine = next(results) if start + self.group.rank < n else ()
+            own_result = next(results) if start + self.group.rank < n else ()
             for source in range(min(size, n - start)):
-                tensors = mine if source == self.group.rank else blank(start + source)
+                tensors = own_result if source == self.group.rank else blank(start + source)
                 yield tuple(self.group.broadcast(tensor, source) for tensor in tensors)

@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -22,7 +23,7 @@ from zowarmup.data.datasets import Dataset, is_train
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """What brings raw images to zero mean and unit variance, in the type of the result.
+    """Brings raw images to zero mean and unit variance, in the type of the result.
 
     Attributes:
         scale: (), the value of a white pixel. A tensor on the device like the rest: CUDA multiplies
@@ -44,7 +45,7 @@ class Images:
     """Some images of a data set, of one client or of several with as many each.
 
     Attributes:
-        raw: (N, C, H, W), mostly uint8, the whole data set; shared by all who show some of it.
+        raw: (N, C, H, W), mostly uint8, the whole data set, shared by all its parts.
         scaling: how they are normalised.
         rows: (..., n) int64, which of them these are.
         y: (..., n) int64, their labels.
@@ -85,7 +86,7 @@ class Images:
         return self.each(partial(torch.narrow, dim=-1, start=start, length=length))
 
     def each(self, part: Callable[[Tensor], Tensor]) -> Self:
-        """What is left if `part` is taken of all that is known of each image."""
+        """The part that `part` takes of each attribute of the images."""
         moves = None if self.moves is None else part(self.moves)
         return replace(self, rows=part(self.rows), y=part(self.y), moves=moves)
 
@@ -121,6 +122,6 @@ def part(data: Dataset, name: str, device: torch.device) -> Images:
     return whole(raw, y, Scaling(scale, mean, std))
 
 
-def dealt(images: Images, parts: Sequence[np.ndarray]) -> Images:
+def dealt(images: Images, parts: Sequence[NDArray[np.int64]]) -> Images:
     """The images of all clients, client after client, from the places that each was dealt."""
     return images.take(torch.from_numpy(np.concatenate(parts)).to(images.y.device))

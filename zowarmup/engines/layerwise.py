@@ -13,7 +13,7 @@ from zowarmup.models.directions import Directions
 
 
 class Layerwise(Plain):
-    """As Plain, but a probe needs no memory of the size of the model; see models.layerwise."""
+    """As Plain, but two-point losses need no copy of the model; see models.layerwise."""
 
     def both_sides(
         self, w: Tensor, directions: Directions, j: int, radius: float

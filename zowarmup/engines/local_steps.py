@@ -1,6 +1,6 @@
-"""What clients compute between two passes: SGD's and the zeroth-order step, and the class mask.
+"""Steps that clients take between two passes: of SGD and zeroth order; and the class mask.
 
-One client at a time or several side by side: w is (d,) or (B, d), whatever else there is has the
+One client at a time or several side by side: w is (d,) or (B, d), and every other argument has the
 same leading dimension.
 """
 
@@ -10,27 +10,27 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import SGD
-from zowarmup.engines.client_groups import Clients
+from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.engines.client_groups import ClientImages
 from zowarmup.engines.images import Images
 from zowarmup.models.flat import FlatModel
 
-Some = TypeVar("Some", Images, Clients)
+Batch = TypeVar("Batch", Images, ClientImages)
 
-TINY = 1e-6  # what torch.nn.utils.clip_grad_norm_ adds to a norm
+TINY = 1e-6  # torch.nn.utils.clip_grad_norm_ adds it to a norm
 
 
-def batches(seen: Sequence[Some], orders: Tensor, batch: int) -> Iterator[Some]:
+def batches(epochs: Sequence[Batch], orders: Tensor, batch: int) -> Iterator[Batch]:
     """The images of each local step: epoch after epoch, the last batch smaller.
 
     Args:
-        seen: the images of a client, or of B clients with as many each, as each epoch shows them.
+        epochs: the images of a client, or of B clients with n each, as each epoch shows them.
         orders: ([B,] E, n_max); of each row only the numbers less than n count.
     """
-    n, orders = len(seen[0]), orders.to(seen[0].y.device)
+    n, orders = len(epochs[0]), orders.to(epochs[0].y.device)
     visits = orders[orders < n].view(*orders.shape[:-1], n)
-    for images, epoch in zip(seen, visits.unbind(-2), strict=True):
-        yield from map(images.take, epoch.split(batch, dim=-1))
+    for images, order in zip(epochs, visits.unbind(-2), strict=True):
+        yield from map(images.take, order.split(batch, dim=-1))
 
 
 def start(w: Tensor, sgd: SGD) -> Tensor:
@@ -52,26 +52,29 @@ def sgd_step(w: Tensor, g: Tensor, buffer: Tensor, sgd: SGD) -> None:
     w.sub_(g, alpha=sgd.lr)
 
 
-def classes(model: FlatModel) -> int:
-    """C of a network whose last parameter has a row for each class."""
-    return model.shapes[-1][0]
+def present(y: Tensor, model: FlatModel) -> Tensor:
+    """Which classes are among the labels: ([B,] n) -> ([B,] C) bool.
+
+    The last parameter of a network has a row for each class.
+    """
+    return (y[..., None] == torch.arange(model.shapes[-1][0], device=y.device)).any(-2)
 
 
-def present(y: Tensor, C: int) -> Tensor:
-    """Which classes are among the labels: ([B,] n) -> ([B,] C) bool."""
-    return (y[..., None] == torch.arange(C, device=y.device)).any(-2)
+def absent(y: Tensor, model: FlatModel, sgd: SGD) -> Tensor | None:
+    """The classes whose logits count as 0 in the loss, ([B,] C) bool; None for none."""
+    return ~present(y, model) if sgd.masked else None
 
 
 def scalars(losses: Tensor, eps: float) -> Tensor:
     """c of each direction from the losses on both sides, (..., 2) float64 -> (...) float32.
 
-    0 where it is not finite, so that one bad batch does not end a walk.
+    0 where it is not finite, so that one bad batch does not end the local steps.
     """
     c = ((losses[..., 0] - losses[..., 1]) / (2 * eps)).float()
     return c.where(c.isfinite(), 0.0)
 
 
-def zo_step(w: Tensor, c: Tensor, u: Iterable[Tensor], *, tau: float, lr: float) -> Tensor:
+def zo_step(w: Tensor, c: Tensor, u: Iterable[Tensor], zo: LocalZO) -> Tensor:
     """w - lr / S * sum_s c_s tau u_s, summed in the order of s.
 
     As in algorithms.zo the coefficient is rounded before it meets u.
@@ -81,6 +84,6 @@ def zo_step(w: Tensor, c: Tensor, u: Iterable[Tensor], *, tau: float, lr: float)
         u: S directions, each as w.
     """
     total = torch.zeros_like(w)
-    for a_s, u_s in zip((c.double() * tau).to(w).unbind(-1), u, strict=True):
+    for a_s, u_s in zip((c.double() * zo.tau).to(w).unbind(-1), u, strict=True):
         total.addcmul_(a_s[..., None], u_s)
-    return w - lr / c.shape[-1] * total
+    return w - zo.lr / c.shape[-1] * total

@@ -1,5 +1,6 @@
 """The reference engine: one client and one direction at a time, as the paper writes it."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Self
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.augmentation import Moves
-from zowarmup.algorithms.rounds import SGD
+from zowarmup.algorithms.engine import SGD, LocalZO
 from zowarmup.engines import local_steps
 from zowarmup.engines.images import Images
 from zowarmup.models import aligned_memory
@@ -27,8 +28,8 @@ class Plain:
         data: each client's training images.
         micro_batch: images per forward pass, fixed, so that both losses of a pair see the same
             batches; with both models at the beginning of a line, their rounding cancels.
-        precision: "float32", or "bfloat16" for the passes of `train` and `slopes`: those of a probe
-            differ by less than its rounding.
+        precision: "float32", or "bfloat16" for the passes of `local_sgd` and
+            `directional_derivatives`: two-point losses differ by less than its rounding.
         channels_last: images lie in memory with the channels innermost, as convolutions of many
             channels like them. The order of w does not change.
     """
@@ -44,38 +45,37 @@ class Plain:
         self.model, self.data, self.micro_batch = model, data, micro_batch
         self.precision, self.channels_last = precision, channels_last
         self.d = model.d
+        self.moves: Moves | None = None
         self.sides = torch.empty(2, 0)  # where `both_sides` puts its two models
 
-    def of(self, model: FlatModel) -> Self:
-        """See algorithms.rounds.Engine."""
-        return type(self)(model, self.data, self.micro_batch, self.precision, self.channels_last)
+    def with_model(self, model: FlatModel) -> Self:
+        """See algorithms.engine."""
+        other = copy.copy(self)
+        other.model, other.d, other.sides = model, model.d, torch.empty(2, 0)
+        return other
+
+    def with_moves(self, moves: Moves | None) -> Self:
+        """See algorithms.engine."""
+        other = copy.copy(self)
+        other.moves = moves
+        return other
 
     def labels(self, clients: Sequence[int]) -> Tensor:
-        """See algorithms.rounds.Engine."""
-        classes = local_steps.classes(self.model)
-        return torch.stack([local_steps.present(self.data[i].y, classes) for i in clients])
+        """See algorithms.engine."""
+        return torch.stack([local_steps.present(self.data[i].y, self.model) for i in clients])
 
-    def train(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        orders: Tensor,
-        sgd: SGD,
-        *,
-        masked: bool = False,
-        moves: Moves | None = None,
+    def local_sgd(
+        self, w: Tensor, clients: Sequence[int], orders: Tensor, sgd: SGD
     ) -> Iterator[Tensor]:
-        """See algorithms.rounds.Engine."""
+        """See algorithms.engine."""
         for client, order in zip(clients, orders, strict=True):
-            seen = self.seen(client, moves, len(order))
-            absent = (
-                ~local_steps.present(seen[0].y, local_steps.classes(self.model)) if masked else None
-            )
+            epochs = self.epochs(client, len(order))
+            absent = local_steps.absent(epochs[0].y, self.model, sgd)
             w_i, buffer = w.clone().requires_grad_(), local_steps.start(w, sgd)
-            for some in local_steps.batches(seen, order, sgd.batch):
-                out = self.logits(w_i, some, self.precision)
+            for batch in local_steps.batches(epochs, order, sgd.batch):
+                out = self.logits(w_i, batch, self.precision)
                 out = out if absent is None else out.masked_fill(absent, 0.0)
-                (g,) = torch.autograd.grad(cross_entropy(out, some.y), w_i)
+                (g,) = torch.autograd.grad(cross_entropy(out, batch.y), w_i)
                 with torch.no_grad():
                     local_steps.sgd_step(w_i, g, buffer, sgd)
             yield w_i.detach()
@@ -86,52 +86,41 @@ class Plain:
         clients: Sequence[int],
         directions: Directions,
         orders: Tensor,
-        *,
-        S: int,
-        batch: int,
-        eps: float,
-        tau: float,
-        lr: float,
+        zo: LocalZO,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """See algorithms.rounds.Engine."""
-        steps = len(directions.keys) // (len(clients) * S)
+        """See algorithms.engine."""
+        steps = len(directions.keys) // (len(clients) * zo.S)
         for i, client in enumerate(clients):
-            w_i, met = w, []
-            seen = self.seen(client, None, len(orders[i]))
-            for t, some in enumerate(local_steps.batches(seen, orders[i], batch)):
-                j = (i * steps + t) * S
-                js = range(j, j + S)
-                losses = self.pairs(w_i, directions, js, eps * tau, some)
-                met.append(local_steps.scalars(losses, eps))
-                w_i = local_steps.zo_step(w_i, met[-1], map(directions.row, js), tau=tau, lr=lr)
-            yield w_i, torch.stack(met)
+            w_i, scalars = w, []
+            epochs = self.epochs(client, len(orders[i]))
+            for t, batch in enumerate(local_steps.batches(epochs, orders[i], zo.batch)):
+                j = (i * steps + t) * zo.S
+                js = range(j, j + zo.S)
+                losses = self.mean_losses(w_i, directions, js, zo.eps * zo.tau, batch)
+                scalars.append(local_steps.scalars(losses, zo.eps))
+                w_i = local_steps.zo_step(w_i, scalars[-1], map(directions.row, js), zo)
+            yield w_i, torch.stack(scalars)
 
-    def seen(self, client: int, moves: Moves | None, epochs: int = 1) -> list[Images]:
+    def epochs(self, client: int, number: int = 1) -> list[Images]:
         """A client's images as each epoch shows them."""
         images = self.data[client]
-        if moves is None:
-            return [images] * epochs
-        return images.moved(moves.of((client,), epochs, len(images))[0])
+        if self.moves is None:
+            return [images] * number
+        return images.moved(self.moves.draw((client,), number, len(images))[0])
 
     def two_point(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        directions: Directions,
-        *,
-        radius: float,
-        moves: Moves | None = None,
+        self, w: Tensor, clients: Sequence[int], directions: Directions, radius: float
     ) -> Tensor:
-        """See algorithms.rounds.Engine."""
+        """See algorithms.engine."""
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for i, client in enumerate(clients):
             js = range(i * S, i * S + S)
-            losses[i] = self.pairs(w, directions, js, radius, *self.seen(client, moves))
+            losses[i] = self.mean_losses(w, directions, js, radius, *self.epochs(client))
         return losses
 
     @torch.inference_mode()
-    def pairs(
+    def mean_losses(
         self, w: Tensor, directions: Directions, js: range, radius: float, images: Images
     ) -> Tensor:
         """Mean losses of some images on both sides of w along each u_j, (S, 2) float64."""
@@ -152,39 +141,34 @@ class Plain:
     def mean_loss(self, logits: Logits, images: Images) -> float:
         """Mean cross-entropy over some images, their float32 losses summed in float64."""
         sums = [
-            cross_entropy(logits(self.x(some)), some.y, reduction="none").double().sum()
-            for some in images.split(self.micro_batch)
+            cross_entropy(logits(self.x(batch)), batch.y, reduction="none").double().sum()
+            for batch in images.split(self.micro_batch)
         ]
         return torch.stack(sums).sum().item() / len(images)
 
     def directional_derivatives(
-        self,
-        w: Tensor,
-        clients: Sequence[int],
-        directions: Directions,
-        *,
-        moves: Moves | None = None,
+        self, w: Tensor, clients: Sequence[int], directions: Directions
     ) -> Tensor:
-        """See algorithms.rounds.Engine."""
+        """See algorithms.engine."""
         S = len(directions.keys) // len(clients)
-        directional_derivatives = torch.empty(len(clients), S, dtype=torch.float64)
+        derivatives = torch.empty(len(clients), S, dtype=torch.float64)
         for i, client in enumerate(clients):  # one direction at a time: all would be S A d numbers
-            [images] = self.seen(client, moves)
+            [images] = self.epochs(client)
             g = self.gradient(w, images, self.precision).double()
             for s in range(S):
-                directional_derivatives[i, s] = g @ directions.row(i * S + s).double()
-        return directional_derivatives
+                derivatives[i, s] = g @ directions.row(i * S + s).double()
+        return derivatives
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
-        """See algorithms.rounds.Engine."""
-        return (self.gradient(w, self.data[client]) for client in clients)
+        """See algorithms.engine."""
+        return (self.gradient(w, self.epochs(client)[0]) for client in clients)
 
     def gradient(self, w: Tensor, images: Images, precision: str = "float32") -> Tensor:
         """The gradient of the mean loss, (d,) float32, by backpropagation."""
         w = w.detach().requires_grad_()
         total = torch.zeros_like(w)
-        for some in images.split(self.micro_batch):
-            loss = cross_entropy(self.logits(w, some, precision), some.y, reduction="sum")
+        for batch in images.split(self.micro_batch):
+            loss = cross_entropy(self.logits(w, batch, precision), batch.y, reduction="sum")
             total.add_(torch.autograd.grad(loss, w)[0])
         return total / len(images)
 

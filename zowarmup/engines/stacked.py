@@ -45,11 +45,11 @@ def convolution(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None
     alone = math.prod(layer.kernel_size) == 1  # its unfolded images are the images
     if len(h) == len(weight) and layer.stride[1] == 1 and not (weight.requires_grad or alone):
         return grouped(layer, h, weight, bias)
-    met = windows(layer, h)
-    inputs, weight = met.flatten(4).flatten(1, 3), weight.flatten(2)
+    patches = windows(layer, h)
+    inputs, weight = patches.flatten(4).flatten(1, 3), weight.flatten(2)
     if bias is not None:  # as the weight of one more input, always 1: saves a pass over the result
         inputs, weight = pad(inputs, (0, 0, 0, 1), value=1), torch.cat((weight, bias[..., None]), 2)
-    return product(inputs, weight, None).unflatten(2, met.shape[4:])
+    return product(inputs, weight, None).unflatten(2, patches.shape[4:])
 
 
 def max_pool(layer: nn.MaxPool2d, h: Tensor) -> Tensor:

@@ -7,20 +7,20 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from zowarmup.engines.batch_invariant import BatchInvariant
-from zowarmup.engines.blocks import Blocks
+from zowarmup.engines.side_by_side import SideBySide
 from zowarmup.models import aligned_memory, static_norm
 
 
-class Vmap(Blocks):
+class Vmap(SideBySide):
     """Clients of equal size side by side, each operation of the network on all models at once.
 
     The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
-    with one thread a client's result does not depend on who else is in the cohort, bit for bit;
+    with one thread a client's result does not depend on the other clients, bit for bit;
     with more threads, and on CUDA, a product for another number of models may be cut otherwise,
     which changes last bits.
     """
 
-    images: ClassVar[int] = 1
+    axis: ClassVar[int] = 1
 
     def logits(self, W: Tensor, x: Tensor) -> Tensor:
         """W (G, d), x (B, n, ...) -> (G, classes, n)."""

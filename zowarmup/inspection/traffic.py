@@ -5,7 +5,7 @@ from typing import cast
 
 import torch
 
-from zowarmup.algorithms.rounds import Engine
+from zowarmup.algorithms.engine import Engine
 from zowarmup.data import federation
 from zowarmup.engines.images import Images
 from zowarmup.inspection.metric_rows import row_at

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import SGD
+from zowarmup.algorithms.engine import SGD
 from zowarmup.common import seeds
 from zowarmup.common.errors import UserError
 from zowarmup.engines.images import Images, Scaling, whole
@@ -76,7 +76,9 @@ def high(
     received, order = model.initial(0).to(device), torch.arange(images).view(1, 1, images)
 
     def step() -> None:
-        for _ in engine.train(received, (0,), order, SGD(batch, lr=0.1)):  # in a copy of its own
+        for _ in engine.local_sgd(
+            received, (0,), order, SGD(batch, lr=0.1)
+        ):  # in a copy of its own
             pass
 
     return memory.backprop(model, shape, batch), step

@@ -2,7 +2,7 @@
 
     sigma   key of one direction: word(word(word(base, round), client), s)
     u       unit direction, u_j in {-1, +1} (Rademacher) or N(0, 1) (Gaussian)
-    z       tau * u, what the weights are moved along
+    z       tau * u, along which the weights move
 
 The generator is splitmix64 read by counter: word k of a key is mix(key + (k + 1) * GOLDEN) in
 64-bit wrap-around arithmetic, so any part of any direction can be made without the rest. Entry j of
@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -27,12 +28,14 @@ GOLDEN = seeds.signed(0x9E3779B97F4A7C15)
 MIX_1 = seeds.signed(0xBF58476D1CE4E5B9)
 MIX_2 = seeds.signed(0x94D049BB133111EB)
 
+Place: TypeAlias = "slice[int, int, None]"  # of entries in the flat vector
+
 EVERYONE = -1  # the client that stands for all where clients share their directions
 # Parameters made at a time. On CPUs a megabyte, which the cache holds until it is used; a GPU
 # works on large pieces, or waits for its next order.
 CHUNK = {"cpu": 1 << 18, "cuda": 1 << 24}
-SHORT = 1 << 17  # directions of up to so many entries are made once and kept,
-DENSE = 1 << 24  # as long as all of them together have no more than these (64 MiB)
+SHORT = 1 << 17  # directions of at most this many entries are made once and kept,
+DENSE = 1 << 24  # as long as all of them together have at most this many (64 MiB)
 
 
 def mix(z: Tensor) -> Tensor:
@@ -90,7 +93,7 @@ def rademacher(keys: Tensor, start: int, stop: int, scale: float = 1.0) -> Tenso
 
 
 @lru_cache
-@torch.inference_mode(False)  # or else nobody could use it outside of that mode
+@torch.inference_mode(False)  # else it could not be used outside of that mode
 def _signs(device: torch.device) -> Tensor:
     """The eight signs of each octet, (256, 8) float32."""
     bits = torch.arange(256, device=device)[:, None] >> torch.arange(8, device=device)
@@ -132,11 +135,11 @@ class Directions:
         return DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop, scale)
 
     def take(self, rows: Tensor) -> "Directions":
-        """Some of them, in the order of `rows`; what is made already is not made again."""
-        some = Directions(self.keys[rows], self.d, self.distribution)
-        if self.kept and some.kept:
-            vars(some)["dense"] = self.dense[rows]
-        return some
+        """Directions `rows`, in this order; kept ones are not made again."""
+        taken = Directions(self.keys[rows], self.d, self.distribution)
+        if self.kept and taken.kept:
+            vars(taken)["dense"] = self.dense[rows]
+        return taken
 
     @property
     def kept(self) -> bool:
@@ -154,7 +157,7 @@ class Directions:
             return self.dense[j]
         return torch.cat([piece for _, piece in self.pieces(j)])
 
-    def pieces(self, j: int, scale: float = 1.0) -> Iterator[tuple[slice, Tensor]]:
+    def pieces(self, j: int, scale: float = 1.0) -> Iterator[tuple[Place, Tensor]]:
         """scale * u_j piece by piece, each with its place."""
         if self.kept:
             yield slice(0, self.d), scale * self.dense[j]
@@ -162,7 +165,7 @@ class Directions:
         for at in self.chunks():
             yield at, self.part(slice(j, j + 1), at.start, at.stop, scale)[0]
 
-    def blocks(self) -> Iterator[tuple[slice, Iterable[Tensor]]]:
+    def blocks(self) -> Iterator[tuple[Place, Iterable[Tensor]]]:
         """Pieces of all directions, in order j = 0..P-1, place after place."""
         if self.kept:
             yield slice(0, self.d), self.dense
@@ -171,7 +174,7 @@ class Directions:
             rows = (slice(j, j + 1) for j in range(len(self.keys)))
             yield at, (self.part(row, at.start, at.stop)[0] for row in rows)
 
-    def chunks(self) -> Iterator[slice]:
+    def chunks(self) -> Iterator[Place]:
         """Places that tile the parameters."""
         size = CHUNK[self.keys.device.type]
         return (slice(start, min(start + size, self.d)) for start in range(0, self.d, size))

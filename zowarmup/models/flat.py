@@ -31,7 +31,7 @@ class FlatModel:
         d: number of parameters.
         names, shapes, sizes: of each parameter, in the order of `named_parameters`.
         network: the module on the meta device, for its structure.
-        shell: the same without parameters; whoever runs it puts tensors in their places first.
+        shell: the same without parameters; a caller puts tensors in their places first.
         family: how to build the same network narrower, where that can be.
     """
 

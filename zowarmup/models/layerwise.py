@@ -38,12 +38,12 @@ def logits(model: FlatModel, part: Part, x: Tensor) -> Tensor:
 
 def _layers(model: FlatModel) -> list[tuple[nn.Module, Places]]:
     """The layers that own parameters, and where those lie in w."""
-    found: dict[str, Places] = {}
+    by_layer: dict[str, Places] = {}
     starts = itertools.accumulate(model.sizes, initial=0)
     for name, shape, start in zip(model.names, model.shapes, starts, strict=False):
         path, _, last = name.rpartition(".")
-        found.setdefault(path, []).append((last, start, shape))
-    return [(model.shell.get_submodule(path), places) for path, places in found.items()]
+        by_layer.setdefault(path, []).append((last, start, shape))
+    return [(model.shell.get_submodule(path), places) for path, places in by_layer.items()]
 
 
 def _fill(places: Places, part: Part, layer: nn.Module, inputs: object) -> None:

@@ -9,10 +9,10 @@ Activations are counted in passes over the meta device, which make every tensor 
 Backpropagation is counted as if all gradients were there while all activations still are. A step
 that frees activations as it goes stays below by a few per cent; one on so few images that the
 weights outweigh the activations goes beyond, for autograd makes the gradient of the flat vector
-from parts that are as large again. Of what libraries use inside of a layer one thing is counted,
-and in forward passes alone: a second copy of a convolution's output, made while its layout in
-memory is changed (by oneDNN on CPUs). Networks of a few channels, which oneDNN fills up to 16, need
-up to a third more than stands here.
+from parts that are as large again. Of the scratch of libraries one thing is counted, and in
+forward passes alone: a second copy of a convolution's output, made while its layout in memory is
+changed (by oneDNN on CPUs). Networks of a few channels, which oneDNN fills up to 16, need up to a
+third more.
 """
 
 import weakref
@@ -46,7 +46,7 @@ def inference(model: FlatModel, shape: Shape, batch: int) -> int:
 
 
 def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
-    """A probe by the engine `layerwise` in micro-batches of so many images."""
+    """Two-point losses by the engine `layerwise` in micro-batches of `batch` images."""
 
     def perturbed(start: int, stop: int) -> Tensor:
         return torch.empty(stop - start, device="meta")
@@ -56,7 +56,7 @@ def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
 
 
 def saved(model: FlatModel, shape: Shape, batch: int) -> int:
-    """What a forward pass and its loss keep for the backward pass, without the parameters.
+    """Bytes that a forward pass keeps for the backward pass, without the parameters.
 
     Tensors that share their memory count once: the output of a relu is also the next layer's input.
     """
@@ -78,7 +78,7 @@ def saved(model: FlatModel, shape: Shape, batch: int) -> int:
 
 @torch.no_grad()
 def _alive(run: Callable[[], Any]) -> int:
-    """Most bytes alive at once of all that `run` makes; what it is given is not counted."""
+    """Most bytes alive at once of all tensors that `run` makes."""
     with _Alive() as alive:
         run()
     return alive.peak

@@ -7,7 +7,7 @@ norm and relu, average pooling. The norm is static batch norm, or GroupNorm in t
 Reference: He et al. 2016, arXiv:1603.05027; Diao et al. 2021, arXiv:2010.01264.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -15,58 +15,36 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from zowarmup.models.flat import default_law
+from zowarmup.models.resnet import Channels, stages
 from zowarmup.models.scaler import group_norm, scaled, times
 from zowarmup.models.static_norm import StaticNorm
 
 Norm = Callable[[int], nn.Module]
 
-GN: Norm = partial(group_norm, 2)
-LARGE, TINY = (64, 128, 256, 512), (8, 16)
-
-
-def preresnet18(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """64-128-256-512 channels, two blocks each; 11,172,170 parameters for CIFAR-10."""
-    return PreResNet(shape[0], classes, _widths(LARGE, width), 2, _norm(StaticNorm, scale))
-
-
-def preresnet18_gn(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """The same with GroupNorm."""
-    return PreResNet(shape[0], classes, _widths(LARGE, width), 2, _norm(GN, scale))
-
-
-def preresnet_tiny(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """8-16 channels, one block each; on digits 5,090 parameters."""
-    return PreResNet(shape[0], classes, _widths(TINY, width), 1, _norm(StaticNorm, scale))
-
-
-def preresnet_tiny_gn(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """The same with GroupNorm."""
-    return PreResNet(shape[0], classes, _widths(TINY, width), 1, _norm(GN, scale))
-
 
 class PreResNet(nn.Module):
-    """Stages of blocks; each stage after the first halves the image."""
+    """Arguments as of models.resnet.ResNet; `norm` makes the norm of that many channels."""
 
     def __init__(
-        self, channels: int, classes: int, widths: Sequence[int], depth: int, norm: Norm
+        self,
+        shape: tuple[int, int, int],
+        classes: int,
+        *,
+        channels: Channels,
+        depth: int,
+        norm: Norm,
+        width: float = 1.0,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
-        blocks = []
-        for stage, width in enumerate(widths):
-            before = widths[max(stage - 1, 0)]
-            blocks.append(Block(before, width, stride=1 if stage == 0 else 2, norm=norm))
-            blocks += [Block(width, width, stride=1, norm=norm) for _ in range(depth - 1)]
-        self.blocks = nn.Sequential(*blocks)
-        self.norm = norm(widths[-1])
+
+        def scaled_norm(channels: int) -> nn.Module:
+            return scaled(norm(channels), scale)
+
+        widths = [times(width, c) for c in channels]
+        self.conv = nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False)
+        self.blocks = stages(partial(Block, norm=scaled_norm), widths, depth)
+        self.norm = scaled_norm(widths[-1])
         self.linear = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -100,9 +78,12 @@ class Block(nn.Module):
         return self.conv2(relu(self.norm2(self.conv1(active)))) + beside
 
 
-def _widths(channels: Sequence[int], width: float) -> list[int]:
-    return [times(width, c) for c in channels]
+GN: Norm = partial(group_norm, 2)
 
+_18 = partial(PreResNet, channels=(64, 128, 256, 512), depth=2)
+_tiny = partial(PreResNet, channels=(8, 16), depth=1)
 
-def _norm(norm: Norm, scale: float) -> Norm:
-    return lambda channels: scaled(norm(channels), scale)
+preresnet18 = partial(_18, norm=StaticNorm)  # CIFAR-10: d = 11,172,170
+preresnet18_gn = partial(_18, norm=GN)
+preresnet_tiny = partial(_tiny, norm=StaticNorm)  # digits: d = 5,090
+preresnet_tiny_gn = partial(_tiny, norm=GN)

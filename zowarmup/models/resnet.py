@@ -7,7 +7,8 @@ that averaging models and perturbing weights mean what they say.
 Reference: He et al. 2015, arXiv:1512.03385; GroupNorm: Wu and He 2018, arXiv:1803.08494.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -17,45 +18,33 @@ from zowarmup.models.scaler import group_norm, scaled, times
 GROUPS = 2  # of every norm layer
 
 
-def resnet18(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """64-128-256-512 channels, two blocks each; 11,173,962 parameters for CIFAR-10."""
-    widths = [times(width, channels) for channels in (64, 128, 256, 512)]
-    return ResNet(shape[0], classes, widths, depth=2, scale=scale)
-
-
-def resnet8(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """16-32-64 channels, one block each."""
-    widths = [times(width, channels) for channels in (16, 32, 64)]
-    return ResNet(shape[0], classes, widths, depth=1, scale=scale)
-
-
-def resnet_tiny(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """8-16 channels, one block each; on digits 5,122 parameters."""
-    widths = [times(width, channels) for channels in (8, 16)]
-    return ResNet(shape[0], classes, widths, depth=1, scale=scale)
+Channels = Sequence[int]
 
 
 class ResNet(nn.Module):
-    """Stages of basic blocks; each stage after the first halves the image."""
+    """A stem, stages of basic blocks, and a linear classifier.
+
+    Args:
+        channels: of each stage at width 1.
+        depth: blocks of a stage.
+        scale: divides activations before each norm, see models.scaler.
+    """
 
     def __init__(
-        self, channels: int, classes: int, widths: Sequence[int], depth: int, scale: float
+        self,
+        shape: tuple[int, int, int],
+        classes: int,
+        *,
+        channels: Channels,
+        depth: int,
+        width: float = 1.0,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
+        widths = [times(width, c) for c in channels]
+        self.conv = nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False)
         self.norm = _norm(widths[0], scale)
-        blocks = []
-        for stage, width in enumerate(widths):
-            before = widths[max(stage - 1, 0)]
-            blocks.append(Block(before, width, stride=1 if stage == 0 else 2, scale=scale))
-            blocks += [Block(width, width, stride=1, scale=scale) for _ in range(depth - 1)]
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = stages(partial(Block, scale=scale), widths, depth)
         self.linear = nn.Linear(widths[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,6 +52,15 @@ class ResNet(nn.Module):
         for block in self.blocks:  # called as a whole, they would keep the first one's input
             x = block(x)
         return self.linear(x.mean(dim=(2, 3)))
+
+
+def stages(
+    block: Callable[[int, int, int], nn.Module], widths: Channels, depth: int
+) -> nn.Sequential:
+    """Blocks of (inputs, outputs, stride); each stage after the first halves the image."""
+    outputs = [width for width in widths for _ in range(depth)]
+    strides = [2 if i > 0 and i % depth == 0 else 1 for i in range(len(outputs))]
+    return nn.Sequential(*map(block, [widths[0], *outputs], outputs, strides))
 
 
 class Block(nn.Module):
@@ -88,3 +86,8 @@ class Block(nn.Module):
 
 def _norm(channels: int, scale: float) -> nn.Module:
     return scaled(group_norm(GROUPS, channels), scale)
+
+
+resnet18 = partial(ResNet, channels=(64, 128, 256, 512), depth=2)  # CIFAR-10: d = 11,173,962
+resnet8 = partial(ResNet, channels=(16, 32, 64), depth=1)
+resnet_tiny = partial(ResNet, channels=(8, 16), depth=1)  # digits: d = 5,122

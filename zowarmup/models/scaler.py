@@ -1,4 +1,4 @@
-"""What networks of any width are built of.
+"""The parts of networks of any width.
 
 HeteroFL's narrow networks are the first channels of a wide one. While such a part trains, its
 activations are divided by its relative width before each norm, as dropout divides by the share of

@@ -3,7 +3,7 @@
 In training each batch is normalised with its own mean and variance. For an evaluation the server
 has statistics of the training set: one pass over it with the model as it is, each layer's input
 averaged over the batches, every batch counting the same whatever its size. That reads all clients'
-images on the server, which a real federation could not do as it stands. Zeroth-order probes see
+images on the server, which a real federation could not do as it stands. Two-point losses use
 batch statistics too, so they depend on the size of a micro-batch.
 
     statistics = static_norm.collect(model, w, batches)
@@ -94,5 +94,5 @@ def _see(
 def _normalise(
     mean_var: tuple[Tensor, Tensor], layer: StaticNorm, inputs: tuple[Tensor], output: Tensor
 ) -> Tensor:
-    """What is put in the place of the layer's output."""
+    """The layer's output with the given statistics."""
     return batch_norm(*inputs, *mean_var, layer.weight, layer.bias, eps=layer.eps)

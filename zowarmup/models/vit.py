@@ -1,15 +1,17 @@
-"""Vision Transformers, as the group's code has them.
+"""Vision Transformers, as the authors' public federated code has them.
 
     n, T, h     images; tokens, the first of them the class token; hidden features
 
 Norms come before attention and MLP, and none after the last block. Positions are learned, the GELU
 is the one with tanh, nothing is dropped out. Queries, keys and values have a bias: with it, patch 4
-and 512 features give the 18,978,314 parameters of the group's network, without it 9,216 less. At
+and 512 features give the 18,978,314 parameters of their network, without it 9,216 less. At
 another width there are more or fewer heads of the same size, so that the first channels of every
 layer are the first heads.
 
 Reference: Dosovitskiy et al. 2021, arXiv:2010.11929.
 """
+
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,35 +22,7 @@ from zowarmup.common.errors import UserError
 from zowarmup.models.directions import gaussian
 from zowarmup.models.scaler import scaled, times
 
-STD = 0.02  # of all initial weights, in the group's code
-
-
-def vit_small_p4(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """The group's default since 2024: 18,978,314 parameters for CIFAR-10."""
-    sizes = {"patch": 4, "layers": 6, "head": 64, "heads": 8, "mlp": 2048}
-    return ViT(shape, classes, **sizes, width=width, scale=scale)
-
-
-def vit_b16(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """ViT-B/16: 85,657,354 parameters for CIFAR-10, whose images are no more than 4 patches."""
-    sizes = {"patch": 16, "layers": 12, "head": 64, "heads": 12, "mlp": 3072}
-    return ViT(shape, classes, **sizes, width=width, scale=scale)
-
-
-def vit_tiny(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
-) -> nn.Module:
-    """16 features; on digits 4,986 parameters, nearly as many as resnet_tiny has.
-
-    Its initial weights are larger by sqrt(512 / 16), so that a layer's outputs start as large as
-    those of vit_small_p4; with 0.02 so small a network does not leave its first plateau.
-    """
-    sizes = {"patch": 2, "layers": 2, "head": 8, "heads": 2, "mlp": 32}
-    return ViT(shape, classes, **sizes, width=width, scale=scale, std=STD * (512 / 16) ** 0.5)
+STD = 0.02  # of all initial weights, in their code
 
 
 class ViT(nn.Module):
@@ -76,8 +50,8 @@ class ViT(nn.Module):
         head: int,
         heads: int,
         mlp: int,
-        width: float,
-        scale: float,
+        width: float = 1.0,
+        scale: float = 1.0,
         std: float = STD,
     ) -> None:
         super().__init__()
@@ -94,7 +68,7 @@ class ViT(nn.Module):
     def law(self, layer: nn.Module, name: str, key: int) -> Tensor:
         """N(0, std^2); biases at zero, norms at one and zero.
 
-        Tokens and positions too: the group's code truncates their normal at 2, which is a hundred
+        Tokens and positions too: their code truncates their normal at 2, which is a hundred
         standard deviations off.
         """
         size = layer.get_parameter(name).numel()
@@ -162,3 +136,15 @@ class Attention(nn.Module):
     def split(self, x: Tensor) -> Tensor:
         """(n, T, h) -> (n, heads, T, features of a head)."""
         return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+
+# The default of the authors' federated code since 2024; CIFAR-10: d = 18,978,314.
+vit_small_p4 = partial(ViT, patch=4, layers=6, head=64, heads=8, mlp=2048)
+
+# CIFAR-10, whose images are no more than 4 patches: d = 85,657,354.
+vit_b16 = partial(ViT, patch=16, layers=12, head=64, heads=12, mlp=3072)
+
+# Digits: d = 4,986, nearly as many as resnet_tiny. Its initial weights are larger by
+# sqrt(512 / 16), so that a layer's outputs start as large as those of vit_small_p4; with 0.02 so
+# small a network does not leave its first plateau.
+vit_tiny = partial(ViT, patch=2, layers=2, head=8, heads=2, mlp=32, std=STD * (512 / 16) ** 0.5)

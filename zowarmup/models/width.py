@@ -42,7 +42,7 @@ def narrow(model: FlatModel, width: float, scale: float) -> Slice:
 
     Args:
         width: relative to `model`, in (0, 1].
-        scale: what its activations are divided by before each norm; 1 for no scalers.
+        scale: divides its activations before each norm; 1 for no scalers.
 
     Raises:
         UserError: the network is of a kind without widths.
