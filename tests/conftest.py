@@ -54,3 +54,11 @@ def project(share: Share) -> Path:
 def finished(share: Share) -> Path:
     """A copy of the project with all results of tiny.yaml; not to be changed."""
     return share("finished", workbench.finish_tiny)
+
+
+@pytest.fixture(scope="session")
+def chain(share: Share) -> Path:
+    """A selection, a warm-up and a run in `whole`, beside their images; not to be changed."""
+    import kills
+
+    return share("chain", kills.short_chain)
