@@ -56,7 +56,7 @@ def test_kills_change_no_byte(tmp_path: Path, number: int) -> None:
     assert sum(outcome["kills"][name] for name in set(kills.SIGNALS)) >= number
     if number == 100:
         assert min(outcome["kills"][name] for name in (*kills.SIGNALS, "warm", "run")) > 5
-    assert outcome["slowest"] < 5, "a signal should make a job save and leave within seconds"
+    assert outcome["slowest"] < kills.LEAVE  # seconds until a job has saved and left
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_of_several_processes_one_saves_for_all(chain: Path, made: Path, everybo
         workers = psutil.Process(warm.pid).children() if everybody else []
         for process in (*workers, warm):
             process.terminate()
-        assert warm.wait(8) == 128 + signal.SIGTERM
+        assert warm.wait(30) == 128 + signal.SIGTERM
     saved = json.loads(state.read_text())["t"]
     assert list(state.parent.glob(f"round-{saved:06d}.safetensors"))
     assert "stopped by SIGTERM; what was done is saved" in (made / "log").read_text()

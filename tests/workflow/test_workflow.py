@@ -86,21 +86,21 @@ METHOD = """
       - {algorithm: fedavg, clients: high, rounds: 20}
       - {algorithm: zo, clients: high, rounds: 10, lr: 0.1}
 """
+HARMLESS = [
+    edit(ZO, '"""The zeroth-order round', '"""The round'),
+    append(ZO, "\n# It is so.\n"),
+    edit(ZO, "torch.empty_like(like)", "(torch.empty_like(like))"),
+    touch("zowarmup/models/mlp.py"),
+    touch("workflow/scripts/train.py"),
+    append("workflow/scripts/train.py", "\n# So.\n"),
+    append("rules/train.smk", "\n# So.\n"),
+    append("zowarmup/engines/plain.py", "\nx = 1\n"),  # another engine than that of the config
+    append("zowarmup/models/cnn.py", "\nx = 1\n"),  # another network
+    edit("zowarmup/config/registry.py", "NETWORKS = {", 'NETWORKS = {"new": "a.b:c",'),
+    edit("tiny.yaml", "{name: batched}", "{name: batched, processes: 4}"),
+]
 EDITS = {
-    "nothing": (lambda project: None, {}),
-    "a docstring": (edit(ZO, '"""The zeroth-order round', '"""The round'), {}),
-    "a comment": (append(ZO, "\n# It is so.\n"), {}),
-    "the layout": (edit(ZO, "torch.empty_like(like)", "(torch.empty_like(like))"), {}),
-    "a touched module": (touch(ZO), {}),
-    "a touched script": (touch("workflow/scripts/train.py"), {}),
-    "a comment in a script": (append("workflow/scripts/train.py", "\n# So.\n"), {}),
-    "a comment in a rule": (append("rules/train.smk", "\n# So.\n"), {}),
-    "another engine": (append("zowarmup/engines/plain.py", "\nx = 1\n"), {}),
-    "another network": (append("zowarmup/models/cnn.py", "\nx = 1\n"), {}),
-    "a new entry of the registry": (
-        edit("zowarmup/config/registry.py", "NETWORKS = {", 'NETWORKS = {"new": "a.b:c",'),
-        {},
-    ),
+    "what decides no result": (lambda project: [change(project) for change in HARMLESS], {}),
     "the zeroth-order step": (
         edit(ZO, "total.mul_(lr)", "total.mul_(1.0 * lr)"),
         jobs("select", *ROWS, train=2),
@@ -141,10 +141,6 @@ EDITS = {
     "the radius of a probe": (
         edit("tiny.yaml", "zo: {lr: select}", "zo: {lr: select, eps: 1e-3}"),
         jobs("select", *ROWS, train=2),
-    ),
-    "more processes": (
-        edit("tiny.yaml", "{name: batched}", "{name: batched, processes: 4}"),
-        {},
     ),
     "another seed": (
         edit("tiny.yaml", "seeds: 2", "seeds: 3"),
@@ -247,6 +243,7 @@ ResumeState.save = save_then_death
 """
 
 
+@pytest.mark.long
 def test_killed_jobs_go_on_where_they_were(finished: Path, copy: Path) -> None:
     """SIGKILL in the middle of a warm-up, then of a run; the results are those of no kill."""
     append("zowarmup/training/__init__.py", DYING)(copy)
