@@ -178,18 +178,18 @@ def test_an_edit_reruns_what_it_changes(name: str, dry_runs: dict[str, Answer]) 
     assert planned(dry_runs[name]) == EDITS[name][1]
 
 
-def test_a_second_call_has_nothing_to_do(finished: Path) -> None:
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def test_a_second_call_has_nothing_to_do(copy: Path) -> None:
     """In a process of its own, as a user calls it."""
-    answer = workbench.snakemake(finished, "--cores", "2", *TINY)
+    answer = workbench.snakemake(copy, "--cores", "2", *TINY)
     assert planned(answer) == {}
 
 
 # --- the same bits --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def copy(finished: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(finished, tmp_path / "copy")
 
 
 def test_lost_results_come_back_as_they_were(finished: Path, copy: Path) -> None:
