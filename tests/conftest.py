@@ -27,10 +27,10 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def share(tmp_path_factory: pytest.TempPathFactory) -> Share:
+def share(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Share:
     """A function that returns a folder which one worker fills for all; not to be changed."""
     base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if hasattr(request.config, "workerinput"):
         base = base.parent  # each worker has a folder of its own below that of the test run
 
     def shared(name: str, fill: Callable[[Path], object]) -> Path:
