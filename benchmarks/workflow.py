@@ -26,7 +26,7 @@ def outside_of_training(tiny: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         project = copy(Path(folder) / "project")
         wall = snakemake(project, ["--dry-run"] if tiny else [])
-        starting = start(project)
+        starting = start(project, 1 if tiny else 3)
         jobs = seconds(project / "results/smoke/benchmarks")
     training = sum(job - starting for job in jobs)
     share = 1 - training / wall
@@ -55,7 +55,7 @@ def snakemake(project: Path, arguments: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def start(project: Path, n: int = 3) -> float:
+def start(project: Path, n: int) -> float:
     """Seconds of a process that does nothing but import what a training job imports; the least."""
     times = []
     for _ in range(n):

@@ -27,10 +27,10 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def share(tmp_path_factory: pytest.TempPathFactory) -> Share:
+def share(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Share:
     """A function that returns a folder which one worker fills for all; not to be changed."""
     base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if hasattr(request.config, "workerinput"):
         base = base.parent  # each worker has a folder of its own below that of the test run
 
     def shared(name: str, fill: Callable[[Path], object]) -> Path:
@@ -54,3 +54,11 @@ def project(share: Share) -> Path:
 def finished(share: Share) -> Path:
     """A copy of the project with all results of tiny.yaml; not to be changed."""
     return share("finished", workbench.finish_tiny)
+
+
+@pytest.fixture(scope="session")
+def chain(share: Share) -> Path:
+    """A selection, a warm-up and a run in `whole`, beside their images; not to be changed."""
+    import kills
+
+    return share("chain", kills.short_chain)

@@ -29,9 +29,11 @@ from zowarmup.jobs import warmup
 from zowarmup.runtime import launch
 
 SIGNALS = ("SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "SIGUSR1")  # the first is the hardest
-LONGEST = 0.4  # seconds until a job is killed at the latest
+CAUGHT = [signal.Signals[name] for name in ("SIGTERM", "SIGINT", "SIGUSR1")]
+LONGEST = 0.5  # of the time that the undisturbed job takes, until it is killed at the latest
 LEAVE = 10.0  # seconds in which a job must have ended
-PIVOT, ROUNDS = 200, (200, 400, 200, 400)
+LONG = {"rounds": 500, "phases": (200, 400, 200, 400)}  # some seconds, so that kills hit the middle
+SHORT = {"rounds": 120, "phases": (40, 60, 40, 60)}
 
 Job = Callable[[], None]
 Spec = dict[str, Any]
@@ -59,6 +61,13 @@ def spec_of(**more: Any) -> Spec:
     return {**own, "width": 1.0, "engine": engine | plain, "pin": {}, **strides, **more}
 
 
+def short_chain(folder: Path) -> None:
+    """Save the images, and do a short chain of jobs in `whole`."""
+    images(folder)
+    for _, job in jobs(folder, folder / "whole", **SHORT):
+        job()
+
+
 def images(folder: Path) -> None:
     data = datasets.load_source("digits", images_train=300, images_test=60)
     datasets.save(data, folder / "dataset.npz")
@@ -67,12 +76,15 @@ def images(folder: Path) -> None:
 
 
 def jobs(
-    inputs: Path, folder: Path, *, processes: int = 1, rounds: int = 500
+    inputs: Path, folder: Path, rounds: int, phases: tuple[int, int, int, int], processes: int = 1
 ) -> Iterator[tuple[str, Job]]:
-    """The chain; every job reads what the one before it has made.
+    """Selection, warm-up and run, each of which reads what the one before it has made.
 
     Args:
+        inputs: the folder of the images.
+        folder: for what the jobs make.
         rounds: of the warm-up.
+        phases: rounds of each phase of the run; its pivot is the first.
     """
     data, dealt = inputs / "dataset.npz", inputs / "federation.json"
     chosen = {"selection": "any"}
@@ -96,11 +108,11 @@ def jobs(
         )  # fmt: skip
 
     def train() -> None:
-        first, second, third, fourth = ROUNDS
-        phases = [averaging(first), zeroth(second), averaging(third, "all"), zeroth(fourth)]
-        phases[0] |= {"lr": chosen}
+        first, second, third, fourth = phases
+        settings = [averaging(first), zeroth(second), averaging(third, "all"), zeroth(fourth)]
+        settings[0] |= {"lr": chosen}
         launch.run(
-            processes, job_train.train_run, spec_of(phases=phases, warmup="any"), 3, "code",
+            processes, job_train.train_run, spec_of(phases=settings, warmup="any"), 3, "code",
             data=data, federation=dealt, selections=[folder / "select/selection.json"],
             warmup=folder / "warm/snapshots", warmup_metrics=folder / "warm/metrics.csv",
             metrics=folder / "run/metrics.csv", run_record=folder / "run/run.json",
@@ -111,16 +123,19 @@ def jobs(
 
 
 def fork(job: Job, log: Path) -> int:
-    """A process that does the job as a script of the workflow does."""
-    ours = [signal.Signals[name] for name in {*SIGNALS} - {"SIGKILL"}]
-    signal.pthread_sigmask(signal.SIG_BLOCK, ours)  # Python drops one that comes while it forks
-    if child := os.fork():
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
+    """Start a process that does the job as a script of the workflow does.
+
+    Signals are held back until the job can hear them: Python ignores what is raised while it forks.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
+    child = os.fork()
+    if child:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return child
     code = 1
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
         with log_to(log):
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             job()
         code = 0
     except SystemExit as end:
@@ -141,12 +156,14 @@ def ended(child: int, seconds: float) -> int | None:
         time.sleep(0.002)
 
 
-def finish(name: str, job: Job, log: Path, draw: random.Random, told: Counter[str]) -> float:
-    """Kill a job until it ends by itself; returns how long it took at most to leave."""
+def finish(
+    name: str, job: Job, log: Path, draw: random.Random, counts: Counter[str], longest: float
+) -> float:
+    """Kill a job until it ends by itself; returns how long it took at most to leave, in seconds."""
     slowest = 0.0
     while True:
         child = fork(job, log)
-        code = ended(child, draw.uniform(0, LONGEST))
+        code = ended(child, draw.uniform(0, longest))
         if code == 0:
             return slowest
         if code is not None:
@@ -157,21 +174,30 @@ def finish(name: str, job: Job, log: Path, draw: random.Random, told: Counter[st
         if ended(child, LEAVE) is None:
             sys.exit(f"{name} is still there {LEAVE} s after {chosen}")
         slowest = max(slowest, time.monotonic() - began)
-        told.update([name, chosen])
+        counts.update([name, chosen])
+
+
+def undisturbed(folder: Path) -> dict[str, float]:
+    """Do the chain in `whole` without a kill; returns the seconds that each job takes."""
+    seconds = {}
+    for name, job in jobs(folder, folder / "whole", **LONG):
+        began = time.monotonic()
+        if ended(fork(job, folder / "log"), 600) != 0:
+            sys.exit(f"{name} failed, undisturbed:\n{(folder / 'log').read_text()}")
+        seconds[name] = time.monotonic() - began
+    return seconds
 
 
 def main(folder: Path, kills: int, seed: int) -> None:
-    draw, told, slowest, number = random.Random(seed), Counter[str](), 0.0, 0
-    folder.mkdir(exist_ok=True)
-    for name, job in [("images", lambda: images(folder)), *jobs(folder, folder / "whole")]:
-        (folder / "whole").mkdir(exist_ok=True)
-        if ended(fork(job, folder / "log"), 600) != 0:
-            sys.exit(f"{name} failed, undisturbed:\n{(folder / 'log').read_text()}")
-    while sum(told[name] for name in set(SIGNALS)) < kills:
-        for name, job in jobs(folder, folder / str(number)):
-            slowest = max(slowest, finish(name, job, folder / "log", draw, told))
+    draw, counts, slowest, number = random.Random(seed), Counter[str](), 0.0, 0
+    images(folder)
+    seconds = undisturbed(folder)
+    while sum(counts[name] for name in set(SIGNALS)) < kills:
+        for name, job in jobs(folder, folder / str(number), **LONG):
+            longest = LONGEST * seconds[name]
+            slowest = max(slowest, finish(name, job, folder / "log", draw, counts, longest))
         number += 1
-    print(json.dumps({"kills": told, "slowest": slowest, "chains": number}))
+    print(json.dumps({"kills": counts, "slowest": slowest, "chains": number}))
 
 
 if __name__ == "__main__":

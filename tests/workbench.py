@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
@@ -18,16 +19,17 @@ PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarm
 # Fills a folder by its name once for all workers; see `share` in conftest.py.
 Share = Callable[[str, Callable[[Path], object]], Path]
 
-# Calls Snakemake once for each folder and list of arguments, in forks that need not import it.
-MANY_CALLS = """
+# A server that has imported Snakemake and all its plugins, and calls it in forks: one line of JSON
+# in, one line out, for each folder and list of arguments the exit code and what was printed.
+SERVER = """
 import json, os, sys, tempfile, traceback
 import pydantic, smart_open, snakemake.cli
 
 snakemake.cli.get_argument_parser()  # imports all plugins
 
 def call(folder, arguments, out):
-    os.dup2(out.fileno(), 1)
-    os.dup2(out.fileno(), 2)
+    for stream in (1, 2):
+        os.dup2(out.fileno(), stream)
     os.chdir(folder)
     sys.path.insert(0, folder)
     try:
@@ -40,21 +42,33 @@ def call(folder, arguments, out):
         traceback.print_exc()
         return 1
 
-calls, answers = json.load(sys.stdin), []
-if len({folder for folder, _ in calls}) == 1:
-    sys.path.insert(0, calls[0][0])
-    import zowarmup.plan.plan
-for folder, arguments in calls:
-    with tempfile.TemporaryFile() as out:
-        if not (child := os.fork()):
-            code = call(folder, arguments, out)
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        out.seek(0)
-        answers.append([code, out.read().decode()])
-json.dump(answers, sys.stdout)
+def fork(work, *arguments):
+    sys.stdout.flush()
+    if not (child := os.fork()):
+        code = work(*arguments)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def answer(calls, environment):
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if len({folder for folder, _ in calls}) == 1:
+        sys.path.insert(0, calls[0][0])
+        import zowarmup.plan.plan
+    answers = []
+    for folder, arguments in calls:
+        with tempfile.TemporaryFile() as out:
+            code = fork(call, folder, arguments, out)
+            out.seek(0)
+            answers.append([code, out.read().decode()])
+    print(json.dumps(answers), flush=True)
+    return 0
+
+for line in iter(sys.stdin.readline, ""):
+    fork(answer, *json.loads(line))
 """
 
 
@@ -163,13 +177,21 @@ def until(
         time.sleep(0.05)
 
 
+@cache
+def server() -> subprocess.Popen[str]:
+    """The server of this process, which ends with it."""
+    command = [sys.executable, "-c", SERVER]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def snakemake_many(calls: list[tuple[Path, list[str]]]) -> list[Answer]:
     """The same for many calls that start no jobs, each in a fraction of a second."""
-    done = subprocess.run(
-        [sys.executable, "-c", MANY_CALLS],
-        input=json.dumps([(str(project), arguments) for project, arguments in calls]),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return [Answer(code, text) for code, text in json.loads(done.stdout)]
+    serving = server()
+    assert serving.stdin
+    assert serving.stdout
+    request = [(str(project), arguments) for project, arguments in calls], dict(os.environ)
+    serving.stdin.write(json.dumps(request) + "\n")
+    serving.stdin.flush()
+    line = serving.stdout.readline()
+    assert line, "the server of Snakemake has failed; its message stands above"
+    return [Answer(code, text) for code, text in json.loads(line)]

@@ -63,6 +63,7 @@ def rendered(report: Path) -> str:
     return html.unescape(re.sub(r"<style.*?</style>|<[^>]*>", " ", opened(report), flags=re.S))
 
 
+@pytest.mark.long
 def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None:
     """With the numbers of the table, which nobody typed."""
     text = " ".join(rendered.split())
@@ -77,6 +78,7 @@ def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None
     assert f"{verdicts.count('not run')} not run" in text
 
 
+@pytest.mark.long
 def test_the_browser_shows_the_menu(rendered: str) -> None:
     for entry in ("Figures", "Tables", "Verdicts", "Statistics", "Workflow"):
         assert entry in rendered
@@ -85,6 +87,7 @@ def test_the_browser_shows_the_menu(rendered: str) -> None:
 FIGURE = "results/tiny/figures/training_curves.svg"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("click", "shown"),
     [

@@ -305,7 +305,7 @@ def test_a_link_to_the_installation_of_another_checkout_is_refused(installed: Pa
     """Making that one again would take it away from its own checkout."""
     other = installed.parent / "other"
     shutil.copytree(installed, other, ignore=shutil.ignore_patterns(".venv"))
-    shutil.copytree(PROJECT / "zowarmup" / "config", other / "zowarmup" / "config")
+    shutil.copytree(PROJECT / "zowarmup/common", other / "zowarmup/common")
     for target in (installed / ".venv", installed.parent / "nowhere"):
         (other / ".venv").symlink_to(target)
         done = make(other, "install")
@@ -318,7 +318,7 @@ def test_a_link_to_the_installation_of_another_checkout_is_refused(installed: Pa
 
 def test_make_refuses_a_path_before_it_installs(installed: Path) -> None:
     folder = installed.rename(installed.parent / "my experiments")
-    shutil.copytree(PROJECT / "zowarmup" / "config", folder / "zowarmup" / "config")
+    shutil.copytree(PROJECT / "zowarmup/common", folder / "zowarmup/common")
     done = make(folder, "install")
     assert done.returncode != 0
     assert f"zowarmup: {folder}/.venv/bin/python: a shell starts jobs by this path" in done.stderr

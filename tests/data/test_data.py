@@ -594,7 +594,6 @@ def test_atomic_write(tmp_path: Path) -> None:
 # --- real images ----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_real_cifar10(tmp_path: Path) -> None:
     """Known channel statistics of CIFAR-10, and the federation of the paper: 50 x (900 + 100)."""
     folder = os.environ.get("ZOWARMUP_DATA_DIR", "")

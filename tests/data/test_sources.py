@@ -322,7 +322,6 @@ def peak_memory(function: Callable[[], Any]) -> tuple[Any, int]:
         tracemalloc.stop()
 
 
-@pytest.mark.slow
 def test_real_files_of_imagenet32() -> None:
     """They are pickles that the standard library reads alike, as far as one may let it."""
     folder = Path(os.environ.get("ZOWARMUP_DATA_DIR", ""))
@@ -421,7 +420,6 @@ def test_cifar_archive(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert datasets.load_source(source, tmp_path).sha256 == expected
 
 
-@pytest.mark.slow
 def test_real_images_in_the_format_of_cifar10(tmp_path: Path) -> None:
     """The images of cifar10.npz, as pickled batches, are the same data set."""
     folder = os.environ.get("ZOWARMUP_DATA_DIR", "")

@@ -20,24 +20,14 @@ SAID = "Another chip (AVX512), MKL_CBWR=AVX2"
 Job = Callable[[str], None]
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A selection, a warm-up and a run that are done."""
-    folder = tmp_path_factory.mktemp("study")
-    kills.images(folder)
-    for name in ("select", "warm", "run"):
-        dict(kills.jobs(folder, folder / "whole"))[name]()
-    return folder
+@pytest.fixture
+def made(chain: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(chain / "whole", tmp_path / "made"))
 
 
 @pytest.fixture
-def made(study: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(study / "whole", tmp_path / "made"))
-
-
-@pytest.fixture
-def job(study: Path, made: Path) -> Job:
-    return lambda name: dict(kills.jobs(study, made))[name]()
+def job(chain: Path, made: Path) -> Job:
+    return lambda name: dict(kills.jobs(chain, made, **kills.SHORT))[name]()
 
 
 def record(file: Path) -> dict[str, Any]:

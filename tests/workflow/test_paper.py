@@ -109,7 +109,7 @@ KEYS = ("method", "variant", "split")
 @pytest.mark.parametrize("name", ["paper.yaml", "paper-small.yaml"])
 def test_snakemake_plans_it(project: Path, name: str) -> None:
     """Without the data: nothing is read before the first job."""
-    answer = workbench.snakemake(project, "-n", "--quiet", "--configfile", f"config/{name}")
+    [answer] = workbench.snakemake_many([(project, ["-n", "--configfile", f"config/{name}"])])
     assert answer.code == 0, answer.text
 
 

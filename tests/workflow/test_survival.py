@@ -56,55 +56,54 @@ def test_kills_change_no_byte(tmp_path: Path, number: int) -> None:
     assert sum(outcome["kills"][name] for name in set(kills.SIGNALS)) >= number
     if number == 100:
         assert min(outcome["kills"][name] for name in (*kills.SIGNALS, "warm", "run")) > 5
-    assert outcome["slowest"] < 5, "a signal should make a job save and leave within seconds"
+    assert outcome["slowest"] < kills.LEAVE  # seconds until a job has saved and left
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Callable[[str], None]:
-    """The jobs of the study, here; called by name, in their order."""
-    kills.images(tmp_path)
-    return lambda name: dict(kills.jobs(tmp_path, tmp_path / "made"))[name]()
+def made(chain: Path, tmp_path: Path) -> Path:
+    """A copy of what the jobs of a finished chain have made."""
+    return Path(shutil.copytree(chain / "whole", tmp_path / "made"))
+
+
+@pytest.fixture
+def job(chain: Path, made: Path) -> Callable[[str], None]:
+    """A function that runs a job of the chain again on the copy, by its name."""
+    return lambda name: dict(kills.jobs(chain, made, **kills.SHORT))[name]()
 
 
 def test_a_finished_warmup_that_is_run_again_is_only_put_in_place(
-    job: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Callable[[str], None], made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Snakemake deletes the outputs of a job that it takes for incomplete, before it runs it."""
-    job("select")
-    job("warm")
-    before, warm = workbench.contents(tmp_path / "made"), tmp_path / "made" / "warm"
+    before, warm = workbench.contents(made), made / "warm"
     shutil.rmtree(warm / "snapshots")
     for name in ("metrics.csv", "run.json"):
         (warm / name).unlink()
     monkeypatch.setattr(loop, "cohort", None)  # no round can be trained
     job("warm")
-    assert workbench.contents(tmp_path / "made") == before
-    (tmp_path / "made" / "select" / "selection.json").unlink()
+    assert workbench.contents(made) == before
+    (made / "select" / "selection.json").unlink()
     job("select")
-    assert workbench.contents(tmp_path / "made") == before
+    assert workbench.contents(made) == before
 
 
 def test_what_a_kill_left_between_two_files_is_taken_away(
-    job: Callable[[str], None], tmp_path: Path
+    job: Callable[[str], None], made: Path
 ) -> None:
-    job("select")
-    job("warm")
-    before, state = workbench.contents(tmp_path / "made"), tmp_path / "made/warm/state"
+    before, state = workbench.contents(made), made / "warm/state"
     shutil.copy(state / "round-000040.safetensors", state / "round-000041.safetensors")
-    (tmp_path / "made/select/state/trial-3-0.1").mkdir()
-    (tmp_path / "made/select/state/trial-3-0.1/state.json").write_text("{}")
+    (made / "select/state/trial-3-0.1").mkdir()
+    (made / "select/state/trial-3-0.1/state.json").write_text("{}")
     job("warm")
     job("select")
-    assert workbench.contents(tmp_path / "made") == before
+    assert workbench.contents(made) == before
 
 
 @pytest.mark.parametrize("damage", ["state.json", "snapshot", "earlier", "missing", "version"])
 def test_a_damaged_state_is_said_and_started_over(
-    job: Callable[[str], None], tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+    job: Callable[[str], None], made: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
-    job("select")
-    job("warm")
-    before, state = workbench.contents(tmp_path / "made"), tmp_path / "made/warm/state"
+    before, state = workbench.contents(made), made / "warm/state"
     models = sorted(state.glob("*.safetensors"))
     file = {"snapshot": models[-1], "earlier": models[1], "missing": models[1]}.get(
         damage, state / "state.json"
@@ -120,7 +119,7 @@ def test_a_damaged_state_is_said_and_started_over(
         file.write_bytes(data[: len(data) // 2])
     job("warm")
     assert any(f"{state}: starting over: " in said for said in caplog.messages)
-    assert workbench.contents(tmp_path / "made") == before
+    assert workbench.contents(made) == before
 
 
 @pytest.mark.parametrize(
@@ -134,15 +133,13 @@ def test_a_damaged_state_is_said_and_started_over(
 )
 def test_work_made_otherwise_is_not_gone_on_from(
     job: Callable[[str], None],
-    tmp_path: Path,
+    made: Path,
     caplog: pytest.LogCaptureFixture,
     change: dict[str, Any],
     said: str,
 ) -> None:
     """And the reason is given, for a warm-up's state and a run's journal alike."""
-    for name in ("select", "warm", "run"):
-        job(name)
-    before, made = workbench.contents(tmp_path / "made"), tmp_path / "made"
+    before = workbench.contents(made)
     file = made / "warm/state/state.json"
     state = json.loads(file.read_text())
     file.write_text(json.dumps(state | {"origin": state["origin"] | change}))
@@ -158,7 +155,7 @@ def test_work_made_otherwise_is_not_gone_on_from(
 
 
 def test_how_far_a_job_is_stands_in_a_file_while_it_works(
-    job: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: Callable[[str], None], made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, replace = [], os.replace
 
@@ -167,15 +164,16 @@ def test_how_far_a_job_is_stands_in_a_file_while_it_works(
         if Path(target).name == progress.FILE:
             seen.append(json.loads(Path(target).read_text()))
 
+    shutil.rmtree(made)
     monkeypatch.setattr(progress, "EVERY", 0.0)
     monkeypatch.setattr(os, "replace", look)
     for name in ("select", "warm", "run"):
         job(name)
     assert {"lr 0.1", "warm-up", "run"} <= {facts["what"] for facts in seen}
     last = seen[-1]
-    assert (last["round"], last["total"], last["pid"]) == (1200, 1200, os.getpid())
+    assert (last["round"], last["total"], last["pid"]) == (200, 200, os.getpid())
     assert 0 <= last["test_accuracy"] <= 1
-    assert not list(tmp_path.rglob(progress.FILE))
+    assert not list(made.rglob(progress.FILE))
 
 
 # --- signals --------------------------------------------------------------------------------
@@ -236,27 +234,29 @@ from pathlib import Path
 import kills
 from zowarmup.common.job_log import log_to
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
-folder = Path(sys.argv[1])
-with log_to(folder / "log"):
-    dict(kills.jobs(folder, folder / "made", processes=2, rounds=100_000))["warm"]()
+chain, made = map(Path, sys.argv[1:])
+jobs = dict(kills.jobs(chain, made, 100_000, kills.SHORT["phases"], processes=2))
+with log_to(made / "log"):
+    jobs["warm"]()
 """
 
 
 @pytest.mark.parametrize("everybody", [False, True])
-def test_of_several_processes_one_saves_for_all(
-    job: Callable[[str], None], tmp_path: Path, everybody: bool
-) -> None:
+def test_of_several_processes_one_saves_for_all(chain: Path, made: Path, everybody: bool) -> None:
     """Within seconds, the round before the signal; SLURM sends it to every process of a job."""
-    job("select")
-    state = tmp_path / "made/warm/state/state.json"
+    shutil.rmtree(made / "warm")
+    state = made / "warm/state/state.json"
     env = workbench.environment(Path(kills.__file__).parent)
-    with subprocess.Popen([sys.executable, "-c", WARM_UP, str(tmp_path)], env=env) as warm:
-        workbench.until(lambda: state.exists() and json.loads(state.read_text())["t"] >= 200, 60)
+    command = [sys.executable, "-c", WARM_UP, str(chain), str(made)]
+    with subprocess.Popen(command, env=env) as warm:
+        workbench.until(lambda: state.exists() and json.loads(state.read_text())["t"] >= 40, 60)
         workers = psutil.Process(warm.pid).children() if everybody else []
         for process in (*workers, warm):
             process.terminate()
-        log = tmp_path / "log"
-        workbench.until(lambda: "stopped by SIGTERM; what was done is saved" in log.read_text(), 8)
+        log = made / "log"
+        workbench.until(
+            lambda: "stopped by SIGTERM; the work so far is saved" in log.read_text(), 8
+        )
         assert warm.wait(60) == 128 + signal.SIGTERM  # torch takes its time to leave a busy machine
     saved = json.loads(state.read_text())["t"]
     assert list(state.parent.glob(f"round-{saved:06d}.safetensors"))
