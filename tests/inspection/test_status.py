@@ -119,7 +119,7 @@ def test_a_job_that_failed_says_why(copy: Path, capsys: pytest.CaptureFixture[st
             "12:00:01 ERROR the job failed\nTraceback ...\n  x\nValueError: odd\n",
             "ValueError: odd",
         ),
-        ("12:00:01 WARNING stopped by SIGTERM; what was done is saved\n", "stopped by SIGTERM"),
+        ("12:00:01 WARNING stopped by SIGTERM; the work so far is saved\n", "stopped by SIGTERM"),
     ):
         log.write_text(text)
         job = states(capsys, "tiny.yaml")["zowarmup", "1"]
