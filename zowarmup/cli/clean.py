@@ -21,7 +21,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 def clean(chosen: argparse.Namespace) -> None:
     """Print what goes, what stays though nothing names it, and what is at work."""
-    from zowarmup.forecast.text import size
+    from rich.filesize import decimal as size
+
     from zowarmup.inspection.clean.clean import Cleaner
 
     preflight.check_code()  # saved work of other code is removed

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from zowarmup.forecast.text import duration
+from zowarmup.common.durations import duration
 from zowarmup.inspection.look import text as texts
 from zowarmup.inspection.status.jobs import DIVERGED, DONE, FAILED, RUNNING, STATES, WAITING
 
