@@ -151,7 +151,7 @@ def test_a_long_round_is_cut_to_two_small_clients() -> None:
     few = machine.cut(part, 4)
     assert (few.members, few.high, few.images) == (2, 1, (4, 1))
     assert few.training / part.training == pytest.approx(2 * 4 / (50 * 25))
-    assert machine.cut(part, 400).images == part.images[:1] + (1,)
+    assert machine.cut(part, 400).images == (25, 1)
     assert min(machine.rates(part, light=1.0)) > 0
 
 
@@ -177,9 +177,8 @@ def test_kinds_without_time_left_are_scaled_from_another(monkeypatch: pytest.Mon
 def test_jobs_that_have_run_count_as_recorded(tmp_path: Path) -> None:
     """By Snakemake's benchmark files; another seed as the mean, changed settings not at all."""
     one = plan([str(PROJECT / "config/smoke.yaml")])
-    trained, zeroth, drawn = "high_res_only-10-90", "zowarmup-10-90", Job("table", "main")
-    jobs = [Job("train", name, seed) for name in (trained, zeroth) for seed in "012"] + [drawn]
-    jobs = [job for job in jobs if job.name in one.runs or job == drawn]
+    drawn = Job("table", "main")
+    jobs = [*(Job("train", "zowarmup-10-90", seed) for seed in "012"), drawn]
     for job, seconds in ((jobs[0], 2.0), (jobs[1], 4.0), (drawn, 3.0)):
         file = tmp_path / "benchmarks" / ("/".join(filter(None, job)) + ".tsv")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +196,7 @@ def test_jobs_that_have_run_count_as_recorded(tmp_path: Path) -> None:
     record.write_text(json.dumps({"spec": spec}))
     assert machine.recorded(one, jobs, tmp_path)[jobs[1]] == 2.0
     (tmp_path / "benchmarks/table/main.tsv").write_text("")
-    with pytest.raises(UserError, match="main.tsv: "):
+    with pytest.raises(UserError, match=r"main\.tsv: "):
         machine.recorded(one, jobs, tmp_path)
 
 

@@ -48,12 +48,13 @@ LR = 1e-6  # so small that nothing diverges
 ENDLESS = 1_000_000  # rounds of a phase, so that no timed round is its last
 Parts = Mapping[Job, Sequence[Part]]
 
-# Linux counts the memory of the parent among a child's ru_maxrss, but not among its VmHWM.
 START = """
-import time, torch, zowarmup.jobs.train
+import pathlib, resource, time, torch, zowarmup.jobs.train
 torch.ones(9, 9, requires_grad=True).square().sum().backward()
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(time.process_time(), status["VmHWM"].split()[0])
+peak, status = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, pathlib.Path("/proc/self/status")
+if status.exists():  # there ru_maxrss counts the parent's memory, too
+    peak = status.read_text().split("VmHWM:")[1].split()[0]
+print(time.process_time(), peak)
 """
 
 
@@ -98,10 +99,8 @@ def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> H
         by_job[job.rule] += seconds[job]
     total, path = sum(by_job.values()), longest(jobs, seconds)
     wall = begin + max(path, total / cores)  # Snakemake itself starts, too
-    count = len(jobs) - len(rest)
-    return Hours(
-        cores, wall, total, path, dict(by_job), count, len(set(timed.values())), process_bytes
-    )
+    counts = len(jobs) - len(rest), len(set(timed.values()))
+    return Hours(cores, wall, total, path, dict(by_job), *counts, process_bytes)
 
 
 def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, tuple[float, float]]:
