@@ -11,7 +11,8 @@ from zowarmup.common.errors import UserError
 from zowarmup.config.schema import Config, Dataset
 from zowarmup.config.source_files import DATA_DIR, files_of, folder_of
 from zowarmup.config.splits import MEMORY, high_clients
-from zowarmup.data import datasets
+from zowarmup.data.array_layout import tidy
+from zowarmup.data.arrays import KEYS, read_npz
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
@@ -52,12 +53,14 @@ def dataset_size(name: str, settings: Dataset, given: Mapping[str, Size]) -> Siz
         DataError: NAME.npz is damaged or holds other arrays.
         UserError: none of the three is at hand.
     """
+    files = [file for file in data_files(settings) if file.stem == settings.source]
     if name in given:
         whole = given[name]
-    elif any(file.stem == settings.source for file in data_files(settings)):
-        data = datasets.load_source(settings.source, settings.data_dir)
-        train, channels, height, width = data.x_train.shape
-        whole = Size((channels, height, width), data.classes, train, len(data.x_test))
+    elif files:
+        arrays = tidy(read_npz(files[0], KEYS), str(files[0]))
+        train, channels, height, width = arrays["x_train"].shape
+        classes = int(arrays["y_train"].max()) + 1
+        whole = Size((channels, height, width), classes, train, len(arrays["x_test"]))
     elif settings.source in KNOWN:
         whole = KNOWN[settings.source]
     else:
