@@ -68,6 +68,7 @@ class Hours:
         path: the longest chain of jobs that wait for each other.
         recorded: jobs that have run, or another seed of them.
         kinds: kinds of rounds that have run for the other jobs.
+        cpu_instead: whether rounds that belong on a GPU ran on the CPU.
         process_bytes: memory of a training process before it has images.
     """
 
@@ -78,6 +79,7 @@ class Hours:
     by_job: dict[str, float]
     recorded: int
     kinds: int
+    cpu_instead: bool
     process_bytes: int
 
 
@@ -100,7 +102,9 @@ def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> H
     total, path = sum(by_job.values()), longest(jobs, seconds)
     wall = begin + max(path, total / cores)  # Snakemake itself starts, too
     counts = len(jobs) - len(rest), len(set(timed.values()))
-    return Hours(cores, wall, total, path, dict(by_job), *counts, process_bytes)
+    gpu = any(part.engine["device"] != "cpu" for part in kinds.values())
+    instead = gpu and not torch.cuda.is_available()
+    return Hours(cores, wall, total, path, dict(by_job), *counts, instead, process_bytes)
 
 
 def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, tuple[float, float]]:

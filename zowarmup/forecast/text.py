@@ -26,14 +26,15 @@ def text(forecast: Forecast) -> str:
         summed = {key: ops | {"all": sum(ops.values())} for key, ops in rows.items()}
         parts.append(_table(f"FLOP {name.replace('_', ' ')}", summed, "{:.2e}".format))
     if hours := forecast.machine:
+        device = "the CPU, since this machine has no GPU" if hours.cpu_instead else "this machine"
         memory = {"Python and libraries": hours.process_bytes} | memory
         parts.append(_table("time on this machine", hours.by_job, duration))
         parts.append(
             _wrap(
                 f"At least {duration(hours.wall)} with {hours.cores} jobs at once; the longest "
                 f"chain of jobs takes {duration(hours.path)}. {hours.recorded} jobs count as "
-                f"recorded when they ran; for the others, {hours.kinds} kinds of rounds were run "
-                "and scaled, as on an idle machine."
+                f"recorded when they ran; for the others, {hours.kinds} kinds of rounds ran on "
+                f"{device}, and are scaled."
             )
         )
     parts += [
