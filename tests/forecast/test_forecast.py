@@ -1,7 +1,6 @@
-"""What a config will cost, beside Snakemake's count, formulas, and what a run counted."""
+"""The forecast beside Snakemake's count of jobs, hand-made formulas, and the costs of a run."""
 
 import json
-from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +10,13 @@ from workbench import PROJECT
 
 from zowarmup import api
 from zowarmup.__main__ import main
+from zowarmup.cli.plan import parse_size
 from zowarmup.common.errors import UserError
-from zowarmup.forecast import calibrate, flops, hours, schedule, sizes, storage
-from zowarmup.forecast.clock import Seconds
-from zowarmup.forecast.forecast import forecast, kinds
+from zowarmup.forecast import machine, sizes
+from zowarmup.forecast.forecast import PIVOT, disk, forecast, traffic
+from zowarmup.forecast.jobs import FIRST, LATER, Work
+from zowarmup.forecast.part import formula_name, image_flops, peak
 from zowarmup.forecast.sizes import Size
-from zowarmup.forecast.text import text
-from zowarmup.forecast.traffic import FIRST, LATER, PIVOT, traffic
-from zowarmup.forecast.trial import cut
-from zowarmup.forecast.work import Kind, Work
 from zowarmup.plan.graph import Job, counts, graph
 from zowarmup.plan.plan import plan
 
@@ -28,8 +25,8 @@ CONFIGS = ("tests/tiny.yaml", *(f"config/{name}.yaml" for name in ("smoke", "con
 
 
 def work_of(config: str) -> Work:
-    made = plan([str(PROJECT / config)])
-    return Work(made, {n: sizes.dataset_size(n, d, {}) for n, d in made.config.datasets.items()})
+    one = plan([str(PROJECT / config)])
+    return Work(one, {n: sizes.dataset_size(n, d, {}) for n, d in one.config.datasets.items()})
 
 
 def test_jobs_are_those_that_snakemake_counts(project: Path) -> None:
@@ -69,37 +66,37 @@ def vit(tokens: int, h: int, mlp: int, layers: int, patch: int) -> int:
     ],
 )
 def test_operations_of_a_forward_pass(model: str, data: Size, expected: int) -> None:
-    assert flops.of_image(model, data, 1.0) == expected
+    assert image_flops(model, data, 1.0) == expected
 
 
 def test_resnet18_takes_the_operations_that_are_known_of_it() -> None:
     """1.115e9 with its norms, which are left out here; half the width, a quarter of them."""
-    assert flops.of_image("resnet18", CIFAR, 1.0) == pytest.approx(1.115e9, rel=0.005)
-    assert flops.of_image("resnet18", CIFAR, 1.0, 0.5) == pytest.approx(1.115e9 / 4, rel=0.02)
+    assert image_flops("resnet18", CIFAR, 1.0) == pytest.approx(1.115e9, rel=0.005)
+    assert image_flops("resnet18", CIFAR, 1.0, 0.5) == pytest.approx(1.115e9 / 4, rel=0.02)
 
 
 def test_operations_of_the_default_config_by_hand() -> None:
     """The run zowarmup-10-90: 300 rounds, 50 clients of 25 images, 3 directions both ways."""
     work = work_of("config/config.yaml")
-    [piece] = work.pieces(Job("train", "zowarmup-10-90", "0"))
-    assert (piece.rounds, piece.rows) == (300, 30 + 2)  # the pivot's row is the warm-up's
+    [part] = work.parts(Job("train", "zowarmup-10-90", "0"))
+    assert (part.rounds, part.rows) == (300, 30 + 2)  # the pivot's row is the warm-up's
     image = 4736
-    assert (piece.kind.crowd.train, piece.kind.crowd.heldout) == (25, 3)
-    assert piece.flops().forward == 300 * 50 * 25 * 6 * image
-    assert piece.flops().backward == 0
-    assert piece.flops().evaluation == 32 * image * (360 + 50 * 28 + 3 * 50 * 25)
-    [piece] = work.pieces(Job("warmup", "fedavg-high-10-90", "0"))
-    assert (piece.rounds, piece.rows, piece.snapshots) == (500, 51, 11)
-    assert piece.flops()[:2] == (500 * 5 * 25 * 3 * image, 2 * 500 * 5 * 25 * 3 * image)
-    [piece] = work.pieces(Job("select", "zo-all-after-fedavg-10-90"))
-    assert (piece.rounds, piece.heldout) == (6 * 300, 6 * (300 // 25 + 1))
+    assert part.images == (25, 3)
+    assert (part.round.forward, part.round.backward) == (50 * 25 * 6 * image, 0)
+    assert part.training == 300 * part.round.forward
+    assert part.evaluation == 32 * image * (360 + 50 * 28 + 3 * 50 * 25)
+    [part] = work.parts(Job("warmup", "fedavg-high-10-90", "0"))
+    assert (part.rounds, part.rows, part.snapshots) == (500, 51, 11)
+    assert part.round[2:] == (5 * 25 * 3 * image, 2 * 5 * 25 * 3 * image)
+    [part] = work.parts(Job("select", "zo-all-after-fedavg-10-90"))
+    assert (part.rounds, part.losses) == (6 * 300, 6 * (300 // 25 + 1))
 
 
-def test_an_algorithm_without_a_formula_costs_as_one_of_its_settings() -> None:
-    assert flops.like({"algorithm": "new", "epochs": 3, "batch": 16}) == "fedavg"
-    assert flops.like({"algorithm": "new", "S": 3, "eps": 1e-4}) == "zo"
-    with pytest.raises(UserError, match="new: nothing says what a round of it costs"):
-        flops.like({"algorithm": "new"})
+def test_an_algorithm_without_a_formula_costs_as_one_with_its_settings() -> None:
+    assert formula_name({"algorithm": "new", "epochs": 3, "batch": 16}) == "fedavg"
+    assert formula_name({"algorithm": "new", "S": 3, "eps": 1e-4}) == "zo"
+    with pytest.raises(UserError, match="new: no formula gives the cost of its rounds"):
+        formula_name({"algorithm": "new"})
 
 
 # --- bytes, held beside what a run counted ---------------------------------------------------
@@ -107,7 +104,7 @@ def test_an_algorithm_without_a_formula_costs_as_one_of_its_settings() -> None:
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
-    """A really made run of the smoke config, and its last row."""
+    """A finished run of the smoke config, and its last row."""
     results = tmp_path_factory.mktemp("results")
     config = str(PROJECT / "config/smoke.yaml")
     rows = api.run_config(config, runs=["zowarmup-10-90"], seeds=[0], results=results)
@@ -118,19 +115,17 @@ def test_bytes_are_those_that_a_run_counts(counted: tuple[Path, dict[str, int]])
     """Warm-up to the pivot, the model to everybody, the second phase."""
     work = work_of("config/smoke.yaml")
     warmup, run = Job("warmup", "fedavg-high-10-90", "0"), Job("train", "zowarmup-10-90", "0")
-    sent = traffic(work, [warmup, run])
-    share = 8 / work.plan.warmups[warmup.name]["rounds"]  # it goes on for High Res Only
-    first = sent[FIRST]
-    assert share * first.up + sent[LATER].up == counted[1]["bytes_up"]
-    down = share * first.down + sent[PIVOT].down + sent[LATER].down
-    assert down == counted[1]["bytes_down"]
+    sent = traffic(work.table([warmup, run]))
+    share = 8 / work.plan.warmups[warmup.name]["rounds"]  # High Res Only trains on
+    up, down = ({stage: both[way] for stage, both in sent.items()} for way in ("up", "down"))
+    assert share * up[FIRST] + up[LATER] == counted[1]["bytes_up"]
+    assert share * down[FIRST] + down[PIVOT] + down[LATER] == counted[1]["bytes_down"]
 
 
-def test_files_are_about_as_large_as_foretold(counted: tuple[Path, dict[str, int]]) -> None:
-    from zowarmup.forecast.storage import disk
-
-    folder, jobs = counted[0], [Job("train", "zowarmup-10-90", "0")]
-    found = disk(work_of("config/smoke.yaml"), [*jobs, Job("dataset", "digits")])
+def test_files_are_about_as_large_as_forecast(counted: tuple[Path, dict[str, int]]) -> None:
+    work, folder = work_of("config/smoke.yaml"), counted[0]
+    jobs = [Job("train", "zowarmup-10-90", "0"), Job("dataset", "digits")]
+    bytes_of = disk(work, jobs, work.table(jobs))
     run = folder / "runs/zowarmup-10-90/0"
     truth = {
         "journals": run / "journal.jsonl",
@@ -138,55 +133,71 @@ def test_files_are_about_as_large_as_foretold(counted: tuple[Path, dict[str, int
         "data sets": folder / "datasets/digits/dataset.npz",
     }
     for name, file in truth.items():
-        assert found[name] == pytest.approx(file.stat().st_size, rel=0.1), name
+        assert bytes_of[name] == pytest.approx(file.stat().st_size, rel=0.1), name
 
 
 # --- time -----------------------------------------------------------------------------------
 
-JOBS = {Job("a"): (), Job("b"): (), Job("c"): (Job("a"),), Job("d"): (Job("b"), Job("c"))}
-TOOK = {Job("a"): 1.0, Job("b"): 5.0, Job("c"): 2.0, Job("d"): 1.0}
+
+def test_the_critical_path_is_the_longest_chain() -> None:
+    """b alone lasts until 5, then d; a and c, 3 seconds, lie beside it."""
+    a, b, c, d = map(Job, "abcd")
+    assert machine.longest({a: (), b: (), c: (a,), d: (b, c)}, {a: 1, b: 5, c: 2, d: 1}) == 6
 
 
-def test_jobs_wait_for_cores_and_for_each_other() -> None:
-    """One after the other 9; side by side b alone lasts until 5, then d; a and c lie beside it."""
-    assert schedule.makespan(JOBS, TOOK, 1) == 9
-    assert schedule.makespan(JOBS, TOOK, 2) == 6
-    assert schedule.longest(JOBS, TOOK) == (6, [Job("b"), Job("d")])
+def test_a_long_round_is_cut_to_two_small_clients() -> None:
+    """One client of each tier, and the operations of its images alone."""
+    [part] = work_of("config/config.yaml").parts(Job("train", "zowarmup-10-90", "0"))
+    few = machine.cut(part, 4)
+    assert (few.members, few.high, few.images) == (2, 1, (4, 1))
+    assert few.training / part.training == pytest.approx(2 * 4 / (50 * 25))
+    assert machine.cut(part, 400).images == (25, 1)
+    assert min(machine.rates(part, light=1.0)) > 0
 
 
-def test_a_cut_kind_is_scaled_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a round takes 1 s for every client and 1 s for 1e4 operations, that is what is found."""
-    [piece] = work_of("config/config.yaml").pieces(Job("train", "zowarmup-10-90", "0"))
-    kind, asked = piece.kind, []
-
-    def timed_round(part: Kind) -> tuple[Seconds, Seconds]:
-        asked.append(part.crowd.train)
-        one = part.round().all / 1e4 + part.crowd.clients
-        return Seconds(one, one), Seconds()
-
-    monkeypatch.setattr(calibrate, "timed_round", timed_round)
-    monkeypatch.setattr(calibrate, "LARGE", 0)
-    one = cut(kind, 1).round().all
-    found = calibrate.timing(kind, speed=8.5 * one / calibrate.WHOLE)
-    assert asked == [2, 8]
-    assert found.round.wall == pytest.approx(50 + kind.round().all / 1e4)
-    assert found.row.wall == pytest.approx(kind.row().all / 1e4)
-    assert found.heldout.busy == pytest.approx(kind.heldout().all / 1e4)
-
-
-def test_a_few_rounds_are_really_run() -> None:
-    """All of the smallest config, as it is; and cut to pieces, as a large one would be."""
+def test_a_few_rounds_are_really_run(tmp_path: Path) -> None:
     work = work_of("tests/tiny.yaml")
     jobs = graph(work.plan)
-    said: list[str] = []
-    pieces = {job: work.pieces(job) for job in jobs}
-    found = calibrate.machine(kinds(pieces), said.append)
-    assert found.measured == len(found.timings) == len(said) - 2
-    assert 1e7 < found.base < 2e9
-    hours_here = hours.here(work, jobs, found, cores=2)
-    assert 0 < hours_here.path <= hours_here.wall <= hours_here.work + 60
-    [piece] = work.pieces(Job("train", "zowarmup", "0"))
-    assert calibrate.timing(piece.kind, speed=1.0).round.busy > 0
+    parts = {job: work.parts(job) for job in jobs}
+    now = machine.hours(work.plan, jobs, parts, tmp_path, cores=2)
+    assert (now.recorded, now.kinds) == (0, 2)
+    assert 1e7 < now.process_bytes < 2e9
+    assert 0 < max(now.path, now.work / 2) <= now.wall <= now.work + 60
+
+
+def test_kinds_without_time_left_are_scaled_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kind with most operations runs; the others of its network take its rates."""
+    work = work_of("tests/tiny.yaml")
+    kinds = {machine.kind(p): p for job in graph(work.plan) for p in work.parts(job)}
+    monkeypatch.setattr(machine, "rates", lambda part: (part.training, 0.0))
+    most = max(part.training for part in kinds.values())
+    assert machine.calibrated(kinds, budget=-1.0) == dict.fromkeys(kinds, (most, 0.0))
+
+
+def test_jobs_that_have_run_count_as_recorded(tmp_path: Path) -> None:
+    """By Snakemake's benchmark files; another seed as the mean, changed settings not at all."""
+    one = plan([str(PROJECT / "config/smoke.yaml")])
+    drawn = Job("table", "main")
+    jobs = [*(Job("train", "zowarmup-10-90", seed) for seed in "012"), drawn]
+    for job, seconds in ((jobs[0], 2.0), (jobs[1], 4.0), (drawn, 3.0)):
+        file = tmp_path / "benchmarks" / ("/".join(filter(None, job)) + ".tsv")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"s\tcpu_time\n{seconds}\t0.1\n")
+    assert machine.recorded(one, jobs, tmp_path) == {drawn: 3.0}
+    spec = json.loads(json.dumps(one.runs[jobs[0].name]))
+    spec["phases"][-1]["lr"] = 0.125  # as selected
+    for job in jobs[:2]:
+        record = tmp_path / "runs" / job.name / job.part / "run.json"
+        record.parent.mkdir(parents=True)
+        record.write_text(json.dumps({"spec": spec}))
+    known = machine.recorded(one, jobs, tmp_path)
+    assert known == {jobs[0]: 2.0, jobs[1]: 4.0, jobs[2]: 3.0, drawn: 3.0}
+    spec["phases"][-1]["rounds"] += 1
+    record.write_text(json.dumps({"spec": spec}))
+    assert machine.recorded(one, jobs, tmp_path)[jobs[1]] == 2.0
+    (tmp_path / "benchmarks/table/main.tsv").write_text("")
+    with pytest.raises(UserError, match=r"main\.tsv: "):
+        machine.recorded(one, jobs, tmp_path)
 
 
 # --- the command ----------------------------------------------------------------------------
@@ -195,19 +206,18 @@ def test_a_few_rounds_are_really_run() -> None:
 def test_the_command_prints_tables_and_json(capsys: pytest.CaptureFixture[str]) -> None:
     config = str(PROJECT / "config/smoke.yaml")
     assert main(["plan", config, "--no-calibration", "--json"]) == 0
-    [made] = json.loads(capsys.readouterr().out)
-    assert made["jobs"]["train"] == 26
-    assert "machine" not in made
+    [numbers] = json.loads(capsys.readouterr().out)
+    assert numbers["jobs"]["train"] == 26
+    assert "machine" not in numbers
     assert main(["plan", config, "--no-calibration"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("smoke: 72 jobs: 1 dataset, 2 federation")
     assert max(map(len, said.splitlines())) <= 100
     assert main(["plan", config, "--list"]) == 0
     assert "  zowarmup-10-90" in capsys.readouterr().out
-    assert text(made) == said.rstrip("\n")
 
 
-def test_sizes_of_files_are_read_from_their_headers(
+def test_sizes_are_those_of_a_file_or_as_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = {"x_train": np.zeros((40, 5, 6, 3), np.uint8), "x_test": np.zeros((7, 5, 6, 3), np.uint8)}
@@ -218,42 +228,38 @@ def test_sizes_of_files_are_read_from_their_headers(
     source = "{source: digits, images_train: 300, images_test: 60}"
     assert source in tiny
     config.write_text(tiny.replace(source, "{source: mine}"))
-    made = plan([str(config)])
+    one = plan([str(config)])
     monkeypatch.setenv("ZOWARMUP_DATA_DIR", str(tmp_path))
-    assert sizes.dataset_size("digits", made.config.datasets["digits"], {}) == Size(
-        (3, 5, 6), 4, 40, 7
-    )
+    size = Size((3, 5, 6), 4, 40, 7)
+    assert sizes.dataset_size("digits", one.config.datasets["digits"], {}) == size
     monkeypatch.delenv("ZOWARMUP_DATA_DIR")
     with pytest.raises(UserError, match=r"mine\.npz is in no data folder.*--size digits="):
-        forecast(made, {}, 1, 1, None)
-    given = dict([sizes.parse_size("digits=40,7,3,5,6,4")])
-    assert forecast(made, given, 1, 1, None)["jobs"]["train"] == 2
+        forecast(one, {}, 1, 1, None)
+    given = dict([parse_size("digits=40,7,3,5,6,4")])
+    assert forecast(one, given, 1, 1, None).jobs["train"] == 2
     with pytest.raises(UserError, match="--size: digits=40: give NAME="):
-        sizes.parse_size("digits=40")
-    with pytest.raises(UserError, match="all numbers from 1 on"):
-        sizes.parse_size("digits=-5,0,1,8,8,10")
+        parse_size("digits=40")
+    with pytest.raises(UserError, match="each number 1 or more"):
+        parse_size("digits=-5,0,1,8,8,10")
 
 
 def test_a_size_is_of_a_data_set_of_the_config(capsys: pytest.CaptureFixture[str]) -> None:
     config = str(PROJECT / "config/smoke.yaml")
     assert main(["plan", config, "--no-calibration", "--size", "other=90,9,1,8,8,10"]) == 2
-    assert "--size: other: no such data set; there is digits" in capsys.readouterr().err
+    assert "--size: other: the config has no such data set: use digits" in capsys.readouterr().err
 
 
 def test_images_are_held_as_bytes() -> None:
-    """ImageNet32 on a GPU: 4.0 GB in main memory, as much on the device, places beside."""
+    """ImageNet32 on a GPU: 4.0 GB in main memory, as much on the device, indices beside."""
     work, data = work_of("config/paper.yaml"), sizes.KNOWN["imagenet32"]
     job = next(j for j in graph(work.plan) if j.rule == "train" and "imagenet32" in j.name)
-    images, _ = storage.peak(work.pieces(job)[0])
+    images = peak(work.parts(job)[0])["images"]
     assert images == (2 * 3072 + 32) * (data.train + data.test)
 
 
 def test_a_large_config_is_forecast_without_its_data() -> None:
-    """ResNet18 on CIFAR-10 as in the paper: a zeroth-order round takes 45,000 x 6 passes."""
-    made = plan([str(PROJECT / "config/cifar10-lite.yaml")])
-    work = Work(made, {"cifar10": CIFAR})
-    [piece] = work.pieces(Job("train", "zowarmup-10-90", "0"))
-    one = flops.of_image("resnet8", CIFAR, 1.0)
-    assert piece.kind.round().forward == 45_000 * 6 * one
-    assert forecast(made, {}, 1, 1, None)["download_bytes"] in (0, 170_498_071)
-    assert ceil(piece.kind.crowd.train / 900) == 1
+    """A zeroth-order round on CIFAR-10 takes 45,000 x 6 passes."""
+    one = plan([str(PROJECT / "config/cifar10-lite.yaml")])
+    [part] = Work(one, {"cifar10": CIFAR}).parts(Job("train", "zowarmup-10-90", "0"))
+    assert part.round.forward == 45_000 * 6 * image_flops("resnet8", CIFAR, 1.0)
+    assert forecast(one, {}, 1, 1, None).download_bytes in (0, 170_498_071)

@@ -44,7 +44,7 @@ OUTSIDE: dict[str, set[str]] = {
         "pydantic",
         "yaml",
     },
-    "forecast": {"torch", "numpy"},
+    "forecast": {"torch", "numpy", "pandas", "rich", "tabulate", "tqdm"},
     "inspection": {"torch", "rich", "tabulate", "tqdm"},
 }
 LONGEST_FUNCTION, LONGEST_FILE = 40, 250

@@ -3,17 +3,22 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zowarmup.common.errors import UserError
 from zowarmup.plan.plan import Plan, plan
 
+if TYPE_CHECKING:
+    from zowarmup.forecast.sizes import Size
+
 DEFAULT = "config/config.yaml"
+SIZE = "NAME=TRAIN,TEST,CHANNELS,HEIGHT,WIDTH,CLASSES"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command and its arguments."""
+    """Add the command and its arguments."""
     parser = commands.add_parser("plan", help="what a config will run, and what it will cost")
     parser.add_argument("config", nargs="*", default=[DEFAULT], help=f"by default {DEFAULT}")
     parser.add_argument("--list", action="store_true", help="name the warm-ups, choices and runs")
@@ -26,8 +31,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--size",
         action="append",
         default=[],
-        metavar="NAME=TRAIN,TEST,CHANNELS,HEIGHT,WIDTH,CLASSES",
-        help="of a data set whose file is not here",
+        metavar=SIZE,
+        help="size of a data set whose file is missing",
     )
     parser.add_argument("--json", action="store_true", help="all numbers, for programs")
     parser.set_defaults(command=show)
@@ -37,49 +42,60 @@ def show(chosen: argparse.Namespace) -> None:
     """Print the list or the forecast of each config."""
     plans = [plan([config]) for config in chosen.config]
     if chosen.list:
-        for made in plans:
-            _list(made)
+        for one in plans:
+            _list(one)
         return
-    from zowarmup.forecast import sizes, text
     from zowarmup.forecast.forecast import forecast
+    from zowarmup.forecast.text import text
 
-    given = dict(map(sizes.parse_size, chosen.size))
+    given = dict(map(parse_size, chosen.size))
     _check(given, plans)
     cores = chosen.cores or os.cpu_count() or 1
-    say = None if chosen.no_calibration else _say
-    found = [forecast(made, given, cores, chosen.devices, say) for made in plans]
-    _say("")
+    results = None if chosen.no_calibration else Path("results")
+    forecasts = [forecast(one, given, cores, chosen.devices, results) for one in plans]
     if chosen.json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps([one.to_json() for one in forecasts], indent=1))
     else:
-        print("\n\n".join(map(text.text, found)))
+        print("\n\n".join(map(text, forecasts)))
+
+
+def parse_size(words: str) -> tuple[str, "Size"]:
+    """Return the name and size of a data set from an argument.
+
+    Raises:
+        UserError: the argument has another form than SIZE, or a number below 1.
+    """
+    from zowarmup.forecast.sizes import Size
+
+    name, _, numbers = words.partition("=")
+    try:
+        train, test, channels, height, width, classes = map(int, numbers.split(","))
+    except ValueError:
+        train = 0
+    if train < 1 or min(test, channels, height, width, classes) < 1:
+        raise UserError(f"--size: {words}: give {SIZE}, each number 1 or more")
+    return name, Size((channels, height, width), classes, train, test)
 
 
 def _check(given: Iterable[str], plans: Sequence[Plan]) -> None:
-    known = {name for made in plans for name in made.config.datasets}
+    known = {name for one in plans for name in one.config.datasets}
     for name in given:
         if name not in known:
             raise UserError(
-                f"--size: {name}: no such data set; there is {', '.join(sorted(known))}"
+                f"--size: {name}: the config has no such data set: use {', '.join(sorted(known))}"
             )
 
 
-def _list(made: Plan) -> None:
-    for title, names in (("warm-ups", made.warmups), ("selections", made.selections)):
+def _list(one: Plan) -> None:
+    for title, names in (("warm-ups", one.warmups), ("selections", one.selections)):
         print(f"{len(names)} {title}: {', '.join(names)}")
-    print(f"{len(made.runs)} runs:")
-    for name in made.runs:
-        studies = dict.fromkeys(cell.study for cell in made.cells if cell.run == name)
-        print(f"  {name:32} seeds {made.seeds_of(name)}  {', '.join(studies)}")
-
-
-def _say(progress: str) -> None:
-    """In one line of a terminal, over what was said before."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{progress and f'measuring: {progress}'}", end="", file=sys.stderr)
+    print(f"{len(one.runs)} runs:")
+    for name in one.runs:
+        studies = dict.fromkeys(cell.study for cell in one.cells if cell.run == name)
+        print(f"  {name:32} seeds {one.seeds_of(name)}  {', '.join(studies)}")
 
 
 def _count(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{word} is no number: give 1 or more")
     return int(word)

@@ -1,162 +1,127 @@
-"""Everything that a config will cost, as one dictionary that JSON can hold.
+"""Forecast of a plan: jobs, operations, hours, bytes, disk and memory."""
 
-Operations, bytes and seconds are plain numbers; a job that several studies share counts for the
-first of them.
-"""
-
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-import torch
+import pandas as pd
 
-from zowarmup.forecast import hours, storage
-from zowarmup.forecast.calibrate import Machine, Say, machine
-from zowarmup.forecast.devices import DEVICES, REACHED_BFLOAT16, REACHED_FLOAT32
-from zowarmup.forecast.flops import Flops, like
-from zowarmup.forecast.sizes import Size, dataset_size
-from zowarmup.forecast.traffic import RATES, traffic
-from zowarmup.forecast.work import Kind, Piece, Work
-from zowarmup.plan.graph import Graph, Job, counts, graph
+from zowarmup.forecast.jobs import ALONE, FIRST, LATER, RATES, Work
+from zowarmup.forecast.machine import Hours, hours
+from zowarmup.forecast.part import peak
+from zowarmup.forecast.sizes import DOWNLOADS, Size, data_files, dataset_size
+from zowarmup.plan.graph import Job, counts, graph
 from zowarmup.plan.plan import Plan
 
-Numbers = dict[str, Any]
+# Peak operations a second of NVIDIA's data sheets (boost clock, no sparsity): float32 without TF32,
+# and bfloat16 with dense matrices.
+DEVICES = {
+    "H200 SXM": (67e12, 989e12),
+    "H100 SXM": (67e12, 989e12),
+    "A100 SXM": (19.5e12, 312e12),
+    "RTX 4090": (82.6e12, 165.2e12),
+}
+# Shares of the peaks, assumed and not measured: convolutions of CIFAR's size in large batches.
+REACHED_FLOAT32, REACHED_BFLOAT16 = 0.4, 0.2
+
+FLOPS = ["forward", "backward", "evaluation"]
+PIVOT = "the model at the pivot"
+RECORD = 2000  # bytes of run.json, logs and benchmarks of a job
+SHOWN = {"table": 35_000, "figure": 400_000}  # bytes in all formats
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Cost of a plan.
+
+    Attributes:
+        jobs: number by rule.
+        like: algorithms without a formula, and the algorithm that each is assumed to cost as.
+        operations: by_job, by_study and by_model.
+        devices: their number, seconds by data sheet, and the assumed shares of the peaks.
+        federation_bytes: up and down by stage of a method, all clients together.
+        machine: None if nothing was to be calibrated.
+    """
+
+    name: str
+    jobs: dict[str, int]
+    like: dict[str, str]
+    operations: dict[str, dict[str, dict[str, float]]]
+    devices: dict[str, Any]
+    federation_bytes: dict[str, dict[str, float]]
+    download_bytes: int
+    disk_bytes: dict[str, float]
+    memory_bytes: dict[str, float]
+    machine: Hours | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all numbers; without `machine` where it is None."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 def forecast(
-    plan: Plan, given: Mapping[str, Size], cores: int, devices: int, say: Say | None
-) -> Numbers:
-    """What a plan costs.
+    plan: Plan, given: Mapping[str, Size], cores: int, devices: int, results: Path | None
+) -> Forecast:
+    """Return the cost of a plan.
 
     Args:
-        given: sizes of data sets that nothing else says.
+        given: sizes of data sets whose files are missing.
         cores, devices: jobs at once on this machine, and devices of a data sheet.
-        say: is told the progress of the calibration; None for none.
+        results: folder of all results; None leaves out the time on this machine.
     """
-    used = {spec["dataset"] for spec in plan.runs.values()}
+    used = {spec.dataset for spec in plan.runs.values()}
     sizes = {name: dataset_size(name, plan.config.datasets[name], given) for name in sorted(used)}
     work, jobs = Work(plan, sizes), graph(plan)
-    pieces = {job: work.pieces(job) for job in jobs}
-    made: Numbers = {
-        "name": plan.name,
-        "jobs": counts(jobs),
-        "like": alike(pieces),
-        "operations": operations(plan, pieces),
-        "devices": sheets(pieces, devices),
-        "federation_bytes": {k: v._asdict() for k, v in traffic(work, jobs).items()},
-        "download_bytes": storage.downloads(work),
-        "disk_bytes": storage.disk(work, jobs),
-        "memory_bytes": memory(pieces),
-    }
-    if say is not None:
-        made["machine"] = measured(work, jobs, machine(kinds(pieces), say), cores)
-    return made
-
-
-def alike(pieces: Mapping[Job, list[Piece]]) -> dict[str, str]:
-    """Algorithms without a formula of their own, and whose they are taken to cost."""
-    phases = [piece.kind.phase for parts in pieces.values() for piece in parts]
-    found = {phase["algorithm"]: like(phase) for phase in phases}
-    return {name: other for name, other in found.items() if name != other}
-
-
-def operations(plan: Plan, pieces: Mapping[Job, list[Piece]]) -> Numbers:
-    """Operations by kind of job, by study and by network."""
-    tables: dict[str, dict[str, Flops]] = {"job": {}, "study": {}, "model": {}}
-    studies = first_studies(plan)
-    for job, parts in pieces.items():
-        for piece in parts:
-            study = studies.get(job, RATES)
-            for table, name in (("job", job.rule), ("study", study), ("model", piece.kind.model)):
-                known = tables[table].get(name, Flops())
-                tables[table][name] = known.plus(piece.flops())
-    return {
-        f"by_{table}": {name: made._asdict() for name, made in rows.items()}
-        for table, rows in tables.items()
-    }
-
-
-def first_studies(plan: Plan) -> dict[Job, str]:
-    """The study that a training job counts for; none for a choice of a learning rate.
-
-    A warm-up counts for the first study of the runs that start from it.
-    """
-    found: dict[Job, str] = {}
-    for cell in plan.cells:
-        warmup = plan.runs[cell.run]["warmup"]
-        for seed in cell.seeds:
-            found.setdefault(Job("train", cell.run, str(seed)), cell.study)
-            found.setdefault(Job("warmup", warmup or "", str(seed)), cell.study)
-    return found
-
-
-def sheets(pieces: Mapping[Job, list[Piece]], devices: int) -> Numbers:
-    """Seconds on devices of data sheets, all jobs one after the other or spread over devices."""
-    flat = [piece for parts in pieces.values() for piece in parts]
-    total = Flops()
-    for piece in flat:
-        total = total.plus(piece.flops())
-    return {
-        "devices": devices,
-        "reached_float32": REACHED_FLOAT32,
-        "reached_bfloat16": REACHED_BFLOAT16,
-        "seconds": {
-            device.name: {
-                "float32_two_point": hours.on(device, total) / devices,
-                "bfloat16_directional": hours.on_fast(device, flat) / devices,
-            }
-            for device in DEVICES
+    table, parts = work.table(jobs), {job: work.parts(job) for job in jobs}
+    distinct = {id(part): part for job in jobs for part in parts[job]}.values()
+    formulas = {part.phase["algorithm"]: part.formula.algorithm for part in distinct}
+    sources = {d.source for d in plan.config.datasets.values() if not data_files(d)}
+    return Forecast(
+        name=plan.name,
+        jobs=counts(jobs),
+        like={name: other for name, other in formulas.items() if name != other},
+        operations={
+            f"by_{column}": table.groupby(column, sort=False)[FLOPS].sum().to_dict("index")
+            for column in ("job", "study", "model")
         },
-    }
+        devices={
+            "devices": devices,
+            "reached_float32": REACHED_FLOAT32,
+            "reached_bfloat16": REACHED_BFLOAT16,
+            "seconds": {name: on_device(name, table) / devices for name in DEVICES},
+        },
+        federation_bytes=traffic(table),
+        download_bytes=sum(DOWNLOADS.get(source, 0) for source in sources),
+        disk_bytes=disk(work, jobs, table),
+        memory_bytes=max(map(peak, distinct), key=lambda bytes_: sum(bytes_.values())),
+        machine=hours(plan, jobs, parts, results / plan.name, cores) if results else None,
+    )
 
 
-def memory(pieces: Mapping[Job, list[Piece]]) -> Numbers:
-    """Of the job that holds most, beyond a process that has loaded torch."""
-    distinct = {piece.kind.name: piece for parts in pieces.values() for piece in parts}
-    images, training = max(map(storage.peak, distinct.values()), key=sum, default=(0.0, 0.0))
-    return {"images": images, "training": training}
+def on_device(name: str, table: pd.DataFrame) -> float:
+    """Return the seconds of all operations on a device, by its data sheet."""
+    float32, bfloat16 = DEVICES[name]
+    operations, fast = table[FLOPS].to_numpy().sum(), table["bfloat16"].sum()
+    return (operations - fast) / (REACHED_FLOAT32 * float32) + fast / (REACHED_BFLOAT16 * bfloat16)
 
 
-def kinds(pieces: Mapping[Job, list[Piece]]) -> list[tuple[Kind, float]]:
-    """Every kind of work once, with its operations in all jobs."""
-    known: dict[str, Kind] = {}
-    total: Counter[str] = Counter()
-    for piece in (piece for parts in pieces.values() for piece in parts):
-        known.setdefault(piece.kind.name, piece.kind)
-        total[piece.kind.name] += int(piece.flops().all)
-    return [(kind, total[name]) for name, kind in known.items()]
+def traffic(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return the bytes up and down by stage of a method, each warm-up counted once."""
+    sums = table.groupby("stage")[["up", "down", "broadcast"]].sum()
+    sums = sums.reindex([FIRST, PIVOT, LATER, ALONE, RATES], fill_value=0.0)
+    sums["down"] += sums.pop("broadcast").rename({LATER: PIVOT, PIVOT: LATER})
+    return sums.to_dict("index")
 
 
-def measured(work: Work, jobs: Graph, found: Machine, cores: int) -> Numbers:
-    """Seconds on this machine, as loaded as it is and as if it were idle."""
-    now, idle = (hours.here(work, jobs, found, cores, busy) for busy in (False, True))
+def disk(work: Work, jobs: Collection[Job], table: pd.DataFrame) -> dict[str, float]:
+    """Return the bytes below results/<name>/ by contents."""
+    sizes = [work.sizes[job.name] for job in jobs if job.rule == "dataset"]
+    dealt = [work.plan.config.federations[job.name] for job in jobs if job.rule == "federation"]
+    images = [work.sizes[federation.dataset].train for federation in dealt]
     return {
-        "cores": cores,
-        "kinds": len(found.timings),
-        "kinds_measured": found.measured,
-        "cpu_instead": _cpu_instead(work.plan),
-        "process_bytes": found.base,
-        "path": [" ".join(filter(None, job)) for job in now.last],
-        "now": summary(now),
-        "idle": summary(idle),
-        "by_job": by_rule(jobs, {job: hours.seconds(work, job, found).wall for job in jobs}),
+        "data sets": float(sum((s.pixels + 8) * (s.train + s.test) for s in sizes)),
+        "federations": sum(n * (1.7 + len(str(n))) for n in images),
+        **table[["snapshots", "journals", "metrics", "final models"]].sum(),
+        "tables, figures, logs": float(sum(RECORD + SHOWN.get(job.rule, 0) for job in jobs)),
     }
-
-
-def _cpu_instead(plan: Plan) -> bool:
-    """Whether rounds that belong on a GPU were timed without one."""
-    wanted = {spec["engine"]["device"] for spec in plan.runs.values()}
-    return wanted != {"cpu"} and not torch.cuda.is_available()
-
-
-def summary(found: hours.Hours) -> dict[str, float]:
-    """The numbers alone."""
-    return {"work": found.work, "wall": found.wall, "path": found.path}
-
-
-def by_rule(jobs: Iterable[Job], took: Mapping[Job, float]) -> dict[str, float]:
-    """Sums of seconds."""
-    sums: dict[str, float] = {}
-    for job in jobs:
-        sums[job.rule] = sums.get(job.rule, 0.0) + took[job]
-    return sums

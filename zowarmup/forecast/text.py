@@ -1,129 +1,73 @@
 """A forecast as tables for people."""
 
-import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-Row = Sequence[str]
-Numbers = Mapping[str, Any]
+import pandas as pd
+from rich.filesize import decimal
+from tabulate import tabulate
+
+from zowarmup.common.durations import duration
+from zowarmup.forecast.forecast import Forecast
+
+WIDTH = 100
+Rows = Mapping[str, Any]
 
 
-def text(made: Numbers) -> str:
-    """All of a forecast, at most 100 characters wide."""
-    parts = [_jobs(made), _operations(made["operations"]), _time(made), _traffic(made), _room(made)]
+def text(forecast: Forecast) -> str:
+    """Return all of a forecast, at most WIDTH characters wide."""
+    jobs = ", ".join(f"{n} {rule}" for rule, n in forecast.jobs.items())
+    alike = (f" {name} is assumed to cost as {other}." for name, other in forecast.like.items())
+    sheets, memory = forecast.devices, forecast.memory_bytes
+    devices = {f"{sheets['devices']} x {name}": s for name, s in sheets["seconds"].items()}
+    parts = [_wrap(f"{forecast.name}: {sum(forecast.jobs.values())} jobs: {jobs}.{''.join(alike)}")]
+    for name, rows in forecast.operations.items():
+        summed = {key: ops | {"all": sum(ops.values())} for key, ops in rows.items()}
+        parts.append(_table(f"FLOP {name.replace('_', ' ')}", summed, "{:.2e}".format))
+    if hours := forecast.machine:
+        device = "the CPU, since this machine has no GPU" if hours.cpu_instead else "this machine"
+        memory = {"Python and libraries": hours.process_bytes} | memory
+        parts.append(_table("time on this machine", hours.by_job, duration))
+        parts.append(
+            _wrap(
+                f"At least {duration(hours.wall)} with {hours.cores} jobs at once; the longest "
+                f"chain of jobs takes {duration(hours.path)}. {hours.recorded} jobs count as "
+                f"recorded when they ran; for the others, {hours.kinds} kinds of rounds ran on "
+                f"{device}, and are scaled."
+            )
+        )
+    parts += [
+        _table("time by data sheet", devices, duration, total=False),
+        _wrap(
+            f"At {sheets['reached_float32']:.0%} of the peak in float32 and "
+            f"{sheets['reached_bfloat16']:.0%} in bfloat16, assumed and not measured; without the "
+            "start of jobs, and without the idle time of a device with a small network."
+        ),
+        _table("a real federation sends", forecast.federation_bytes, size),
+        _table("on the disk", forecast.disk_bytes, size),
+        _table("in memory, the largest job", memory, size),
+        _wrap(f"Downloads: {size(forecast.download_bytes)}. A run that diverges ends earlier."),
+    ]
     return "\n\n".join(parts)
 
 
-def _jobs(made: Numbers) -> str:
-    jobs: Mapping[str, int] = made["jobs"]
-    listed = ", ".join(f"{count} {rule}" for rule, count in jobs.items() if rule != "all")
-    taken = "".join(
-        f" {name} has no formula and is taken to cost as {other}."
-        for name, other in made["like"].items()
-    )
-    return _wrap(f"{made['name']}: {sum(jobs.values())} jobs: {listed}, 1 all.{taken}")
-
-
-def _operations(tables: Numbers) -> str:
-    rows: list[Row] = [("FLOPs", "training forward", "backward", "evaluation", "all")]
-    total = [0.0, 0.0, 0.0]
-    for name, table in tables.items():
-        rows.append((name.replace("_", " "), "", "", "", ""))
-        for key, parts in table.items():
-            rows.append((f"  {key}", *map(_flops, parts.values()), _flops(sum(parts.values()))))
-            if name == "by_job":
-                total = [a + b for a, b in zip(total, parts.values(), strict=True)]
-    rows.append(("all", *map(_flops, total), _flops(sum(total))))
-    return _table(rows)
-
-
-def _time(made: Numbers) -> str:
-    lines = _here(made["machine"]) if "machine" in made else []
-    sheets = made["devices"]
-    count = sheets["devices"]
-    rows: list[Row] = [("device of a data sheet", "float32, two-point", "bfloat16, directional")]
-    for name, times in sheets["seconds"].items():
-        rows.append((f"  {count} x {name}", *map(duration, times.values())))
-    f, b = (f"{100 * sheets[f'reached_{kind}']:.0f} %" for kind in ("float32", "bfloat16"))
-    note = (
-        f"At {f} of the peak in float32 and {b} in bfloat16, operations alone: what starting jobs "
-        "and small networks cost, which no device is busy with, comes on top."
-    )
-    return "\n".join([*lines, _table(rows), _wrap(note)])
-
-
-def _here(machine: Numbers) -> list[str]:
-    now, idle, cores = machine["now"], machine["idle"], machine["cores"]
-    rows: list[Row] = [("time on this machine", "as busy as it is", "nothing else on it")]
-    for label, key in (
-        (f"  {cores} job{'s' * (cores > 1)} at once", "wall"),
-        ("  work of all jobs", "work"),
-        ("  critical path", "path"),
-    ):
-        rows.append((label, duration(now[key]), duration(idle[key])))
-    for rule, seconds in machine["by_job"].items():
-        if seconds:
-            rows.append((f"  all of {rule}", duration(seconds), ""))
-    known, all_ = machine["kinds_measured"], machine["kinds"]
-    instead = " on the CPU, as no GPU is here" if machine["cpu_instead"] else ""
-    said = f"{known} of {all_} kinds of rounds were run{instead}" + (
-        "; the others are taken to do as many operations a second. " if known < all_ else ". "
-    )
-    path = " > ".join(machine["path"])
-    return [_table(rows), _wrap(f"{said}Critical path: {path}."), ""]
-
-
-def _traffic(made: Numbers) -> str:
-    rows: list[Row] = [("a real federation sends", "up", "down")]
-    for name, both in made["federation_bytes"].items():
-        rows.append((f"  {name}", size(both["up"]), size(both["down"])))
-    up, down = (
-        sum(both[way] for both in made["federation_bytes"].values()) for way in ("up", "down")
-    )
-    rows.append(("  all", size(up), size(down)))
-    return _table(rows)
-
-
-def _room(made: Numbers) -> str:
-    rows: list[Row] = [("on the disk", "")]
-    rows += [(f"  {name}", size(bytes_)) for name, bytes_ in made["disk_bytes"].items()]
-    rows.append(("  all", size(sum(made["disk_bytes"].values()))))
-    rows.append(("downloaded", size(made["download_bytes"])))
-    memory = dict(made["memory_bytes"])
-    if "machine" in made:
-        memory = {"Python and libraries": made["machine"]["process_bytes"]} | memory
-    rows.append(("in memory, the largest job", size(sum(memory.values()))))
-    rows += [(f"  {name}", size(bytes_)) for name, bytes_ in memory.items()]
-    return _table(rows) + "\n" + _wrap("No run is taken to diverge; one that does ends earlier.")
-
-
-def duration(seconds: float) -> str:
-    """In the unit that suits it, to two digits or so."""
-    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
-
-
 def size(bytes_: float) -> str:
-    """In decimal units, three digits."""
-    units = ("B", "kB", "MB", "GB", "TB", "PB")
-    steps = min(int(math.log10(max(bytes_, 1)) / 3), len(units) - 1)
-    return f"{bytes_ / 1000**steps:.3g} {units[steps]}"
+    """Return bytes in decimal units."""
+    return decimal(round(bytes_))
 
 
-def _flops(count: float) -> str:
-    return f"{count:.2e}" if count else "0"
-
-
-def _table(rows: Sequence[Row]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+def _table(
+    title: str, rows: Mapping[str, Any], show: Callable[[float], str], total: bool = True
+) -> str:
+    """Return rows as a table with a row of their sums."""
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    if total:
+        frame.loc["all"] = frame.sum()
+    headers = [title, *(str(column) if column else "" for column in frame.columns)]
+    sides = ["left", *("right" for _ in frame.columns)]
+    return tabulate(frame.map(show), headers, colalign=sides, disable_numparse=True)
 
 
 def _wrap(words: str) -> str:
-    return textwrap.fill(words, 100, break_on_hyphens=False)
+    return textwrap.fill(words, WIDTH, break_on_hyphens=False)

@@ -64,7 +64,7 @@ def _row_height(classes: int) -> float:
 
 def ordered_counts(federation: dict[str, Any]) -> np.ndarray:
     """(K, C) images of each class, the client that is high-resource in every split first."""
-    return np.asarray(federation["label_counts"])[federation["order"]]
+    return np.asarray(federation["label_counts"])[list(federation["order"])]
 
 
 def _high_count(clients: int, split: str) -> int:

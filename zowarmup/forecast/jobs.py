@@ -1,0 +1,106 @@
+"""Rounds and measurements of every job of a plan.
+
+No run is assumed to diverge; one that does ends earlier.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from math import ceil
+from typing import Any
+
+import pandas as pd
+
+from zowarmup.forecast.part import Part, disk
+from zowarmup.forecast.sizes import Size, high_resource
+from zowarmup.plan.graph import Job
+from zowarmup.plan.plan import Plan
+from zowarmup.plan.specs import JobSpec, Phase
+from zowarmup.training.run import EARLY
+from zowarmup.training.selection import CHECK_EVERY
+
+LOSS = 4  # bytes of the held-out loss that a client sends for a candidate learning rate
+FIRST, LATER, ALONE, RATES = "phase 1", "phase 2", "methods of one phase", "learning rates"
+
+
+class Work:
+    """The parts of every job of a plan.
+
+    Args:
+        sizes: of the config's data sets.
+    """
+
+    def __init__(self, plan: Plan, sizes: Mapping[str, Size]) -> None:
+        self.plan, self.sizes = plan, sizes
+        rules = {"warmup": self._warmup, "select": self._select, "train": self._train}
+        self._parts = cache(lambda rule, name: list(rules[rule](name)) if rule in rules else [])
+
+    def parts(self, job: Job) -> list[Part]:
+        """Return the parts of a job; none of one that does not train."""
+        return self._parts(job.rule, job.name)
+
+    def table(self, jobs: Iterable[Job]) -> pd.DataFrame:
+        """Return the costs of all parts: a row each, with its job and the study it counts for."""
+        studies: dict[Job, str] = {}  # the first that asks for a job
+        for cell in self.plan.cells:
+            warmup = self.plan.runs[cell.run].warmup or ""
+            for seed in map(str, cell.seeds):
+                studies.setdefault(Job("train", cell.run, seed), cell.study)
+                studies.setdefault(Job("warmup", warmup, seed), cell.study)
+        return pd.DataFrame(
+            {"job": job.rule, "study": studies.get(job, RATES), **costs(part)}
+            for job in jobs
+            for part in self.parts(job)
+        )
+
+    def _part(self, spec: JobSpec, phase: Phase, stage: str, rounds: int, **numbers: Any) -> Part:
+        federation = self.plan.config.federations[spec.federation].model_dump()
+        data = self.sizes[spec.dataset]
+        high = high_resource(self.plan.config, spec, data)
+        settings = phase.model_dump(mode="json")
+        work = (spec.model, spec.width, spec.engine, settings, federation, data, high)
+        return Part(*work, stage, rounds, **numbers)
+
+    def _warmup(self, name: str) -> Iterator[Part]:
+        spec = self.plan.warmups[name]
+        rounds = spec.phase.rounds
+        rows, snapshots = (
+            1 + ceil(rounds / every) for every in (spec.evaluate_every, spec.snapshot_every)
+        )
+        yield self._part(spec, spec.phase, FIRST, rounds, rows=rows, snapshots=snapshots)
+
+    def _train(self, name: str) -> Iterator[Part]:
+        """Yield a part a phase; the first measures twice more: its start, and EARLY rounds on."""
+        spec = self.plan.runs[name]
+        stage, every, done = LATER if spec.warmup else ALONE, spec.evaluate_every, spec.pivot
+        extra = 1 + (not spec.warmup)
+        for phase in spec.own_phases:
+            rounds, final = phase.rounds, phase is spec.phases[-1]
+            end = done + rounds
+            rows = end // every - done // every + extra + (rounds >= EARLY and extra > 0)
+            rows += final and end % every > 0
+            yield self._part(spec, phase, stage, rounds, rows=rows, final=final)
+            done, extra = end, 0
+
+    def _select(self, name: str) -> Iterator[Part]:
+        spec = self.plan.selections[name]
+        trials, rounds = len(spec.grid) * len(spec.seeds), spec.phase.rounds
+        losses = trials * (1 + ceil(rounds / CHECK_EVERY))
+        yield self._part(spec, spec.phase, RATES, trials * rounds, losses=losses, trials=trials)
+
+
+def costs(part: Part) -> dict[str, Any]:
+    """Return operations, those in bfloat16, bytes sent and bytes on the disk."""
+    one, fast = part.round, part.engine.precision == "bfloat16" and part.round.backward > 0
+    asked = LOSS * part.federation["clients"] * part.trials if part.stage == RATES else 0
+    return {
+        "model": part.title,
+        "stage": part.stage,
+        "forward": part.rounds * one.forward,
+        "backward": part.rounds * one.backward,
+        "evaluation": part.evaluation,
+        "bfloat16": part.training * fast,
+        "up": part.rounds * one.up + asked,
+        "down": part.rounds * one.down,
+        "broadcast": float(part.broadcast),
+        **disk(part),
+    }

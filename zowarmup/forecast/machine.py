@@ -1,0 +1,248 @@
+"""Time of a plan on this machine.
+
+A job that has run with the same settings takes as long as it took then, by Snakemake's benchmark
+file; its other seeds take the mean. All other jobs are calibrated: a few rounds of each kind run on
+random images, those of more than LIGHT operations cut to two clients with few images. Where one
+thread of the CPU does the work, its own seconds count: those on an idle machine.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from zowarmup.common.errors import reading
+from zowarmup.common.files import read_json
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import RATES
+from zowarmup.data import federation
+from zowarmup.data.datasets import Dataset
+from zowarmup.data.draws import generator
+from zowarmup.forecast.part import Part
+from zowarmup.plan.graph import RESULT, RULES, Graph, Job, spec_of
+from zowarmup.plan.plan import Plan
+from zowarmup.plan.specs import JobSpec, Phase
+from zowarmup.storage.provenance import differences
+from zowarmup.training import context, loop, phases
+from zowarmup.training.context import Context
+
+# Time of jobs that do not train, in starts of a process that trains, as measured on one machine.
+STARTS = {"all": 0.0, "dataset": 0.6, "federation": 0.1, "figure": 1.1, "claims": 1.2, "measure": 2}
+DRAWING = 0.5  # of the others
+SNAKEMAKE = 0.1  # seconds between two jobs on one core
+
+BUDGET = 30.0  # seconds of calibration
+REPEATED = 0.1  # seconds for which a round, and a row of metrics, is repeated
+LIGHT = 5e9  # operations of a round that is run as it is, about 0.2 s of one core
+PAIR = 2  # clients of a round that is cut
+LR = 1e-6  # so small that nothing diverges
+ENDLESS = 1_000_000  # rounds of a phase, so that no timed round is its last
+Parts = Mapping[Job, Sequence[Part]]
+
+START = """
+import pathlib, resource, time, torch, zowarmup.jobs.train
+torch.ones(9, 9, requires_grad=True).square().sum().backward()
+peak, status = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, pathlib.Path("/proc/self/status")
+if status.exists():  # there ru_maxrss counts the parent's memory, too
+    peak = status.read_text().split("VmHWM:")[1].split()[0]
+print(time.process_time(), peak)
+"""
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Seconds of a plan on this machine.
+
+    Attributes:
+        wall: `cores` jobs at once, at least: the longer of path and work / cores.
+        work: all jobs, one after the other.
+        path: the longest chain of jobs that wait for each other.
+        recorded: jobs that have run, or another seed of them.
+        kinds: kinds of rounds that have run for the other jobs.
+        cpu_instead: whether rounds that belong on a GPU ran on the CPU.
+        process_bytes: memory of a training process before it has images.
+    """
+
+    cores: int
+    wall: float
+    work: float
+    path: float
+    by_job: dict[str, float]
+    recorded: int
+    kinds: int
+    cpu_instead: bool
+    process_bytes: int
+
+
+def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> Hours:
+    """Return the time of a plan whose earlier results, if any, are in the folder `results`."""
+    begin, process_bytes = start()
+    seconds = recorded(plan, jobs, results)
+    rest = [job for job in jobs if job not in seconds]
+    kinds = {kind(part): part for job in rest for part in parts[job]}
+    timed = calibrated(kinds)
+    for job in rest:
+        starts = 1.0 if parts[job] else STARTS.get(job.rule, DRAWING)
+        seconds[job] = SNAKEMAKE + starts * begin
+        for part in parts[job]:
+            training, evaluation = timed[kind(part)]
+            seconds[job] += part.training * training + part.evaluation * evaluation
+    by_job: dict[str, float] = defaultdict(float)
+    for job in jobs:
+        by_job[job.rule] += seconds[job]
+    total, path = sum(by_job.values()), longest(jobs, seconds)
+    wall = begin + max(path, total / cores)  # Snakemake itself starts, too
+    counts = len(jobs) - len(rest), len(set(timed.values()))
+    gpu = any(part.engine.device != "cpu" for part in kinds.values())
+    instead = gpu and not torch.cuda.is_available()
+    return Hours(cores, wall, total, path, dict(by_job), *counts, instead, process_bytes)
+
+
+def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, tuple[float, float]]:
+    """Return the `rates` of kinds, those with most operations first.
+
+    Args:
+        budget: seconds after which kinds take the rates of another kind of the same network.
+    """
+    timed: dict[str, tuple[float, float]] = {}
+    end = time.monotonic() + budget
+    ordered = sorted(kinds, key=lambda name: -kinds[name].training)
+    for name in tqdm(ordered, "calibrating", leave=False, disable=None):
+        alike = [other for other in timed if kinds[other].title == kinds[name].title]
+        late = time.monotonic() > end and alike
+        timed[name] = timed[alike[0]] if late else rates(kinds[name])
+    return timed
+
+
+def longest(jobs: Graph, seconds: Mapping[Job, float]) -> float:
+    """Return the seconds until the last job ends if none waits for a free core."""
+    ends: dict[Job, float] = {}
+    for job, needed in jobs.items():  # each stands behind the jobs that it needs
+        ends[job] = seconds[job] + max((ends[other] for other in needed), default=0.0)
+    return max(ends.values())
+
+
+def recorded(plan: Plan, jobs: Iterable[Job], results: Path) -> dict[Job, float]:
+    """Return the seconds of the jobs that have run, and of their other seeds.
+
+    Raises:
+        UserError: a benchmark file or a record is damaged.
+    """
+    seconds: dict[Job, float] = {}
+    seeds: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for job in jobs:
+        file = results / "benchmarks" / ("/".join(filter(None, job)) + ".tsv")
+        if file.is_file() and _unchanged(plan, job, results):
+            with reading(file):
+                seconds[job] = float(pd.read_csv(file, sep="\t")["s"].mean())
+            seeds[job[:2]].append(seconds[job])
+    return {job: seconds.get(job, fmean(seeds[job[:2]])) for job in jobs if job[:2] in seeds}
+
+
+def _unchanged(plan: Plan, job: Job, results: Path) -> bool:
+    """Whether a job has trained with the plan's settings; learning rates cost nothing."""
+    if job.rule not in RESULT:
+        return True
+    folder = next(folder for folder, rule in RULES.items() if rule == job.rule)
+    file = results / folder / job.name / job.part / RESULT[job.rule]
+    if not file.is_file():
+        return False
+    with reading(file):
+        changes = differences(read_json(file)["spec"], spec_of(plan, job).model_dump(mode="json"))
+        return all("lr was" in change for change in changes)
+
+
+def start() -> tuple[float, int]:
+    """Return the processor seconds in which a training process starts, and the bytes it takes."""
+    answer = subprocess.check_output([sys.executable, "-c", START], text=True).split()
+    return float(answer[0]), 1024 * int(answer[1])
+
+
+def kind(part: Part) -> str:
+    """Return a name that parts share whose operations take equally long."""
+    words = {k: v for k, v in part.phase.items() if isinstance(v, str | bool)}
+    return json.dumps([part.title, part.engine.model_dump(), words, part.members, part.images])
+
+
+def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
+    """Return the seconds of an operation in rounds, and in measurements.
+
+    Args:
+        light: operations to which a round is cut.
+    """
+    one = replace(part, rounds=1, rows=1, losses=0)
+    if max(one.training, one.evaluation / 4) > light:
+        one = cut(one, max(1, int(light / cut(one, 1).training)))
+    device = one.engine.device if torch.cuda.is_available() else "cpu"
+    alone = device == "cpu" and one.engine.threads == 1
+    clock = time.process_time if alone else time.perf_counter
+    job, seeds = _context(one, device), Seeds(0, 0, 0)
+    phase = {**one.phase, "rounds": ENDLESS, "lr": LR}
+    phase |= {rate: LR for rate in RATES if rate in phase}
+    (ready,) = phases.prepare(job, [Phase.read(phase)])
+    begin = loop.begin(job, ready, context.start(job, seeds, None), loop.Costs())
+    steps = loop.run(job, ready, begin, seeds)
+    step = next(steps)  # creates what later rounds reuse
+    training = _mean(lambda: next(steps), clock)
+    evaluation = _mean(lambda: loop.row(job, ready, step), clock)
+    return training / one.training, evaluation / one.evaluation
+
+
+def cut(part: Part, images: int) -> Part:
+    """Return the same work by two clients with a few images each, one of each tier.
+
+    Both take part, and mini-batches are no larger than what a client has.
+    """
+    images = min(images, part.images[0])
+    phase = {**part.phase, "clients": "all", "participation": 1.0}
+    if "batch" in phase:
+        phase["batch"] = min(phase["batch"], images)
+    high = 1 if part.high < part.federation["clients"] else PAIR
+    data = replace(part.data, train=PAIR * (images + 1), test=PAIR * (images + 1))
+    dealt = {**part.federation, "clients": PAIR, "holdout": 1 / (images + 1)}
+    return replace(part, phase=phase, federation=dealt, data=data, high=high)
+
+
+def _mean(call: Callable[[], object], clock: Callable[[], float]) -> float:
+    """Return the mean seconds of calls that go on for REPEATED seconds."""
+    calls, begin = 0, clock()
+    while not calls or clock() - begin < REPEATED:
+        call()
+        calls += 1
+    return (clock() - begin) / calls
+
+
+def _context(part: Part, device: str) -> Context:
+    """Return the context of a job with random images, labels in turn."""
+    size, random = part.data, generator("forecast")
+    x = [random.integers(0, 256, (n, *size.shape), np.uint8) for n in (size.train, size.test)]
+    y = [np.arange(n) % size.classes for n in (size.train, size.test)]
+    y[0][-1] = size.classes - 1  # the number of classes is read from the labels
+    one = np.ones(size.shape[0], np.float32)
+    data = Dataset("noise", x[0], y[0], x[1], y[1], one / 2, one / 4, 255.0)
+    settings = {k: v for k, v in part.federation.items() if k not in ("dataset", "memory")}
+    high = round(100 * part.high / part.federation["clients"])
+    spec = JobSpec.read(
+        {
+            "dataset": data.name,
+            "federation": data.name,
+            "split": f"{high}/{100 - high}",
+            "model": part.model,
+            "width": part.width,
+            "engine": {**part.engine.model_dump(), "device": device},
+            "pin": {},
+            "evaluate_every": 1,
+            "snapshot_every": 1,
+        }
+    )
+    return context.assemble(spec, data, federation.build(data, **settings, seed=0))

@@ -1,0 +1,225 @@
+"""Part of a job: the rounds of a phase, the measurements beside them, and what they cost.
+
+Operations are the products of layers, two for a multiply-add; a backward pass counts as two forward
+passes. Norms, activations and directions are left out: they are little, except for networks so
+small that no device is busy with them. Text on the disk is estimated from the number of values in
+it; all else is counted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from math import ceil
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from zowarmup.analysis import cost_formulas
+from zowarmup.analysis.collect import run_columns
+from zowarmup.common.errors import UserError
+from zowarmup.config import registry
+from zowarmup.config.phase_settings import leaves_records
+from zowarmup.engines import client_groups
+from zowarmup.forecast.sizes import Size, network
+from zowarmup.models import memory, static_norm
+from zowarmup.models.flat import FlatModel
+from zowarmup.plan.specs import EngineSpec, Phase
+from zowarmup.training.evaluate import BATCH
+from zowarmup.training.phases import build
+
+# The formula for an algorithm that has none: the first whose settings the phase has.
+ALIKE = {"zo_local": {"S", "batch"}, "fedkseed": {"K"}, "zo": {"S"}, "fedavg": {"epochs", "batch"}}
+
+# Bytes.
+FLOAT = 4
+HEADER = 120  # of a tensor in a checkpoint
+PROVENANCE = 1200  # at the head of a run's journal
+SCALAR, INDEX, MEMBER = 21.0, 4.5, 8.0  # text of a journal: a scalar, a candidate, a client
+ROW, RECALL = 800, 48  # a row of metrics, and a class in it: once alone, three times in all rows
+INDICES = 32  # of an image: its row and its label, in the data set and in the federation
+
+STACKING = ("batched", "vmap")
+SIDE_BY_SIDE = 60  # models at once in an engine that has the option `block`
+
+
+@cache
+def image_flops(name: str, data: Size, width: float, rate: float = 1.0) -> int:
+    """Return the operations of one image's forward pass; arguments as of `sizes.network`."""
+    model = network(name, data, width, rate)
+    image = torch.empty(1, *data.shape, device="meta")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.logits(torch.empty(model.d, device="meta"), image)
+    return int(counter.get_total_flops())
+
+
+def formula_name(phase: Mapping[str, Any]) -> str:
+    """Return the algorithm whose formula holds for a phase: its own, or one of the same settings.
+
+    Raises:
+        UserError: no formula fits.
+    """
+    name = str(phase["algorithm"])
+    if name in cost_formulas.FORMULAS:
+        return name
+    for other, settings in ALIKE.items():
+        if settings <= set(phase):
+            return other
+    raise UserError(
+        f"{name}: no formula gives the cost of its rounds: add a line to FORMULAS in "
+        "zowarmup/analysis/cost_formulas.py"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Part of a job: rounds of one phase, and measurements.
+
+    Attributes:
+        model, width, engine, phase, federation: settings as in the plan.
+        high: high-resource clients.
+        stage: the stage of a method that the messages belong to.
+        rounds, rows, losses, snapshots: their numbers; `losses` on held-out images.
+        final: whether it ends with the final model of a run.
+        trials: how often the rounds begin anew: once for each candidate and seed of a selection.
+    """
+
+    model: str
+    width: float
+    engine: EngineSpec
+    phase: Mapping[str, Any]
+    federation: Mapping[str, Any]
+    data: Size
+    high: int
+    stage: str
+    rounds: int
+    rows: int = 0
+    losses: int = 0
+    snapshots: int = 0
+    final: bool = False
+    trials: int = 1
+
+    @property
+    def title(self) -> str:
+        """The network, with its width where that is not 1."""
+        return self.model + (f" x{self.width:g}" if self.width != 1 else "")
+
+    @property
+    def network(self) -> FlatModel:
+        """The network of the high-resource clients."""
+        return network(self.model, self.data, self.width)
+
+    @property
+    def images(self) -> tuple[int, int]:
+        """Images that a client trains on, and images that it holds out."""
+        images = self.data.train // self.federation["clients"]
+        heldout = min(max(1, round(self.federation["holdout"] * images)), images - 1)
+        return images - heldout, heldout
+
+    @cached_property
+    def formula(self) -> cost_formulas.Phase:
+        """The phase as the cost formulas read it."""
+        tiers = {"high": self.high, "low": self.federation["clients"] - self.high}
+        trained = [*tiers] if self.phase["clients"] == "all" else [self.phase["clients"]]
+        d_low = network(self.model, self.data, self.width, self.phase.get("rate", 1.0)).d
+        sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
+        return cost_formulas.Phase(
+            algorithm=formula_name(self.phase),
+            clients=self.phase["clients"],
+            rounds=self.rounds,
+            members={tier: n * (tier in trained) for tier, n in tiers.items()},
+            participation=self.phase["participation"],
+            row=run_columns.settings_of([dict(self.phase)]) | sizes,
+            number=1,
+        )
+
+    @property
+    def members(self) -> int:
+        """Clients of the phase, whether or not a round draws them."""
+        return sum(self.formula.members.values())
+
+    @cached_property
+    def round(self) -> cost_formulas.Cost:
+        """Bytes up and down, forward and backward operations of a round, all clients together."""
+        total = np.zeros(4)
+        for tier, members in self.formula.members.items():
+            rate = self.phase.get("rate", 1.0) if tier == "low" else 1.0
+            image = image_flops(self.model, self.data, self.width, rate)
+            cost = np.array(cost_formulas.per_round(self.formula, tier)) * [1, 1, image, 2 * image]
+            total += members * self.formula.participation * cost
+        return cost_formulas.Cost(*total.tolist())
+
+    @property
+    def training(self) -> float:
+        """Operations of all rounds."""
+        return self.rounds * (self.round.forward + self.round.backward)
+
+    @property
+    def evaluation(self) -> float:
+        """Operations of all measurements; zeroth-order phases measure true gradients, too."""
+        clients, (train, heldout) = self.federation["clients"], self.images
+        loss = clients * heldout + clients * train * static_norm.has(self.network)
+        row = self.data.test + clients * train + loss
+        if "eps" in self.phase:
+            row += 3 * train * self.members
+        image = image_flops(self.model, self.data, self.width)
+        return float((self.rows * row + self.losses * loss) * image)
+
+    @property
+    def broadcast(self) -> float:
+        """Bytes of the model to every client before a phase in which no models travel."""
+        return self.trials * self.members * cost_formulas.once(self.formula)
+
+
+def disk(part: Part) -> dict[str, float]:
+    """Return the bytes that a part leaves on the disk, by contents."""
+    model = FLOAT * part.network.d + HEADER * len(part.network.names)
+    snapshot = model + _server(part) if part.snapshots else 0
+    records = part.rounds * _record(part) if part.rows else 0
+    return {
+        "snapshots": float(part.snapshots * snapshot),
+        "journals": records + PROVENANCE * part.final,
+        "metrics": float(part.rows * (ROW + RECALL * part.data.classes)),
+        "final models": float(model * part.final),
+    }
+
+
+def peak(part: Part) -> dict[str, float]:
+    """Return the bytes of images and of training in memory, beyond a process with torch."""
+    engine, model, shape, train = part.engine, part.network, part.data.shape, part.images[0]
+    stacks = engine.name in STACKING
+    stacked = engine.options.get("block", SIDE_BY_SIDE) if stacks else 1
+    if "eps" in part.phase:  # backpropagation for the true gradients beside the estimate
+        micro = min(engine.micro_batch, train)
+        step = stacked * max(f(model, shape, micro) for f in (memory.inference, memory.backprop))
+    else:
+        batch, momentum = min(part.phase["batch"], train), part.phase.get("momentum", 0) > 0
+        one = memory.backprop(model, shape, batch, momentum=momentum)
+        step = min(stacked, part.members) * one
+    # On a GPU the images lie in main memory and on the device. Engines that stack clients keep the
+    # training images normalised where they are few.
+    copies = 1 if engine.device == "cpu" else 2
+    trained = part.federation["clients"] * train * part.data.pixels
+    kept = FLOAT * trained if stacks and trained <= client_groups.KEPT else 0
+    images = (copies * part.data.pixels + INDICES) * (part.data.train + part.data.test) + kept
+    return {"images": images, "training": max(step, memory.inference(model, shape, BATCH))}
+
+
+def _record(part: Part) -> float:
+    """Return the bytes of a round in a journal; 0 where models travel."""
+    phase = part.phase
+    if not leaves_records(registry.ALGORITHMS[phase["algorithm"]]):
+        return 0.0
+    steps = phase["epochs"] * ceil(part.images[0] / phase["batch"]) if "batch" in phase else 1
+    scalar = SCALAR + (INDEX if "K" in phase else 0.0)
+    return part.formula.A * (MEMBER + phase.get("S", 1) * steps * scalar)
+
+
+def _server(part: Part) -> int:
+    """Return the bytes of the server's state in a snapshot."""
+    rates = {key: 0.1 for key in ("lr", "client_lr") if key in part.phase}
+    state = build(Phase.read({**part.phase, **rates})).begin(
+        torch.empty(part.network.d, device="meta")
+    )
+    return FLOAT * sum(tensor.numel() for tensor in state.server.values())
