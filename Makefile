@@ -34,7 +34,7 @@ report: $(READY) ## put all results into one page, results/<name>/report.html
 	$(BIN)/snakemake --report "$$page" "$$@"
 
 # One worker a core, at most 8; ARGS=-n0 runs all tests in one process.
-test: $(READY) ## run the tests (4 minutes on 2 cores; ARGS="tests/plan" for some)
+test: $(READY) ## run the tests on all cores (ARGS="tests/plan" for some)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 # One after the other: some measure how fast a job saves, and there is one SLURM cluster.

@@ -76,9 +76,9 @@ def sealed_field(key: str, new: Any) -> Damage:
     """The same, sealed anew, as who means harm would."""
 
     def damage(data: bytes) -> bytes:
-        fields = json.loads(data)
-        del fields["sha256"]
-        return federation.sealed(put(fields, key, new)).encode()
+        fields = put(json.loads(data), key, new)
+        fields.pop("sha256", None)
+        return federation.sealed(fields).encode()
 
     return damage
 

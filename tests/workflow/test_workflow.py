@@ -211,7 +211,9 @@ def test_one_process_and_many_give_the_same_bytes(finished: Path, tmp_path: Path
     (results / "tiny/selected-metrics.csv").unlink()
     made, expected = workbench.saved_bytes(tmp_path), workbench.saved_bytes(finished)
     assert {f"{RUN}/{seed}/final.safetensors" for seed in (0, 1)} <= set(made)
-    assert made == {name: expected[name] for name in made}
+    for name, data in made.items():
+        if not name.endswith(".jsonl"):  # records name the code, of which scripts are a part
+            assert data == expected[name], name
 
 
 # Put into a copy's package where no digest looks, so that the jobs are those of the original.
