@@ -13,5 +13,7 @@ with log_to(snakemake.log[0]):
 
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
     named = snakemake.params.federations
-    dealt = {dataset: federation.load(path).model_dump() for dataset, path in named.items()}
+    dealt = {
+        dataset: federation.load(path).model_dump(mode="json") for dataset, path in named.items()
+    }
     write.write(draw(metrics.read(snakemake.input.metrics), dealt), snakemake.output)
