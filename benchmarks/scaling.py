@@ -18,26 +18,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.job_spec import job_spec
 from benchmarks.timing import Row, quartiles
 from zowarmup.algorithms.rounds import State
-from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.schema import Engine
 from zowarmup.data import federation
 from zowarmup.data.datasets import Dataset
+from zowarmup.plan.specs import Phase
 from zowarmup.runtime import launch
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
-from zowarmup.training import context, loop
+from zowarmup.training import context, loop, phases
 
 CLIENTS, IMAGES = 8, 16  # of which two are held out
 REPEATS = 11
-PHASE = {"algorithm": "zo", "clients": "all", "participation": 1.0}
-SPEC = {
-    "model": "resnet8",
-    "width": 1.0,
-    "split": None,
-    "engine": Engine(name="plain").model_dump(),
-}
+PHASE = {"algorithm": "zo", "clients": "all", "rounds": 100, "lr": 0.01, "participation": 1.0}
 
 
 def processes(tiny: bool) -> list[Row]:
@@ -65,7 +59,8 @@ def measure(output: str, repeats: int, group: ProcessGroup) -> None:
     """What `measured` returns, written by the first of the processes that run this."""
     data = images()
     dealt = federation.build(data, clients=CLIENTS, alpha="infinite", holdout=0.1, seed=0)
-    own, common = (context.assemble(SPEC, data, dealt, among) for among in (ALONE, group))
+    spec = job_spec("resnet8", "plain")
+    own, common = (context.assemble(spec, data, dealt, among) for among in (ALONE, group))
     ratios = []
     for t in range(repeats + 1):
         alone = seconds(own, t) if group.first else torch.zeros(1, 2)
@@ -79,12 +74,13 @@ def measure(output: str, repeats: int, group: ProcessGroup) -> None:
         )  # without the first repeat, which warms up
 
 
-def seconds(here: context.Context, t: int) -> Tensor:
+def seconds(ready: context.Context, t: int) -> Tensor:
     """Of one round from the same weights, on the wall and of the processor, (1, 2)."""
-    state, seeds = State(here.model.initial(0)), Seeds(0, 0, 0)
-    cohort = loop.cohort(here, PHASE, t, seeds)
+    (phase,) = phases.prepare(ready, [Phase.read(PHASE)])
+    state, seeds = State(ready.model.initial(0)), Seeds(0, 0, 0)
+    cohort = loop.cohort(ready, phase, t, seeds)
     start = time.perf_counter(), time.process_time()
-    ZO(lr=0.01).round(state, t, cohort, here.engine, seeds)
+    phase.algorithm.round(state, t, cohort, ready.engine, seeds)
     end = time.perf_counter(), time.process_time()
     return torch.tensor([end], dtype=torch.float64) - torch.tensor([start], dtype=torch.float64)
 

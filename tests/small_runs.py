@@ -10,7 +10,7 @@ from torch import Tensor
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, RoundRecord
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase_settings import PHASES
-from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import JobSpec, Phase, RunSpec, SelectionSpec, WarmupSpec
 from zowarmup.storage import checkpoint, journal
 from zowarmup.training import context as contexts
 from zowarmup.training import loop, phases, run, warmup
@@ -234,3 +234,10 @@ def entries_of(file: Path) -> list[Spec]:
 def records_of(file: Path) -> list[RoundRecord]:
     """The rounds of a journal."""
     return list(map(RoundRecord.from_json, entries_of(file)))
+
+
+def job_spec(**settings: Any) -> JobSpec:
+    """The common part of `spec_of`, with other settings; those of the engine by a dict."""
+    whole = without(spec_of(), {"phases", "warmup"})
+    engine = whole["engine"] | settings.pop("engine", {})
+    return JobSpec.read(whole | settings | {"engine": engine})
