@@ -39,7 +39,7 @@ ROUNDS = 2
 
 def spec_of(engine, model, *method, **more):
     strides = {"evaluate_every": 2, "snapshot_every": 2}
-    spec = kills.spec_of(model=model, phases=list(method), warmup=None, **strides, **more)
+    spec = kills.spec_of(model=model, phases=list(method), **{"warmup": None} | strides | more)
     return spec | {"engine": spec["engine"] | {"name": engine, "micro_batch": 16}}
 
 

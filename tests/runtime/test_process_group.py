@@ -115,12 +115,12 @@ def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
     """A warm-up of 6 rounds, then 8 of them by zeroth order."""
     first = ranks_jobs.phase_of("fedavg", 6, lr=0.1, epochs=1, batch=8)
     second = ranks_jobs.phase_of("zo", 8, lr=0.03)
-    warm = {key: value for key, value in first.items() if key != "rounds"}
     spec = ranks_jobs.spec_of("batched", "mlp", first, second, warmup="warm")
+    common = {key: value for key, value in spec.items() if key not in ("phases", "warmup")}
     launch.run(
         ranks_warm,
         warmup.warm_up,
-        spec | {"phase": warm, "rounds": 6},
+        common | {"phase": first},
         3,
         "code",
         **inputs,
