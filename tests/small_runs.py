@@ -123,10 +123,9 @@ def finish(
 ) -> End:
     """The phases after the warm-up, from the model at the pivot; rows as in metrics.csv."""
     plan = RunSpec.read(spec)
-    number = len(plan.phases) - len(plan.own_phases) + 1
     end = run.run(
         context,
-        phases.prepare(context, plan.own_phases, after=plan.pivot, number=number),
+        phases.of_run(context, plan),
         w,
         SEEDS,
         evaluate_every=plan.evaluate_every,

@@ -167,7 +167,7 @@ def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkey
     (tmp_path / "cut/run/journal.jsonl").write_bytes(b"".join(journal[:5]))
     with caplog.at_level(logging.INFO, "zowarmup"):
         jobs(tmp_path / "cut", inputs, 2, 2)
-    assert caplog.messages.count("going on after round 2") == 1
+    assert caplog.messages.count("resuming after round 2") == 1
     assert caplog.messages.count("replaying 4 rounds from the journal") == 1
     assert workbench.contents(tmp_path / "cut") == workbench.contents(tmp_path / "whole")
 
@@ -185,7 +185,7 @@ def test_another_number_of_processes_is_no_other_run(tmp_path):
         assert runs(f"{{{engine}}}") == runs(f"{{{engine}, processes: 2}}")
     for engine in ("name: vmap, threads: 2", "name: vmap, device: cuda"):
         two = runs(f"{{{engine}, processes: 2}}")
-        assert all(spec["engine"]["processes"] == 2 for spec in two.values())
+        assert all(spec.engine.processes == 2 for spec in two.values())
 
 
 # --- the network ----------------------------------------------------------------------------
