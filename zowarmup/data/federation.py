@@ -119,10 +119,6 @@ class Federation(Settings):
         """Sorted ids of the high-resource clients when they are this fraction of all."""
         return tuple(sorted(partition.high_clients(self.order, fraction)))
 
-    def low(self, fraction: float) -> tuple[int, ...]:
-        """Sorted ids of all other clients, `fraction` being that of the high-resource ones."""
-        return tuple(sorted(set(self.order) - set(self.high(fraction))))
-
     def holding(self, size: int) -> tuple[int, ...]:
         """Sorted ids of the clients whose budget holds `size` bytes; perhaps none.
 
@@ -147,14 +143,10 @@ def build(
     memory: Sequence[Mapping[str, float]] | None = None,
     tier_order: str = "random",
 ) -> Federation:
-    """Deal the training images of `dataset` to `clients` clients; see `partition`.
+    """Deal the training images of `dataset` to `clients` clients; arguments as in `partition`.
 
     Partition, held-out parts, tiers and budgets have draws of their own: changing alpha leaves the
     tiers, and changing the held-out fraction leaves who holds what.
-
-    Args:
-        memory: the budgets and their shares of the clients, see `partition.deal_budgets`.
-        tier_order: the rule by which clients are high-resource, see `partition.tier_order`.
 
     Raises:
         FederationError: too few images for a client to train on one and to hold one out.
@@ -233,7 +225,7 @@ def _unsealed(data: bytes) -> Federation:
 
 def _check_against(federation: Federation, dataset: Dataset) -> None:
     if federation.dataset_sha256 != dataset.sha256:
-        raise ValueError(f"it was made for other data than this {dataset.name}")
+        raise ValueError(f"it is a federation of other data than this {dataset.name}")
     if max(indices.max() for indices in federation.held) >= len(dataset.y_train):
         raise ValueError(f"it holds an image that {dataset.name} does not have")
     counts = partition.count_labels(dataset.y_train, federation.held, dataset.classes)

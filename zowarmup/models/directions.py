@@ -57,16 +57,12 @@ def child(keys: Tensor, index: Tensor) -> Tensor:
 
 
 def permutations(base: int, path: Sequence[int], rows: Sequence[int], n: int) -> Tensor:
-    """One random order of 0..n-1 for each row, a function of the names alone.
+    """One random order of 0..n-1 for each row, (len(rows), n) int64, equal on every device.
 
     Args:
         base: key of the purpose, from `seeds.key`.
         path: indices that all rows share, e.g. the round.
         rows: the index of each row, e.g. the clients.
-        n: length of an order.
-
-    Returns:
-        (len(rows), n) int64: the ranks of n random 64-bit words, so equal on every device.
     """
     return words(_below(base, path, rows), 0, n).argsort(dim=1, stable=True)
 
@@ -122,7 +118,6 @@ class Directions:
 
     Attributes:
         keys: (P,) int64, P = clients x S.
-        d: number of parameters.
         distribution: "rademacher" or "gaussian".
     """
 
@@ -153,8 +148,6 @@ class Directions:
 
     def row(self, j: int) -> Tensor:
         """Direction j, (d,) float32."""
-        if self.kept:
-            return self.dense[j]
         return torch.cat([piece for _, piece in self.pieces(j)])
 
     def pieces(self, j: int, scale: float = 1.0) -> Iterator[tuple[Place, Tensor]]:
@@ -204,14 +197,11 @@ def draw(
     """The directions of a round, from their names alone.
 
     Args:
-        seed: the run's direction seed.
         t: global round, counted from 1 at the first round of the warm-up.
         clients: the cohort, sorted.
         S: directions per client.
         d: number of parameters.
-        distribution: "rademacher" or "gaussian".
         shared: all clients use the same S directions, instead of S of their own.
-        device: where the directions are made.
     """
     base = torch.tensor([seeds.signed(seeds.key("directions", seed))], device=device)
     names = [EVERYONE] * len(clients) if shared else list(clients)

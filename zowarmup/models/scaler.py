@@ -22,9 +22,6 @@ class Scaler(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x / self.scale
 
-    def extra_repr(self) -> str:
-        return f"{self.scale}"
-
 
 def scalers(scale: float) -> list[nn.Module]:
     """One scaler, or none where it would change nothing: for a list of layers."""

@@ -76,5 +76,5 @@ def report(error: BaseException, rank: int) -> None:
     """Write the file in which torch's launcher looks for the cause of a failure."""
     sentence = explain(error)
     text = sentence or f"{cause(error)}\n{traceback.format_exc()}"
-    said = {"message": text, "timestamp": time.time(), "rank": rank, "user": sentence is not None}
-    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(said), encoding="utf-8")
+    fault = {"message": text, "timestamp": time.time(), "rank": rank, "user": sentence is not None}
+    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(fault), encoding="utf-8")
