@@ -136,8 +136,8 @@ def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str)
 def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of x / scale per channel, (C,) float32 each.
 
-    From exact integer sums, so that they and the fingerprint are equal on every machine; a float32
-    sum depends on its order. A constant channel gets deviation 1, so that it becomes 0, not NaN.
+    From exact integer sums, so that they and the fingerprint are equal on every machine. A constant
+    channel gets deviation 1, so that it becomes 0, not NaN.
     """
     n = x.size // x.shape[1]
     counts, values = np.zeros((x.shape[1], 256), np.int64), np.arange(256)
@@ -152,10 +152,7 @@ def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndar
 
 
 def save(dataset: Dataset, path: str | Path) -> None:
-    """Write dataset.npz at `path` and its summary beside it (suffix .json).
-
-    Equal data sets give equal bytes.
-    """
+    """Write dataset.npz and its summary beside it; equal data sets give equal bytes."""
     write_npz(path, dataset.arrays | {"name": np.asarray(dataset.name)})
     summary = {
         "name": dataset.name,

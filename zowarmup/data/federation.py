@@ -1,7 +1,6 @@
 """A federation: the images that each client holds, in the one file that all its runs read.
 
-Equal federations give equal bytes. Reading finds a file that was cut short, edited or written by
-another version.
+Equal federations give equal bytes.
 """
 
 import hashlib
@@ -126,10 +125,7 @@ class Federation(Settings):
             FederationError: the clients have no budgets.
         """
         if self.budgets is None:
-            raise FederationError(
-                "the clients of this federation have no memory budgets; add memory to it in the "
-                "config"
-            )
+            raise FederationError("this federation has no memory budgets: add memory to it")
         return tuple(k for k, budget in enumerate(self.budgets) if size <= MEGABYTE * budget)
 
 
@@ -156,8 +152,7 @@ def build(
     if len(labels) < clients * (each := 2 if holdout else 1):
         raise FederationError(
             f"{clients} clients share only {len(labels)} training images of {dataset.name}, and "
-            "each needs one to train on and one to hold out; use fewer clients: set clients in "
-            f"federations to {len(labels) // each} or less"
+            f"each needs {each}; use fewer: set clients in federations to {len(labels) // each}"
         )
     held = partition.dirichlet_split(labels, clients, alpha, generator("partition", seed))
     parts = [

@@ -20,7 +20,6 @@ SIGNATURES = (
     (b"\x89PNG", "a PNG image", IMAGE),
     (b"\xff\xd8\xff", "a JPEG image", IMAGE),
 )
-LONGEST_QUOTE = 40  # characters of a text file's first line
 
 
 def instead(path: Path, wanted: bytes = ZIP) -> str:
@@ -58,5 +57,5 @@ def _text(first: bytes, wanted: bytes) -> str:
         return "a web page or XML; log in or accept the terms, and download the file itself"
     if wanted == PICKLE or not all(c.isprintable() or c.isspace() for c in text):
         return ""  # the oldest pickles are text
-    line = text.splitlines()[0][:LONGEST_QUOTE]
+    line = text.splitlines()[0][:40]
     return f"a text file that begins with {line!a}; get the data themselves, or {SAVEZ}"

@@ -30,10 +30,9 @@ def dirichlet_split(
 ) -> list[np.ndarray]:
     """Equal-sized clients, each with its own class mix drawn from Dir(alpha).
 
-    alpha = inf is the IID split, alpha -> 0 nearly one class per client. Every image is dealt at
-    most once; up to num_clients - 1 are left over. A class that runs out is dropped from the mixes
-    of the clients still to be served, so the last clients hold what is left rather than what they
-    drew: at small alpha do not read the split as a fair Dirichlet sample, and do not make the
+    alpha = inf is the IID split, alpha -> 0 nearly one class per client. Up to num_clients - 1
+    images are left over. A class that runs out is dropped from the mixes of the clients still to be
+    served, so at small alpha do not read the split as a fair Dirichlet sample, and do not make the
     first clients the high-resource ones (see `tier_order`). It always ends, unlike splits that
     draw sizes until each is large enough.
 
@@ -41,7 +40,6 @@ def dirichlet_split(
         labels: (n,) class of each training image, in 0..C-1.
         num_clients: K, 1 to n.
         alpha: > 0; the mixes are over all C classes alike, however many images each has.
-        rng: the only source of randomness; the same state gives the same split.
 
     Returns:
         One sorted array of n // K indices per client, pairwise disjoint.

@@ -6,9 +6,8 @@
 
 The generator is splitmix64 read by counter: word k of a key is mix(key + (k + 1) * GOLDEN) in
 64-bit wrap-around arithmetic, so any part of any direction can be made without the rest. Entry j of
-a Rademacher direction is bit j mod 64 of word j div 64 (1 gives +1), j being the index of the
-parameter in the flat vector. A torch.Generator promises neither: its stream differs between CPU and
-CUDA and between sizes.
+a Rademacher direction is bit j mod 64 of word j div 64 (1 gives +1). A torch.Generator would give
+other numbers on CUDA than on the CPU, and for another size.
 
 Reference: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195 (splitmix64).
 """
@@ -173,10 +172,7 @@ class Directions:
         return (slice(start, min(start + size, self.d)) for start in range(0, self.d, size))
 
     def both_sides(self, w: Tensor, j: int, radius: float, out: Tensor) -> None:
-        """w + radius u_j and w - radius u_j into the two rows of `out`, (2, d).
-
-        In one pass over the memory: a piece of u_j serves both while the cache holds it.
-        """
+        """w + radius u_j and w - radius u_j into the two rows of `out`, (2, d), in one pass."""
         above, below = out
         for at, move in self.pieces(j, radius):
             torch.add(w[at], move, out=above[at])

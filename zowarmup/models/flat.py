@@ -2,8 +2,7 @@
 
 All parameters are one contiguous float32 vector in the order of `named_parameters`. The module
 itself holds no weights: it lives on the meta device, and each call lends it views of the w it is
-to use. So a network is a function of (w, x), many w can be tried without copying into the module,
-and any plain nn.Module can be used as it is.
+to use. So any plain nn.Module is a function of (w, x), and nothing is copied into it.
 """
 
 import copy
@@ -39,8 +38,7 @@ class FlatModel:
         """Take a network, best built on the meta device; its own weights are not used.
 
         Raises:
-            ValueError: a parameter appears under two names, or the network has buffers. Neither
-                has a place in w.
+            ValueError: a parameter appears under two names, or the network has buffers.
         """
         named = list(network.named_parameters())
         if len(named) != len(list(network.named_parameters(remove_duplicate=False))):
@@ -69,9 +67,8 @@ class FlatModel:
 
     def logits(self, w: Tensor, x: Tensor) -> Tensor:
         """The network's output for a batch, (n, ...) -> (n, classes)."""
-        for (slot, name), view in zip(
-            self._slots, self.views(aligned_memory.begin(w)), strict=True
-        ):
+        views = self.views(aligned_memory.begin(w))
+        for (slot, name), view in zip(self._slots, views, strict=True):
             slot[name] = view
         return self.shell(x)
 
@@ -85,8 +82,7 @@ class FlatModel:
         """The inverse of `named`.
 
         Raises:
-            ValueError: a parameter is missing, unknown or of another shape or type; the first is
-                named.
+            ValueError: a parameter is missing, unknown or of another shape or type.
         """
         for name, shape in zip(self.names, self.shapes, strict=True):
             if name not in named:

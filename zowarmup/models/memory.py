@@ -88,9 +88,7 @@ class _Alive(TorchDispatchMode):
         self.now, self.peak = 0, 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, function: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = {t.untyped_storage()._cdata for t in _tensors((args, kwargs))}
         out = function(*args, **(kwargs or {}))
         for tensor in _tensors(out):

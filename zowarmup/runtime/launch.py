@@ -61,8 +61,8 @@ def run(processes: int, job: Callable[..., None], *arguments: Any, **named: Any)
 
     Args:
         processes: of all machines together.
-        job: a function of a module; several processes also give it their `group`.
-        arguments, named: values that JSON can hold, and paths.
+        job: a function of a module, of values that JSON can hold and paths; several processes also
+            give it their `group`.
 
     Raises:
         UserError: as the job does; a process was killed; or the processes cannot meet.

@@ -18,13 +18,7 @@ log = logging.getLogger("zowarmup")
 
 
 class Progress:
-    """Logs round, speed, remaining time and the last measurements.
-
-    Args:
-        what: name of the job.
-        total: its last round.
-        folder: for the progress file; None to write none.
-    """
+    """Logs round, speed, remaining time and the last measurements of a job of `total` rounds."""
 
     def __init__(self, what: str, total: int, folder: Path | None = None) -> None:
         self.what, self.total, self.folder = what, total, folder

@@ -20,9 +20,8 @@ SIZES = 50_000, 10_000
 def read(name: str, folder: Path) -> Arrays:
     """The arrays x_train, y_train, x_test, y_test in their official order.
 
-    The folder of batches is unpacked from its archive if it is missing. torchvision downloads the
-    archive unless it lies beside the folder, and verifies its MD5. Existing batches are taken as
-    they are; the log names those that are not the official ones.
+    torchvision downloads the archive unless it or its unpacked folder is in `folder`, and verifies
+    its MD5. Existing batches are taken as they are; the log names those that are not official.
 
     Raises:
         DataError: the download fails; a batch is missing, damaged or of another format; or one

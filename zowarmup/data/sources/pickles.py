@@ -1,10 +1,9 @@
 """Pickles of numbers, text, lists, dicts and numpy arrays, read without running their code.
 
 A pickle is a program, and `pickle.load` calls whatever function it names. The reader below looks up
-no names but those with which numpy writes arrays, as "Restricting Globals" in the documentation of
-Python's `pickle` shows. They stand for classes of this module, since numpy's own trust the memory
-layout that a file describes: a damaged byte in it ends the process. A file made to do harm can at
-worst do the same, for lack of memory.
+no names but those with which numpy writes arrays ("Restricting Globals" in the documentation of
+`pickle`). They stand for classes of this module, since numpy's own trust the memory layout that a
+file describes: a damaged byte in it ends the process.
 """
 
 import pickle
