@@ -17,9 +17,10 @@ from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.data import datasets
 from zowarmup.data import federation as dealing
+from zowarmup.plan.specs import RunSpec
 from zowarmup.runtime.process_group import ALONE
 from zowarmup.runtime.progress import log
-from zowarmup.training import context, loop
+from zowarmup.training import context, loop, phases
 from zowarmup.training.costs import Costs
 
 # engine, network, phase; the cohorts have 7, 5 and 1 clients: no multiples of 2 or 4 processes
@@ -66,14 +67,16 @@ def uneven(dealt):
 
 def rounds(case, algorithm, data, dealt, device, group):
     engine, model, settings = case
-    phase, seeds = phase_of(algorithm, ROUNDS, **settings), Seeds.of(3, {})
-    spec = spec_of(engine, model, phase)
-    spec["engine"]["device"] = device
-    world = context.assemble(spec, data, dealt, group)
-    state, costs = loop.begin(world, phase, context.start(world, seeds, None), Costs())
-    steps = list(loop.run(world, phase, state, seeds, first=1, costs=costs))
+    raw = spec_of(engine, model, phase_of(algorithm, ROUNDS, **settings), warmup=None)
+    raw["engine"]["device"] = device
+    spec, seeds = RunSpec.read(raw), Seeds.of(3, {})
+    own = context.assemble(spec, data, dealt, group)
+    (phase,) = phases.prepare(own, spec.own_phases, after=0, number=1)
+    begin = loop.begin(own, phase, context.start(own, seeds, None), Costs())
+    steps = list(loop.run(own, phase, begin, seeds))
     models = [hashlib.sha256(step.w.cpu().numpy().tobytes()).hexdigest() for step in steps]
-    return models, [step.record for step in steps], repr(loop.row(world, phase, 1, steps[-1]))
+    records = [step.record for step in steps]
+    return models, repr(records), repr(loop.row(own, phase, steps[-1]))
 
 
 def fail(how, folder, group):
