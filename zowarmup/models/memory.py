@@ -40,8 +40,8 @@ def backprop(model: FlatModel, shape: Shape, batch: int, *, momentum: bool = Fal
 
 def inference(model: FlatModel, shape: Shape, batch: int) -> int:
     """A forward pass over a batch."""
-    w, x = _empty(model.d), _empty(batch, *shape)
-    return FLOAT * model.d + _alive(lambda: model.logits(w, x))
+    w = _empty(model.d)
+    return FLOAT * model.d + _alive(lambda: model.logits(w, _empty(batch, *shape)))
 
 
 def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
