@@ -105,6 +105,6 @@ def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
     several = datasets[verdicts["n"] > 0].nunique() > 1
     rows = verdicts.assign(dataset=datasets + ": " if several else "")
     return [
-        f"{row.dataset}{row.text} ({''.join(claims.effect(row))}, n = {row.n})"
+        f"{row.dataset}{row.text} ({claims.effect(row)}, n = {row.n})"
         for row in rows[rows["verdict"] == word].itertuples()
     ]
