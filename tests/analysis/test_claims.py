@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from zowarmup.analysis.claims import judge, write
+from zowarmup.analysis.claims import judge, schema, write
 from zowarmup.analysis.claims.measure import values
 from zowarmup.analysis.claims.sample import samples
 from zowarmup.analysis.claims.schema import Claim
@@ -47,7 +47,7 @@ def claim(**changes: Any) -> Claim:
 
 
 def judged(metrics: Sequence[pd.DataFrame], **named: Claim) -> pd.DataFrame:
-    listed = judge.Claims("claims.yaml", "0" * 64, named)
+    listed = schema.Claims("claims.yaml", "0" * 64, named)
     return judge.judge(pd.concat(metrics, ignore_index=True), listed).set_index("claim")
 
 

@@ -27,16 +27,6 @@ class Estimate:
     p: float
 
 
-def bonferroni(level: float, tests: int) -> float:
-    """The level that each of `tests` intervals needs so that all hold together with `level`.
-
-    Widening the intervals, rather than correcting p, keeps a verdict and its interval in step.
-    """
-    if tests < 1:
-        raise ValueError(f"the number of tests must be at least 1, not {tests}")
-    return 1 - (1 - level) / tests
-
-
 def mean_interval(values: ArrayLike, level: float = 0.95, null: float = 0.0) -> Estimate:
     """The mean with Student's t interval; p is the one-sample t test of mean = null.
 
@@ -87,16 +77,19 @@ def spread_ratio(
     return Estimate(ratio, ratio / widen, ratio * widen, n, p)
 
 
-def expected_minimum(values: ArrayLike, k: int) -> float:
+def expected_minimum(values: ArrayLike, k: int) -> np.ndarray:
     """The mean over all subsets of k values of the smallest value in the subset.
 
     An unbiased estimate of the worst of k seeds. The plain minimum (k = n) hangs on one value and
     no resampling gives it an honest interval; k well below n has one.
+
+    Args:
+        values: (..., n), each row for itself.
     """
     x = np.sort(np.asarray(values, dtype=float))
-    n = x.size
+    n = x.shape[-1]
     # The i-th smallest (i from 0) is the minimum of C(n - 1 - i, k - 1) of the C(n, k) subsets.
-    return sum(v * comb(n - 1 - i, k - 1) for i, v in enumerate(x)) / comb(n, k)
+    return np.asarray(sum(x[..., i] * comb(n - 1 - i, k - 1) for i in range(n)) / comb(n, k))
 
 
 def minimum_difference(
@@ -109,18 +102,12 @@ def minimum_difference(
     """
     sides = np.array([first, second], dtype=float)
     n = sides.shape[1]
-    if n < k:
-        return Estimate(nan, nan, nan, n, nan)
-    effect = _minimum_difference(sides, k)
-    if n == k:
+    effect = float(np.subtract(*expected_minimum(sides, k))) if n >= k else nan
+    if n <= k:
         return Estimate(effect, nan, nan, n, nan)
-    without = [_minimum_difference(np.delete(sides, i, axis=1), k) for i in range(n)]
+    rest = [np.subtract(*expected_minimum(np.delete(sides, i, axis=1), k)) for i in range(n)]
     # Pseudo-values average to the estimate itself: this statistic is a U-statistic.
-    return mean_interval(n * effect - (n - 1) * np.array(without), level, null)
-
-
-def _minimum_difference(sides: np.ndarray, k: int) -> float:
-    return expected_minimum(sides[0], k) - expected_minimum(sides[1], k)
+    return mean_interval(n * effect - (n - 1) * np.array(rest), level, null)
 
 
 def count_ratio(first: ArrayLike, second: ArrayLike) -> Estimate:

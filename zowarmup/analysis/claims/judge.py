@@ -13,9 +13,7 @@ import pandas as pd
 from zowarmup.analysis import statistics
 from zowarmup.analysis.claims.measure import MEASURES
 from zowarmup.analysis.claims.sample import Sample, samples
-from zowarmup.analysis.claims.schema import Claim, Claims, Paper, read
-
-__all__ = ["LEVEL", "VERDICTS", "Claims", "judge", "read"]
+from zowarmup.analysis.claims.schema import Claim, Claims
 
 LEVEL = 0.95  # of all intervals together
 VERDICTS = ("supported", "contradicted", "inconclusive", "not run")
@@ -51,7 +49,8 @@ def judge(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
         for sample in samples(metrics, claim, f"{claims.file}: {name}")
     ]
     tested = sum(len(s.first) > 0 and claim.statistic != "count" for _, claim, s in cases)
-    level = statistics.bonferroni(LEVEL, max(1, tested))
+    # Wider intervals, rather than corrected p values, keep a verdict and its interval in step.
+    level = 1 - (1 - LEVEL) / max(1, tested)
     rows = [
         _row(*case, level, tested, twin) for case, twin in zip(cases, _twins(cases), strict=True)
     ]
@@ -63,7 +62,7 @@ def _row(
 ) -> dict[str, Any]:
     """The columns of claims.csv, in their order."""
     estimate, rows = _estimate(claim, sample, level), sample.rows
-    paper_effect = _paper_effect(claim.paper, claim.statistic)
+    paper_effect, paper = _paper(claim)
     period = "at the end" if claim.period == "end" else "over phase 2"
     return {
         "claim": name,
@@ -74,7 +73,7 @@ def _row(
         "n": estimate.n,
         # Directions of one round over parameters; runs without zeroth-order steps have none.
         "p_over_d": float((rows["directions"] / rows["d"]).max()),
-        "paper": _reported(claim, paper_effect),
+        "paper": paper,
         "about": claim.about,
         "text": claim.text,
         "scale": sample.scale,
@@ -98,11 +97,10 @@ def _twins(cases: list[Case]) -> Iterator[str]:
     """
     seen: dict[tuple[object, ...], str] = {}
     for name, claim, sample in cases:
-        numbers = (*sample.first.items(), None, *sample.second.items())
+        sides = [tuple(side.items()) for side in (sample.first, sample.second)]
         test = (claim.statistic, claim.of, claim.measure, claim.period, claim.threshold)
-        first = seen.setdefault((test, sample.scale, numbers), name)
-        twin = first != name and not sample.first.empty
-        yield f"the same numbers as {first}, no further evidence" if twin else ""
+        first = seen.setdefault((*test, sample.scale, *sides), name) if len(sample.first) else name
+        yield "" if first == name else f"the same numbers as {first}, no further evidence"
 
 
 def _verdict(estimate: statistics.Estimate, threshold: float) -> str:
@@ -125,22 +123,18 @@ def _estimate(claim: Claim, sample: Sample, level: float) -> statistics.Estimate
     return statistics.mean_interval(x - y, level, null)
 
 
-def _reported(claim: Claim, effect: float | None) -> str:
-    """The effect in the paper for a reader; "" where the paper has no number."""
-    if effect is None:
-        return ""
-    paper = claim.paper
-    shown = f"ratio {effect:.2f}" if claim.statistic in RATIOS else f"{effect:+.1f} points"
-    sides = f"{paper.first:g} against {paper.second:g}"
-    return f"{shown} ({sides}; {paper.where})" if paper.where else f"{shown} ({sides})"
-
-
-def _paper_effect(paper: Paper, statistic: str) -> float | None:
-    if paper.first is None or paper.second is None:
-        return None
-    if statistic in RATIOS:
-        return paper.first / paper.second
-    return round(paper.first - paper.second, 9)  # in floating point 54.3 - 44.3 is not 10
+def _paper(claim: Claim) -> tuple[float | None, str]:
+    """The effect in the paper, and its words for a reader; None and "" where it has no number."""
+    first, second, where = claim.paper.first, claim.paper.second, claim.paper.where
+    if first is None or second is None:
+        return None, ""
+    if claim.statistic in RATIOS:
+        effect = first / second
+        words = f"ratio {effect:.2f}"
+    else:
+        effect = round(first - second, 9)  # in floating point 54.3 - 44.3 is not 10
+        words = f"{effect:+.1f} points"
+    return effect, f"{words} ({first:g} against {second:g}{where and f'; {where}'})"
 
 
 def _notes(claim: Claim, estimate: statistics.Estimate, rows: pd.DataFrame) -> Iterator[str]:

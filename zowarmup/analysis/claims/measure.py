@@ -14,41 +14,32 @@ WORST_LOSS = 10.0
 
 
 class Measure(NamedTuple):
-    """Columns of metrics.csv, added up.
+    """Columns of metrics.csv, added up: their name for readers, and the unit of a difference."""
 
-    Attributes:
-        words: the name for readers.
-        unit: of a difference.
-        factor: from the columns' unit to this one.
-    """
-
-    columns: tuple[str, ...]
     words: str
     unit: str
-    factor: float = 1.0
+    columns: tuple[str, ...]
 
 
 MeasureName = Literal[
     "test_accuracy", "missing_recall", "test_loss", "train_loss", "drift", "gradient_cosine",
     "bytes_low", "bytes",
 ]  # fmt: skip
+MISSING = "recall on the classes that high-resource clients lack"
+DRIFT = "distance of the clients' models from their mean"
+LOW = "bytes of the low-resource clients"
 MEASURES: dict[MeasureName, Measure] = {
-    "test_accuracy": Measure(("test_accuracy",), "test accuracy", "points", 100),
-    "missing_recall": Measure(
-        ("missing_recall",), "recall on the classes that high-resource clients lack", "points", 100
-    ),
-    "test_loss": Measure(("test_loss",), "test loss", "nats"),
-    "train_loss": Measure(("train_loss",), "training loss of all clients", "nats"),
-    "drift": Measure(("drift",), "distance of the clients' models from their mean", "distance"),
-    "gradient_cosine": Measure(("gradient_cosine",), "cosine of step and gradient", "cosine"),
-    "bytes_low": Measure(
-        ("bytes_up_low", "bytes_down_low"), "bytes of the low-resource clients", "bytes"
-    ),
-    "bytes": Measure(("bytes_up", "bytes_down"), "bytes of all clients", "bytes"),
+    "test_accuracy": Measure("test accuracy", "points", ("test_accuracy",)),
+    "missing_recall": Measure(MISSING, "points", ("missing_recall",)),
+    "test_loss": Measure("test loss", "nats", ("test_loss",)),
+    "train_loss": Measure("training loss of all clients", "nats", ("train_loss",)),
+    "drift": Measure(DRIFT, "distance", ("drift",)),
+    "gradient_cosine": Measure("cosine of step and gradient", "cosine", ("gradient_cosine",)),
+    "bytes_low": Measure(LOW, "bytes", ("bytes_up_low", "bytes_down_low")),
+    "bytes": Measure("bytes of all clients", "bytes", ("bytes_up", "bytes_down")),
 }
 # They follow from the settings; hardly anything in them varies with the seed.
 COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
-LOSSES: tuple[MeasureName, ...] = ("test_loss", "train_loss")
 
 
 def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFrame:
@@ -63,14 +54,15 @@ def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFram
         period: "end", the last row, or "phase_2", the mean over the rounds of the second phase.
     """
     final = m.final_rows(rows)
-    columns, factor = list(MEASURES[measure].columns), MEASURES[measure].factor
-    value = (rows if period == "phase_2" else final)[columns].sum(axis=1, skipna=False)
-    if measure in LOSSES:
+    _, unit, columns = MEASURES[measure]
+    value = (rows if period == "phase_2" else final)[list(columns)].sum(axis=1, skipna=False)
+    if unit == "nats":
         bound = WORST_LOSS * log(final["classes"].max())
         value = value.where(np.isfinite(value), bound).clip(upper=bound)
     if period == "phase_2":
         means = _means_over_phase_2(rows.assign(value=value))
         value = [means.get(run, nan) for run in final[m.RUN].itertuples(index=False, name=None)]
+    factor = 100 if unit == "points" else 1  # from fractions
     return final.assign(value=factor * np.asarray(value), chance=100 / final["classes"])
 
 

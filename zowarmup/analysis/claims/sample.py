@@ -1,17 +1,19 @@
 """The numbers that a claim compares, paired by seed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import sub
 from typing import Any
 
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.claims.measure import values
-from zowarmup.analysis.claims.schema import Claim, Runs
+from zowarmup.analysis.claims.schema import Claim
 from zowarmup.config.yaml_file import ConfigError
 
-Cell = Mapping[str, Any]  # column -> value
+Cell = dict[str, Any]  # column -> value
 
 
 @dataclass(frozen=True)
@@ -41,32 +43,37 @@ def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]
     Raises:
         ConfigError: the columns choose two runs of one seed where they should choose one.
     """
-    rows = metrics[metrics["study"].isin(claim.studies)]
-    on = ""
+    rows, on = metrics[metrics["study"].isin(claim.studies)], ""
     if claim.dataset is not None:
         rows, on = rows[rows["dataset"] == claim.dataset], f" on {claim.dataset}"
     if rows.empty:
         yield _empty(rows, f"no runs of the study {' or '.join(claim.studies)}{on}")
     for _, at_scale in rows.groupby(["dataset"] if claim.across_models else m.SCALE):
-        yield _sample(values(at_scale, claim.measure, claim.period), claim, where)
+        try:
+            yield _sample(values(at_scale, claim.measure, claim.period), claim)
+        except ValueError as error:
+            raise ConfigError(
+                f"{where}: {error}; choose one run per seed by naming more columns"
+            ) from None
 
 
-def _sample(final: pd.DataFrame, claim: Claim, where: str) -> Sample:
+def _sample(final: pd.DataFrame, claim: Claim) -> Sample:
     """Both sides of a claim at one scale; an empty sample with a note where runs are absent."""
-    sides = [_terms(runs, claim.over) for runs in (claim.first, claim.second) if not runs.chance]
+    # A term is a cell, alone or followed by the cell that it is the gain over.
+    over = claim.over.cells()
+    sides = [
+        [[cell, cell | base] if base else [cell] for cell in runs.cells() for base in over]
+        for runs in (claim.first, claim.second)
+        if not runs.chance
+    ]
     chosen = [(cell, _choose(final, cell)) for terms in sides for term in terms for cell in term]
     for cell, rows in chosen:
         if rows.empty:
             studies = " or ".join(claim.studies)
             return _empty(final, f"study {studies} has no runs with {_words(cell)}")
-    try:
-        pair = [_side(final, terms) for terms in sides]
-        if len(pair) == 1:  # the other side is guessing
-            pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
-    except ValueError as error:
-        raise ConfigError(
-            f"{where}: {error}; choose one run per seed by naming more columns"
-        ) from None
+    pair = [_side(final, terms) for terms in sides]
+    if len(pair) == 1:  # the other side is guessing
+        pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
     return _paired(pair, pd.concat([rows for _, rows in chosen]))
 
 
@@ -93,18 +100,10 @@ def _names(rows: pd.DataFrame) -> str:
     return ", ".join(" and ".join(rows[column].unique()) for column in m.SCALE if len(rows))
 
 
-def _terms(runs: Runs, over: Runs) -> list[tuple[Cell, ...]]:
-    """The cells of one side, each alone or followed by the cell that it is the gain over."""
-    return [
-        (cell, cell | base) if base else (cell,) for cell in runs.cells() for base in over.cells()
-    ]
-
-
-def _side(final: pd.DataFrame, terms: list[tuple[Cell, ...]], column: str = "value") -> pd.Series:
+def _side(final: pd.DataFrame, terms: list[list[Cell]], column: str = "value") -> pd.Series:
     """One number per seed: the mean over the terms, of the seeds that all of them have."""
     numbers = [[m.by_seed(_choose(final, cell), column) for cell in term] for term in terms]
-    gains = [one[0] - one[1] if len(one) > 1 else one[0] for one in numbers]
-    return pd.concat(gains, axis=1).mean(axis=1, skipna=False)
+    return pd.concat([reduce(sub, term) for term in numbers], axis=1).mean(axis=1, skipna=False)
 
 
 def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
