@@ -15,7 +15,7 @@ import workbench
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.claims import judge, schema
-from zowarmup.analysis.report import cpu_time, front_page
+from zowarmup.analysis.report import front_page
 from zowarmup.config import registry
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
@@ -266,7 +266,7 @@ def test_cpu_time_is_the_sum_of_what_was_measured(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "run.json").write_text('{"commit": "0123456789"}')
     work = [str(path) for path in tmp_path.rglob("run.json")]
-    facts = cpu_time.job_facts(tmp_path, work)
+    facts = front_page.job_facts(tmp_path, work)
     assert facts == {"CPU time": "3 min (2 measured of 3 jobs)", "commit": "0123456"}
 
 

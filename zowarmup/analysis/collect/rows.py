@@ -10,11 +10,15 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from zowarmup.analysis.collect.run_columns import Cell, Files, Row, run_columns
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_text
+from zowarmup.data.federation import Federation
 
 MANY = 100  # classes; with more, only a run's own file has the recall of each
+LACKED = 0.01  # a tier lacks a class if it holds less than this share of its images
 
 
 def collect(cells: Sequence[Cell], output: Path | str) -> None:
@@ -42,11 +46,14 @@ def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
     """The rows of one cell, after the columns of its run."""
     columns = run_columns(cell, files)
     with reading(cell["federation"]):
-        lacked = files.holdings(cell["federation"]).lacked_classes(columns["high_clients"])
-    for part, last in _parts(cell):
-        with reading(f"{part}/metrics.csv"):
-            rows = [row for row in files.rows(f"{part}/metrics.csv") if int(row["round"]) <= last]
-            _check_end(part, rows, last)
+        lacked = lacked_classes(files.federation(cell["federation"]), columns["high_clients"])
+    # A warm-up counts up to the pivot, the end of the first phase.
+    lasts = [columns["pivot"], columns["rounds"]][-len(cell["parts"]) :]
+    for part, last in zip(cell["parts"], lasts, strict=True):
+        file = f"{part}/metrics.csv"
+        with reading(file):
+            rows = [row for row in files.rows(file) if int(row["round"]) <= last]
+            _check_end(file, rows, last)
             for row in rows:
                 own: Row = row
                 if columns["classes"] > MANY:
@@ -54,23 +61,21 @@ def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
                 yield columns | own | _low_bytes(row, columns, cell) | _missing(row, lacked)
 
 
-def _check_end(part: str, rows: Sequence[Row], last: int) -> None:
-    """The rows of a folder must end at its last round, or where training diverged."""
+def lacked_classes(federation: Federation, high: int) -> list[int]:
+    """The classes of which the high-resource clients hold under 1 % of all clients' images."""
+    counts = federation.label_counts
+    held = counts[list(federation.order[:high])].sum(axis=0)
+    return [int(c) for c in np.flatnonzero(held < LACKED * counts.sum(axis=0))]
+
+
+def _check_end(file: str, rows: Sequence[Row], last: int) -> None:
+    """The rows of a file must end at its last round, or where training diverged."""
     end = rows[-1] if rows else {"round": "none", "diverged": ""}
     if end["round"] != str(last) and end["diverged"] != "True":
         raise UserError(
-            f"{part}/metrics.csv: the last round is {end['round']} instead of {last} though "
+            f"{file}: the last round is {end['round']} instead of {last} though "
             "nothing diverged; delete the file, and the workflow recreates it"
         )
-
-
-def _parts(cell: Cell) -> Iterator[tuple[str, int]]:
-    """Each folder, and the last of its rounds that belongs to the run."""
-    phases = cell["spec"]["phases"]
-    end = sum(phase["rounds"] for phase in phases)
-    first, *rest = cell["parts"]
-    yield first, phases[0]["rounds"] if rest else end
-    yield from ((part, end) for part in rest)
 
 
 def _missing(row: Row, lacked: Sequence[int]) -> Row:

@@ -3,16 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json, read_rows
 from zowarmup.config.splits import high_clients
-from zowarmup.data import federation as federations
+from zowarmup.data.federation import load
 
-LACKED = 0.01  # a tier lacks a class if it holds less than this share of its images
 PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
 ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator", "shared_directions")
 OTHER_COLUMNS = {"beta2": "beta2", "epsilon": "epsilon", "candidates": "K", "sampling": "sampling"}
@@ -21,35 +18,11 @@ Cell = Mapping[str, Any]  # one run with one seed in a study, as Paths.cells giv
 Row = dict[str, Any]
 
 
-class Holdings(NamedTuple):
-    """A federation: its clients, high-resource first, and what each holds.
-
-    Attributes:
-        order: (K,) clients.
-        counts: (K, C) images of each class, held-out images included.
-        images: mean number of training images of a client.
-    """
-
-    order: list[int]
-    counts: np.ndarray
-    images: float
-
-    def lacked_classes(self, high: int) -> list[int]:
-        """The classes of which the first `high` clients hold under 1 % of the clients' images."""
-        held = self.counts[self.order[:high]].sum(axis=0)
-        return [int(c) for c in np.flatnonzero(held < LACKED * self.counts.sum(axis=0))]
-
-
 class Files:
     """Reads each file behind the rows once, though many cells name it."""
 
     def __init__(self) -> None:
-        self.json, self.rows, self.holdings = cache(read_json), cache(read_rows), cache(_holdings)
-
-
-def _holdings(federation: str) -> Holdings:
-    dealt = federations.load(federation)
-    return Holdings(list(dealt.order), dealt.label_counts, float(dealt.train_sizes.mean()))
+        self.json, self.rows, self.federation = cache(read_json), cache(read_rows), cache(load)
 
 
 def run_columns(cell: Cell, files: Files) -> Row:
@@ -58,15 +31,15 @@ def run_columns(cell: Cell, files: Files) -> Row:
     Raises:
         UserError: the run's record, a selection or the federation is missing or damaged.
     """
-    parts, selections = [f"{part}/run.json" for part in cell["parts"]], cell["selections"]
-    with reading(" or ".join([*parts, *selections])):
-        records = [files.json(file) for file in parts]
-        return _columns(cell, files, records)
+    parts = [f"{part}/run.json" for part in cell["parts"]]
+    with reading(" or ".join([*parts, *cell["selections"]])):
+        return _columns(cell, files, [files.json(file) for file in parts])
 
 
 def _columns(cell: Cell, files: Files, records: Sequence[Row]) -> Row:
     spec, phases, last = cell["spec"], cell["spec"]["phases"], records[-1]
-    holdings, high = files.holdings(cell["federation"]), last["high_clients"]
+    federation, high = files.federation(cell["federation"]), last["high_clients"]
+    images = float(federation.train_sizes.mean())  # of a client
     if high is None:  # the run does not know the tiers; the split has them for all runs
         high = high_clients(cell["split"], cell["clients"])
     # The last record has the learning rate of every phase, as trained.
@@ -79,8 +52,8 @@ def _columns(cell: Cell, files: Files, records: Sequence[Row]) -> Row:
         "alpha": "inf" if cell["alpha"] == "infinite" else cell["alpha"],
         "clients": cell["clients"],
         "high_clients": int(high),
-        "images": repr(holdings.images),
-        "classes": holdings.counts.shape[1],
+        "images": repr(images),
+        "classes": federation.classes,
         "seed": cell["seed"],
         "variant": cell["variant"],
         "pivot": phases[0]["rounds"] if len(phases) > 1 else "",
@@ -91,7 +64,7 @@ def _columns(cell: Cell, files: Files, records: Sequence[Row]) -> Row:
         "lr_at_edge": any(files.json(file)["at_edge"] for file in cell["selections"]),
         "d": records[0]["d"],
         "d_low": min(record["d_low"] for record in records),
-        "directions": max(directions(p, cell["clients"], high, holdings.images) for p in phases),
+        "directions": max(directions(p, cell["clients"], high, images) for p in phases),
         "engine": spec["engine"]["name"],
         "loss_change_first_10_rounds": "" if early is None else repr(early),
     }

@@ -1,9 +1,8 @@
-"""The front page of the report: the runs, the comparison that counts, and every verdict.
-
-It shows the contents of metrics.csv, claims.csv and the records of the jobs, and nothing else.
-"""
+"""The front page of the report: the runs, the comparison that counts, and every verdict."""
 
 from collections.abc import Iterable, Mapping
+from math import nan
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,10 +12,13 @@ from zowarmup.analysis.claims import write as claims
 from zowarmup.analysis.claims.judge import VERDICTS
 from zowarmup.analysis.tables import cells, display
 from zowarmup.analysis.template import render
+from zowarmup.common.errors import reading
+from zowarmup.common.files import read_json
 
 METHODS = ("zowarmup", cells.REFERENCE)
 GAIN = "difference [95 %], points"
 LISTED = 4  # of more values only the first and the last are named
+RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # by folder of results
 
 
 def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping[str, str]) -> str:
@@ -25,36 +27,36 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
     Args:
         name: of the config.
         metrics: as metrics.read returns it.
-        verdicts: the columns of claims.csv; its empty numbers are NaN, its empty texts "".
+        verdicts: as claims.write.read returns them.
         jobs: further facts, heading -> text.
     """
     final = m.final_rows(metrics)
-    rows = main_rows(final)
+    main = final[final["study"] == "main"]
+    rows = main if len(main) else final
+    runs = final.drop_duplicates(["run", "seed"])  # studies share some
+    amounts = {
+        "studies": final["study"].nunique(),
+        "runs": f"{len(runs)}, {runs['diverged'].sum()} diverged",
+    }
     counts = claims.counts(verdicts)
-    total = counts.pop("all")
+    total = zip(counts.pop("all"), VERDICTS, strict=True)
     return render(
         "front_page.html",
         datasets=several(rows["dataset"]),
-        facts={"config": name, **setting(rows), **amount(final), **jobs},
+        facts={"config": name, **settings(rows), **amounts, **jobs},
         comparisons=comparisons(rows),
         labels=tuple(rows.loc[rows["method"] == name, "label"].min() for name in METHODS),
         gain=GAIN,
-        number=len(verdicts),
-        summary=", ".join(f"{n} {word}" for n, word in zip(total, VERDICTS, strict=True)),
+        summary=f"{len(verdicts)} verdicts on claims of the paper: "
+        + ", ".join(f"{n} {word}" for n, word in total),
         verdicts=VERDICTS,
         counts=[(about, *numbers) for about, numbers in counts.items()],
         decided={word: decided(verdicts, word) for word in ("contradicted", "supported")},
     )
 
 
-def main_rows(final: pd.DataFrame) -> pd.DataFrame:
-    """The last rows of the main comparison; without one, those of all runs."""
-    main = final[final["study"] == "main"]
-    return main if len(main) else final
-
-
-def setting(rows: pd.DataFrame) -> dict[str, str]:
-    """The models, clients, splits, rounds and seeds of the main comparison."""
+def settings(rows: pd.DataFrame) -> dict[str, str]:
+    """The models, clients, splits, rounds and seeds of these runs."""
     skew = rows["alpha"].map(lambda a: "IID" if a == float("inf") else f"Dirichlet {a:g}")
     steps = rows[(rows["method"] == METHODS[0]) & (rows["directions"] > 0)]
     shares = (steps["directions"] / steps["d"]).sort_values().map("{:.2g}".format)
@@ -66,14 +68,6 @@ def setting(rows: pd.DataFrame) -> dict[str, str]:
         "rounds": several(rows["rounds"]),
         "seeds": str(rows["seed"].nunique()),
     }
-
-
-def amount(final: pd.DataFrame) -> dict[str, str]:
-    """The number of runs in all studies; a run that several studies share counts once."""
-    once = final.drop_duplicates(["run", "seed"])
-    studies, diverged = final["study"].nunique(), int(once["diverged"].sum())
-    text = f"{len(once)} in {studies} " + ("studies" if studies > 1 else "study")
-    return {"runs": text + (f", {diverged} diverged" if diverged else "")}
 
 
 def several(values: Iterable[Any]) -> str:
@@ -108,3 +102,39 @@ def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
         f"{row.dataset}{row.text} ({claims.effect(row)}, n = {row.n})"
         for row in rows[rows["verdict"] == word].itertuples()
     ]
+
+
+def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
+    """CPU time of all training and selection, and the commits of the code that ran.
+
+    A job that was cut off and resumed counts with its last attempt alone; jobs without a measured
+    time were too short, or their benchmark is gone.
+
+    Args:
+        root: folder of the results.
+        work: one file of every job, below root, as Paths.work names them.
+    """
+    files = [Path(file).relative_to(root) for file in work]
+    files = [file for file in files if file.parts[0] in RULES]
+    seconds = pd.Series([_cpu_seconds(root, file) for file in files], dtype=float)
+    commits = {_commit(root / file) for file in files if file.name == "run.json"}
+    return {
+        "CPU time": f"{seconds.sum() / 60:.0f} min ({seconds.count()} measured of "
+        f"{len(files)} jobs)",
+        "commit": ", ".join(sorted(commits)),
+    }
+
+
+def _commit(record: Path) -> str:
+    with reading(record):
+        return str(read_json(record)["commit"] or "none")[:7]
+
+
+def _cpu_seconds(root: Path, file: Path) -> float:
+    """Snakemake's measurement of the job that wrote a file; NaN without one."""
+    folder, *names = file.parts[:-1]
+    benchmark = root / "benchmarks" / RULES[folder] / f"{'/'.join(names)}.tsv"
+    if not benchmark.exists():
+        return nan
+    with reading(benchmark):
+        return float(pd.read_csv(benchmark, sep="\t")["cpu_time"].iloc[-1])
