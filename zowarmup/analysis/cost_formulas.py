@@ -31,7 +31,6 @@ class Phase:
     """
 
     algorithm: str
-    clients: str
     rounds: int
     members: Mapping[str, int]
     participation: float
@@ -93,11 +92,6 @@ def candidates(phase: Phase, d: float) -> Cost:
     return Cost(up, down, 2 * phase.seen, 0)
 
 
-def unknown(phase: Phase, d: float) -> Cost:
-    """NaN, for an algorithm without a formula."""
-    return Cost(nan, nan, nan, nan)
-
-
 FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "fedavg": models,
     "fedadam": models,
@@ -121,14 +115,16 @@ def phases(row: Mapping[str, Any]) -> list[Phase]:
             row[f"{name}_{number}"] for name in ("algorithm", "clients", "participation")
         )
         members = {"high": high * (clients != "low"), "low": low * (clients != "high")}
-        result.append(Phase(algorithm, clients, int(rounds), members, participation, row, number))
+        result.append(Phase(algorithm, int(rounds), members, participation, row, number))
     return result
 
 
 def per_round(phase: Phase, tier: str) -> Cost:
-    """The costs of a round for a client of a tier."""
+    """The costs of a round for a client of a tier; NaN for an algorithm without a formula."""
+    if phase.algorithm not in FORMULAS:
+        return Cost(nan, nan, nan, nan)
     d = phase.row["d_low" if tier == "low" and phase.algorithm == "heterofl" else "d"]
-    return FORMULAS.get(phase.algorithm, unknown)(phase, d)
+    return FORMULAS[phase.algorithm](phase, d)
 
 
 def once(phase: Phase) -> float:

@@ -126,7 +126,6 @@ class Part:
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
-            clients=self.phase["clients"],
             rounds=self.rounds,
             members={tier: n * (tier in trained) for tier, n in tiers.items()},
             participation=self.phase["participation"],
