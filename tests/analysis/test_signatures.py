@@ -234,15 +234,6 @@ def test_a_run_that_studies_share_stands_once() -> None:
     assert table["study"].tolist() == ["main"]
 
 
-def test_sentences_for_the_log() -> None:
-    (sentence,) = signatures_page.sentences(table_of(run("zowarmup", [54, 60, 66])))
-    assert sentence.startswith("main: zowarmup: high variance over seeds (6 points, n = 3); likely")
-    assert "; try a larger S" in sentence
-    flat = run("zowarmup", [60, 60, 60], train_loss=2.0)
-    (sentence,) = signatures_page.sentences(table_of(flat))
-    assert "flat loss in phase 2 (3 seeds, n = 3); likely the pivot" in sentence
-
-
 def test_files_say_so_where_nothing_was_found(tmp_path: Path) -> None:
     paths = [tmp_path / f"signatures.{ending}" for ending in ("csv", "md", "html")]
     write.write(table_of(run("zowarmup", [60, 61, 62])), paths)

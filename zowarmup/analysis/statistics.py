@@ -15,9 +15,9 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Estimate:
-    """An effect with the interval [low, high], the number of pairs and a two-sided p.
+    """An effect with the interval [low, high], the number of pairs n, and a two-sided p.
 
-    p tests the effect against the threshold that was asked for; it is not corrected.
+    p tests the effect against a given threshold; it is not corrected.
     """
 
     effect: float
@@ -47,17 +47,16 @@ def spread_ratio(
 ) -> Estimate:
     """Std of `first` over std of `second` for paired samples, by the Pitman-Morgan test.
 
-    Var(x) = Var(y) exactly if x + y and x - y are uncorrelated, so the test is Pearson's on sum
-    and difference. The interval is that test turned round, over all ratios that it does not reject:
-    with F the ratio of the variances, r the correlation of x and y and t the critical value,
+    Var(x) = Var(y) exactly if x + y and x - y are uncorrelated: the test is Pearson's on sum and
+    difference. The interval has all ratios that it does not reject: with F the ratio of variances,
+    r the correlation of x and y and t the critical value,
 
         F * (K -+ sqrt(K^2 - 1)),   K = 1 + 2 t^2 (1 - r^2) / (n - 2)
 
-    so interval and p always agree. Both assume normal pairs; heavy tails make the test too eager.
+    so interval and p agree. Both assume normal pairs; heavy tails make the test too eager.
 
     Args:
         first, second: (n,) values of the same seeds in the same order.
-        level: of the interval.
         null: the ratio that p tests.
 
     References: Pitman 1939 and Morgan 1939, Biometrika 31.

@@ -69,8 +69,9 @@ def _sample(final: pd.DataFrame, claim: Claim) -> Sample:
     chosen = [(cell, _choose(final, cell)) for terms in sides for term in terms for cell in term]
     for cell, rows in chosen:
         if rows.empty:
-            studies = " or ".join(claim.studies)
-            return _empty(final, f"study {studies} has no runs with {_words(cell)}")
+            texts = [f"{v:g}" if isinstance(v, float) else v for v in cell.values()]
+            words = ", ".join(f"{column} {v}" for column, v in zip(cell, texts, strict=True))
+            return _empty(final, f"study {' or '.join(claim.studies)} has no runs with {words}")
     pair = [_side(final, terms) for terms in sides]
     if len(pair) == 1:  # the other side is guessing
         pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
@@ -108,9 +109,3 @@ def _side(final: pd.DataFrame, terms: list[list[Cell]], column: str = "value") -
 
 def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     return rows[(rows[list(cell)] == pd.Series(cell)).all(axis=1)]
-
-
-def _words(cell: Cell) -> str:
-    """Such as "split 50/50, pivot 200"."""
-    shown = {c: f"{v:g}" if isinstance(v, float) else v for c, v in cell.items()}
-    return ", ".join(f"{column} {value}" for column, value in shown.items())

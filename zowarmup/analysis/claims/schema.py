@@ -98,28 +98,24 @@ class Claim(Settings):
     @field_validator("statistic", "of", "second", "threshold", "paper")
     @classmethod
     def _fits_the_fields_before(cls, value: Any, info: ValidationInfo) -> Any:
-        if fault := _fault(str(info.field_name), value, info.data):
+        statistic, first = info.data.get("statistic"), info.data.get("first")
+        fault = ""
+        match info.field_name:
+            case "statistic" if (value == "count") != (info.data.get("measure") in COUNTED):
+                fault = f"count, and nothing else, is for the measures {', '.join(COUNTED)}"
+            case "of" if (statistic == "minimum") == (value is None):
+                fault = "a minimum, and nothing else, needs of, its number of seeds"
+            case "second" if value == first:
+                fault = "choose other runs than first"
+            case "second" if any(r and r.chance and r != Runs(chance=True) for r in (first, value)):
+                fault = "chance stands alone"
+            case "threshold" if statistic in ("spread", "count") and value <= 0:
+                fault = "a ratio is above 0, use a number above 0"
+            case "paper" if (value.first is None) != (value.second is None) or value.second == 0:
+                fault = "give first and second, both other than 0, or neither"
+        if fault:
             raise ValueError(fault)
         return value
-
-
-def _fault(field: str, value: Any, before: dict[str, Any]) -> str:
-    """The reason why a field of a claim does not fit the fields before it, or ""."""
-    statistic, first = before.get("statistic"), before.get("first")
-    match field:
-        case "statistic" if (value == "count") != (before.get("measure") in COUNTED):
-            return f"count, and nothing else, is for the measures {', '.join(COUNTED)}"
-        case "of" if (statistic == "minimum") == (value is None):
-            return "a minimum, and nothing else, needs of, its number of seeds"
-        case "second" if value == first:
-            return "choose other runs than first"
-        case "second" if any(r and r.chance and r != Runs(chance=True) for r in (first, value)):
-            return "chance stands alone"
-        case "threshold" if statistic in ("spread", "count") and value <= 0:
-            return "a ratio is above 0, use a number above 0"
-        case "paper" if (value.first is None) != (value.second is None) or value.second == 0:
-            return "give first and second, both other than 0, or neither"
-    return ""
 
 
 class _File(Settings):
@@ -136,13 +132,8 @@ class Claims:
 
 
 def read(path: str | Path) -> Claims:
-    """The claims of a file.
-
-    Raises:
-        ConfigError: one sentence that names the file, the claim and the key.
-    """
-    raw = read_yaml(Path(path))
-    content = Path(path).read_bytes()
+    """The claims of a file; a ConfigError names the file, the claim and the key."""
+    raw, content = read_yaml(Path(path)), Path(path).read_bytes()
     # The hash would not cover a file that this one extends.
     if "extends" in yaml.safe_load(content):
         raise ConfigError(f"{path}: extends: all claims stand in one file; copy those of the other")

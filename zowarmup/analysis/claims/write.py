@@ -45,20 +45,22 @@ def read(path: str | Path) -> pd.DataFrame:
 
 
 def write(verdicts: pd.DataFrame, paths: Iterable[str | Path]) -> None:
-    """Writes the verdicts, as `judge` returns them, once per path that ends in .csv, .md or .html.
+    """Writes the verdicts once per path that ends in .csv (full precision), .md or .html.
 
     Raises:
         ValueError: a path has another ending.
     """
     for path in paths:
-        if (form := FORMATS.get(Path(path).suffix)) is None:
-            raise ValueError(f"{path}: the claims can end in {', '.join(FORMATS)}")
-        atomic_write_text(path, form(verdicts))
-
-
-def plain(verdicts: pd.DataFrame) -> str:
-    """Comma-separated values; reading them back gives the same numbers."""
-    return verdicts.to_csv(index=False, lineterminator="\n")
+        match Path(path).suffix:
+            case ".csv":
+                text = verdicts.to_csv(index=False, lineterminator="\n")
+            case ".md":
+                text = markdown(verdicts)
+            case ".html":
+                text = html(verdicts)
+            case _:
+                raise ValueError(f"{path}: the claims can end in .csv, .md, .html")
+        atomic_write_text(path, text)
 
 
 def markdown(verdicts: pd.DataFrame) -> str:
@@ -77,9 +79,6 @@ def html(verdicts: pd.DataFrame) -> str:
     texts = {"title": TITLE, "lead": LEAD, "method": _method(verdicts)}
     names = {"verdicts": VERDICTS, "numeric": NUMERIC}
     return render("claims.html", sections=_sections(verdicts), **texts, **names)
-
-
-FORMATS = {".csv": plain, ".md": markdown, ".html": html}
 
 
 def counts(verdicts: pd.DataFrame) -> dict[str, list[int]]:

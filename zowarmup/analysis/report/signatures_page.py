@@ -77,15 +77,6 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def sentences(signatures: pd.DataFrame) -> Iterator[str]:
-    """One line per row, for a log."""
-    for row in signatures.itertuples():
-        yield (
-            f"{row.study}: {row.run}: {row.signature} ({row.number:.3g} {row.unit}, n = {row.n}); "
-            f"likely {row.likely_cause}; try {row.what_to_try}"
-        )
-
-
 def _signatures(cell: pd.DataFrame, final: pd.DataFrame) -> Iterator[Signature]:
     """The signatures of one run, from its last rows, one per seed, and the last rows of all."""
     first, values = cell.iloc[0], 100 * m.by_seed(cell)
