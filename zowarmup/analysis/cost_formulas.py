@@ -55,7 +55,7 @@ class Phase:
 
 
 class Cost(NamedTuple):
-    """Of one client in one round."""
+    """Bytes up and down, forward and backward passes of one client in one round."""
 
     up: float
     down: float

@@ -134,8 +134,8 @@ def methods(rows: pd.DataFrame) -> list[str]:
 
 def known_first(values: pd.Series, order: Iterable[str]) -> list[str]:
     """The values that occur: first those of `order` in that order, then others in theirs."""
-    rank = {value: i for i, value in enumerate(order)}
-    return sorted(values.unique(), key=lambda value: rank.get(value, len(rank)))
+    present = list(values.unique())
+    return list(dict.fromkeys([value for value in order if value in present] + present))
 
 
 def scales(rows: pd.DataFrame) -> list[tuple[str, str]]:

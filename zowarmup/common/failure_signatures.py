@@ -1,8 +1,6 @@
 """Failure signatures: patterns in the training loss that look wrong, with cause and remedy.
 
-The paper lists them. A run that shows one is not an error, and its numbers count as they are.
-
-Reference: arXiv:2509.03503.
+A run that shows one is not an error; its numbers count. Reference: arXiv:2509.03503.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,10 +67,7 @@ def loss_column(clients: str) -> str:
 
 
 def of_losses(start: float, end: float, *, diverged: bool = False) -> str:
-    """FLAT_LOSS, RISING_LOSS or "", from the loss before and after a phase.
-
-    A loss below FITTED at the end is always good.
-    """
+    """FLAT_LOSS, RISING_LOSS or "" (also below FITTED), from the loss before and after a phase."""
     if diverged or not end <= max((1 + RISE) * start, FITTED):
         return RISING_LOSS
     return FLAT_LOSS if end > max((1 - FLAT) * start, FITTED) else ""

@@ -45,12 +45,11 @@ COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
 def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFrame:
     """The last rows of the runs, with the number that a claim compares as `value`.
 
-    A run without the number, e.g. without a second phase, has NaN there. `chance` is the accuracy
-    of guessing, one over the number of classes.
+    A run without the number, e.g. without a second phase, has NaN. `chance` is the accuracy of
+    guessing.
 
     Args:
         rows: all rows of these runs.
-        measure: of MEASURES.
         period: "end", the last row, or "phase_2", the mean over the rounds of the second phase.
     """
     final = m.final_rows(rows)

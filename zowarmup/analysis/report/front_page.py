@@ -94,13 +94,10 @@ def comparisons(rows: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
 
 
 def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
-    """The claims with one verdict and their effects, with the data set if there are several."""
-    datasets = verdicts["scale"].str.partition(",")[0]  # of "cifar10, resnet18, d = 11,173,962"
-    several = datasets[verdicts["n"] > 0].nunique() > 1
-    rows = verdicts.assign(dataset=datasets + ": " if several else "")
+    """The claims with one verdict, each with its data set and its effect."""
     return [
-        f"{row.dataset}{row.text} ({claims.effect(row)}, n = {row.n})"
-        for row in rows[rows["verdict"] == word].itertuples()
+        f"{row.scale.partition(',')[0]}: {row.text} ({claims.effect(row)}, n = {row.n})"
+        for row in verdicts[verdicts["verdict"] == word].itertuples()
     ]
 
 
@@ -117,17 +114,13 @@ def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
     files = [Path(file).relative_to(root) for file in work]
     files = [file for file in files if file.parts[0] in RULES]
     seconds = pd.Series([_cpu_seconds(root, file) for file in files], dtype=float)
-    commits = {_commit(root / file) for file in files if file.name == "run.json"}
+    records = [root / file for file in files if file.name == "run.json"]
+    commits = {str(read_json(file)["commit"] or "none")[:7] for file in records}
     return {
         "CPU time": f"{seconds.sum() / 60:.0f} min ({seconds.count()} measured of "
         f"{len(files)} jobs)",
         "commit": ", ".join(sorted(commits)),
     }
-
-
-def _commit(record: Path) -> str:
-    with reading(record):
-        return str(read_json(record)["commit"] or "none")[:7]
 
 
 def _cpu_seconds(root: Path, file: Path) -> float:

@@ -1,9 +1,6 @@
 """Failure signatures of all runs, each with its likely cause and what to try.
 
-A list for the experimenter, not a test: differences are of means over the seeds, and no
-interval says whether they exceed chance. The claims have intervals.
-
-Reference: arXiv:2509.03503.
+Differences are of means over the seeds, without an interval: the claims have intervals.
 """
 
 from collections.abc import Iterator
@@ -126,14 +123,14 @@ def _below(
 
 
 def _reference(first: pd.Series, final: pd.DataFrame, **columns: str) -> pd.DataFrame:
-    """The run with these columns and the same clients and network, of the same study or `main`.
+    """The one run with these columns and the same clients and network, of the same study or `main`.
 
     Empty if no run or several runs match, as where the study varies another setting as well.
     """
-    same = (final[cells.CONTEXT] == first[cells.CONTEXT]).all(axis=1)
-    same &= (final[list(columns)] == pd.Series(columns)).all(axis=1)
+    same = pd.Series(columns | first[cells.CONTEXT].to_dict())
+    rows = final[(final[same.index] == same).all(axis=1)]
     for study in (first["study"], "main"):
-        rows = final[same & (final["study"] == study)]
-        if len(rows) and not rows["seed"].duplicated().any():
-            return rows
+        of_study = rows[rows["study"] == study]
+        if len(of_study) and not of_study["seed"].duplicated().any():
+            return of_study
     return final.iloc[:0]
