@@ -23,18 +23,13 @@ TIERS = ("high", "low")
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a run as far as it was trained.
-
-    Attributes:
-        members: number of clients of each tier that take part in the phase.
-        row: settings in the columns of metrics.csv; those of a phase end in its number.
-    """
+    """One phase of a run as far as it was trained."""
 
     algorithm: str
     rounds: int
-    members: Mapping[str, int]
+    members: Mapping[str, int]  # clients of each tier that take part
     participation: float
-    row: Mapping[str, Any]
+    row: Mapping[str, Any]  # settings by column of metrics.csv; those of a phase end in its number
     number: int
 
     @property

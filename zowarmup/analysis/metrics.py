@@ -51,7 +51,7 @@ def read(path: str | Path) -> pd.DataFrame:
     for column in (*TEXT, *NUMBERS, "diverged"):
         if column not in metrics:
             raise MetricsError(f"{path}: column {column!r} is missing: {FIX}")
-        if column in NUMBERS and not pd.api.types.is_numeric_dtype(metrics[column]):
+        if column in NUMBERS and metrics[column].dtype.kind not in "if":
             raise MetricsError(f"{path}: column {column!r} must hold numbers: {FIX}")
     for column, low in (("test_accuracy", 0), ("gradient_cosine", -1)):
         if not metrics[column].dropna().between(low, 1).all():
@@ -77,11 +77,7 @@ def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
-    """The rows of these studies.
-
-    Raises:
-        MetricsError: the metrics have no row of any of them.
-    """
+    """The rows of these studies; a MetricsError where there are none."""
     rows = metrics[metrics["study"].isin(studies)]
     if rows.empty:
         present = ", ".join(sorted(metrics["study"].unique())) or "none"
@@ -91,11 +87,7 @@ def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
 
 
 def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
-    """One number per seed, in the order of the seeds.
-
-    Raises:
-        MetricsError: two rows have the same seed, so the rows are not one cell of a study.
-    """
+    """One number per seed, in their order; a MetricsError if two rows have the same seed."""
     twice = rows[rows["seed"].duplicated(keep=False)]
     if len(twice):
         seed, names = twice["seed"].iloc[0], ", ".join(sorted(twice["run"].unique()))

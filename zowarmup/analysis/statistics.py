@@ -15,10 +15,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Estimate:
-    """An effect with the interval [low, high], the number of pairs n, and a two-sided p.
-
-    p tests the effect against a given threshold; it is not corrected.
-    """
+    """An effect, its interval [low, high], the number of pairs, and the two-sided p of a test."""
 
     effect: float
     low: float
@@ -79,11 +76,8 @@ def spread_ratio(
 def expected_minimum(values: ArrayLike, k: int) -> np.ndarray:
     """The mean over all subsets of k values of the smallest value in the subset.
 
-    An unbiased estimate of the worst of k seeds. The plain minimum (k = n) hangs on one value and
-    no resampling gives it an honest interval; k well below n has one.
-
-    Args:
-        values: (..., n), each row for itself.
+    An unbiased estimate of the worst of k seeds, of each row of (..., n) values. The plain minimum
+    (k = n) hangs on one value and has no honest interval; k well below n has one.
     """
     x = np.sort(np.asarray(values, dtype=float))
     n = x.shape[-1]

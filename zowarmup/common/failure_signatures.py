@@ -42,10 +42,8 @@ Row = Mapping[str, Any]
 def sentences(rows: Sequence[Row], phases: Sequence[Row]) -> Iterator[str]:
     """One sentence for each phase of a run whose training loss looks wrong.
 
-    Args:
-        rows: columns of metrics.csv, in order. A phase without a row at its start (round 0, or the
-            last row of the phase before) is skipped.
-        phases: all phases of the run, each with its algorithm and its clients.
+    `rows` are those of metrics.csv, in order. A phase without a row at its start (round 0, or the
+    last row of the phase before) is skipped.
     """
     for number, phase in enumerate(phases, start=1):
         trained = [i for i, row in enumerate(rows) if row["phase"] == number and row["round"]]

@@ -34,11 +34,7 @@ def judge(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     Effects, intervals and thresholds are in the row's `unit`; `points` are percentage points. The
     intervals have `level`, so that those of all `n_claims` claims whose runs exist hold together
     with 95 % (Bonferroni; counts have no interval that could fail); `p_value` is two-sided against
-    the threshold and not corrected. A diverged run counts with its last number and is named in the
-    note.
-
-    Args:
-        metrics: as metrics.read returns it.
+    the threshold and not corrected. A diverged run counts with its last number and is named.
 
     Raises:
         ConfigError: a claim's columns choose two runs of one seed where they should choose one.
@@ -64,9 +60,12 @@ def _row(
     estimate, rows = _estimate(claim, sample, level), sample.rows
     paper_effect, paper = _paper(claim)
     period = "at the end" if claim.period == "end" else "over phase 2"
+    verdict = "inconclusive" if estimate.n else "not run"
+    if estimate.low > claim.threshold or estimate.high < claim.threshold:
+        verdict = "supported" if estimate.low > claim.threshold else "contradicted"
     return {
         "claim": name,
-        "verdict": _verdict(estimate, claim.threshold),
+        "verdict": verdict,
         "effect": estimate.effect,
         "low": estimate.low,
         "high": estimate.high,
@@ -103,14 +102,6 @@ def _twins(cases: list[Case]) -> Iterator[str]:
         yield "" if first == name else f"the same numbers as {first}, no further evidence"
 
 
-def _verdict(estimate: statistics.Estimate, threshold: float) -> str:
-    if estimate.n == 0:
-        return "not run"
-    if estimate.low > threshold:
-        return "supported"
-    return "contradicted" if estimate.high < threshold else "inconclusive"
-
-
 def _estimate(claim: Claim, sample: Sample, level: float) -> statistics.Estimate:
     """The claim's statistic of its two sides."""
     x, y, null = sample.first, sample.second, claim.threshold
@@ -128,12 +119,10 @@ def _paper(claim: Claim) -> tuple[float | None, str]:
     first, second, where = claim.paper.first, claim.paper.second, claim.paper.where
     if first is None or second is None:
         return None, ""
-    if claim.statistic in RATIOS:
-        effect = first / second
-        words = f"ratio {effect:.2f}"
-    else:
-        effect = round(first - second, 9)  # in floating point 54.3 - 44.3 is not 10
-        words = f"{effect:+.1f} points"
+    ratio = claim.statistic in RATIOS
+    # In floating point 54.3 - 44.3 is not 10.
+    effect = first / second if ratio else round(first - second, 9)
+    words = f"ratio {effect:.2f}" if ratio else f"{effect:+.1f} points"
     return effect, f"{words} ({first:g} against {second:g}{where and f'; {where}'})"
 
 
@@ -142,16 +131,17 @@ def _notes(claim: Claim, estimate: statistics.Estimate, rows: pd.DataFrame) -> I
     # No low-resource client could compute them; a simulator does to save time.
     if (rows["estimator"] == "directional").any():
         yield "directional derivatives"
+    needed = {"mean": 2, "spread": 3, "minimum": (claim.of or 0) + 1, "count": 0}[claim.statistic]
     if estimate.n and isnan(estimate.low):
-        needed = {"mean": 2, "spread": 3, "minimum": (claim.of or 0) + 1, "count": 0}
-        if claim.statistic == "count":
+        if not needed:
             yield "no ratio: the second side counts nothing"
-        elif estimate.n < needed[claim.statistic]:
-            yield f"no interval: {estimate.n} common seeds, needs {needed[claim.statistic]}"
+        elif estimate.n < needed:
+            yield f"no interval: {estimate.n} common seeds, needs {needed}"
         else:
             yield "no interval: the values do not vary between seeds"
     diverged = rows[rows["diverged"]].itertuples()
     runs = [f"{row.run} seed {row.seed} in round {row.round}" for row in diverged]
+    if len(runs) > NAMED:
+        runs[NAMED:] = [f"{len(runs) - NAMED} more"]
     if runs:
-        more = [f"{len(runs) - NAMED} more"] if len(runs) > NAMED else []
-        yield f"diverged: {', '.join(runs[:NAMED] + more)}, counted as it is"
+        yield f"diverged: {', '.join(runs)}, counted as it is"

@@ -45,12 +45,8 @@ COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
 def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFrame:
     """The last rows of the runs, with the number that a claim compares as `value`.
 
-    A run without the number, e.g. without a second phase, has NaN. `chance` is the accuracy of
-    guessing.
-
-    Args:
-        rows: all rows of these runs.
-        period: "end", the last row, or "phase_2", the mean over the rounds of the second phase.
+    It is that of the last row, or for "phase_2" the mean over the rounds of the second phase; NaN
+    without such a phase. `chance` is the accuracy of guessing in per cent.
     """
     final = m.final_rows(rows)
     _, unit, columns = MEASURES[measure]

@@ -18,11 +18,9 @@ Cell = dict[str, Any]  # column -> value
 
 @dataclass(frozen=True)
 class Sample:
-    """Both sides of a claim: one number for each seed that all its cells have.
+    """Both sides of a claim, one number per seed, and the last rows of all runs that went in.
 
-    Attributes:
-        rows: the last rows of all runs that went in.
-        scale: data set, network and d; zeroth-order steps are easier in a small network.
+    The scale names data set, network and d: zeroth-order steps are easier in a small network.
     """
 
     first: pd.Series
@@ -35,13 +33,8 @@ class Sample:
 def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]:
     """One sample of a claim for every scale that its studies have runs at, else an empty one.
 
-    A scale is a data set and a network; for a claim that compares networks a data set.
-
-    Args:
-        where: the place of the claim, for errors.
-
-    Raises:
-        ConfigError: the columns choose two runs of one seed where they should choose one.
+    A scale is a data set and a network; for a claim that compares networks a data set. A
+    ConfigError names `where`, the claim, if its columns choose two runs of one seed.
     """
     rows, on = metrics[metrics["study"].isin(claim.studies)], ""
     if claim.dataset is not None:

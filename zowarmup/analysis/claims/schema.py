@@ -27,8 +27,6 @@ Alpha = float | Annotated[Literal["infinite"], AfterValidator(lambda _: inf)]
 # One value of a column, or several.
 Words = Text | Annotated[list[Text], Some]
 Numbers = float | Annotated[list[float], Some]
-Splits = Split | Annotated[list[Split], Some]
-Alphas = Alpha | Annotated[list[Alpha], Some]
 COLUMNS = (
     "model", "method", "variant", "split", "distribution", "estimator", "pivot", "rounds", "alpha",
     "clients", "S", "tau", "eps", "lr_2", "width", "images", "algorithm_1", "algorithm_2",
@@ -36,20 +34,20 @@ COLUMNS = (
     "sampling", "shared_directions",
 )  # fmt: skip
 TYPES: dict[str, Any] = dict.fromkeys(TEXT, Words)
-TYPES |= {"split": Splits, "alpha": Alphas, "shared_directions": bool}
+TYPES |= {
+    "split": Split | Annotated[list[Split], Some],
+    "alpha": Alpha | Annotated[list[Alpha], Some],
+    "shared_directions": bool,
+}
 FIELDS: dict[str, Any] = {name: (TYPES.get(name, Numbers) | None, None) for name in COLUMNS}
 Columns: Any = create_model("Columns", __base__=Settings, **FIELDS)
 
 
 class Runs(Columns):
-    """Runs chosen by columns of metrics.csv; a list stands for the mean over its values.
-
-    Attributes:
-        chance: in place of runs, the accuracy of guessing on the other side's data set.
-    """
+    """Runs chosen by columns of metrics.csv; a list stands for the mean over its values."""
 
     model: Words | None = None
-    chance: Literal[True] | None = None
+    chance: Literal[True] | None = None  # in place of runs: guessing on the other side's data set
 
     def cells(self) -> list[dict[str, Any]]:
         """The columns and values of each cell: one per combination of the listed values."""

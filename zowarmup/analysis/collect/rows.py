@@ -1,8 +1,7 @@
 """The rows of all runs as one tidy file, each with the settings of its run.
 
 Numbers keep the text of the run's own file, so collecting changes no bit. Where a data set has many
-classes, the recall of single classes stays in the run's own file: a thousand columns, empty for all
-other data sets, that no table and no figure needs.
+classes, the recall of single classes stays in the run's own file: no table and no figure needs it.
 """
 
 import csv
@@ -26,7 +25,7 @@ PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
 ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator", "shared_directions")
 OTHER_COLUMNS = {"beta2": "beta2", "epsilon": "epsilon", "candidates": "K", "sampling": "sampling"}
 
-Cell = Mapping[str, Any]  # one run with one seed in a study, as Paths.cells gives it
+Cell = Mapping[str, Any]  # one run with one seed in a study, as Paths.cells describes it
 Row = dict[str, Any]
 
 
@@ -39,11 +38,6 @@ class Files:
 
 def collect(cells: Sequence[Cell], output: Path | str) -> None:
     """Writes the rows of all cells, one after the other, all or nothing.
-
-    Args:
-        cells: each with its study, method, label, variant, split, run, seed, clients, alpha,
-            federation file, description of the run, and the folders whose metrics follow each
-            other.
 
     Raises:
         UserError: one of these files is missing, is cut short or ends too early.
@@ -60,16 +54,21 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
 
 def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
     """The rows of one cell, after the columns of its run."""
-    columns = run_columns(cell, files)
-    with reading(cell["federation"]):
-        lacked = lacked_classes(files.federation(cell["federation"]), columns["high_clients"])
+    parts = cell["parts"]
+    with reading(" or ".join([*(f"{part}/run.json" for part in parts), *cell["selections"]])):
+        columns = run_columns(cell, files)
+    lacked = lacked_classes(files.federation(cell["federation"]), columns["high_clients"])
     # A warm-up counts up to the pivot, the end of the first phase.
-    lasts = [columns["pivot"], columns["rounds"]][-len(cell["parts"]) :]
-    for part, last in zip(cell["parts"], lasts, strict=True):
+    for part, last in zip(parts, [columns["pivot"], columns["rounds"]][-len(parts) :], strict=True):
         file = f"{part}/metrics.csv"
         with reading(file):
             rows = [row for row in files.rows(file) if int(row["round"]) <= last]
-            _check_end(file, rows, last)
+            end = rows[-1] if rows else {"round": "none", "diverged": ""}
+            if end["round"] != str(last) and end["diverged"] != "True":
+                raise UserError(
+                    f"{file}: the last round is {end['round']} instead of {last} though nothing "
+                    "diverged; delete the file, and the workflow recreates it"
+                )
             for row in rows:
                 own: Row = row
                 if columns["classes"] > MANY:
@@ -82,16 +81,6 @@ def lacked_classes(federation: Federation, high: int) -> list[int]:
     counts = federation.label_counts
     held = counts[list(federation.order[:high])].sum(axis=0)
     return [int(c) for c in np.flatnonzero(held < LACKED * counts.sum(axis=0))]
-
-
-def _check_end(file: str, rows: Sequence[Row], last: int) -> None:
-    """The rows of a file must end at its last round, or where training diverged."""
-    end = rows[-1] if rows else {"round": "none", "diverged": ""}
-    if end["round"] != str(last) and end["diverged"] != "True":
-        raise UserError(
-            f"{file}: the last round is {end['round']} instead of {last} though "
-            "nothing diverged; delete the file, and the workflow recreates it"
-        )
 
 
 def _missing(row: Row, lacked: Sequence[int]) -> Row:
@@ -115,18 +104,9 @@ def _low_bytes(row: Row, columns: Row, cell: Cell) -> Row:
 
 
 def run_columns(cell: Cell, files: Files) -> Row:
-    """The columns of a run, before those that training measured.
-
-    Raises:
-        UserError: the run's record, a selection or the federation is missing or damaged.
-    """
-    parts = [f"{part}/run.json" for part in cell["parts"]]
-    with reading(" or ".join([*parts, *cell["selections"]])):
-        return _columns(cell, files, [files.json(file) for file in parts])
-
-
-def _columns(cell: Cell, files: Files, records: Sequence[Row]) -> Row:
-    spec, phases, last = cell["spec"], cell["spec"]["phases"], records[-1]
+    """The columns of a run, before those that training measured."""
+    spec, phases = cell["spec"], cell["spec"]["phases"]
+    *_, last = records = [files.json(f"{part}/run.json") for part in cell["parts"]]
     federation, high = files.federation(cell["federation"]), last["high_clients"]
     images = float(federation.train_sizes.mean())  # of a client
     if high is None:  # the run does not know the tiers; the split has them for all runs
@@ -173,12 +153,7 @@ def settings_of(phases: Sequence[Row]) -> Row:
 
 
 def directions(phase: Row, clients: int, high: int, images: float) -> int:
-    """P, the number of different directions of one round of a phase.
-
-    Args:
-        clients: of the federation; `high` of them are high-resource.
-        images: training images of a client.
-    """
+    """P, the different directions of a round; `images` are the training images of a client."""
     if "eps" not in phase:
         return 0
     S = int(phase.get("S", 1))

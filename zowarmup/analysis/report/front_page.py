@@ -1,7 +1,6 @@
 """The front page of the report: the runs, the comparison that counts, and every verdict."""
 
 from collections.abc import Iterable, Mapping
-from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from zowarmup.analysis.claims import write as claims
 from zowarmup.analysis.claims.judge import VERDICTS
 from zowarmup.analysis.tables import cells, display
 from zowarmup.analysis.template import render
-from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
 
 METHODS = ("zowarmup", cells.REFERENCE)
@@ -22,28 +20,24 @@ RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # by fol
 
 
 def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping[str, str]) -> str:
-    """The HTML fragment.
-
-    Args:
-        name: of the config.
-        metrics: as metrics.read returns it.
-        verdicts: as claims.write.read returns them.
-        jobs: further facts, heading -> text.
-    """
+    """The HTML fragment for a config, with the facts of its jobs."""
     final = m.final_rows(metrics)
     main = final[final["study"] == "main"]
     rows = main if len(main) else final
     runs = final.drop_duplicates(["run", "seed"])  # studies share some
-    amounts = {
-        "studies": final["study"].nunique(),
-        "runs": f"{len(runs)}, {runs['diverged'].sum()} diverged",
-    }
     counts = claims.counts(verdicts)
     total = zip(counts.pop("all"), VERDICTS, strict=True)
+    facts = {
+        "config": name,
+        **settings(rows),
+        "studies": final["study"].nunique(),
+        "runs": f"{len(runs)}, {runs['diverged'].sum()} diverged",
+        **jobs,
+    }
     return render(
         "front_page.html",
         datasets=several(rows["dataset"]),
-        facts={"config": name, **settings(rows), **amounts, **jobs},
+        facts=facts,
         comparisons=comparisons(rows),
         labels=tuple(rows.loc[rows["method"] == name, "label"].min() for name in METHODS),
         gain=GAIN,
@@ -105,15 +99,14 @@ def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
     """CPU time of all training and selection, and the commits of the code that ran.
 
     A job that was cut off and resumed counts with its last attempt alone; jobs without a measured
-    time were too short, or their benchmark is gone.
-
-    Args:
-        root: folder of the results.
-        work: one file of every job, below root, as Paths.work names them.
+    time were too short, or their benchmark is gone. `work` has a file of each job, below root.
     """
     files = [Path(file).relative_to(root) for file in work]
     files = [file for file in files if file.parts[0] in RULES]
-    seconds = pd.Series([_cpu_seconds(root, file) for file in files], dtype=float)
+    names = [f"{RULES[file.parts[0]]}/{'/'.join(file.parts[1:-1])}.tsv" for file in files]
+    benchmarks = [file for name in names if (file := root / "benchmarks" / name).exists()]
+    times = [pd.read_csv(file, sep="\t")["cpu_time"].iloc[-1] for file in benchmarks]
+    seconds = pd.Series(times, dtype=float)
     records = [root / file for file in files if file.name == "run.json"]
     commits = {str(read_json(file)["commit"] or "none")[:7] for file in records}
     return {
@@ -121,13 +114,3 @@ def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
         f"{len(files)} jobs)",
         "commit": ", ".join(sorted(commits)),
     }
-
-
-def _cpu_seconds(root: Path, file: Path) -> float:
-    """Snakemake's measurement of the job that wrote a file; NaN without one."""
-    folder, *names = file.parts[:-1]
-    benchmark = root / "benchmarks" / RULES[folder] / f"{'/'.join(names)}.tsv"
-    if not benchmark.exists():
-        return nan
-    with reading(benchmark):
-        return float(pd.read_csv(benchmark, sep="\t")["cpu_time"].iloc[-1])
