@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from zowarmup.analysis.claims import judge, schema, write
-from zowarmup.analysis.claims.measure import values
-from zowarmup.analysis.claims.sample import samples
+from zowarmup.analysis.claims.sample import samples, values
 from zowarmup.analysis.claims.schema import Claim
 from zowarmup.config.yaml_file import ConfigError
 

@@ -11,9 +11,8 @@ from typing import Any
 import pandas as pd
 
 from zowarmup.analysis import statistics
-from zowarmup.analysis.claims.measure import MEASURES
 from zowarmup.analysis.claims.sample import Sample, samples
-from zowarmup.analysis.claims.schema import Claim, Claims
+from zowarmup.analysis.claims.schema import MEASURES, Claim, Claims
 
 LEVEL = 0.95  # of all intervals together
 VERDICTS = ("supported", "contradicted", "inconclusive", "not run")

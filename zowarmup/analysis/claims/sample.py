@@ -3,16 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
+from math import log, nan
 from operator import sub
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.claims.measure import values
-from zowarmup.analysis.claims.schema import Claim
+from zowarmup.analysis.claims.schema import MEASURES, Claim, MeasureName
 from zowarmup.config.yaml_file import ConfigError
 
+# A loss counts as at most this many times that of guessing. A diverged run has a larger one, or one
+# that is not a number; its size says nothing.
+WORST_LOSS = 10.0
 Cell = dict[str, Any]  # column -> value
 
 
@@ -102,3 +106,35 @@ def _side(final: pd.DataFrame, terms: list[list[Cell]], column: str = "value") -
 
 def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     return rows[(rows[list(cell)] == pd.Series(cell)).all(axis=1)]
+
+
+def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFrame:
+    """The last rows of the runs, with the number that a claim compares as `value`.
+
+    It is that of the last row, or for "phase_2" the mean over the rounds of the second phase; NaN
+    without such a phase. `chance` is the accuracy of guessing in per cent.
+    """
+    final = m.final_rows(rows)
+    _, unit, columns = MEASURES[measure]
+    value = (rows if period == "phase_2" else final)[list(columns)].sum(axis=1, skipna=False)
+    if unit == "nats":
+        bound = WORST_LOSS * log(final["classes"].max())
+        value = value.where(np.isfinite(value), bound).clip(upper=bound)
+    if period == "phase_2":
+        means = _means_over_phase_2(rows.assign(value=value))
+        value = [means.get(run, nan) for run in final[m.RUN].itertuples(index=False, name=None)]
+    factor = 100 if unit == "points" else 1  # from fractions
+    return final.assign(value=factor * np.asarray(value), chance=100 / final["classes"])
+
+
+def _means_over_phase_2(rows: pd.DataFrame) -> dict[tuple[str, ...], float]:
+    """Run -> mean of `value` over the rounds of phase 2.
+
+    A row stands for the rounds since the row before it. The last row of a diverged run stands for
+    the rest of the phase too.
+    """
+    rows = rows[rows["phase"] == 2].sort_values("round")
+    before = rows.groupby(m.RUN)["round"].shift().fillna(rows["pivot"])
+    until = rows["round"].where(rows.duplicated(m.RUN, keep="last"), rows["rounds"])
+    weighted = rows.assign(weight=until - before).groupby(m.RUN)
+    return {run: np.average(one["value"], weights=one["weight"]) for run, one in weighted}

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import product
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator
 
-from zowarmup.analysis.claims.measure import COUNTED, MeasureName
 from zowarmup.analysis.metrics import TEXT
 from zowarmup.config.phase import Settings
 from zowarmup.config.text import Name
@@ -41,6 +40,35 @@ TYPES |= {
 }
 FIELDS: dict[str, Any] = {name: (TYPES.get(name, Numbers) | None, None) for name in COLUMNS}
 Columns: Any = create_model("Columns", __base__=Settings, **FIELDS)
+
+
+class Measure(NamedTuple):
+    """Columns of metrics.csv, added up: their name for readers, and the unit of a difference."""
+
+    words: str
+    unit: str
+    columns: tuple[str, ...]
+
+
+MeasureName = Literal[
+    "test_accuracy", "missing_recall", "test_loss", "train_loss", "drift", "gradient_cosine",
+    "bytes_low", "bytes",
+]  # fmt: skip
+MISSING = "recall on the classes that high-resource clients lack"
+DRIFT = "distance of the clients' models from their mean"
+LOW = "bytes of the low-resource clients"
+MEASURES: dict[MeasureName, Measure] = {
+    "test_accuracy": Measure("test accuracy", "points", ("test_accuracy",)),
+    "missing_recall": Measure(MISSING, "points", ("missing_recall",)),
+    "test_loss": Measure("test loss", "nats", ("test_loss",)),
+    "train_loss": Measure("training loss of all clients", "nats", ("train_loss",)),
+    "drift": Measure(DRIFT, "distance", ("drift",)),
+    "gradient_cosine": Measure("cosine of step and gradient", "cosine", ("gradient_cosine",)),
+    "bytes_low": Measure(LOW, "bytes", ("bytes_up_low", "bytes_down_low")),
+    "bytes": Measure("bytes of all clients", "bytes", ("bytes_up", "bytes_down")),
+}
+# They follow from the settings; hardly anything in them varies with the seed.
+COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
 
 
 class Runs(Columns):
