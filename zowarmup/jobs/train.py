@@ -38,8 +38,8 @@ def train_run(
     data: File,
     federation: File,
     selections: Sequence[File],
-    warmup: File | None,
-    warmup_metrics: File | None,
+    warmup: File | None = None,
+    warmup_metrics: File | None = None,
     metrics: File,
     run_record: File,
     final: File,
@@ -54,9 +54,8 @@ def train_run(
         group: the processes that share the run; see runtime.launch.
     """
     spec = selection_json.with_rates(RunSpec.read(plain), selections)
-    seeds = spec.seeds_of(seed)
+    seeds, before = spec.seeds_of(seed), pivot_row(warmup_metrics, spec)
     start = checkpoint.snapshot(warmup, spec.pivot) if warmup else None
-    before = pivot_row(warmup_metrics, spec)
     with exclusive(Path(metrics).parent, group) as folder:
         ready = context.build(spec, data, federation, group)
         files = {"data": data, "federation": federation} | ({"start": start} if start else {})
@@ -75,8 +74,7 @@ def train_run(
         )
         if group.first:  # files are written once
             checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
-            metrics_csv.write(metrics, [row.columns() for row in end.rows])
-            warn([*before, *end.rows], spec)
+            write_rows(metrics, before, end.rows, spec)
             facts = origin | context.sizes(ready, spec.phases) | _early(end)
             outputs = [metrics, final, folder / run.JOURNAL]
             run_json.write(run_record, outputs, **facts, machines=machines)
@@ -87,9 +85,16 @@ def _early(end: run.Outcome) -> dict[str, Json]:
     return {EARLY: end.early_change if math.isfinite(end.early_change) else None}
 
 
-def warn(rows: Sequence[MetricsRow], spec: RunSpec) -> None:
-    """Log the failure signatures of a run, each with what to try."""
-    columns = [row.columns() for row in rows]
+def write_rows(
+    metrics: File, before: Sequence[MetricsRow], rows: Sequence[MetricsRow], spec: RunSpec
+) -> None:
+    """Write metrics.csv, and log the failure signatures of the run, each with what to try.
+
+    Args:
+        before: the last row of the warm-up, if there is one.
+    """
+    columns = [row.columns() for row in (*before, *rows)]
+    metrics_csv.write(metrics, columns[len(before) :])
     settings = [phase.model_dump() for phase in spec.phases]
     for sentence in failure_signatures.sentences(columns, settings):
         log.warning(sentence)
