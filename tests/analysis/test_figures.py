@@ -18,16 +18,15 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from zowarmup.analysis import metrics as m
+from zowarmup.analysis.figures import federation as who_holds_what
 from zowarmup.analysis.figures import (
-    costs,
     phase2,
     recall,
     strips,
     sweeps,
     training_curves,
 )
-from zowarmup.analysis.figures import federation as who_holds_what
-from zowarmup.analysis.figures.drawing import curves, labels, style, ticks, write
+from zowarmup.analysis.figures.drawing import curves, labels, style, write
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
 
@@ -231,8 +230,7 @@ def test_a_second_data_set_gets_rows_of_its_own() -> None:
 
 
 class TestTrainingCurves:
-    def test_each_panel_has_each_method_from_where_it_is_its_own(self) -> None:
-        """ZOWarmUp is not High Res Only before its pivot here, so it is drawn from round 0."""
+    def test_each_panel_has_each_method(self) -> None:
         above = draw("training_curves").axes[0]
         starts = {line.get_color(): line.get_xdata()[0] for line in above.lines if whole(line)}
         assert starts == {style.METHODS[method].color: 0 for method in training_curves.CORE}
@@ -253,14 +251,10 @@ class TestTrainingCurves:
         core = {style.METHODS[method].color for method in training_curves.CORE}
         assert drawn == others - core | {style.VERMILION}
 
-    def test_a_shared_warm_up_is_drawn_once(self) -> None:
-        metrics = METRICS[METRICS["study"] == "main"].copy()
-        early = metrics["round"] <= frames.PIVOT
-        metrics.loc[early, "test_accuracy"] = 0.1 + 0.001 * metrics.loc[early, "round"]
-        above = draw("training_curves", metrics).axes[0]
-        starts = {line.get_color(): line.get_xdata()[0] for line in above.lines if whole(line)}
-        later = {style.METHODS[m].color for m in ("zowarmup", "zowarmup_high_only")}
-        assert {c: x for c, x in starts.items() if x} == dict.fromkeys(later, frames.PIVOT)
+    def test_high_res_only_lies_on_the_curves_that_share_its_warm_up(self) -> None:
+        above = draw("training_curves").axes[0]
+        last = [line.get_color() for line in above.lines if whole(line)][-1]
+        assert last == style.METHODS["high_res_only"].color
 
     def test_the_mean_holds_a_diverged_run_at_its_last_accuracy(self) -> None:
         """Two seeds that head for 0.5 and 0.9; the second, at 0.3 in round 10, is lost in 20."""
@@ -283,7 +277,7 @@ class TestTrainingCurves:
         ("size", "text"), [(1e3, "1 kB"), (1e6, "1 MB"), (1e7, "10 MB"), (1e11, "100 GB")]
     )
     def test_ticks_of_bytes(self, size: float, text: str) -> None:
-        assert ticks.BYTES(size) == text
+        assert labels.BYTES(size) == text
 
 
 def whole(line: Any) -> bool:
@@ -418,17 +412,14 @@ class TestSweep:
         with pytest.raises(UserError, match=f"no run of study '{setting}' has a {setting}: let"):
             draw(name, rows)
 
-    def test_labels_that_would_touch_are_left_out_the_papers_value_never(self) -> None:
-        """Letters are 1 wide: "0.75" reaches from 2.7 to 7.3 and covers "0.5" at 3 and "1" at 7."""
-        texts, x = ["0.1", "0.5", "0.75", "1", "3"], [-2.0, 3.0, 5.0, 7.0, 9.0]
-        assert ticks.thinned(texts, x, 1 / ticks.CHARACTER, [2]) == ["0.1", "", "0.75", "", "3"]
-        assert ticks.thinned(texts, x, 0.1 / ticks.CHARACTER, []) == texts
+    def test_every_second_label_of_values_is_a_line_lower(self) -> None:
+        assert labels.staggered(["0.1", "0.75", "1"]) == ["0.1", "\n0.75", "1"]
 
     @pytest.mark.parametrize(
         ("value", "text"),
         [
             (0.75, "0.75"),
-            (1e-4, "$10^{-4}$"),
+            (1e-4, "0.0001"),
             (0.01, "0.01"),
             (153_610, "153,610"),
             (float("inf"), "∞"),
@@ -436,7 +427,7 @@ class TestSweep:
         ],
     )
     def test_values_on_an_axis(self, value: Any, text: str) -> None:
-        assert ticks.number(value) == text
+        assert labels.number(value) == text
 
 
 class TestSteps:
@@ -447,28 +438,22 @@ class TestSteps:
         assert sorted(y for _, y in ends) == pytest.approx([51, 56, 61])
         assert [x for x, _ in ends] == pytest.approx([0.0048] * 3)
 
-    def test_a_loss_that_explodes_makes_its_axis_logarithmic(self) -> None:
-        metrics = METRICS.copy()
-        metrics.loc[metrics["variant"] == "fedkseed_warm", "train_loss"] = 500.0
-        scales = [axes.get_yscale() for axes in draw("steps", metrics).axes]
-        assert scales == ["linear", "log", "linear"]
+    def test_a_loss_that_explodes_presses_no_other_flat(self) -> None:
+        scales = [axes.get_yscale() for axes in draw("steps").axes]
+        assert scales == ["linear", "log", "log"]
 
 
 class TestWidth:
-    def test_p_over_d_stands_above_each_d(self) -> None:
+    def test_p_over_d_stands_below_each_d(self) -> None:
         """P = 15 and d = 602, 2410, 9640."""
-        (above,) = draw("width").axes[0].child_axes
-        labels = [label.get_text() for label in above.get_xticklabels()]
-        assert labels == ["0.025", "0.0062", "0.0016"]
+        labels = [label.get_text() for label in draw("width").axes[0].get_xticklabels()]
+        assert labels == ["602\n0.025", "2,410\n0.0062", "9,640\n0.0016"]
 
 
 class TestCosts:
     def test_methods_stand_at_the_bytes_of_one_low_resource_client(self) -> None:
         """FedAvg on all: 40 rounds of 2400 bytes for four clients, so 24 kB for one."""
         metrics = m.final_rows(m.of_study(METRICS, "main"))
-        sent = metrics.drop_duplicates("method").head(3).assign(sent=[0.0, 24_000.0, 100.0])
-        places = costs.places(sent, 2).values()
-        assert sorted(places) == pytest.approx([2 - costs.NONE, 2, np.log10(24_000)])
         axes = draw("costs").axes[0]
         bound = style.METHODS["fedavg_all"].color
         (x,) = {
@@ -531,7 +516,8 @@ def test_a_moving_mean_is_over_the_rows_around() -> None:
 def test_a_legend_has_as_many_columns_as_fit(letters: int, columns: int) -> None:
     """Seven inches hold about 110 letters and two keys."""
     figure, _ = style.panels(1, 2.0, width=style.WIDTH)
-    labels.legend(figure, [labels.seed_handle("x" * letters) for _ in range(8)])
+    handles = [labels.seed_handle("x" * letters) for _ in range(8)]
+    labels.legend(figure, pd.DataFrame({"diverged": [False]}), handles)
     assert figure.legends[0]._ncols == columns
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from zowarmup.analysis import cost_formulas, metrics
 from zowarmup.analysis.tables import costs as costs_table
-from zowarmup.analysis.tables import display, gradient_quality, studies, sweeps, write
+from zowarmup.analysis.tables import display, gradient_quality, studies, write
 from zowarmup.config import registry
 
 approx = pytest.approx
@@ -222,7 +222,7 @@ class TestSteps:
 
 
 class TestSweeps:
-    TABLE = sweeps.table(frames.everything())
+    TABLE = studies.sweeps(frames.everything())
 
     def test_every_cell_of_every_study_has_a_row(self) -> None:
         rows = self.TABLE.groupby("study", sort=False).size().to_dict()

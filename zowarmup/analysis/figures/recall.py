@@ -31,7 +31,7 @@ def figure(metrics: pd.DataFrame) -> Figure:
         raise m.MetricsError(
             "in study 'main' the high-resource clients lack no class: give it a split with fewer"
         )
-    groups, methods, scales = list(m.by_split(rows)), m.methods(rows), m.scales(rows)
+    groups, methods = list(m.by_split(rows)), m.methods(rows)
     every, looks = labels.of_methods(rows), style.lines(methods)
     names = [labels.wrapped(every[method], NAME) for method in methods]
     height = max(0.24, LINE * max(1 + name.count("\n") for name in names))
@@ -45,16 +45,14 @@ def figure(metrics: pd.DataFrame) -> Figure:
                 _dumbbell(axes, place, part, group["pivot"].max(), looks[method].color)
         _axes(axes, names, m.at_scale(rows, scale)["missing_recall"].max())
         lacked = m.last_rows(group)["missing_classes"].mean()
-        above = f"{', '.join(scale)}\n" * (len(scales) > 1)
-        axes.set_title(f"{above}{split}: {whole(lacked)} lacked", loc="left")
+        style.title(axes, rows, scale, split, f": {whole(lacked)} lacked")
     black = {"color": style.BLACK, **AFTER}
     handles = [
         Line2D([], [], mec=style.BLACK, **BEFORE, label="at the pivot's round (mean)"),
         Line2D([], [], **black, label="at the end (mean, 95 % interval)"),
         labels.seed_handle("one seed at the end"),
-        *labels.diverged_handle(rows),
     ]
-    labels.legend(drawing, handles)
+    labels.legend(drawing, rows, handles)
     return drawing
 
 
@@ -66,11 +64,9 @@ def at(rows: pd.DataFrame, round_: float) -> pd.DataFrame:
 def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, color: str) -> None:
     """One method at a place of the y axis; without a pivot its end alone."""
     last = m.last_rows(rows)
-    end = 100 * m.by_seed(last, "missing_recall")
+    end = 100 * m.by_seed(last, "missing_recall").to_numpy()
     y = place + style.side_by_side(len(end), 0.4)
-    lost = last.set_index("seed")["diverged"].sort_index().to_numpy(dtype=bool)
-    axes.plot(end[~lost], y[~lost], color=color, **style.SEED)
-    axes.plot(end[lost], y[lost], color=color, **style.DIVERGED)
+    style.seeds(axes, end, y, m.by_seed(last, "diverged"), color)
     mean = statistics.mean_interval(end)
     if pd.notna(pivot):
         before = 100 * m.by_seed(at(rows, pivot), "missing_recall").mean()

@@ -10,23 +10,17 @@ from zowarmup.analysis import metrics as m
 from zowarmup.analysis.figures.drawing import style
 
 
-def mean_curve(
-    rows: pd.DataFrame, column: str = "test_accuracy", smooth: int = 1, factor: float = 1
-) -> pd.DataFrame:
+def mean_curve(rows: pd.DataFrame, column: str = "test_accuracy", smooth: int = 1) -> pd.DataFrame:
     """One cell by `round`: `mean` and `std` of a column over seeds, and whether a run `diverged`.
 
     A run that diverged stays at its last finite value, so that the mean is never one over
-    survivors only.
-
-    Args:
-        smooth: each value becomes the mean over this number of rows of the run around it.
-        factor: of the column, 100 for per cent.
+    survivors only. Each value becomes the mean over `smooth` rows of the run around it.
 
     Raises:
         MetricsError: two runs have the same seed, so the rows are not one cell of a study.
     """
     m.by_seed(m.last_rows(rows))
-    finite = factor * rows[column].where(np.isfinite(rows[column]))
+    finite = rows[column].where(np.isfinite(rows[column]))
     values = rows.assign(value=finite).pivot(index="round", columns="seed", values="value").ffill()
     values = values.rolling(smooth, min_periods=1, center=True).mean()
     curve = pd.DataFrame({"mean": values.mean(axis=1), "std": values.std(axis=1).fillna(0.0)})
@@ -38,7 +32,7 @@ def draw(axes: Axes, curve: pd.DataFrame, x: str, look: style.Line, **kwargs: An
     """Band, mean, a marker at the end and a cross where a run diverged."""
     low, high = curve["mean"] - curve["std"], curve["mean"] + curve["std"]
     axes.fill_between(curve[x], low, high, color=look.color, alpha=0.18, lw=0)
-    axes.plot(curve[x], curve["mean"], color=look.color, ls=look.style, **kwargs)
+    axes.plot(curve[x], curve["mean"], color=look.color, ls=look.linestyle, **kwargs)
     ends = curve.tail(1)
     axes.plot(ends[x], ends["mean"], color=look.color, marker=look.marker, clip_on=False)
     lost = curve[curve["diverged"]]

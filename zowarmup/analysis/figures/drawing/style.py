@@ -5,16 +5,18 @@ style and marker, and the lightness of the colours differs too.
 """
 
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from zowarmup.analysis import metrics as m
 
 # Okabe-Ito with CIELAB lightness: 0 black, 44 blue, 52 vermilion (55), 60 green, 62 purple,
 # 68 sky (69), 70 orange (72), 90 yellow. Yellow is too light for lines on white.
@@ -36,17 +38,13 @@ RC: dict[str, Any] = {
     "font.size": 7.5,
     "axes.titlesize": 7.5,
     "axes.titleweight": "bold",
-    "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.5,
     **{f"{axis}tick.labelsize": 7 for axis in "xy"},
-    **{f"{axis}tick.major.width": 0.6 for axis in "xy"},
-    **{f"{axis}tick.major.size": 2.5 for axis in "xy"},
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
     "legend.frameon": False,
@@ -54,17 +52,12 @@ RC: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Line:
-    """The look of a method in every figure."""
+class Line(NamedTuple):
+    """The look of a method in every figure, as keywords of `Axes.plot`."""
 
     color: str
-    style: Any
+    linestyle: Any
     marker: str
-
-    def kwargs(self) -> dict[str, Any]:
-        """For `Axes.plot`."""
-        return {"color": self.color, "linestyle": self.style, "marker": self.marker}
 
 
 METHODS = {
@@ -79,33 +72,25 @@ METHODS = {
     "fedkseed": Line(PURPLE, (0, (1, 2)), "<"),
     "zo_init": Line(GREEN, (0, (3, 1, 1, 1, 1, 1)), "p"),
 }
-OTHERS = (
-    Line(BLUE, (0, (3, 1, 1, 1, 1, 1)), "v"),
-    Line(GREEN, (0, (2, 1)), "P"),
-    Line(ORANGE, (0, (8, 2)), "X"),
-    Line(PURPLE, (0, (1, 2)), "<"),
-    Line(SKY, (0, (5, 1, 1, 1)), ">"),
-    Line(WINE, (0, (3, 1)), "D"),
-)
 
 
 def lines(names: Iterable[Any]) -> dict[Any, Line]:
     """A look for each name; methods of the main comparison have the same one in every figure."""
     names = list(names)
-    taken = {METHODS[name].color for name in names if name in METHODS}
-    free = itertools.cycle([line for line in OTHERS if line.color not in taken] or OTHERS)
-    return {name: METHODS[name] if name in METHODS else next(free) for name in names}
+    free = [look for method, look in METHODS.items() if method not in names]
+    others = itertools.cycle(free or METHODS.values())
+    return {name: METHODS[name] if name in METHODS else next(others) for name in names}
 
 
 @contextmanager
 def alone(settings: dict[str, Any]) -> Iterator[None]:
     """Inside, matplotlib has its own defaults and these settings, and no setting of the user.
 
-    A matplotlibrc, a style of the session or a locale would change the bytes of a figure, and TeX
-    for all text ends in an error where TeX is missing.
+    Those would change the bytes of a figure. Letters that the font lacks give no warning.
     """
     own = {key: rcParamsDefault[key] for key in rcParamsDefault if key not in OF_THE_SESSION}
-    with rc_context(own | settings):
+    with rc_context(own | settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MISSING_LETTER)
         yield
 
 
@@ -115,12 +100,9 @@ styled = alone(RC)  # decorates a function that draws: no global setting changes
 def panels(
     n: int, height: float, columns: int = COLUMNS, width: float | None = None, **shared: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with n panels in rows of `columns`.
+    """A figure with n panels in rows of `columns`; `shared` as `Figure.subplots` takes it.
 
-    Args:
-        height: of a panel, in inches.
-        width: of the figure; without it a few panels make it narrower than the text.
-        shared: axes, as `Figure.subplots` takes them.
+    The height is a panel's, in inches; without a width few panels make the figure narrow.
     """
     across, rows = min(n, columns), -(-n // columns)
     size = (width or min(WIDTH, 3.8 * across), 0.15 + height * rows)
@@ -131,18 +113,17 @@ def panels(
     return figure, grid[:n]
 
 
-def split_title(split: str) -> str:
-    """A split such as "10/90" in words, for the title of a panel."""
-    if "/" not in split:
-        return f"tiers by the clients' {split}"
-    return f"{split}: {split.split('/')[0]} % of the clients are high-resource"
-
-
-def accuracy_label(
-    axes: Axes, scale: tuple[str, str], scales: list[tuple[str, str]], text: str
+def title(
+    axes: Axes,
+    rows: pd.DataFrame,
+    scale: tuple[str, str],
+    split: str,
+    more: str = "",
+    **kwargs: Any,
 ) -> None:
-    """Label the y axis, with data set and network where a figure shows several."""
-    axes.set_ylabel(text + f"\n{', '.join(scale)}" * (len(scales) > 1))
+    """Title a panel with its split; above stand data set and network if `rows` hold several."""
+    above = f"{', '.join(scale)}\n" * (len(m.scales(rows)) > 1)
+    axes.set_title(above + split + more, loc="left", **kwargs)
 
 
 def side_by_side(n: int, width: float) -> np.ndarray:
@@ -150,9 +131,9 @@ def side_by_side(n: int, width: float) -> np.ndarray:
     return np.linspace(-width / 2, width / 2, n) if n > 1 else np.zeros(n)
 
 
-def seeds(axes: Axes, x: np.ndarray, values: pd.Series, diverged: pd.Series, color: str) -> None:
-    """One faint dot per seed, a cross for a run that diverged; x, values, diverged: per seed."""
-    y, lost = values.to_numpy(), diverged.to_numpy(dtype=bool)
+def seeds(axes: Axes, x: np.ndarray, y: np.ndarray, diverged: pd.Series, color: str) -> None:
+    """One faint dot per seed, a cross for a run that diverged; x, y, diverged: per seed."""
+    lost = diverged.to_numpy(dtype=bool)
     axes.plot(x[~lost], y[~lost], color=color, **SEED)
     axes.plot(x[lost], y[lost], color=color, **DIVERGED)
 
