@@ -199,9 +199,7 @@ def test_a_data_set_has_its_own_scale_of_accuracy(rows: pd.DataFrame) -> None:
     assert max(tops) > 10 * min(tops)
 
 
-def test_of_many_labels_those_that_are_lacked_are_on_top(
-    two: Path, rows: pd.DataFrame
-) -> None:
+def test_of_many_labels_those_that_are_lacked_are_on_top(two: Path, rows: pd.DataFrame) -> None:
     shown = {
         name: read_json(two / f"federations/{folder}/0/federation.json")
         for name, folder in (("digits", "default"), ("many", "many"))

@@ -65,20 +65,20 @@ TABLES = {
     "steps": "zowarmup.analysis.tables.studies:steps",
     "sweeps": "zowarmup.analysis.tables.studies:sweeps",
     "participation": "zowarmup.analysis.tables.studies:participation",
-    "costs": "zowarmup.analysis.tables.costs:table",
+    "costs": "zowarmup.analysis.tables.costs:costs",
     "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
-    "memory": "zowarmup.analysis.tables.memory:table",
+    "memory": "zowarmup.analysis.tables.costs:memory",
 }
 
 FIGURES = {
-    "training_curves": "zowarmup.analysis.figures.training_curves:figure",
+    "training_curves": "zowarmup.analysis.figures.curves:training_curves",
     "pivot": "zowarmup.analysis.figures.sweeps:pivot",
     "distribution": "zowarmup.analysis.figures.strips:distribution",
     "federation": "zowarmup.analysis.figures.federation:figure",
     "server": "zowarmup.analysis.figures.strips:server",
     "server_sweep": "zowarmup.analysis.figures.sweeps:server_sweep",
     "architecture": "zowarmup.analysis.figures.sweeps:architecture",
-    "steps": "zowarmup.analysis.figures.phase2:steps",
+    "steps": "zowarmup.analysis.figures.curves:steps",
     "S": "zowarmup.analysis.figures.sweeps:S",
     "sensitivity": "zowarmup.analysis.figures.sweeps:sensitivity",
     "alpha": "zowarmup.analysis.figures.sweeps:alpha",
@@ -87,7 +87,7 @@ FIGURES = {
     "participation": "zowarmup.analysis.figures.sweeps:participation",
     "costs": "zowarmup.analysis.figures.sweeps:costs",
     "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
-    "estimator": "zowarmup.analysis.figures.phase2:estimator",
+    "estimator": "zowarmup.analysis.figures.curves:estimator",
     "recall": "zowarmup.analysis.figures.recall:figure",
 }
 

@@ -23,11 +23,8 @@ LIGHT = LinearSegmentedColormap.from_list("light blues", ["#FFFFFF", style.SKY])
 def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> Figure:
     """Left every client's images of every class, right the share of each split's high tier.
 
-    One row of panels per data set. Many classes are sorted by the share of the first split.
-
-    Args:
-        metrics: the splits of the study `main` are those marked.
-        federation: by data set, a parsed federation.json.
+    A row of panels per data set, with the splits of the study `main`, from its parsed
+    federation.json. Many classes are sorted by the share of the first split.
 
     Raises:
         UserError: there is no federation.
@@ -57,8 +54,7 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
 
 
 def _row_height(classes: int) -> float:
-    """Inches for each class."""
-    return min(0.19, 4.5 / classes)
+    return min(0.19, 4.5 / classes)  # inches
 
 
 def ordered_counts(federation: dict[str, Any]) -> np.ndarray:
@@ -113,5 +109,4 @@ def _shares(axes: Axes, shares: np.ndarray, splits: list[str]) -> None:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("split, labels under 1 % (red)")
-    title = "% of the label held by\nhigh-resource clients"
-    axes.set_title(title, loc="left", fontweight="normal")
+    axes.set_title("% of the label held by\nhigh-resource clients", loc="left", fontweight="normal")

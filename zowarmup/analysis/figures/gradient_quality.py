@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures.drawing import curves, labels, style
+from zowarmup.analysis.figures import curves
+from zowarmup.analysis.figures.drawing import style
 from zowarmup.analysis.tables import gradient_quality as table
 from zowarmup.analysis.tables.cells import parts
 
@@ -39,20 +40,18 @@ def figure(metrics: pd.DataFrame) -> Figure:
         for study in table.STUDIES
         for panel in m.by_split(rows[rows["study"] == study])
     ]
-    looks, names = style.lines(m.methods(rows)), labels.of_methods(rows)
-    drawing, grid = style.panels(len(groups), 2.3)
+    looks, names = style.lines(m.methods(rows)), style.of_methods(rows)
+    drawing, grid = style.panels(len(groups), 2.3, label="cosine of step and gradient")
     for axes, (study, scale, split, group) in zip(grid, groups, strict=True):
         draw[study](axes, group, looks)
         style.title(axes, rows, scale, split, ": wider networks" * (study == "width"))
-    for axes in grid[:: style.COLUMNS]:
-        axes.set_ylabel("cosine of step and gradient")
     text = f"gradients as they differ: sqrt(P / (P + B²d)), {names[next(iter(looks))]}"
     handles = [
-        *labels.handles(looks, names, labels.SPREAD),
+        *style.handles(looks, names, style.SPREAD),
         Line2D([], [], **THEORY, label="one gradient of all clients: sqrt(P / (P + d))"),
         Line2D([], [], **DISSIMILAR, label=text),
     ]
-    labels.legend(drawing, rows, handles)
+    style.legend(drawing, rows, handles)
     return drawing
 
 
@@ -88,5 +87,5 @@ def _width(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -> N
     axes.plot(means.index, means, **DISSIMILAR, zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    labels.decades(axes.yaxis)
+    style.decades(axes.yaxis)
     axes.set_xlabel("d: parameters of the network")

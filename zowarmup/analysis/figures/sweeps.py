@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures.drawing import labels, style, sweep
+from zowarmup.analysis.figures.drawing import style, sweep
 from zowarmup.analysis.figures.drawing.sweep import Setting
 from zowarmup.analysis.tables import cells
 
@@ -79,21 +79,18 @@ def costs(metrics: pd.DataFrame) -> Figure:
     final = final.assign(place=decades.fillna(low - NONE))
     groups, looks = list(m.by_split(final)), style.lines(m.methods(final))
     points = {method: look._replace(linestyle="") for method, look in looks.items()}
-    drawing, grid = style.panels(len(groups), 2.2, width=style.WIDTH)
+    drawing, grid = style.panels(len(groups), 2.2, width=style.WIDTH, label=style.ACCURACY)
     for axes, (scale, split, rows) in zip(grid, groups, strict=True):
         for method, of_method in rows.groupby("method"):
-            place = {method: of_method["place"].mean()}
-            sweep.line(axes, of_method, "method", place, points[method], 0.1)
+            sweep.line(axes, {of_method["place"].mean(): of_method}, points[method], 0.1)
         axes.axvline(low - 0.3, color=style.GREY, lw=0.6)
         axes.set_xlim(low - NONE - 0.5, high + 0.15)
         powers = np.arange(low, high + 1)
-        texts = ["none", *map(labels.BYTES, 10**powers)]
-        axes.set_xticks([low - NONE, *powers], labels.staggered(texts))
+        texts = ["none", *map(style.BYTES, 10**powers)]
+        axes.set_xticks([low - NONE, *powers], style.staggered(texts))
         axes.set_xlabel("up + down of one low-resource client")
         sweep.clip(axes)
         style.title(axes, final, scale, split)
-    for axes in grid[:: style.COLUMNS]:
-        axes.set_ylabel("final test accuracy, %")
-    handles = [*labels.handles(points, labels.of_methods(final)), labels.seed_handle()]
-    labels.legend(drawing, final, handles)
+    handles = [*style.handles(points, style.of_methods(final)), style.seed_handle()]
+    style.legend(drawing, final, handles)
     return drawing

@@ -61,10 +61,6 @@ def _interval(name: str, heading: str, format_: Format) -> Column:
     return Column(heading, format_, "{} [{}, {}]", (f"{name}_low", f"{name}_high"))
 
 
-def _millions(value: float) -> str:
-    return three_digits(value / 1e6)
-
-
 COLUMNS = {
     "dataset": Column("data set"),
     "label": Column("method"),
@@ -89,8 +85,8 @@ COLUMNS = {
     "up_2": Column("round of phase 2, up / down", size, "{} / {}", ("down_2",)),
     "once": Column("once, down", size),
     "formula_up": Column("by formula, up / down", size, "{} / {}", ("formula_down",)),
-    "forward_passes": Column("forward passes, millions", _millions),
-    "backward_passes": Column("backward passes, millions", _millions),
+    "forward_passes": Column("forward passes, millions", lambda n: three_digits(n / 1e6)),
+    "backward_passes": Column("backward passes, millions", lambda n: three_digits(n / 1e6)),
     "participation_1": Column("part of clients, phase 1", "{:g}".format),
     "participation_2": Column("part of clients, phase 2", "{:g}".format),
     "lr_1": Column("learning rate, phase 1"),
@@ -111,7 +107,7 @@ COLUMNS = {
 HIDDEN = {"method", "role", "variant", "pairs"}
 HIDDEN |= {part for column in COLUMNS.values() for part in column.parts}
 # Below the caption, once, where all rows agree.
-SETTING = ("dataset", "model", "scale", "rounds", "estimator")
+SETTING = ("dataset", "model", "rounds", "estimator")
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:

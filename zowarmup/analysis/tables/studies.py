@@ -89,8 +89,8 @@ distribution = Table(
     "(a) tau 1 at Rademacher's learning rate, (b) the same tau and learning rate, (c) the same tau "
     "at their own selected learning rate. Look for: whether Rademacher varies less in all three "
     "ways or only in (a), where the steps are larger too. Std ratio is Gaussian over Rademacher "
-    "with the 95 % interval of the Pitman-Morgan test for paired samples, and p that test's. The "
-    f"difference is to Rademacher, {INTERVAL}.",
+    "with the uncorrected 95 % interval of the Pitman-Morgan test for paired samples, and its p. "
+    f"The difference is to Rademacher, {INTERVAL}.",
 )
 
 server = Table(

@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
-from zowarmup.analysis.figures.drawing import labels, style
+from zowarmup.analysis.figures.drawing import style
 from zowarmup.analysis.tables.cells import REFERENCE, select, values
 from zowarmup.common.errors import UserError
 
@@ -72,7 +72,7 @@ def figure(metrics: pd.DataFrame, settings: Sequence[Setting]) -> Figure:
         for panel in m.by_split(_with_setting(final, setting))
     ]
     drawn, first = pd.concat([rows for *_, rows in panels]), settings[0]
-    drawing, grid = style.panels(len(panels), 2.3, sharey=len(settings) > 1)
+    drawing, grid = style.panels(len(panels), 2.3, label=style.ACCURACY, sharey=len(settings) > 1)
     looks = style.lines(values(drawn, first.by))
     for axes, (setting, scale, split, rows) in zip(grid, panels, strict=True):
         if REFERENCE not in set(rows["method"]):
@@ -83,13 +83,11 @@ def figure(metrics: pd.DataFrame, settings: Sequence[Setting]) -> Figure:
         style.title(axes, drawn, scale, split)
     for axes in grid:  # only now: panels may share an axis
         clip(axes)
-    for axes in grid[:: style.COLUMNS]:
-        axes.set_ylabel("final test accuracy, %")
-    names: Mapping[Any, str] = {k: f"{first.by_label} {labels.number(k)}" for k in looks}
-    handles = labels.handles(looks, labels.of_methods(drawn) if first.by == "method" else names)
+    names: Mapping[Any, str] = {k: f"{first.by_label} {style.number(k)}" for k in looks}
+    handles = style.handles(looks, style.of_methods(drawn) if first.by == "method" else names)
     if any(setting.paper_place(rows) is not None for setting, _, _, rows in panels):
         handles.append(Line2D([], [], **PAPER, label="the paper's value"))
-    labels.legend(drawing, drawn, [*handles, labels.seed_handle()])
+    style.legend(drawing, drawn, [*handles, style.seed_handle()])
     return drawing
 
 
@@ -108,16 +106,16 @@ def _lines(
     axes: Axes, rows: pd.DataFrame, setting: Setting, looks: Mapping[Any, style.Line]
 ) -> None:
     """Side by side at each value, so that no interval hides another."""
-    places = setting.places(rows)
-    present = [name for name in looks if (rows[setting.by] == name).any()]
+    places, groups = setting.places(rows), dict(list(rows.groupby(setting.by)))
+    # Nothing lies between two texts, such as the names of networks.
+    gaps = {"linestyle": ""} if any(isinstance(value, str) for value in places) else {}
+    present = [name for name in looks if name in groups]
     slot = 0.62 * gap(places) / len(present)
     shifts = style.side_by_side(len(present), slot * (len(present) - 1))
     for name, shift in zip(present, shifts, strict=True):
-        shifted = {value: place + shift for value, place in places.items()}
-        # Nothing lies between two texts, such as the names of networks.
-        texts = any(isinstance(value, str) for value in places)
-        look = looks[name]._replace(linestyle="") if texts else looks[name]
-        line(axes, rows[rows[setting.by] == name], setting.column, shifted, look, 0.3 * slot)
+        cells = groups[name].groupby(setting.column)
+        shifted = {places[value] + shift: cell for value, cell in cells}
+        line(axes, shifted, looks[name]._replace(**gaps), 0.3 * slot)
 
 
 def gap(places: Mapping[Any, float]) -> float:
@@ -125,31 +123,23 @@ def gap(places: Mapping[Any, float]) -> float:
     return min(np.diff(sorted(places.values())), default=1.0)
 
 
-def line(
-    axes: Axes,
-    rows: pd.DataFrame,
-    column: str,
-    places: Mapping[Any, float],
-    look: style.Line,
-    width: float,
-) -> None:
+def line(axes: Axes, cells: Mapping[float, pd.DataFrame], look: style.Line, width: float) -> None:
     """One line; left of each mean stand its seeds side by side, over this width.
 
-    `rows` are final ones, one per seed and value of the column; `places`: value -> its position.
+    `cells`: position on the axis -> final rows, one per seed.
     """
-    x, means = [], []
-    for value, place in places.items():
-        cell = rows[rows[column] == value]
-        if len(cell):
-            seeds = 100 * m.by_seed(cell).to_numpy()
-            beside = place - 1.3 * width + style.side_by_side(len(seeds), width)
-            style.seeds(axes, beside, seeds, m.by_seed(cell, "diverged"), look.color)
-            x.append(place)
-            means.append(statistics.mean_interval(seeds))
-    y = [mean.effect for mean in means]
+    means = []
+    for place, cell in cells.items():
+        seeds = 100 * m.by_seed(cell).to_numpy()
+        beside = place - 1.3 * width + style.side_by_side(len(seeds), width)
+        style.seeds(axes, beside, seeds, m.by_seed(cell, "diverged"), look.color)
+        means.append(statistics.mean_interval(seeds))
+    x, y = list(cells), [mean.effect for mean in means]
     ends = [[mean.effect - mean.low for mean in means], [mean.high - mean.effect for mean in means]]
     axes.plot(x, y, color=look.color, ls=look.linestyle, lw=1)
-    axes.errorbar(x, y, ends, color=look.color, ls="", marker=look.marker, capsize=2.5, ms=5)
+    axes.errorbar(
+        list(cells), y, ends, color=look.color, ls="", marker=look.marker, capsize=2.5, ms=5
+    )
 
 
 def _reference(axes: Axes, rows: pd.DataFrame, study: str) -> None:
@@ -160,8 +150,8 @@ def _reference(axes: Axes, rows: pd.DataFrame, study: str) -> None:
     mean = statistics.mean_interval(100 * m.by_seed(m.final_rows(rows)))
     axes.axhspan(mean.low, mean.high, color=style.FAINT, alpha=0.5, lw=0, zorder=0)
     axes.axhline(mean.effect, color=style.BLACK, ls=style.METHODS[REFERENCE].linestyle, lw=1)
-    name = textwrap.shorten(labels.of_methods(rows)[REFERENCE], NAME, placeholder="…")
-    text, above = labels.literal(f"{name} {mean.effect:.1f}"), axes.get_yaxis_transform()
+    name = textwrap.shorten(style.of_methods(rows)[REFERENCE], NAME, placeholder="…")
+    text, above = style.literal(f"{name} {mean.effect:.1f}"), axes.get_yaxis_transform()
     halo = [withStroke(linewidth=2, foreground="white")]
     axes.text(1, mean.effect, text, transform=above, ha="right", va="bottom", path_effects=halo)
 
@@ -179,8 +169,8 @@ def _x_axis(axes: Axes, rows: pd.DataFrame, setting: Setting) -> None:
     margin = max(0.55 * gap(places), 0.06 * (max(x) - min(x)))
     low, high = (0, rounds) if setting.scale == "rounds" else (min(x) - margin, max(x) + margin)
     axes.set_xlim(low, high)
-    texts = [labels.number(value) for value in places]
-    axes.set_xticks(x, texts if setting.scale == "slots" else labels.staggered(texts))
+    texts = [style.number(value) for value in places]
+    axes.set_xticks(x, texts if setting.scale == "slots" else style.staggered(texts))
     axes.set_xlabel(setting.label.format(rounds=f"{rounds:.0f}"))
     if paper is not None:
         axes.axvline(paper, **PAPER, zorder=0.5)
