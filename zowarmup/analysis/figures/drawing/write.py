@@ -30,7 +30,7 @@ def write(figure: Figure, paths: Sequence[str | Path]) -> None:
     """Write the figure once per path, in the format that the path's ending names.
 
     Raises:
-        ValueError: an ending is none of .svg, .png and .pdf.
+        ValueError: an ending is not one of .svg, .png and .pdf.
     """
     # Laid out once: each drawing would move things a little, and bytes depend on the order.
     with style.alone(RC), warnings.catch_warnings(record=True) as warned:
