@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 
 from zowarmup.analysis import cost_formulas, metrics
-from zowarmup.analysis.tables import costs as costs_table
-from zowarmup.analysis.tables import display, gradient_quality, studies, sweeps, write
+from zowarmup.analysis.tables import costs, display, gradient_quality, studies, write
 from zowarmup.config import registry
 
 approx = pytest.approx
@@ -222,7 +221,7 @@ class TestSteps:
 
 
 class TestSweeps:
-    TABLE = sweeps.table(frames.everything())
+    TABLE = studies.sweeps(frames.everything())
 
     def test_every_cell_of_every_study_has_a_row(self) -> None:
         rows = self.TABLE.groupby("study", sort=False).size().to_dict()
@@ -352,7 +351,7 @@ class TestCosts:
         exact = {"bytes_up": 5 * sent, "bytes_down": 5 * sent, "bytes_up_low": 4 * sent}
         exact |= {"bytes_down_low": 4 * sent, "forward_passes": 4800, "backward_passes": 4800}
         rows = frames.frame(frames.run("fedavg_all", {0: 0.5, 1: 0.6}))
-        return costs_table.table(rows.assign(**exact | changed))
+        return costs.costs(rows.assign(**exact | changed))
 
     def test_equal_means_to_the_byte(self) -> None:
         table = self.counted()

@@ -27,7 +27,7 @@ from zowarmup.analysis import csv_file, metrics
 from zowarmup.analysis.claims import judge, schema
 from zowarmup.analysis.claims import write as claims_write
 from zowarmup.analysis.collect import rows as collect
-from zowarmup.analysis.figures import training_curves
+from zowarmup.analysis.figures import curves
 from zowarmup.analysis.figures.drawing import write
 from zowarmup.analysis.report import signatures_page
 from zowarmup.analysis.tables import studies
@@ -112,7 +112,7 @@ def test_any_label_is_written_and_drawn_as_given(label: str) -> None:
     assert label in [cell.strip() for cell in Cells(tables.html(table)).found]
     tables.latex(table)
     tables.markdown(table)
-    figure = training_curves.figure(rows)
+    figure = curves.training_curves(rows)
     write.render(figure, ".svg")
 
 
@@ -144,7 +144,7 @@ def test_latex_does_not_take_a_cell_for_an_argument_of_the_line_above(label: str
 
 @pytest.mark.parametrize("label", ["$5 to $10", r"lr $\foo$", "_x", r"a\$b", "NA", "😀"])
 def test_a_figure_draws_the_letters_of_a_label(label: str) -> None:
-    figure = training_curves.figure(one(label))
+    figure = curves.training_curves(one(label))
     write.render(figure, ".png")
     legend = [text for text in figure.findobj(match=Text) if text.get_text()]
     drawn = [text._preprocess_math(text.get_text()) for text in legend]  # type: ignore[attr-defined]
@@ -155,7 +155,7 @@ def test_letters_that_the_font_lacks_are_named_once_in_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     paths = [tmp_path / f"a{ending}" for ending in (".svg", ".png", ".pdf")]
-    write.write(training_curves.figure(one("中中")), paths)
+    write.write(curves.training_curves(one("中中")), paths)
     assert len(caplog.messages) == 1
     assert "CJK UNIFIED IDEOGRAPH-4E2D" in caplog.text
 

@@ -10,8 +10,7 @@ import torch
 from small_runs import job_spec
 from torch import Tensor, nn
 
-from zowarmup.analysis.tables import memory as table
-from zowarmup.analysis.tables import write
+from zowarmup.analysis.tables import costs, write
 from zowarmup.common.errors import UserError
 from zowarmup.data import datasets, federation
 from zowarmup.engines.layerwise import Layerwise
@@ -221,7 +220,7 @@ def measured(role: str, formula: int, peak: int, resident: int | None) -> dict[s
 
 def test_table() -> None:
     """Rows in the order of the roles: 388 of 400 bytes are 0.97, 97 of 388 a quarter."""
-    found = table.table(
+    found = costs.memory(
         pd.DataFrame(),
         [measured("low", 100, 97, None), measured("high", 400, 388, 500)],
     )
@@ -235,10 +234,10 @@ def test_table() -> None:
 
 
 def test_table_without_backpropagation_has_nothing_to_compare_with() -> None:
-    found = table.table(pd.DataFrame(), [measured("low1", 100, 97, 99)])
+    found = costs.memory(pd.DataFrame(), [measured("low1", 100, 97, 99)])
     assert found["share_of_backprop"].isna().all()
 
 
 def test_table_of_nothing() -> None:
     with pytest.raises(UserError, match=r"name a network in memory\.models"):
-        table.table(pd.DataFrame(), [])
+        costs.memory(pd.DataFrame(), [])

@@ -199,9 +199,7 @@ def test_a_data_set_has_its_own_scale_of_accuracy(rows: pd.DataFrame) -> None:
     assert max(tops) > 10 * min(tops)
 
 
-def test_many_labels_are_a_map_with_those_that_are_lacked_on_top(
-    two: Path, rows: pd.DataFrame
-) -> None:
+def test_of_many_labels_those_that_are_lacked_are_on_top(two: Path, rows: pd.DataFrame) -> None:
     shown = {
         name: read_json(two / f"federations/{folder}/0/federation.json")
         for name, folder in (("digits", "default"), ("many", "many"))
@@ -209,8 +207,7 @@ def test_many_labels_are_a_map_with_those_that_are_lacked_on_top(
     figure = who_holds_what.figure(rows, shown)
     few, _, many, held = figure.axes
     assert few.get_ylabel() == "digits: label"
-    (image,) = many.images
-    assert image.get_array().shape == (MANY, 10)
+    assert many.get_ylabel().startswith(f"many: {MANY} labels, sorted")
     share = np.asarray(held.images[0].get_array())[:, 0]
     assert (np.diff(share) >= 0).all()
     lacked = int((share < 0.01).sum())

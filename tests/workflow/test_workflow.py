@@ -134,7 +134,7 @@ EDITS = {
     "rows that are gone": (remove("results/tiny/metrics.csv"), jobs(*ROWS)),
     "a table": (append("zowarmup/analysis/tables/studies.py", "\nx = 1\n"), jobs("table")),
     "a figure": (
-        append("zowarmup/analysis/figures/training_curves.py", "\nx = 1\n"),
+        append("zowarmup/analysis/figures/curves.py", "\nx = 1\n"),
         jobs("figure"),
     ),
     "collecting": (append("zowarmup/analysis/collect/rows.py", "\nx = 1\n"), jobs(*ROWS)),

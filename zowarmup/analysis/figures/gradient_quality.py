@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures.drawing import curves, labels, style, ticks
+from zowarmup.analysis.figures import curves
+from zowarmup.analysis.figures.drawing import style
 from zowarmup.analysis.tables import gradient_quality as table
-from zowarmup.analysis.tables.table import parts
+from zowarmup.analysis.tables.cells import parts
 
 SMOOTH = 5  # evaluated rounds; one round's cosine is noisy
 THEORY = {"color": style.BLACK, "lw": 0.8, "ls": (0, (1, 1.5))}
 DISSIMILAR = {"color": style.BLACK, "lw": 0.8, "ls": (0, (4, 2))}
-TEXT = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
 
 
 @style.styled
@@ -36,27 +36,22 @@ def figure(metrics: pd.DataFrame) -> Figure:
     rows = rows.assign(dissimilar=table.expected_dissimilar(rows))
     draw = {"main": _training, "width": _width}
     groups = [
-        (study, scale, split, group)
+        (study, *panel)
         for study in table.STUDIES
-        for scale, split, group in m.by_split(rows[rows["study"] == study])
+        for panel in m.by_split(rows[rows["study"] == study])
     ]
-    looks, several = style.lines(m.methods(rows)), len(m.scales(rows)) > 1
-    drawing, grid = style.panels(len(groups), 2.3)
+    looks, names = style.lines(m.methods(rows)), style.of_methods(rows)
+    drawing, grid = style.panels(len(groups), 2.3, label="cosine of step and gradient")
     for axes, (study, scale, split, group) in zip(grid, groups, strict=True):
         draw[study](axes, group, looks)
-        wider = ": wider networks" * (study == "width")
-        axes.set_title(f"{', '.join(scale)}\n" * several + split + wider, loc="left")
-    for axes in grid[:: style.COLUMNS]:
-        axes.set_ylabel("cosine of step and gradient")
-    names = labels.of_methods(rows)
+        style.title(axes, rows, scale, split, ": wider networks" * (study == "width"))
     text = f"gradients as they differ: sqrt(P / (P + B²d)), {names[next(iter(looks))]}"
     handles = [
-        *labels.handles(looks, names, labels.SPREAD),
+        *style.handles(looks, names, style.SPREAD),
         Line2D([], [], **THEORY, label="one gradient of all clients: sqrt(P / (P + d))"),
         Line2D([], [], **DISSIMILAR, label=text),
-        *labels.diverged_handle(rows),
     ]
-    labels.legend(drawing, handles, labels.SPLITS)
+    style.legend(drawing, rows, handles)
     return drawing
 
 
@@ -70,8 +65,8 @@ def _training(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -
     theory = rows.assign(theory=table.expected(rows)).drop_duplicates(["directions", "theory"])
     for P, cosine in zip(theory["directions"], theory["theory"], strict=True):
         axes.axhline(cosine, **THEORY, zorder=0.5)
-        corner = {"xycoords": ("axes fraction", "data"), "xytext": (0, 2)}
-        axes.annotate(f"P = {P:.0f}", (1, cosine), **corner, **TEXT)
+        right = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "bottom"}
+        axes.text(1, cosine, f"P = {P:.0f}", **right)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     axes.set_xlabel("round")
 
@@ -85,12 +80,12 @@ def _width(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -> N
         for d, seeds in cosines.items():
             axes.plot(np.full(len(seeds), d), seeds, color=look.color, **style.SEED)
         means = [seeds.mean() for seeds in cosines.values()]
-        axes.plot(list(cosines), means, **look.kwargs(), lw=1)
+        axes.plot(list(cosines), means, **look._asdict(), lw=1)
     theory = pd.DataFrame({"d": np.geomspace(rows["d"].min(), rows["d"].max(), 50)})
     axes.plot(theory, table.expected(theory.assign(directions=rows["directions"].max())), **THEORY)
     means = first.groupby("d")["dissimilar"].mean()
     axes.plot(means.index, means, **DISSIMILAR, zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    ticks.decades(axes.yaxis)
+    style.decades(axes.yaxis)
     axes.set_xlabel("d: parameters of the network")

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
-from zowarmup.analysis.figures.drawing import labels, style
+from zowarmup.analysis.figures.drawing import style
 from zowarmup.analysis.tables.display import whole
 
 NAME, LINE = 2.6, 0.12  # inches: the width of a method's label, the height of each line of it
@@ -31,13 +31,12 @@ def figure(metrics: pd.DataFrame) -> Figure:
         raise m.MetricsError(
             "in study 'main' the high-resource clients lack no class: give it a split with fewer"
         )
-    groups, methods, scales = list(m.by_split(rows)), m.methods(rows), m.scales(rows)
-    every, looks = labels.of_methods(rows), style.lines(methods)
-    names = [labels.wrapped(every[method], NAME) for method in methods]
+    groups, methods = list(m.by_split(rows)), m.methods(rows)
+    every, looks = style.of_methods(rows), style.lines(methods)
+    names = [style.wrapped(every[method], NAME) for method in methods]
     height = max(0.24, LINE * max(1 + name.count("\n") for name in names))
-    drawing, grid = style.panels(
-        len(groups), 0.5 + height * len(methods), width=style.WIDTH, sharey=True
-    )
+    height = 0.5 + height * len(methods)
+    drawing, grid = style.panels(len(groups), height, width=style.WIDTH, sharey=True)
     for axes, (scale, split, group) in zip(grid, groups, strict=True):
         for place, method in enumerate(methods):
             part = group[group["method"] == method]
@@ -45,35 +44,27 @@ def figure(metrics: pd.DataFrame) -> Figure:
                 _dumbbell(axes, place, part, group["pivot"].max(), looks[method].color)
         _axes(axes, names, m.at_scale(rows, scale)["missing_recall"].max())
         lacked = m.last_rows(group)["missing_classes"].mean()
-        above = f"{', '.join(scale)}\n" * (len(scales) > 1)
-        axes.set_title(f"{above}{split}: {whole(lacked)} lacked", loc="left")
+        style.title(axes, rows, scale, split, f": {whole(lacked)} lacked")
     black = {"color": style.BLACK, **AFTER}
     handles = [
         Line2D([], [], mec=style.BLACK, **BEFORE, label="at the pivot's round (mean)"),
         Line2D([], [], **black, label="at the end (mean, 95 % interval)"),
-        labels.seed_handle("one seed at the end"),
-        *labels.diverged_handle(rows),
+        style.seed_handle("one seed at the end"),
     ]
-    labels.legend(drawing, handles)
+    style.legend(drawing, rows, handles)
     return drawing
-
-
-def at(rows: pd.DataFrame, round_: float) -> pd.DataFrame:
-    """Each run's row of this round, or its last one before."""
-    return m.last_rows(rows[rows["round"] <= round_])
 
 
 def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, color: str) -> None:
     """One method at a place of the y axis; without a pivot its end alone."""
     last = m.last_rows(rows)
-    end = 100 * m.by_seed(last, "missing_recall")
+    end = 100 * m.by_seed(last, "missing_recall").to_numpy()
     y = place + style.side_by_side(len(end), 0.4)
-    lost = last.set_index("seed")["diverged"].sort_index().to_numpy(dtype=bool)
-    axes.plot(end[~lost], y[~lost], color=color, **style.SEED)
-    axes.plot(end[lost], y[lost], color=color, **style.DIVERGED)
+    style.seeds(axes, end, y, m.by_seed(last, "diverged"), color)
     mean = statistics.mean_interval(end)
     if pd.notna(pivot):
-        before = 100 * m.by_seed(at(rows, pivot), "missing_recall").mean()
+        until = m.last_rows(rows[rows["round"] <= pivot])
+        before = 100 * m.by_seed(until, "missing_recall").mean()
         axes.plot([before, mean.effect], [place, place], color=color, lw=2.2, alpha=0.45)
         axes.plot(before, place, mec=color, **BEFORE)
     ends = [[mean.effect - mean.low], [mean.high - mean.effect]]
@@ -83,7 +74,7 @@ def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, color: s
 def _axes(axes: Axes, names: list[str], best: float) -> None:
     """The axis of recall ends at 100 %, or with many classes not far beyond the best recall."""
     top = min(100.0, 200 * best) or 100.0
-    axes.set_yticks(range(len(names)), map(labels.literal, names))
+    axes.set_yticks(range(len(names)), map(style.literal, names))
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(-0.03 * top, 1.03 * top)
     axes.grid(axis="x")

@@ -1,80 +1,60 @@
-"""The figures of final accuracy against one setting."""
+"""The figures of final accuracy against one setting, or against bytes."""
 
-from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.figures.drawing import style, sweep
 from zowarmup.analysis.figures.drawing.sweep import Setting
+from zowarmup.analysis.tables import cells
 
-
-def _sweep(*settings: Setting) -> Callable[[pd.DataFrame], Figure]:
-    """The figure with these settings, as a function of the metrics."""
-    return partial(sweep.figure, settings=settings)
-
+NONE = 0.85  # zero bytes stand this number of decades below the smallest number
 
 # Whether more directions, that is more forward passes, help.
-S = _sweep(Setting("S", "S", "S: directions of a client in a round", "slots", paper=3))
+S = Setting("S", "S", "S: directions of a client in a round", "slots", paper=3)
 
 # Where each setting stops working. tau is varied at one learning rate: both scale the step.
-sensitivity = _sweep(
+SENSITIVE = (
     Setting("tau", "tau", "τ: scale of a direction", paper=0.75),
     Setting("eps", "eps", "ε: radius of the finite difference", paper=1e-4),
     Setting("lr", "lr_2", "learning rate of phase 2"),
 )
+sensitivity = partial(sweep.figure, settings=SENSITIVE)
 
 # Whether the gain over High Res Only comes from classes that its clients lack.
-alpha = _sweep(Setting("alpha", "alpha", "Dirichlet α: smaller is more skewed", "slots", paper=0.1))
+alpha = Setting("alpha", "alpha", "Dirichlet α: smaller is more skewed", "slots", paper=0.1)
 
 # Whether one step on all images of a client still works where a client has few of them.
-IMAGES = "training images of a client (more clients to the left)"
-clients = _sweep(Setting("clients", "images", IMAGES))
+clients = Setting("clients", "images", "training images of a client (more clients to the left)")
 
 # Whether any setting makes Adam useful where steps are noisy.
 EPSILON = "Adam's epsilon (larger: nearer to plain steps)"
-server_sweep = _sweep(Setting("server_sweep", "epsilon", EPSILON, by="beta2", by_label="beta2"))
+server_sweep = Setting("server_sweep", "epsilon", EPSILON, by="beta2", by_label="beta2")
 
 # The accuracy that is lost if only a part of the clients takes part in a round.
-
-participation = _sweep(
-    Setting(
-        "participation",
-        "participation_2",
-        "part of all clients in a round of phase 2",
-        "slots",
-        by="participation_1",
-        by_label="part in phase 1:",
-    )
-)
+PART = "part of all clients in a round of phase 2"
+BY = ("participation_1", "part in phase 1:")
+participation = Setting("participation", "participation_2", PART, "slots", *BY)
 
 # The best round to stop warming up. The paper's pivot is round 200 of 500.
 PIVOT = "pivot: round of {rounds} at which\nzeroth-order training starts"
-pivot = _sweep(Setting("pivot", "pivot", PIVOT, "rounds", paper=200 / 500))
-
-WIDTH = Setting("width", "d", "d: parameters of the network")
-NETWORKS = Setting("architecture", "network", "network", "slots")
+pivot = Setting("pivot", "pivot", PIVOT, "rounds", paper=200 / 500)
 
 
-@style.styled
 def width(metrics: pd.DataFrame) -> Figure:
-    """The same data and methods with wider networks; above stands P/d of a zeroth-order round.
+    """The same data and methods with wider networks; below d stands P/d of a zeroth-order round.
 
     A method that works at a P/d far above the paper's 1.3e-5 may fail on the paper's networks.
     """
-    figure = sweep.figure(metrics, [WIDTH])
-    figure.set_figheight(figure.get_figheight() * 1.15)  # the second scale takes room
-    groups = m.by_split(m.of_study(metrics, "width"))
-    for axes, (_, _, rows) in zip(figure.axes, groups, strict=True):
-        # All methods with zeroth-order rounds are taken to have the same P.
-        places, P = WIDTH.places(rows), rows["directions"].max()
-        texts = [f"{P / d:.2g}".replace("e-0", "e-") for d in places]
-        above = axes.secondary_xaxis("top")
-        above.set_xticks(list(places.values()), texts)
-        above.set_xlabel("P/d: directions of a round per parameter (the paper: 1.3e-5)")
-    return figure
+    rows = metrics.sort_values("d", kind="stable")
+    # All methods with zeroth-order rounds are taken to have the same P.
+    share = rows["directions"][rows["study"] == "width"].max() / rows["d"]
+    network = rows["d"].map("{:,.0f}\n".format) + share.map("{:.2g}".format)
+    label = "d: parameters of the network\nP/d: directions per parameter (the paper: 1.3e-5)"
+    return Setting("width", "network", label, "slots")(rows.assign(network=network))
 
 
 def architecture(metrics: pd.DataFrame) -> Figure:
@@ -83,4 +63,34 @@ def architecture(metrics: pd.DataFrame) -> Figure:
     network = rows["model"] + rows["d"].map("\nd = {:,.0f}".format)
     run = rows["model"] + " " + rows["run"]  # stays unique when all networks share a panel
     rows = rows.assign(network=network, run=run, model="all networks")
-    return sweep.figure(rows, [NETWORKS])
+    return Setting("architecture", "network", "network", "slots")(rows)
+
+
+@style.styled
+def costs(metrics: pd.DataFrame) -> Figure:
+    """Final accuracy in the study `main` against the bytes of one low-resource client in all.
+
+    One panel per split. Methods that send such a client nothing stand on the left.
+    """
+    final = m.final_rows(m.of_study(metrics, "main"))
+    final = final.assign(sent=cells.low_client_bytes(final)).dropna(subset="sent")
+    decades = np.log10(final["sent"].where(final["sent"] > 0))
+    low, high = np.floor(decades.min()), np.ceil(decades.max())
+    final = final.assign(place=decades.fillna(low - NONE))
+    groups, looks = list(m.by_split(final)), style.lines(m.methods(final))
+    points = {method: look._replace(linestyle="") for method, look in looks.items()}
+    drawing, grid = style.panels(len(groups), 2.2, width=style.WIDTH, label=style.ACCURACY)
+    for axes, (scale, split, rows) in zip(grid, groups, strict=True):
+        for method, of_method in rows.groupby("method"):
+            sweep.line(axes, {of_method["place"].mean(): of_method}, points[method], 0.1)
+        axes.axvline(low - 0.3, color=style.GREY, lw=0.6)
+        axes.set_xlim(low - NONE - 0.5, high + 0.15)
+        powers = np.arange(low, high + 1)
+        texts = ["none", *map(style.BYTES, 10**powers)]
+        axes.set_xticks([low - NONE, *powers], style.staggered(texts))
+        axes.set_xlabel("up + down of one low-resource client")
+        sweep.clip(axes)
+        style.title(axes, final, scale, split)
+    handles = [*style.handles(points, style.of_methods(final)), style.seed_handle()]
+    style.legend(drawing, final, handles)
+    return drawing

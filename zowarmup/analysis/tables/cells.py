@@ -1,6 +1,10 @@
-"""The groups of columns that several tables share. Accuracies are fractions, not per cent."""
+"""The skeleton of the tables: studies are cut into cells, and each cell gives a row of columns.
 
-from collections.abc import Callable
+Below it the groups of columns that several tables share. Accuracies are fractions, not per cent.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
@@ -8,16 +12,132 @@ import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
-from zowarmup.analysis.tables.table import SPLIT, Cell, Columns, only, select
 
 REFERENCE = "high_res_only"
+# The variants of the studies `server` and `distribution`, with their labels.
+VARIANTS = {
+    "one_step": "one step",
+    "sgd": "FedAvg, then plain steps",
+    "adam_phase1": "Adam in phase 1",
+    "adam_phase2": "Adam in phase 2",
+    "adam_both": "Adam in both",
+    "reddi_phase1": "Adam (Reddi et al.) in phase 1",
+    "reddi_phase2": "Adam (Reddi et al.) in phase 2",
+    "reddi_both": "Adam (Reddi et al.) in both",
+    "rademacher": "Rademacher",
+    "gaussian_tau1_same_lr": "(a) Gaussian, unscaled",
+    "gaussian_tau075_same_lr": "(b) Gaussian, same scale",
+    "gaussian_own_lr": "(c) Gaussian, own learning rate",
+}
+SPLIT = ("dataset", "model", "split")
+ORDER = {"method": m.METHODS, "variant": tuple(VARIANTS)}
+DESCENDING = ("participation_1", "participation_2")  # full participation comes first
 # Two runs of a study must agree in these for one to be the other's reference.
 CONTEXT = [*SPLIT, "alpha", "clients", "width"]
 
 
+@dataclass(frozen=True)
+class Cell:
+    """The runs behind one row of a table."""
+
+    rows: pd.DataFrame  # one per seed, or all rounds where a table averages rounds
+    study: pd.DataFrame  # the same for all runs of the study
+    metrics: pd.DataFrame  # all rows of all studies
+
+    @property
+    def first(self) -> pd.Series:
+        """The first row, for the settings that all runs of the cell share."""
+        return self.rows.iloc[0]
+
+    def others(self, *same: str, **chosen: Any) -> pd.DataFrame:
+        """The rows of the study that equal the cell in the columns `same` and have these values.
+
+        Empty if the cell itself has them: the reference has no difference to itself, not zero.
+        """
+        if all(self.first[column] == value for column, value in chosen.items()):
+            return self.study.head(0)
+        return select(self.study, **{column: self.first[column] for column in same}, **chosen)
+
+
+Columns = Callable[[Cell], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that its settings define; called with the metrics it returns the numbers."""
+
+    studies: Mapping[str, tuple[str, ...]]  # study -> the columns that separate its rows
+    keys: tuple[str, ...]  # the first columns, settings that all runs of a row share
+    columns: tuple[Columns, ...]  # from left to right; last comes the estimator
+    caption: str
+    rows: Callable[[pd.DataFrame], pd.DataFrame] = m.final_rows  # picks rows of the studies
+
+    def __call__(self, metrics: pd.DataFrame) -> pd.DataFrame:
+        """One row per study, data set, model, split and value of the study's columns.
+
+        Raises:
+            MetricsError: the metrics hold no row of the studies.
+        """
+        rows = self.rows(m.of_study(metrics, *self.studies))
+        groups = (first(*self.keys), *self.columns, settings("estimator"))
+        return captioned(
+            (
+                {name: value for group in groups for name, value in group(cell).items()}
+                for cell in cells(metrics, rows, self.studies)
+            ),
+            self.caption,
+        )
+
+
+def captioned(rows: Iterable[Mapping[str, Any]], caption: str) -> pd.DataFrame:
+    """The rows as a DataFrame with the caption in its `attrs`."""
+    result = pd.DataFrame(rows)
+    result.attrs["caption"] = caption
+    return result
+
+
+def cells(
+    metrics: pd.DataFrame, rows: pd.DataFrame, studies: Mapping[str, tuple[str, ...]]
+) -> Iterator[Cell]:
+    """The cells of each study: by data set and model, split, then the study's columns."""
+    for study, columns in studies.items():
+        of_study = rows[rows["study"] == study]
+        for _, _, group in m.by_split(of_study):
+            for part in parts(group, *columns):
+                yield Cell(part, of_study, metrics)
+
+
+def parts(rows: pd.DataFrame, *columns: str) -> list[pd.DataFrame]:
+    """The rows separated by the values of the columns; rows without a value are left out."""
+    groups = [rows]
+    for name in columns:
+        groups = [select(g, **{name: value}) for g in groups for value in values(g, name)]
+    return groups
+
+
+def values(rows: pd.DataFrame, column: str) -> list[Any]:
+    """The values that occur: methods and variants in their usual order, others sorted."""
+    if column in ORDER:
+        return m.known_first(rows[column], ORDER[column])
+    return sorted(rows[column].dropna().unique(), reverse=column in DESCENDING)
+
+
+def select(rows: pd.DataFrame, **chosen: Any) -> pd.DataFrame:
+    """The rows with these values."""
+    for column, value in chosen.items():
+        rows = rows[rows[column] == value]
+    return rows
+
+
+def only(rows: pd.DataFrame, column: str) -> str:
+    """The value of all rows as text; several values are joined, never averaged."""
+    every = rows[column].dropna().unique()
+    return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in every)
+
+
 def first(*columns: str) -> Columns:
     """The settings that the runs of a cell share."""
-    return lambda cell: {column: cell.first[column] for column in columns}
+    return lambda cell: dict(cell.first[list(columns)])
 
 
 def settings(*columns: str) -> Columns:
@@ -44,9 +164,12 @@ def accuracy(rows: pd.DataFrame) -> dict[str, Any]:
 def difference(rows: pd.DataFrame, reference: pd.DataFrame, name: str = "") -> dict[str, Any]:
     """The difference to a reference, paired by seed, with its 95 % interval; NaN without one."""
     estimate = statistics.mean_interval(m.differences(m.by_seed(rows), m.by_seed(reference)))
-    ends = {"difference": estimate.effect}
-    ends |= {"difference_low": estimate.low, "difference_high": estimate.high}
-    return {name + end: value for end, value in ends.items()} | {f"{name}pairs": estimate.n}
+    return {
+        f"{name}difference": estimate.effect,
+        f"{name}difference_low": estimate.low,
+        f"{name}difference_high": estimate.high,
+        f"{name}pairs": estimate.n,
+    }
 
 
 def in_study(*same: str, **chosen: Any) -> Callable[[Cell], pd.DataFrame]:
@@ -56,12 +179,9 @@ def in_study(*same: str, **chosen: Any) -> Callable[[Cell], pd.DataFrame]:
 
 def in_main(method: str) -> Callable[[Cell], pd.DataFrame]:
     """The reference is a method of the study `main` on the same split, if the metrics have it."""
-
-    def reference(cell: Cell) -> pd.DataFrame:
-        rows = select(cell.metrics, study="main", method=method, **cell.first[list(SPLIT)])
-        return m.final_rows(rows) if len(rows) else rows
-
-    return reference
+    return lambda cell: m.final_rows(
+        select(cell.metrics, study="main", method=method, **cell.first[list(SPLIT)])
+    )
 
 
 def low_client_bytes(rows: pd.DataFrame) -> pd.Series:
@@ -83,8 +203,8 @@ def diverged(cell: Cell) -> dict[str, Any]:
 
 def costs(cell: Cell) -> dict[str, Any]:
     """Bytes over the whole run, mean over seeds, and the number of runs that diverged."""
-    low = {"bytes_low_client": low_client_bytes(cell.rows).mean()}
-    return {**mean("bytes_up", "bytes_down")(cell), **low, **diverged(cell)}
+    low = low_client_bytes(cell.rows).mean()
+    return {**mean("bytes_up", "bytes_down")(cell), "bytes_low_client": low, **diverged(cell)}
 
 
 def steps(rows: pd.DataFrame) -> str:

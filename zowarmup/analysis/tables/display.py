@@ -10,8 +10,8 @@ Format = Callable[[Any], str]
 
 
 def minus(text: str) -> str:
-    """The text with a true minus sign, and without the sign of a negative zero."""
-    return text.removeprefix("-") if not text.strip("-0.") else text.replace("-", "−")
+    """The text with a true minus sign, and without the sign of a zero."""
+    return text.strip("+-") if not text.strip("+-0.") else text.replace("-", "−")
 
 
 def percent(value: float) -> str:
@@ -21,8 +21,7 @@ def percent(value: float) -> str:
 
 def signed_percent(value: float) -> str:
     """A difference of fractions in percentage points, always with its sign."""
-    text = percent(value)
-    return text if text[0] == "−" or text == "0.0" else f"+{text}"
+    return minus(f"{100 * value:+.1f}")
 
 
 def three_digits(value: float) -> str:
@@ -44,30 +43,18 @@ def size(value: float) -> str:
     return f"{value:.0f} B" if unit == "B" else f"{three_digits(value)} {unit}"
 
 
-def millions(value: float) -> str:
-    """A large count, in millions."""
-    return three_digits(value / 1e6)
-
-
 def whole(value: float) -> str:
     """A count; a mean of counts over seeds keeps one decimal."""
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
 
 
 class Column(NamedTuple):
-    """The looks of a column, or of several columns that a reader sees as one.
-
-    Attributes:
-        heading: above the column.
-        format: of each number.
-        pattern: places the number of this column and of `parts` in one cell.
-        parts: the names of the other columns.
-    """
+    """The looks of a column, or of several columns that a reader sees as one."""
 
     heading: str
     format: Format = str
-    pattern: str = "{}"
-    parts: tuple[str, ...] = ()
+    pattern: str = "{}"  # places the number of this column and of `parts` in one cell
+    parts: tuple[str, ...] = ()  # the names of the other columns
 
 
 def _interval(name: str, heading: str, format_: Format) -> Column:
@@ -98,8 +85,8 @@ COLUMNS = {
     "up_2": Column("round of phase 2, up / down", size, "{} / {}", ("down_2",)),
     "once": Column("once, down", size),
     "formula_up": Column("by formula, up / down", size, "{} / {}", ("formula_down",)),
-    "forward_passes": Column("forward passes, millions", millions),
-    "backward_passes": Column("backward passes, millions", millions),
+    "forward_passes": Column("forward passes, millions", lambda n: three_digits(n / 1e6)),
+    "backward_passes": Column("backward passes, millions", lambda n: three_digits(n / 1e6)),
     "participation_1": Column("part of clients, phase 1", "{:g}".format),
     "participation_2": Column("part of clients, phase 2", "{:g}".format),
     "lr_1": Column("learning rate, phase 1"),
@@ -120,7 +107,7 @@ COLUMNS = {
 HIDDEN = {"method", "role", "variant", "pairs"}
 HIDDEN |= {part for column in COLUMNS.values() for part in column.parts}
 # Below the caption, once, where all rows agree.
-SETTING = ("dataset", "model", "scale", "rounds", "estimator")
+SETTING = ("dataset", "model", "rounds", "estimator")
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,17 +4,16 @@ import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.tables import cells
-from zowarmup.analysis.tables.table import SPLIT, Cell, Table
+from zowarmup.analysis.tables.cells import SPLIT, Cell, Table
 
 CAPTION = (
     "Gradient quality: cosine between the step of a zeroth-order round and the true gradient of "
-    "the mean training loss of the clients that took it, mean over the evaluated rounds of the "
-    "phase, then mean and standard deviation over n seeds. P random directions among d parameters "
-    "find sqrt(P/(P+d)) of a gradient that all clients share; ratio is the cosine over that. Each "
-    "client tries its directions on its own images, so where gradients differ between clients less "
-    "is found: sqrt(P/(P+B^2 d)), B^2 being the mean squared length of the clients' gradients over "
-    "that of their mean. Look for: the cosine falls with P/d, and B^2 explains how far it stays "
-    "below the first formula. Adam and several local steps go along other ways than one estimate."
+    "the mean training loss of its clients, mean over the evaluated rounds of the phase, then mean "
+    "and standard deviation over n seeds. P random directions among d parameters find "
+    "sqrt(P/(P+d)) of a gradient that all clients share; ratio is the cosine over that. Where the "
+    "clients' gradients differ less is found: sqrt(P/(P+B^2 d)), B^2 being their mean squared "
+    "length over that of their mean. Look for: the cosine falls with P/d, and B^2 explains how far "
+    "it stays below the first formula. Adam and several local steps do not follow one estimate."
 )
 
 
@@ -24,14 +23,12 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
     Raises:
         MetricsError: there are none.
     """
-    zeroth_order = rows[rows["gradient_cosine"].notna()]
-    if zeroth_order.empty:
-        studies = ", ".join(sorted(rows["study"].unique()))
+    if rows["gradient_cosine"].isna().all():
         raise m.MetricsError(
-            f"no row of the studies {studies} has a gradient_cosine: give them a method with "
-            "zeroth-order rounds"
+            f"no row of the studies {', '.join(sorted(rows['study'].unique()))} has a "
+            "gradient_cosine: give them a method with zeroth-order rounds"
         )
-    return zeroth_order
+    return rows[rows["gradient_cosine"].notna()]
 
 
 def expected(rows: pd.DataFrame) -> pd.Series:

@@ -9,16 +9,12 @@ from zowarmup.analysis import statistics
 from zowarmup.analysis.tables import cells
 from zowarmup.analysis.tables.cells import (
     REFERENCE,
+    SPLIT,
+    Cell,
+    Table,
     compared,
-    costs,
-    diverged,
-    in_main,
     in_study,
-    mean,
-    settings,
-    size,
 )
-from zowarmup.analysis.tables.table import SPLIT, VARIANTS, Cell, Table, select
 
 METHOD = (*SPLIT, "method", "label")
 PARTS = ("participation_1", "participation_2")
@@ -30,33 +26,36 @@ MEAN = "mean and standard deviation over n seeds"
 def variant(cell: Cell) -> dict[str, Any]:
     """The variant with its label."""
     name = cell.first["variant"]
-    return {"variant": name, "label": VARIANTS.get(name, name)}
+    return {"variant": name, "label": cells.VARIANTS.get(name, name)}
 
 
 main = Table(
     {"main": ("method",)},
     METHOD,
-    (compared(in_study(method=REFERENCE)), mean("missing_classes", "missing_recall"), costs),
-    f"Main comparison: final test accuracy, {MEAN}. "
-    "Look for: the difference to High Res Only (paired by seed, with its 95 % t interval, not "
-    "corrected for the number of rows; the claims are) should be largest where high-resource "
-    "clients are few, and ZOWarmUp restricted to the high-resource clients' data should not share "
-    "it. Missing classes are those with under 1 % of their training images on high-resource "
-    "clients: their number and the mean recall on them, both averaged over seeds. Bytes are summed "
-    "over all clients and rounds; those of one low-resource client are up and down together. A "
-    "diverged run counts with its last accuracy. FedAvg on all clients is a bound: it treats "
-    "every client as high-resource, so it is the same on every split.",
+    (
+        compared(in_study(method=REFERENCE)),
+        cells.mean("missing_classes", "missing_recall"),
+        cells.costs,
+    ),
+    f"Main comparison: final test accuracy, {MEAN}. Look for: the difference to High Res Only "
+    "(paired by seed, with its 95 % t interval, not corrected for the number of rows; the claims "
+    "are) should be largest where high-resource clients are few, and ZOWarmUp on the high-resource "
+    "clients' data alone should not share it. Missing classes have under 1 % of their training "
+    "images on high-resource clients: their number and the recall on them, means over seeds. Bytes "
+    "are of all clients and rounds; of one low-resource client, up and down together. A diverged "
+    "run counts with its last accuracy. FedAvg on all clients is a bound: it treats every client "
+    "as high-resource, so it is the same on every split.",
 )
 
 pivot = Table(
     {"pivot": ("pivot",)},
     (*SPLIT, "pivot", "rounds"),
-    (compared(in_main(REFERENCE)), costs),
-    "Pivot ablation: final test accuracy of ZOWarmUp by the round at which zeroth-order training "
-    f"starts, {MEAN}. Look for: a pivot in the middle should beat both an early one (the warm-up "
-    "is not yet good enough) and a late one (too few rounds with the low-resource clients' data). "
-    f"The difference is to High Res Only of the main comparison, {INTERVAL}. All pivots of a seed "
-    "start from the same warm-up trajectory.",
+    (compared(cells.in_main(REFERENCE)), cells.costs),
+    f"Pivot ablation: final test accuracy of ZOWarmUp by the round at which zeroth-order training "
+    f"starts, {MEAN}. Look for: a pivot in the middle should beat an early one (too little "
+    "warm-up) and a late one (too few rounds with the low-resource clients' data). The difference "
+    f"is to High Res Only of the main comparison, {INTERVAL}. All pivots of a seed start from the "
+    "same warm-up.",
 )
 
 
@@ -78,21 +77,20 @@ distribution = Table(
     SPLIT,
     (
         variant,
-        settings("tau", "lr_2"),
+        cells.settings("tau", "lr_2"),
         lambda cell: cells.accuracy(cell.rows),
         lambda cell: {"accuracy_min": cell.rows["test_accuracy"].min()},
         lambda cell: cells.difference(cell.rows, RADEMACHER(cell)),
         spread,
-        diverged,
+        cells.diverged,
     ),
-    "Distribution ablation: final test accuracy of ZOWarmUp with Rademacher and with Gaussian "
-    "directions over n seeds. Since tau rescales the step by tau squared, Gaussian directions are "
-    "tried three ways: (a) tau 1 at Rademacher's learning rate, (b) the same tau and the same "
-    "learning rate, (c) the same tau at their own selected learning rate. Look for: whether "
-    "Rademacher varies less in all three ways or only in (a), where the steps are larger too. "
-    "Std ratio is the Gaussian spread over the Rademacher spread with the 95 % interval of the "
-    "Pitman-Morgan test for paired samples, and p that test's; the difference is to Rademacher, "
-    "paired by seed, with its 95 % t interval. Neither is corrected for the number of rows.",
+    "Distribution ablation: final test accuracy of ZOWarmUp with Rademacher and Gaussian "
+    "directions over n seeds. Tau rescales the step by tau squared, so Gaussian directions have "
+    "(a) tau 1 at Rademacher's learning rate, (b) the same tau and learning rate, (c) the same tau "
+    "at their own selected learning rate. Look for: whether Rademacher varies less in all three "
+    "ways or only in (a), where the steps are larger too. Std ratio is Gaussian over Rademacher "
+    "with the uncorrected 95 % interval of the Pitman-Morgan test for paired samples, and its p. "
+    f"The difference is to Rademacher, {INTERVAL}.",
 )
 
 server = Table(
@@ -100,23 +98,27 @@ server = Table(
     SPLIT,
     (
         variant,
-        settings("lr_1", "lr_2", "beta2", "epsilon"),
+        cells.settings("lr_1", "lr_2", "beta2", "epsilon"),
         compared(in_study(variant="sgd")),
-        diverged,
-        size,
+        cells.diverged,
+        cells.size,
     ),
     "Server optimizers: final test accuracy of ZOWarmUp with Adam at the server in phase 1, in "
-    f"phase 2 or in both, {MEAN}; each with learning rates selected for it. Adam corrects its "
-    "moments for their bias, that of Reddi et al. does not and has a larger epsilon. The "
-    f"difference is to plain averages and steps, {INTERVAL}. Look for: whether Adam is worse, and "
-    "in which phase; P/d says how noisy a zeroth-order step is, which Adam's second moment has to "
-    "estimate.",
+    f"phase 2 or in both, {MEAN}, at learning rates selected for each. That of Reddi et al. does "
+    "not correct its moments for their bias and has a larger epsilon. The difference is to plain "
+    f"averages and steps, {INTERVAL}. Look for: whether Adam is worse, and in which phase; P/d "
+    "says how noisy the zeroth-order steps are from which Adam estimates its second moment.",
 )
 
 server_sweep = Table(
     {"server_sweep": ("beta2", "epsilon")},
     SPLIT,
-    (settings("beta2", "epsilon", "lr_2"), compared(in_main("zowarmup")), diverged, size),
+    (
+        cells.settings("beta2", "epsilon", "lr_2"),
+        compared(cells.in_main("zowarmup")),
+        cells.diverged,
+        cells.size,
+    ),
     "Settings of the server's Adam in the zeroth-order phase: final test accuracy by beta2 and "
     f"epsilon, {MEAN}. The larger epsilon, the more the step is a plain one. The difference is to "
     f"ZOWarmUp of the main comparison, {INTERVAL}. Look for: whether any setting is better than "
@@ -124,16 +126,13 @@ server_sweep = Table(
 )
 
 
-def networks(rows: pd.DataFrame) -> list[str]:
-    """The networks in the order of the study."""
-    return list(rows["model"].unique())
-
-
 def network_difference(cell: Cell) -> dict[str, float]:
     """The paired difference to the same method with the first network; NaN for that itself."""
-    other = cell.others("dataset", "split", "method", model=networks(cell.study)[0])
+    first = cell.study["model"].iloc[0]
+    other = cell.others("dataset", "split", "method", model=first)
     columns = cells.difference(cell.rows, other, "model_")
-    return {name: value for name, value in columns.items() if name != "model_pairs"}
+    columns.pop("model_pairs")
+    return columns
 
 
 architecture = Table(
@@ -142,20 +141,19 @@ architecture = Table(
     (
         compared(in_study("alpha", "clients", "width", method=REFERENCE)),
         network_difference,
-        diverged,
-        size,
+        cells.diverged,
+        cells.size,
     ),
     f"Architectures: final test accuracy, {MEAN}. The first difference is to High Res Only of the "
-    "same network, the second to the first network with the same method, both paired by seed, with "
-    "95 % t intervals (not corrected for the number of rows). Look for: whether ZOWarmUp gains "
-    "with every network, and which network reaches more; they differ in d, the number of "
-    "parameters, and so in P/d, too.",
+    f"same network, the second to the first network with the same method: {INTERVAL}. Look for: "
+    "whether ZOWarmUp gains with every network, and which network reaches more; they differ in d, "
+    "the number of parameters, and so in P/d, too.",
 )
 
 
 def drift(cell: Cell) -> dict[str, float]:
     """The mean drift over the rounds of the phase and the seeds."""
-    rows = select(cell.metrics, study="steps", variant=cell.first["variant"])
+    rows = cells.select(cell.metrics, study="steps", variant=cell.first["variant"])
     return {"drift": rows[rows["run"].isin(cell.rows["run"])]["drift"].mean()}
 
 
@@ -164,12 +162,12 @@ steps = Table(
     (*SPLIT, "variant"),
     (
         lambda cell: {"label": cells.steps(cell.rows)},
-        settings("lr_2"),
+        cells.settings("lr_2"),
         compared(in_study(variant="one_step")),
         drift,
-        mean("forward_passes"),
-        costs,
-        size,
+        cells.mean("forward_passes"),
+        cells.costs,
+        cells.size,
     ),
     "Steps of a client in a round of the second phase: final test accuracy with one step on all "
     f"images (ZOWarmUp) and with several on mini-batches, {MEAN}. Drift is the root mean square "
@@ -181,10 +179,51 @@ steps = Table(
 participation = Table(
     {"participation": ("method", *PARTS)},
     (*METHOD, *PARTS),
-    (compared(in_study("method", participation_1=1, participation_2=1)), costs, size),
+    (compared(in_study("method", participation_1=1, participation_2=1)), cells.costs, cells.size),
     "Participation: final test accuracy of ZOWarmUp when a part of a phase's clients takes part in "
     f"each round, {MEAN}. A client that comes back catches up from the records of the rounds it "
     f"missed. The difference is to full participation in both phases, {INTERVAL}. Look for: fewer "
     "clients are fewer directions P in a zeroth-order round, so its step is noisier; the bytes "
     "that a low-resource client receives hardly depend on how often it takes part.",
+)
+
+# study -> the settings it varies, beside the method, the network and the split
+VARIES: dict[str, tuple[str, ...]] = {
+    "S": ("S",), "tau": ("tau",), "eps": ("eps",), "lr": ("lr_2",),
+    "seeds_shared": ("shared_directions",), "alpha": ("alpha",), "clients": ("clients", "images"),
+    "extreme": (), "width": ("width",), "heterofl": (), "fedkseed": (), "memory": (),
+    "estimator": ("estimator",),
+}  # fmt: skip
+NAMES = {
+    "lr_2": "learning rate",
+    "shared_directions": "directions shared:",
+    "images": "images a client",
+}
+WORDS = {"True": "yes", "False": "no"}
+
+
+def setting(cell: Cell) -> dict[str, str]:
+    """The varied settings, "tau 0.75", or else the variant's name."""
+    texts = {column: cells.only(cell.rows, column) for column in VARIES[cell.first["study"]]}
+    settings = [f"{NAMES.get(c, c)} {WORDS.get(text, text)}" for c, text in texts.items()]
+    return {"setting": ", ".join(settings) or str(cell.first["variant"]).replace("_", " ")}
+
+
+sweeps = Table(
+    {study: (*columns, "method", "variant") for study, columns in VARIES.items()},
+    ("study", *SPLIT),
+    (
+        setting,
+        cells.first("method", "variant", "label"),
+        cells.settings("lr_2"),
+        compared(in_study("alpha", "clients", "width", method=REFERENCE)),
+        cells.mean("missing_recall"),
+        cells.diverged,
+        cells.size,
+    ),
+    "Sweeps: final test accuracy in every cell of the studies that vary one setting, "
+    f"{MEAN}. The difference is to High Res Only of the same study with the same clients and "
+    f"network, where the study has it: {INTERVAL}. A diverged run counts with its last accuracy. "
+    "Look for: how far each setting can be moved from the chosen one, and where the gain over "
+    "High Res Only ends.",
 )

@@ -1,8 +1,4 @@
-"""A table as csv with plain numbers, and as markdown, LaTeX (booktabs) and HTML for readers.
-
-The csv keeps every column: fractions and bytes with ten digits. The other three show the same
-numbers rounded, in per cent, and an interval beside its number.
-"""
+"""A table as csv with plain numbers, and as markdown, LaTeX (booktabs) and HTML as it is shown."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -19,10 +15,8 @@ STYLE = """<style>
 body { font: 15px/1.45 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 2rem; }
 table { border-collapse: collapse; border-top: 2px solid #333; border-bottom: 2px solid #333; }
 caption { caption-side: top; text-align: left; max-width: 75ch; padding-bottom: 1rem; }
-th { border-bottom: 1px solid #333; text-align: left; vertical-align: bottom; }
-th, td { padding: .3rem .8rem .3rem 0; vertical-align: top; }
-td { font-variant-numeric: tabular-nums; }
-tbody tr:hover { background: #f2f2f2; }
+th { border-bottom: 1px solid #333; vertical-align: bottom; }
+th, td { padding: .3rem .8rem .3rem 0; font-variant-numeric: tabular-nums; }
 </style>"""
 LATEX = {"±": r"$\pm$", "−": "$-$", NONE: "--", "→": r"$\to$"}
 
@@ -30,12 +24,8 @@ LATEX = {"±": r"$\pm$", "−": "$-$", NONE: "--", "→": r"$\to$"}
 def write(table: pd.DataFrame, paths: Sequence[str | Path]) -> None:
     """Write the table once per path, in the format that the path's ending names.
 
-    Args:
-        table: plain numbers; `table.attrs["caption"]` is the caption.
-        paths: ending in .csv, .md, .tex or .html.
-
     Raises:
-        ValueError: an ending is none of these.
+        ValueError: an ending is not one of .csv, .md, .tex and .html.
     """
     for path in paths:
         form = FORMATS.get(Path(path).suffix)
@@ -57,8 +47,7 @@ def markdown(table: pd.DataFrame) -> str:
 def latex(table: pd.DataFrame) -> str:
     """A floating table over the full width of a page, for the package booktabs."""
     below = caption(table).replace("%", r"\%").replace("_", r"\_")
-    body = _body(table, "latex_booktabs", lambda cell: cell.replace("\n", " "))
-    rows = markup.latex_rows(body)
+    rows = markup.latex_rows(_body(table, "latex_booktabs", lambda cell: cell.replace("\n", " ")))
     text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{rows}\n"
     for sign, command in LATEX.items():
         text = text.replace(sign, command)
@@ -67,10 +56,9 @@ def latex(table: pd.DataFrame) -> str:
 
 def html(table: pd.DataFrame) -> str:
     """One page that needs no other file."""
-    above = f"<table>\n<caption>{escape(caption(table))}</caption>"
-    body = _body(table, "html").replace("<table>", above, 1)
-    title = escape(caption(table).partition(":")[0])
-    head = f'<meta charset="utf-8">\n<title>{title}</title>\n{STYLE}'
+    above = escape(caption(table))
+    head = f'<meta charset="utf-8">\n<title>{above.partition(":")[0]}</title>\n{STYLE}'
+    body = _body(table, "html").replace("<table>", f"<table>\n<caption>{above}</caption>", 1)
     page = f"<head>\n{head}\n</head>\n<body>\n{body}\n</body>"
     return f'<!doctype html>\n<html lang="en">\n{page}\n</html>\n'
 
@@ -80,9 +68,10 @@ def _body(table: pd.DataFrame, form: str, escaped: Callable[[str], str] = str) -
     # Words stand on the left; numbers, also with an interval or a unit, on the right.
     words = [shown[c].str.contains("[A-Za-z]{3}|/").any() for c in shown.columns]
     align = ["left" if text else "right" for text in words]
-    rows = shown.to_numpy().tolist()
     # Without disable_numparse tabulate would reformat "10/90" and "0.50".
-    return tabulate(rows, list(shown), tablefmt=form, colalign=align, disable_numparse=True)
+    return tabulate(
+        shown, list(shown), form, showindex=False, colalign=align, disable_numparse=True
+    )
 
 
 FORMATS = {".csv": plain, ".md": markdown, ".tex": latex, ".html": html}

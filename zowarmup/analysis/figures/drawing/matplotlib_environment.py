@@ -9,8 +9,7 @@ from pathlib import Path
 def shut_out() -> None:
     """Import matplotlib as on a fresh machine; for a process that draws and does nothing else.
 
-    A notebook hands its own backend on to its child processes, and importing matplotlib fails
-    where that backend is not installed, or where a matplotlibrc is no UTF-8 text.
+    A backend that a notebook hands on, or a matplotlibrc that is no text, would stop the import.
     """
     os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     with contextlib.chdir(Path(__file__).parent):  # one in the working folder would go first

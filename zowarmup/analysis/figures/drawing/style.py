@@ -1,32 +1,45 @@
-"""The style of all figures: legible in print at their own size, to colour-blind eyes and in grey.
+"""The style, panels, labels and legend of figures: legible in print, to colour-blind eyes, in grey.
 
 Colours are Okabe and Ito's (2008). No two methods differ in colour alone: each has its own line
 style and marker, and the lightness of the colours differs too.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+import textwrap
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context, rcParamsDefault
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, Formatter, LogLocator
 
-# Okabe-Ito with CIELAB lightness: 0 black, 44 blue, 52 vermilion (55), 60 green, 62 purple,
-# 68 sky (69), 70 orange (72), 90 yellow. Yellow is too light for lines on white.
+from zowarmup.analysis import metrics as m
+
+# Okabe and Ito's without yellow, which is too light for lines on white; two of Paul Tol's (2021).
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, ORANGE = "#CC79A7", "#56B4E9", "#E69F00"
 GREY, FAINT = "#6B6B6B", "#D9D9D9"
-# Two of Paul Tol's (2021), both dark: 25 and 32.
 INDIGO, WINE = "#332288", "#882255"
 
 MISSING_LETTER = r"Glyph \d+ .*missing from font"  # a warning; matplotlib draws a box
+ACCURACY = "final test accuracy, %"
 WIDTH = 7.0  # inches: the text width of a two-column page
 COLUMNS = 3  # of panels in it
+CHARACTER = 0.0545  # inches of a letter
+KEY = 0.6  # inches of a line in the legend with the space around it
+SPLITS = "Panels by split: % of the clients that are high-resource / low-resource"
+BYTES = EngFormatter("B")
+INTERVAL, SPREAD = "mean, 95 % interval", "mean ± std"
+SEED = {"ls": "", "marker": "o", "ms": 3.2, "alpha": 0.4, "mew": 0}
+DIVERGED = {"ls": "", "marker": "x", "ms": 6, "mew": 1.5}
 
 OF_THE_SESSION = ("backend", "backend_fallback", "interactive")  # they change no figure
 RC: dict[str, Any] = {
@@ -36,17 +49,13 @@ RC: dict[str, Any] = {
     "font.size": 7.5,
     "axes.titlesize": 7.5,
     "axes.titleweight": "bold",
-    "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.5,
     **{f"{axis}tick.labelsize": 7 for axis in "xy"},
-    **{f"{axis}tick.major.width": 0.6 for axis in "xy"},
-    **{f"{axis}tick.major.size": 2.5 for axis in "xy"},
     "lines.linewidth": 1.4,
     "lines.markersize": 4,
     "legend.frameon": False,
@@ -54,17 +63,12 @@ RC: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Line:
-    """The look of a method in every figure."""
+class Line(NamedTuple):
+    """The look of a method in every figure, as keywords of `Axes.plot`."""
 
     color: str
-    style: Any
+    linestyle: Any
     marker: str
-
-    def kwargs(self) -> dict[str, Any]:
-        """For `Axes.plot`."""
-        return {"color": self.color, "linestyle": self.style, "marker": self.marker}
 
 
 METHODS = {
@@ -79,33 +83,25 @@ METHODS = {
     "fedkseed": Line(PURPLE, (0, (1, 2)), "<"),
     "zo_init": Line(GREEN, (0, (3, 1, 1, 1, 1, 1)), "p"),
 }
-OTHERS = (
-    Line(BLUE, (0, (3, 1, 1, 1, 1, 1)), "v"),
-    Line(GREEN, (0, (2, 1)), "P"),
-    Line(ORANGE, (0, (8, 2)), "X"),
-    Line(PURPLE, (0, (1, 2)), "<"),
-    Line(SKY, (0, (5, 1, 1, 1)), ">"),
-    Line(WINE, (0, (3, 1)), "D"),
-)
 
 
 def lines(names: Iterable[Any]) -> dict[Any, Line]:
     """A look for each name; methods of the main comparison have the same one in every figure."""
     names = list(names)
-    taken = {METHODS[name].color for name in names if name in METHODS}
-    free = itertools.cycle([line for line in OTHERS if line.color not in taken] or OTHERS)
-    return {name: METHODS[name] if name in METHODS else next(free) for name in names}
+    free = [look for method, look in METHODS.items() if method not in names]
+    others = itertools.cycle(free or METHODS.values())
+    return {name: METHODS[name] if name in METHODS else next(others) for name in names}
 
 
 @contextmanager
 def alone(settings: dict[str, Any]) -> Iterator[None]:
     """Inside, matplotlib has its own defaults and these settings, and no setting of the user.
 
-    A matplotlibrc, a style of the session or a locale would change the bytes of a figure, and TeX
-    for all text ends in an error where TeX is missing.
+    Those would change the bytes of a figure. Letters that the font lacks give no warning.
     """
     own = {key: rcParamsDefault[key] for key in rcParamsDefault if key not in OF_THE_SESSION}
-    with rc_context(own | settings):
+    with rc_context(own | settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", MISSING_LETTER)
         yield
 
 
@@ -113,14 +109,11 @@ styled = alone(RC)  # decorates a function that draws: no global setting changes
 
 
 def panels(
-    n: int, height: float, columns: int = COLUMNS, width: float | None = None, **shared: Any
+    n: int, height: float, columns: int = COLUMNS, width: float = 0, label: str = "", **shared: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with n panels in rows of `columns`.
+    """A figure with n panels in rows of `columns`; the first of a row has a label at its y axis.
 
-    Args:
-        height: of a panel, in inches.
-        width: of the figure; without it a few panels make it narrower than the text.
-        shared: axes, as `Figure.subplots` takes them.
+    The height is a panel's, in inches; without a width few panels make the figure narrow.
     """
     across, rows = min(n, columns), -(-n // columns)
     size = (width or min(WIDTH, 3.8 * across), 0.15 + height * rows)
@@ -128,21 +121,17 @@ def panels(
     grid = list(figure.subplots(rows, across, squeeze=False, **shared).flat)
     for spare in grid[n:]:
         spare.remove()
+    for left in grid[:n:across]:
+        left.set_ylabel(label)
     return figure, grid[:n]
 
 
-def split_title(split: str) -> str:
-    """A split such as "10/90" in words, for the title of a panel."""
-    if "/" not in split:
-        return f"tiers by the clients' {split}"
-    return f"{split}: {split.split('/')[0]} % of the clients are high-resource"
-
-
-def accuracy_label(
-    axes: Axes, scale: tuple[str, str], scales: list[tuple[str, str]], text: str
+def title(
+    axes: Axes, rows: pd.DataFrame, scale: tuple[str, str], split: str, more: str = ""
 ) -> None:
-    """Label the y axis, with data set and network where a figure shows several."""
-    axes.set_ylabel(text + f"\n{', '.join(scale)}" * (len(scales) > 1))
+    """Title a panel with its split; above stand data set and network if `rows` hold several."""
+    above = f"{', '.join(scale)}\n" * (len(m.scales(rows)) > 1)
+    axes.set_title(above + split + more, loc="left")
 
 
 def side_by_side(n: int, width: float) -> np.ndarray:
@@ -150,12 +139,81 @@ def side_by_side(n: int, width: float) -> np.ndarray:
     return np.linspace(-width / 2, width / 2, n) if n > 1 else np.zeros(n)
 
 
-def seeds(axes: Axes, x: np.ndarray, values: pd.Series, diverged: pd.Series, color: str) -> None:
-    """One faint dot per seed, a cross for a run that diverged; x, values, diverged: per seed."""
-    y, lost = values.to_numpy(), diverged.to_numpy(dtype=bool)
+def seeds(axes: Axes, x: np.ndarray, y: np.ndarray, diverged: pd.Series, color: str) -> None:
+    """One faint dot per seed, a cross for a run that diverged; x, y, diverged: per seed."""
+    lost = diverged.to_numpy(dtype=bool)
     axes.plot(x[~lost], y[~lost], color=color, **SEED)
     axes.plot(x[lost], y[lost], color=color, **DIVERGED)
 
 
-SEED = {"ls": "", "marker": "o", "ms": 3.2, "alpha": 0.4, "mew": 0}
-DIVERGED = {"ls": "", "marker": "x", "ms": 6, "mew": 1.5}
+def of_methods(rows: pd.DataFrame) -> dict[str, str]:
+    """method -> its label."""
+    return rows.groupby("method")["label"].first().to_dict()
+
+
+def literal(text: str) -> str:
+    """The text with escapes for matplotlib, which reads mathematics between two dollars."""
+    return text.replace("$", r"\$").replace("\t", " ")  # fonts have no tab
+
+
+def wrapped(text: str, inches: float) -> str:
+    """The text in lines of about `inches` at most."""
+    width = max(1, int(inches / CHARACTER))
+    return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
+
+
+def handles(
+    looks: Mapping[Any, Line], labels: Mapping[Any, str], note: str = INTERVAL
+) -> list[Line2D]:
+    """A line of the legend for each look; `note` in the first explains markers, bars and bands."""
+    lines = [Line2D([], [], **look._asdict(), label=labels[name]) for name, look in looks.items()]
+    lines[0].set_label(f"{lines[0].get_label()} ({note})")
+    return lines
+
+
+def seed_handle(label: str = "one seed") -> Line2D:
+    """The faint dot in a legend."""
+    return Line2D([], [], color=BLACK, **SEED, label=label)
+
+
+def legend(figure: Figure, rows: pd.DataFrame, handles: list[Line2D], more: str = "") -> None:
+    """Draw the legend in as many columns as fit above the panels; the figure grows by its height.
+
+    It explains the cross if one of the rows diverged; `more` ends its title.
+    """
+    inches = 0.9 * figure.get_figwidth() - KEY
+    if rows["diverged"].any():
+        cross = Line2D([], [], color=BLACK, **DIVERGED, label="diverged")
+        handles = [*handles, cross]
+    texts = [literal(wrapped(str(handle.get_label()), inches)) for handle in handles]
+    title = wrapped(SPLITS + more, inches + KEY)
+    for columns in (4, 3, 2, 1):
+        drawn = figure.legend(
+            handles, texts, loc="outside upper left", ncols=columns, title=title, alignment="left"
+        )
+        box = drawn.get_window_extent()
+        if columns == 1 or box.width < 0.93 * figure.bbox.width:  # hinting widens texts
+            break
+        drawn.remove()
+    figure.set_figheight(figure.get_figheight() + box.height / figure.dpi)
+
+
+def decades(axis: Axis, form: str | Formatter = "{x:g}") -> None:
+    """Label a logarithmic axis; one of few decades at 1, 2 and 5 of each, not at 1 alone."""
+    low, high = axis.get_view_interval()
+    if high < 20 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(form)
+    axis.set_minor_formatter("")
+
+
+def number(value: Any) -> str:
+    """A value on an axis; texts stay as they are."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if 1e4 <= value < math.inf else f"{value:g}".replace("inf", "∞")
+
+
+def staggered(texts: Iterable[str]) -> list[str]:
+    """The labels of an axis, every second one a line lower, so that neighbours do not touch."""
+    return ["\n" * (i % 2) + text for i, text in enumerate(texts)]

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from zowarmup.analysis.figures.drawing import style
 from zowarmup.common.files import atomic_write_bytes
 
-# Otherwise the files carry the time, random ids and the version of matplotlib; an update that
-# changes nothing visible must change no byte.
+# Otherwise the files carry the time, random ids and the version of matplotlib.
 METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": None},
     ".png": {"Software": None},
@@ -31,7 +30,7 @@ def write(figure: Figure, paths: Sequence[str | Path]) -> None:
     """Write the figure once per path, in the format that the path's ending names.
 
     Raises:
-        ValueError: an ending is none of .svg, .png and .pdf.
+        ValueError: an ending is not one of .svg, .png and .pdf.
     """
     # Laid out once: each drawing would move things a little, and bytes depend on the order.
     with style.alone(RC), warnings.catch_warnings(record=True) as warned:
@@ -40,17 +39,15 @@ def write(figure: Figure, paths: Sequence[str | Path]) -> None:
     for text in dict.fromkeys(str(one.message) for one in warned):
         log.warning(text)
     figure.set_layout_engine("none")
-    for path in paths:
-        ending = Path(path).suffix
-        if ending not in METADATA:
+    for path in map(Path, paths):
+        if path.suffix not in METADATA:
             raise ValueError(f"{path}: a figure can end in {', '.join(METADATA)}")
-        atomic_write_bytes(path, render(figure, ending))
+        atomic_write_bytes(path, render(figure, path.suffix))
 
 
 def render(figure: Figure, ending: str) -> bytes:
     """The bytes of the figure in one format."""
     buffer = BytesIO()
-    with style.alone(RC), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", style.MISSING_LETTER)
-        figure.savefig(buffer, format=ending.removeprefix("."), dpi=DPI, metadata=METADATA[ending])
+    with style.alone(RC):
+        figure.savefig(buffer, format=ending[1:], dpi=DPI, metadata=METADATA[ending])
     return buffer.getvalue()
