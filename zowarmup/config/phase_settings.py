@@ -6,17 +6,18 @@ longer than everything else that a workflow does before its first job.
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import create_model
 
-from zowarmup.config.phase import TYPES, Phase
+from zowarmup.config.phase import TYPES, Phase, Settings
 from zowarmup.config.registry import ALGORITHMS
 
 ROOT = Path(__file__).parents[1]
+Model = TypeVar("Model", bound=Settings)
 
 
 def settings_of(entry: str) -> type[Phase]:
@@ -34,8 +35,12 @@ def settings_of(entry: str) -> type[Phase]:
             name = ast.unparse(node.target)
             if name not in Phase.model_fields:
                 fields[name] = (_type(node.annotation, entry), _default(node))
-    model: type[Phase] = create_model(entry.partition(":")[2], __base__=Phase, **fields)
-    return model
+    return settings_class(entry.partition(":")[2], Phase, fields)
+
+
+def settings_class(name: str, base: type[Model], fields: Mapping[str, Any]) -> type[Model]:
+    """A subclass with more fields, each a type and a default."""
+    return create_model(name, __base__=base, **fields)
 
 
 def leaves_records(entry: str) -> bool:

@@ -15,6 +15,7 @@ from zowarmup.config.yaml_file import merge, read_yaml
 
 Seed = Annotated[int, Field(ge=0)]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # 0 .. n-1; each is a run of its own
+Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
 Value = bool | int | float | str | list[int] | dict[str, str]
 
 
@@ -138,7 +139,7 @@ class Config(Settings):
     federation: str
     split: str  # percent of high / low-resource clients, e.g. 10/90
     model: str
-    width: Annotated[float, Field(gt=0, le=1024)] = 1.0  # multiple of the model's channels
+    width: Width = 1.0
     engine: Engine
     seeds: Seeds | list[Seed]
     pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from zowarmup.config.phase import Phase
-from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec, Plain
+from zowarmup.plan.specs import JobSpec, Plain
 
 
 @dataclass(frozen=True)
@@ -17,32 +17,12 @@ class Draft:
         last: in place of the last phase, its settings without those that do not count.
     """
 
-    dataset: str
-    federation: str
-    split: str | None
-    model: str
-    width: float
-    engine: EngineSpec
-    pin: dict[str, int]
-    evaluate_every: int
-    snapshot_every: int
+    job: JobSpec
     phases: tuple[Phase, ...]
-    backprop: Backprop | None = None
     last: Plain | None = None
 
     @cached_property
     def identity(self) -> str:
         """Equal for equal drafts."""
         phases = [phase.model_dump() for phase in self.phases]
-        job = self.job.model_dump(mode="json")
-        return json.dumps([job, phases, self.last], sort_keys=True)
-
-    @cached_property
-    def job(self) -> JobSpec:
-        """Everything but the phases."""
-        return JobSpec.model_validate({name: getattr(self, name) for name in JobSpec.model_fields})
-
-
-def setting(phase: Phase, name: str) -> object:
-    """A setting that only some algorithms have; None where this one has not."""
-    return getattr(phase, name, None)
+        return json.dumps([self.job.model_dump(mode="json"), phases, self.last], sort_keys=True)

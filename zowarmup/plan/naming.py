@@ -38,7 +38,7 @@ class Names:
             words = [base]
             for setting, value in overrides.items():
                 rest = {name: v for name, v in overrides.items() if name != setting}
-                if draft.split if setting == "split" else _differs(of, rest, draft):
+                if draft.job.split if setting == "split" else _differs(of, rest, draft):
                     words.append(_slug(setting, value, overrides))
             self.given[key] = self._free(kind, base, "-".join(words))
         return self.given[key]

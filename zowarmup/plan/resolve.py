@@ -1,20 +1,20 @@
 """Resolves one cell of a study into the complete, checked description of its run."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
-from zowarmup.config.phase import Phase
-from zowarmup.config.phase_settings import PHASES, know_tiers
+from zowarmup.config.phase import Count, Phase, Settings
+from zowarmup.config.phase_settings import PHASES, know_tiers, settings_class
 from zowarmup.config.registry import ENGINES
-from zowarmup.config.schema import Config, Engine, Value
+from zowarmup.config.schema import Config, Engine, Seed, Value, Width
 from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import check_run
-from zowarmup.plan.draft import Draft, setting
-from zowarmup.plan.marks import PREFIX, marks_of, with_rounds
-from zowarmup.plan.specs import Backprop, EngineSpec
+from zowarmup.plan.draft import Draft
+from zowarmup.plan.marks import PREFIX, with_rounds
+from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec
 
 Overrides = Mapping[str, Value]
 
@@ -43,55 +43,40 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
     if "pivot" in overrides and len(phases) > 1:
         phases = _with_pivot(phases, overrides["pivot"], method)
     federation = str(overrides.get("federation", config.federation))
-    draft = Draft(
-        dataset=_dataset(config, federation),
-        federation=federation,
-        split=str(overrides.get("split", config.split)),
-        model=str(overrides.get("model", config.model)),
-        width=_width(overrides.get("width", config.width)),
-        engine=_engine(config, overrides),
-        pin=_pins(config, overrides),
-        evaluate_every=config.evaluate_every,
-        snapshot_every=config.snapshot_every,
-        phases=tuple(phases),
+    pins = {key.partition(".")[2]: overrides[key] for key in PINNED if key in overrides}
+    job = JobSpec.model_validate(
+        {key: overrides.get(key, getattr(config, key)) for key in ("split", "model", "width")}
+        | {"dataset": _dataset(config, federation), "federation": federation}
+        | {"engine": _engine(config, overrides), "pin": {**config.pin, **pins}}
+        | {"evaluate_every": config.evaluate_every, "snapshot_every": config.snapshot_every}
     )
+    draft = Draft(job, tuple(phases))
     check_run(config, method, draft)
-    if draft.split == MEMORY:
-        draft = replace(draft, backprop=_backprop(phases[0]))
-    return draft if know_tiers(phases) else replace(draft, split=None)
+    if not know_tiers(phases):
+        return replace(draft, job=job.model_copy(update={"split": None}))
+    backprop = _backprop(phases[0]) if job.split == MEMORY else None
+    return replace(draft, job=job.model_copy(update={"backprop": backprop}))
 
 
 def check_keys(config: Config, overrides: Overrides, where: str) -> None:
-    """Checks that every override addresses a setting.
+    """Checks that every override addresses a setting, and all values but those of algorithms.
 
     Raises:
         ConfigError: names the key, and the key that was perhaps meant.
     """
-    marks = [PREFIX + mark for mark in config.rounds]
-    names = [*NAMES, "pivot", *marks, "width", *PINNED, *ENGINE]
-    names += [
-        f"{name}.{key}"
-        for name, phase in PHASES.items()
-        for key in phase.model_fields
-        if key != "algorithm"
-    ]
-    for key, value in overrides.items():
-        number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            fix = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
-            raise ConfigError(f"{where}: {key}: nothing has this setting; {fix}")
-        if key in NAMES and not isinstance(value, str):
-            raise ConfigError(
-                f"{where}: {key}: {value} is no name; use one that the config knows, in quotes if "
-                "YAML would read it as something else"
-            )
-        if key == "width" and not (number is not None and 0 < number <= 1024):
-            raise ConfigError(f"{where}: width: {value}: use a number above 0, at most 1024")
-        if key in marks and (type(value) is not int or number is None or number < 1):
-            raise ConfigError(f"{where}: {key}: {value} is no round; use an integer from 1 on")
-        if key in PINNED and (type(value) is not int or value < 0):
-            raise ConfigError(f"{where}: {key}: {value} is no seed; use an integer from 0 on")
+    check(_settings_of_studies(tuple(config.rounds)), overrides, lambda key: f"{where}: {key}")
+
+
+@cache
+def _settings_of_studies(marks: tuple[str, ...]) -> type[Settings]:
+    """Everything that a study can vary; `resolve` checks the values of phases and engines."""
+    fields: dict[str, object] = dict.fromkeys(["pivot", *ENGINE], object)
+    fields |= dict.fromkeys(NAMES, str) | dict.fromkeys(PINNED, Seed) | {"width": Width}
+    fields |= {PREFIX + mark: Count for mark in marks}
+    for name, phase in PHASES.items():
+        fields |= {f"{name}.{key}": object for key in phase.model_fields if key != "algorithm"}
+    optional = {key: (kind, None) for key, kind in fields.items()}
+    return settings_class("Overrides", Settings, optional)
 
 
 def _phase(
@@ -107,8 +92,8 @@ def _phase(
     given = {**common, **raw, **own}
     if "rounds" in own:  # of a study, so it goes before the phase's own end
         given.pop("until", None)
-    begin = sum(phase.rounds for phase in before)
-    settings = with_rounds(where, given, begin, marks_of(config, o))
+    marks = {mark: o.get(PREFIX + mark, number) for mark, number in config.rounds.items()}
+    settings = with_rounds(where, given, sum(phase.rounds for phase in before), marks)
 
     def name(key: str) -> str:
         """The place of the value: a study's goes before the phase's before the algorithm's."""
@@ -145,12 +130,6 @@ def _dataset(config: Config, federation: str) -> str:
     return dataset
 
 
-def _width(width: Value) -> float:
-    if not isinstance(width, int | float):
-        raise ConfigError(f"width: {width}: use a number above 0, at most 1024")
-    return float(width)
-
-
 def _engine(config: Config, overrides: Overrides) -> EngineSpec:
     """The engine; one of another name gets none of the options in the config.
 
@@ -175,9 +154,9 @@ def _depends_on_processes(engine: EngineSpec) -> bool:
 
     They can where many models are one operation, which a library may cut by their number.
     """
-    exact = {"batched": engine.device == "cpu"}
-    exact["vmap"] = exact["batched"] and engine.threads == 1
-    return not exact.get(engine.name, True)
+    if engine.name not in ("batched", "vmap"):
+        return False
+    return engine.device != "cpu" or (engine.name == "vmap" and engine.threads > 1)
 
 
 def _backprop(phase: Phase) -> Backprop:
@@ -185,13 +164,5 @@ def _backprop(phase: Phase) -> Backprop:
 
     Every part of the run carries it, so that all parts have the same tiers.
     """
-    batch, momentum = setting(phase, "batch"), setting(phase, "momentum")
-    assert isinstance(batch, int)  # checks.py refuses other first phases
-    return Backprop(batch=batch, momentum=bool(momentum))
-
-
-def _pins(config: Config, overrides: Overrides) -> dict[str, int]:
-    """The pinned seeds; `check_keys` has checked that those of a study are integers."""
-    own = {key.partition(".")[2]: value for key, value in overrides.items() if key in PINNED}
-    seeds: dict[str, Value] = {**{str(name): seed for name, seed in config.pin.items()}, **own}
-    return {name: seed for name, seed in seeds.items() if isinstance(seed, int)}
+    settings = phase.model_dump()  # with a batch: checks.py refuses other first phases
+    return Backprop(batch=settings["batch"], momentum=bool(settings.get("momentum")))

@@ -10,32 +10,23 @@ Snakemake records plain values alone, so rules hand on `spec.model_dump(mode="js
 reads it back with `read`. The same JSON stands in run.json and at the head of a journal.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic_core import ValidationError, to_json
 
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase import RATES, Count, Positive, Share
+from zowarmup.config.phase import RATES, Count, Positive, Settings, Share
+from zowarmup.config.schema import Seed
 
 Plain = Mapping[str, object]  # JSON values by name
-Seed = Annotated[int, Field(ge=0)]
 Round = Annotated[int, Field(ge=0)]
 Tier = Literal["all", "high", "low"]
 
 
-class Value(BaseModel):
-    """Frozen and strict: an unknown key or a wrong type is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+class Value(Settings):
+    """Settings that plain JSON values describe, as Snakemake and run.json hold them."""
 
     @classmethod
     def read(cls, raw: Plain) -> Self:
@@ -45,7 +36,7 @@ class Value(BaseModel):
             ValueError: names the first field that does not fit.
         """
         try:
-            return cls.model_validate_json(json.dumps(raw))
+            return cls.model_validate_json(to_json(raw))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
@@ -60,11 +51,7 @@ class Value(BaseModel):
 
 
 class Selected(Value):
-    """A learning rate that a selection chooses.
-
-    Attributes:
-        selection: its name in the plan.
-    """
+    """A learning rate that the selection of this name chooses."""
 
     selection: str
 
@@ -73,23 +60,16 @@ Setting = bool | int | float | str | tuple[int, ...] | Selected
 
 
 class Phase(Value):
-    """One phase; the settings of its algorithm stand beside the fields, see `settings`.
-
-    Attributes:
-        clients: the tier that takes part.
-        rounds: how many it has.
-        lr: its learning rate.
-        participation: share of the tier that takes part in a round.
-    """
+    """One phase; the settings of its algorithm stand beside the fields, see `settings`."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Setting] = Field(init=False)
 
     algorithm: str
-    clients: Tier
+    clients: Tier  # that takes part
     rounds: Count
     lr: Positive | Selected
-    participation: Share
+    participation: Share  # of the tier, in a round
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -104,7 +84,7 @@ class Phase(Value):
 
     def but(self, **settings: Setting) -> Self:
         """The same phase with other settings."""
-        return self.read(self.model_dump(mode="json") | _plain(settings))
+        return self.read(self.model_dump(mode="json") | settings)
 
     def with_rates(self, rates: Mapping[str, float]) -> Self:
         """The phase with the rates of selections as numbers, those by name that `rates` has."""
@@ -116,17 +96,8 @@ class Phase(Value):
         return self.but(**chosen) if chosen else self
 
 
-def _plain(settings: Mapping[str, Setting]) -> dict[str, object]:
-    dump = {key: value.model_dump() for key, value in settings.items() if isinstance(value, Value)}
-    return {**settings, **dump}
-
-
 class EngineSpec(Value):
-    """How clients are simulated; see config.schema.Engine for the fields.
-
-    Attributes:
-        processes: None where the bits do not depend on how many processes share a run.
-    """
+    """How clients are simulated; see config.schema.Engine for the fields."""
 
     name: str
     device: Literal["cpu", "cuda"]
@@ -135,7 +106,7 @@ class EngineSpec(Value):
     precision: Literal["float32", "bfloat16"]
     channels_last: bool
     options: dict[str, Count]
-    processes: Count | None = None
+    processes: Count | None = None  # where the bits depend on the number that share a run
 
 
 class Backprop(Value):
@@ -210,11 +181,7 @@ class RunSpec(JobSpec):
 
 
 class OnePhaseSpec(JobSpec):
-    """The common part of warm-ups and selections.
-
-    Attributes:
-        phase: what the job trains.
-    """
+    """The common part of warm-ups and selections: the job trains one phase."""
 
     phase: Phase
 
@@ -226,7 +193,7 @@ class OnePhaseSpec(JobSpec):
     @property
     def own_phases(self) -> tuple[Phase, ...]:
         """The only phase, which the job trains itself."""
-        return (self.phase,)
+        return self.phases
 
     @property
     def selections(self) -> tuple[str, ...]:
