@@ -4,7 +4,8 @@ Snakemake's rules, `zowarmup run` and the forecast ask this module, so they agre
 the files that it writes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,14 +74,15 @@ def graph(plan: Plan) -> Graph:
 
 
 def counts(jobs: Graph) -> dict[str, int]:
-    """How many jobs of each rule, as in Snakemake's own table."""
-    rules = [job.rule for job in jobs]
-    return {rule: rules.count(rule) for rule in dict.fromkeys(rules)}
+    """The number of jobs of each rule, as in Snakemake's own table."""
+    return Counter(job.rule for job in jobs)
 
 
 def waits_for(paths: Paths, job: Job) -> tuple[Job, ...]:
     """The jobs that write the inputs of a job, each once."""
-    return tuple(dict.fromkeys(job_of(paths, file) for file in _files(inputs(paths, job))))
+    values = inputs(paths, job).values()
+    files = [file for value in values for file in ([value] if isinstance(value, str) else value)]
+    return tuple(dict.fromkeys(job_of(paths, file) for file in files))
 
 
 def inputs(paths: Paths, job: Job) -> Inputs:
@@ -103,8 +105,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
         case Job("claims" | "signatures"):
             return {"metrics": paths.metrics()}
         case Job("front_page"):
-            claims = f"{paths.root}/claims.csv"
-            return {"metrics": paths.metrics(), "claims": claims, "work": paths.work("")}
+            files: Inputs = {"metrics": paths.metrics(), "claims": f"{paths.root}/claims.csv"}
+            return files | {"work": paths.work("")}
         case Job("all", _, scope):
             return paths.targets(scope)
     return {}
@@ -112,12 +114,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
 
 def spec_of(plan: Plan, job: Job) -> TrainingSpec:
     """The spec of a job that trains."""
-    match job.rule:
-        case "warmup":
-            return plan.warmups[job.name]
-        case "select":
-            return plan.selections[job.name]
-    return plan.runs[job.name]
+    specs = {"warmup": plan.warmups, "select": plan.selections, "train": plan.runs}
+    return specs[job.rule][job.name]
 
 
 def outputs(paths: Paths, job: Job) -> dict[str, str]:
@@ -134,9 +132,3 @@ def job_of(paths: Paths, file: str) -> Job:
         return Job(ANALYSIS[folder], Path(name).stem)
     rule = RULES[folder]
     return Job(rule, name, "" if rule in ALONE else part.removesuffix(".json"))
-
-
-def _files(inputs: Inputs) -> Iterator[str]:
-    """The names of all files."""
-    for files in inputs.values():
-        yield from [files] if isinstance(files, str) else files

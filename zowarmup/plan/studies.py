@@ -19,21 +19,16 @@ RULES = (
 
 def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
     """(place in the config, part, its seeds) of a study: of its own cells, then of its parts."""
-    place = f"studies.{name}"
-    own = seed_list(config.seeds, "seeds")
-    if study.seeds is not None:
-        own = seed_list(study.seeds, f"{place}.seeds")
-    yield place, study, own
-    for key, part in study.also.items():
-        where = f"{place}.also.{key}"
-        yield where, part, own if part.seeds is None else seed_list(part.seeds, f"{where}.seeds")
+    seeds, place = seed_list(config.seeds, "seeds"), f"studies.{name}"
+    also = {f"{place}.also.{key}": part for key, part in study.also.items()}
+    for where, part in ({place: study} | also).items():
+        own = seeds if part.seeds is None else seed_list(part.seeds, f"{where}.seeds")
+        seeds = own if part is study else seeds
+        yield where, part, own
 
 
 def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
-
-    Args:
-        where: the place of the part in the config, for errors.
 
     Raises:
         ConfigError: it names neither methods nor variants, or something twice.
@@ -44,10 +39,8 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     for key, values in lists:
         if twice := [value for i, value in enumerate(values) if value in values[:i]]:
             raise ConfigError(f"{where}: {key}: {twice[0]} is given twice; remove one")
-    points = [
-        dict(zip(study.grid, values, strict=True))
-        for values in itertools.product(*study.grid.values())
-    ]
+    grids = itertools.product(*study.grid.values())
+    points = [dict(zip(study.grid, values, strict=True)) for values in grids]
     for method, point in itertools.product(study.methods, points):
         yield method, "", {**study.set, **point}
     for (variant, cell), point in itertools.product(study.variants.items(), points):
@@ -95,9 +88,8 @@ def _check_apart(config: Config) -> None:
                 f"{key}.{second}: only the case of letters tells this name from {first}, and on "
                 "some disks they would be one folder; rename one of them"
             )
-    labels = {name: method.label for name, method in config.methods.items()}
-    shown = {name: " ".join(label.split()) for name, label in labels.items()}
-    for first, second in _twins({n: unicodedata.normalize("NFC", s) for n, s in shown.items()}):
+    labels = {name: " ".join(method.label.split()) for name, method in config.methods.items()}
+    for first, second in _twins({n: unicodedata.normalize("NFC", s) for n, s in labels.items()}):
         raise ConfigError(
             f"methods.{second}.label: {first} is called {labels[first]!r} too, so tables and "
             "figures could not tell them apart; change one of the labels"
