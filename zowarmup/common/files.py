@@ -4,6 +4,7 @@ import csv
 import errno
 import fcntl
 import io
+import itertools
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from typing import IO, Any, BinaryIO
 
 from zowarmup.common.errors import UserError
 
-SAY_EVERY, LOOK_EVERY = 30.0, 0.2  # seconds, while waiting for a lock
+LOOK_EVERY, LOOKS = 0.2, 150  # seconds between looks at a lock, and looks for each log line
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
 
 log = logging.getLogger("zowarmup")
@@ -59,7 +60,7 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8 with its newlines as they are, all or nothing."""
+    """The same for text, as UTF-8 with its newlines as they are."""
     atomic_write_bytes(path, text.encode())
 
 
@@ -69,10 +70,9 @@ def read_json(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: the file is missing, incomplete, or holds another JSON value.
     """
+    text = _text(path)
     try:
-        value = json.loads(_text(path))
-    except UserError:
-        raise
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not complete JSON ({error}); {RECREATE}") from None
     if not isinstance(value, dict):
@@ -120,15 +120,13 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    logged = -SAY_EVERY
+    waits = itertools.count()
     while (file := _taken(path)) is None:
+        sentence = f"another process works in this folder: {_holder(path)}"
         if not wait:
-            raise UserError(f"{path}: another process works in this folder: {_holder(path)}")
-        if time.monotonic() - logged >= SAY_EVERY:
-            logged = time.monotonic()
-            log.warning(
-                f"{path}: waiting for another process that works in this folder: {_holder(path)}"
-            )
+            raise UserError(f"{path}: {sentence}")
+        if next(waits) % LOOKS == 0:
+            log.warning(f"{path}: waiting, since {sentence}")
         time.sleep(LOOK_EVERY)
     file.truncate(0)
     job = os.environ.get("SLURM_JOB_ID")
@@ -154,10 +152,9 @@ def holder(path: str | Path) -> str | None:
 
 def _holder(path: str | Path) -> str:
     """The text of a lock: its process, or nothing on a full disk."""
-    try:
+    with suppress(FileNotFoundError):
         return Path(path).read_text(encoding="utf-8") or "unknown"
-    except FileNotFoundError:
-        return "unknown"
+    return "unknown"
 
 
 def _taken(path: Path) -> IO[str] | None:
@@ -172,26 +169,16 @@ def _taken(path: Path) -> IO[str] | None:
         if error.errno not in NO_LOCKS:
             raise
         log.warning(f"{path}: this file system has no locks; do not start a second job for it")
-    if _names(path, file):
-        return file
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+            return file
     file.close()  # its last holder deleted the file, so that others lock a new one
     return None
-
-
-def _names(path: Path, file: IO[str]) -> bool:
-    """Whether a path still names an open file."""
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable: it is an entry of the folder, not of the file."""
     descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with suppress(OSError):  # some network file systems refuse; the file itself is synced
         os.fsync(descriptor)
-    except OSError:
-        pass  # some network file systems refuse to sync a folder; the file itself is synced
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)

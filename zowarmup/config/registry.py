@@ -18,25 +18,22 @@ ALGORITHMS = {
     "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
 }
 
+
+def _in(module: str, *names: str) -> dict[str, str]:
+    """Entries whose attributes have their names."""
+    return {name: f"{module}:{name}" for name in names}
+
+
 # name -> function of (image shape (C, H, W), number of classes, and by name width and scale) that
 # returns an nn.Module
 NETWORKS = {
-    "mlp": "zowarmup.models.mlp:mlp",
-    "cnn": "zowarmup.models.cnn:cnn",
-    "resnet_tiny": "zowarmup.models.resnet:resnet_tiny",
-    "resnet8": "zowarmup.models.resnet:resnet8",
-    "resnet18": "zowarmup.models.resnet:resnet18",
-    "preresnet_tiny": "zowarmup.models.preresnet:preresnet_tiny",
-    "preresnet_tiny_gn": "zowarmup.models.preresnet:preresnet_tiny_gn",
-    "preresnet18": "zowarmup.models.preresnet:preresnet18",
-    "preresnet18_gn": "zowarmup.models.preresnet:preresnet18_gn",
-    "vit_tiny": "zowarmup.models.vit:vit_tiny",
-    "vit_small_p4": "zowarmup.models.vit:vit_small_p4",
-    "vit_b16": "zowarmup.models.vit:vit_b16",
+    **_in("zowarmup.models.mlp", "mlp"),
+    **_in("zowarmup.models.cnn", "cnn"),
+    **_in("zowarmup.models.resnet", "resnet_tiny", "resnet8", "resnet18"),
+    **_in("zowarmup.models.preresnet", "preresnet_tiny", "preresnet_tiny_gn"),
+    **_in("zowarmup.models.preresnet", "preresnet18", "preresnet18_gn"),
+    **_in("zowarmup.models.vit", "vit_tiny", "vit_small_p4", "vit_b16"),
 }
-
-# Networks that can be built wider and narrower, for `width` and for HeteroFL: all so far.
-WIDTHS = tuple(NETWORKS)
 
 ENGINES = {
     "plain": "zowarmup.engines.plain:Plain",
@@ -50,19 +47,11 @@ ENGINE_SETTINGS = {"precision": "float32", "channels_last": False}
 ENGINES_WITH_SETTINGS = ("plain", "layerwise")
 
 # What can stand under engine.options; an engine without a line here has none.
-ENGINE_OPTIONS = {
-    "batched": ("block",),
-    "vmap": ("block",),
-}
+ENGINE_OPTIONS = {"batched": ("block",), "vmap": ("block",)}
 
 TABLES = {
-    "main": "zowarmup.analysis.tables.studies:main",
-    "pivot": "zowarmup.analysis.tables.studies:pivot",
-    "distribution": "zowarmup.analysis.tables.studies:distribution",
-    "server": "zowarmup.analysis.tables.studies:server",
-    "server_sweep": "zowarmup.analysis.tables.studies:server_sweep",
-    "architecture": "zowarmup.analysis.tables.studies:architecture",
-    "steps": "zowarmup.analysis.tables.studies:steps",
+    **_in("zowarmup.analysis.tables.studies", "main", "pivot", "distribution", "server"),
+    **_in("zowarmup.analysis.tables.studies", "server_sweep", "architecture", "steps"),
     "sweeps": "zowarmup.analysis.tables.sweeps:table",
     "participation": "zowarmup.analysis.tables.studies:participation",
     "costs": "zowarmup.analysis.tables.costs:table",
@@ -72,22 +61,14 @@ TABLES = {
 
 FIGURES = {
     "training_curves": "zowarmup.analysis.figures.training_curves:figure",
-    "pivot": "zowarmup.analysis.figures.sweeps:pivot",
-    "distribution": "zowarmup.analysis.figures.strips:distribution",
+    **_in("zowarmup.analysis.figures.strips", "distribution", "server"),
     "federation": "zowarmup.analysis.figures.federation:figure",
-    "server": "zowarmup.analysis.figures.strips:server",
-    "server_sweep": "zowarmup.analysis.figures.sweeps:server_sweep",
-    "architecture": "zowarmup.analysis.figures.sweeps:architecture",
-    "steps": "zowarmup.analysis.figures.phase2:steps",
-    "S": "zowarmup.analysis.figures.sweeps:S",
-    "sensitivity": "zowarmup.analysis.figures.sweeps:sensitivity",
-    "alpha": "zowarmup.analysis.figures.sweeps:alpha",
-    "clients": "zowarmup.analysis.figures.sweeps:clients",
-    "width": "zowarmup.analysis.figures.sweeps:width",
-    "participation": "zowarmup.analysis.figures.sweeps:participation",
+    **_in("zowarmup.analysis.figures.sweeps", "pivot", "server_sweep", "architecture", "S"),
+    **_in("zowarmup.analysis.figures.sweeps", "sensitivity", "alpha", "clients", "width"),
+    **_in("zowarmup.analysis.figures.sweeps", "participation"),
+    **_in("zowarmup.analysis.figures.phase2", "steps", "estimator"),
     "costs": "zowarmup.analysis.figures.costs:figure",
     "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
-    "estimator": "zowarmup.analysis.figures.phase2:estimator",
     "recall": "zowarmup.analysis.figures.recall:figure",
 }
 
@@ -102,11 +83,8 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
     "gradient_quality": ("main", "width"),
 }
 
-# Tables that read measurements of memory beside the metrics.
-NEED_MEMORY = ("memory",)
-
-# Figures that read a federation file beside the metrics.
-NEED_FEDERATION = ("federation",)
+NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
+NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics
 
 
 def module_of(table: Mapping[str, str], name: str) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.common.errors import UserError
-from zowarmup.config.registry import WIDTHS
+from zowarmup.config.registry import NETWORKS
 from zowarmup.models.flat import FlatModel
 
 
@@ -95,5 +95,5 @@ def _unsuitable(model: FlatModel, reason: str) -> str:
     name = type(model.network).__name__
     return (
         f"no narrower part of {name} can be taken, since {reason}; use a model among "
-        f"{', '.join(WIDTHS)}"
+        f"{', '.join(NETWORKS)}"
     )
