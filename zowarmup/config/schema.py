@@ -14,6 +14,7 @@ from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import merge, read_yaml
 
 Seed = Annotated[int, Field(ge=0)]
+Pins = dict[Literal["federation", "initialisation", "directions"], Seed]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # 0 .. n-1; each is a run of its own
 Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
 Value = bool | int | float | str | list[int] | dict[str, str]
@@ -142,7 +143,7 @@ class Config(Settings):
     width: Width = 1.0
     engine: Engine
     seeds: Seeds | list[Seed]
-    pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}
+    pin: Pins = {}
     evaluate_every: Count
     snapshot_every: Count
     rounds: dict[Name, Count] = {}  # marks: rounds with a name, at which phases end

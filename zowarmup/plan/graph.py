@@ -90,12 +90,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
     match job:
         case Job("federation", name):
             return {"data": paths.dataset(paths.plan.config.federations[name].dataset)}
-        case Job("warmup", name, seed):
-            return paths.warmup_inputs(name, seed)
-        case Job("select", name):
-            return paths.selection_inputs(name)
-        case Job("train", name, seed):
-            return paths.run_inputs(name, seed)
+        case Job("warmup" | "select" | "train", _, seed):
+            return paths.training_inputs(spec_of(paths.plan, job), seed)
         case Job("collect_metrics", _, scope):
             return paths.collect_inputs(scope)
         case Job("table", name, scope):

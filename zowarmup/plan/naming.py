@@ -50,10 +50,9 @@ class Names:
                 f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
                 f"characters, more than {LONGEST_COMPOSED}: give it a shorter name, or vary less"
             )
-        # Where the case of letters does not count, names that differ in it are one folder.
-        taken = {n.casefold() for (k, _), n in self.given.items() if k == kind}
+        taken = {other for (k, _), other in self.given.items() if k == kind}
         numbered = (f"{name}-{i}" for i in itertools.count(2))
-        return next(n for n in itertools.chain([name], numbered) if n.casefold() not in taken)
+        return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
 
 def _differs(of: Of, overrides: Overrides, draft: Draft) -> bool:

@@ -3,7 +3,7 @@
 from zowarmup.common.json_value import JsonObject
 from zowarmup.config import registry
 from zowarmup.plan.plan import Cell, Plan
-from zowarmup.plan.specs import JobSpec, RunSpec, TrainingSpec
+from zowarmup.plan.specs import JobSpec, RunSpec, SelectionSpec, TrainingSpec
 
 Inputs = dict[str, str | list[str]]
 
@@ -35,30 +35,20 @@ class Paths:
         """The file of a selected learning rate."""
         return f"{self.root}/selections/{selection}/selection.json"
 
-    def warmup_inputs(self, warmup: str, seed: int | str) -> Inputs:
-        """The inputs of a warm-up."""
-        spec = self.plan.warmups[warmup]
-        return self._common(spec, seed) | self._selections(spec)
-
-    def run_inputs(self, run: str, seed: int | str) -> Inputs:
-        """The inputs of a run: data, federation, selected learning rates and its start."""
-        spec = self.plan.runs[run]
-        start: Inputs = {}
-        if spec.warmup:
+    def training_inputs(self, spec: TrainingSpec, seed: int | str) -> Inputs:
+        """The inputs of a job that trains; a selection has some for each of its own seeds."""
+        inputs: Inputs = {"data": self.dataset(spec.dataset)}
+        inputs["selections"] = [self.selection(name) for name in spec.selections]
+        if isinstance(spec, SelectionSpec):
+            folders = [self.warmup(spec.warmup, s) for s in spec.seeds if spec.warmup]
+            inputs["federations"] = [self._dealt(spec, s) for s in spec.seeds]
+            return inputs | {"warmups": [f"{folder}/snapshots" for folder in folders]}
+        inputs["federation"] = self._dealt(spec, seed)
+        if isinstance(spec, RunSpec) and spec.warmup:
             folder = self.warmup(spec.warmup, seed)
-            start = {"warmup": f"{folder}/snapshots", "warmup_metrics": f"{folder}/metrics.csv"}
-        return self._common(spec, seed) | self._selections(spec) | start
-
-    def selection_inputs(self, selection: str) -> Inputs:
-        """The inputs of a selection, for each of its seeds."""
-        spec = self.plan.selections[selection]
-        folders = [self.warmup(spec.warmup, seed) for seed in spec.seeds] if spec.warmup else []
-        inputs: Inputs = {
-            "data": self.dataset(spec.dataset),
-            "federations": [self._dealt(spec, seed) for seed in spec.seeds],
-            "warmups": [f"{folder}/snapshots" for folder in folders],
-        }
-        return inputs | self._selections(spec)
+            inputs["warmup"] = f"{folder}/snapshots"
+            inputs["warmup_metrics"] = f"{folder}/metrics.csv"
+        return inputs
 
     def cells(self, scope: str) -> list[tuple[Cell, int]]:
         """The cells of a scope, "" or "studies/<study>/", with each of their seeds."""
@@ -126,12 +116,6 @@ class Paths:
         """The measured memory of a client of a network."""
         return f"{self.root}/memory/{model}/{role}.json"
 
-    def memory_settings(self) -> JsonObject:
-        """The settings of that measurement."""
-        config = self.plan.config
-        settings = config.memory.model_dump(exclude={"models"})
-        return settings | config.engine.model_dump(include={"device", "threads"})
-
     def table_inputs(self, table: str) -> Inputs:
         """The inputs of a table beside the metrics: one shows the memory of clients."""
         if table not in registry.NEED_MEMORY:
@@ -180,14 +164,8 @@ class Paths:
         warmup = [self.warmup(spec.warmup, seed)] if spec.warmup else []
         return warmup + [self.run(run, seed)] * bool(spec.own_phases)
 
-    def _common(self, spec: JobSpec, seed: int | str) -> Inputs:
-        return {"data": self.dataset(spec.dataset), "federation": self._dealt(spec, seed)}
-
     def _dealt(self, spec: JobSpec, seed: int | str) -> str:
         return self.federation(spec.federation, spec.pin.get("federation", seed))
-
-    def _selections(self, spec: TrainingSpec) -> Inputs:
-        return {"selections": [self.selection(name) for name in spec.selections]}
 
 
 MEMORY_ROLES = ("high", "low", "low1")  # see jobs.memory

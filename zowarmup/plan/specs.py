@@ -18,7 +18,7 @@ from pydantic_core import ValidationError, to_json
 
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import RATES, Count, Positive, Settings, Share
-from zowarmup.config.schema import Seed
+from zowarmup.config.schema import Pins, Seed
 
 Plain = Mapping[str, object]  # JSON values by name
 Round = Annotated[int, Field(ge=0)]
@@ -117,26 +117,18 @@ class Backprop(Value):
 
 
 class JobSpec(Value):
-    """The common part of runs, warm-ups and selections.
-
-    Attributes:
-        split: share of high- and low-resource clients, such as "10/90"; None where nothing in the
-            job depends on it.
-        width: multiple of the network's number of channels.
-        pin: seeds that are not the job's own, by what they are for.
-        backprop: only with the split "memory", whose tiers follow from it.
-    """
+    """The common part of runs, warm-ups and selections."""
 
     dataset: str
     federation: str
-    split: str | None
+    split: str | None  # such as "10/90"; None where nothing in the job depends on it
     model: str
     width: Positive
     engine: EngineSpec
-    pin: dict[Literal["federation", "initialisation", "directions"], Seed]
+    pin: Pins
     evaluate_every: Count
     snapshot_every: Count
-    backprop: Backprop | None = None
+    backprop: Backprop | None = None  # only with the split "memory", whose tiers follow from it
 
     def seeds_of(self, seed: int) -> Seeds:
         """The seeds of the job's draws."""
@@ -144,15 +136,10 @@ class JobSpec(Value):
 
 
 class RunSpec(JobSpec):
-    """A run.
+    """A run."""
 
-    Attributes:
-        phases: all of its method.
-        warmup: the warm-up that is its first phase; None if it trains that phase itself.
-    """
-
-    phases: tuple[Phase, ...]
-    warmup: str | None
+    phases: tuple[Phase, ...]  # all of its method
+    warmup: str | None  # that is its first phase; None if it trains that phase itself
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -190,10 +177,7 @@ class OnePhaseSpec(JobSpec):
         """The only phase."""
         return (self.phase,)
 
-    @property
-    def own_phases(self) -> tuple[Phase, ...]:
-        """The only phase, which the job trains itself."""
-        return self.phases
+    own_phases = phases
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -214,19 +198,12 @@ class WarmupSpec(OnePhaseSpec):
 
 
 class SelectionSpec(OnePhaseSpec):
-    """The choice of a learning rate: of the `lr` of its phase, which every candidate trains.
+    """The choice of a learning rate: of the `lr` of its phase, which every candidate trains."""
 
-    Attributes:
-        start: the round after which the phase begins.
-        warmup: where that round's model is from; None for a first phase.
-        grid: the candidates, sorted.
-        seeds: one trial of every candidate for each.
-    """
-
-    start: Round
-    warmup: str | None
-    grid: tuple[Positive, ...]
-    seeds: tuple[Seed, ...]
+    start: Round  # after which the phase begins
+    warmup: str | None  # that round's model is from it; None for a first phase
+    grid: tuple[Positive, ...]  # the candidates, sorted
+    seeds: tuple[Seed, ...]  # one trial of every candidate for each
 
     @property
     def selections(self) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """The cells of the studies of a config, and checks of the names that it refers to."""
 
 import itertools
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
@@ -59,13 +58,13 @@ def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
 
 
 def check_references(config: Config) -> None:
-    """Checks that every name in the config exists, and that no name or label stands for two things.
+    """Checks that every name in the config exists, and that no label stands for two things.
 
     Raises:
         ConfigError: names the key and the possible values.
     """
     _check_names(config)
-    _check_apart(config)
+    _check_labels(config)
     for key, names in (("tables", config.tables), ("figures", config.figures)):
         for name in names:
             if not any(study in config.studies for study in SHOWS[name]):
@@ -80,28 +79,16 @@ def check_references(config: Config) -> None:
             raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
 
 
-def _check_apart(config: Config) -> None:
-    """Checks that disks can tell names apart, and readers labels."""
-    for key in ("datasets", "federations", "methods", "studies"):
-        for first, second in _twins({name: name.casefold() for name in getattr(config, key)}):
-            raise ConfigError(
-                f"{key}.{second}: only the case of letters tells this name from {first}, and on "
-                "some disks they would be one folder; rename one of them"
-            )
-    labels = {name: " ".join(method.label.split()) for name, method in config.methods.items()}
-    for first, second in _twins({n: unicodedata.normalize("NFC", s) for n, s in labels.items()}):
-        raise ConfigError(
-            f"methods.{second}.label: {first} is called {labels[first]!r} too, so tables and "
-            "figures could not tell them apart; change one of the labels"
-        )
-
-
-def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Pairs of names with one key."""
+def _check_labels(config: Config) -> None:
+    """Checks that readers can tell methods apart."""
     first: dict[str, str] = {}
-    for name, key in keys.items():
-        if first.setdefault(key, name) != name:
-            yield first[key], name
+    for name, method in config.methods.items():
+        twin = first.setdefault(" ".join(method.label.split()), name)
+        if twin != name:
+            raise ConfigError(
+                f"methods.{name}.label: {twin} is called {method.label!r} too, so tables and "
+                "figures could not tell them apart; change one of the labels"
+            )
 
 
 def _check_names(config: Config) -> None:

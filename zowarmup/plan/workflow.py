@@ -87,7 +87,8 @@ class Workflow:
     def settings(self, job: Job) -> JsonObject:
         """The settings of a job that trains nothing, without those that change no result."""
         if job.rule == "measure":
-            return self.paths.memory_settings()
+            engine = self.config.engine.model_dump(include={"device", "threads"})
+            return self.config.memory.model_dump(exclude={"models"}) | engine
         if job.rule == "dataset":
             return self.config.datasets[job.name].model_dump(exclude={"data_dir"})
         return self.config.federations[job.name].model_dump()
