@@ -8,7 +8,7 @@ agree. Standard library alone, so that any interpreter can check this.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def code_digest(modules: Iterable[str], *scripts: str | Path) -> str:
-    """Digest of scripts, modules and every module of this package that they import.
+    """Digest, of 16 digits, of scripts, modules and every module of this package they import.
 
     Args:
         modules: dotted names, e.g. "zowarmup.algorithms.zo".
         scripts: files outside the package.
-
-    Returns:
-        16 hexadecimal digits.
     """
     files = [Path(script) for script in scripts]
     names = _closure({*modules, *(name for file in files for name in _imports(file))})
@@ -55,17 +52,14 @@ def _file(name: str) -> Path:
 
 
 @cache
-def _imports(file: Path) -> frozenset[str]:
-    return frozenset(_imported(_tree(file)))
-
-
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imports(file: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 @cache

@@ -112,9 +112,6 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
     A second process waits and logs for which process: a job that outlived its workflow may still be
     at work. On a file system without locks this logs a warning and locks nothing.
 
-    Args:
-        wait: whether to wait for another process.
-
     Raises:
         UserError: another process has the lock, and `wait` is False.
     """

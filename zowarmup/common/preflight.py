@@ -21,8 +21,8 @@ def check(checkout: Path | str | None = None) -> None:
     """Returns if jobs will run the code at hand, and if a shell can start them.
 
     Args:
-        checkout: the folder of the Snakefile. Without Snakemake there is none: the checkout around
-            the current directory counts, if there is one.
+        checkout: the folder of the Snakefile; by default the checkout around the current directory
+            counts, if there is one.
 
     Raises:
         UserError: names the path, the fault and what to type.
@@ -42,10 +42,7 @@ def warning() -> str:
 
 
 def check_code(checkout: Path | str | None = None) -> None:
-    """Returns if this process runs the code of the checkout that it works in.
-
-    Args:
-        checkout: as for `check`.
+    """Returns if this process runs the code of the checkout that it works in, see `check`.
 
     Raises:
         UserError: it runs other code, for instance of the checkout that `.venv` was copied from.

@@ -10,11 +10,8 @@ from zowarmup.common.errors import UserError
 def expanded(path: str | Path, name: str) -> Path:
     """The path with the home folder in the place of `~` or `~user`.
 
-    Args:
-        name: what the user has set, e.g. `data_dir`.
-
     Raises:
-        UserError: there is no such user.
+        UserError: there is no such user; it begins with `name`, which the user has set.
     """
     try:
         return Path(path).expanduser()
@@ -49,8 +46,7 @@ def find(key: str, name: str, configs: Iterable[Path | str], checkout: Path | st
     """The path of a file: as given, else beside a config, else in the checkout.
 
     Args:
-        key: the key of the config that names the file.
-        name: the path as the config gives it.
+        key: the key of the config that has the path `name`.
         configs: files given on the command line; the last one counts first.
         checkout: the folder of the Snakefile.
 
@@ -58,8 +54,8 @@ def find(key: str, name: str, configs: Iterable[Path | str], checkout: Path | st
         UserError: none of these folders has the file.
     """
     folders = [*(Path(config).parent for config in reversed(list(configs))), Path(checkout)]
-    for path in (Path(name), *(folder / name for folder in folders)):
-        if path.is_file():
-            return name if path == Path(name) else str(path)
+    for path in (name, *(str(folder / name) for folder in folders)):
+        if Path(path).is_file():
+            return path
     looked = ", ".join(dict.fromkeys(map(str, (Path.cwd(), *folders))))
     raise UserError(f"{key}: {name}: no such file in {looked}; give a path that exists")

@@ -27,7 +27,6 @@ Rounds = Sequence[int]
 Rate = float
 OtherRate = float
 
-
 RATES = ("lr", "client_lr")  # the settings of these types, in the order of their selections
 
 

@@ -21,20 +21,15 @@ Model = TypeVar("Model", bound=Settings)
 
 
 def settings_of(entry: str) -> type[Phase]:
-    """The settings of a phase of an algorithm.
-
-    Args:
-        entry: "module:class".
+    """The settings of a phase of an algorithm, by its entry "module:class".
 
     Raises:
         TypeError: the class does not exist, or a field has an annotation outside of `phase.TYPES`.
     """
     fields: dict[str, Any] = {}
-    for node in _statements(entry):
-        if isinstance(node, ast.AnnAssign) and not _is_constant(node):
-            name = ast.unparse(node.target)
-            if name not in Phase.model_fields:
-                fields[name] = (_type(node.annotation, entry), _default(node))
+    for name, node in _annotated(entry).items():
+        if name not in Phase.model_fields and "ClassVar" not in ast.unparse(node.annotation):
+            fields[name] = (_type(node.annotation, entry), _default(node))
     return settings_class(entry.partition(":")[2], Phase, fields)
 
 
@@ -50,8 +45,12 @@ def leaves_records(entry: str) -> bool:
 
 def uses_tiers(entry: str) -> bool:
     """Whether the work of its clients depends on their tier: the class says `tiered = True`."""
-    constants = [node for node in _statements(entry) if isinstance(node, ast.AnnAssign)]
-    return any(ast.unparse(n.target) == "tiered" and _default(n) is True for n in constants)
+    return "tiered" in (named := _annotated(entry)) and _default(named["tiered"]) is True
+
+
+def _annotated(entry: str) -> dict[str, ast.AnnAssign]:
+    nodes = [node for node in _statements(entry) if isinstance(node, ast.AnnAssign)]
+    return {ast.unparse(node.target): node for node in nodes}
 
 
 def _statements(entry: str) -> Iterator[ast.stmt]:
@@ -78,10 +77,6 @@ def _home(tree: ast.Module, module: str, name: str) -> str:
 def _tree(module: str) -> ast.Module:
     path = ROOT.joinpath(*module.split(".")[1:]).with_suffix(".py")
     return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def _is_constant(node: ast.AnnAssign) -> bool:
-    return ast.unparse(node.annotation).startswith("ClassVar")
 
 
 def _type(node: ast.expr, entry: str) -> Any:

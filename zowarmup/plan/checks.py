@@ -1,15 +1,39 @@
-"""Checks that a run can work, before anything is computed."""
+"""Runs as a config describes them, and checks that they can work before anything is computed."""
 
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
 from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS, NETWORKS
 from zowarmup.config.schema import Config
 from zowarmup.config.splits import MEMORY, high_clients
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.draft import Draft
-from zowarmup.plan.specs import EngineSpec, JobSpec
+from zowarmup.plan.specs import EngineSpec, JobSpec, Plain
 
 # Training images of the built-in sources at most; others are checked when their file is read.
 KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet32": 1_281_167}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A run, or the part of one that decides the model at the start of a phase.
+
+    Attributes:
+        phases: the rates of each as a number, "select" or another method's.
+        last: in place of the last phase, its settings without those that do not count.
+    """
+
+    job: JobSpec
+    phases: tuple[Phase, ...]
+    last: Plain | None = None
+
+    @cached_property
+    def identity(self) -> str:
+        """Equal for equal drafts."""
+        phases = [phase.model_dump() for phase in self.phases]
+        return json.dumps([self.job.model_dump(mode="json"), phases, self.last], sort_keys=True)
 
 
 def check_run(config: Config, method: str, draft: Draft) -> None:

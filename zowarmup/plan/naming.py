@@ -8,7 +8,7 @@ from zowarmup.common.json_value import Json
 from zowarmup.config.schema import Value
 from zowarmup.config.text import LONGEST_COMPOSED
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.draft import Draft
+from zowarmup.plan.checks import Draft
 from zowarmup.plan.resolve import NAMES, Overrides
 
 Of = Callable[[Overrides], Draft]

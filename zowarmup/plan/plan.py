@@ -20,7 +20,7 @@ from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
 from zowarmup.config.schema import Config, Value, load, place
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.draft import Draft
+from zowarmup.plan.checks import Draft
 from zowarmup.plan.naming import Names
 from zowarmup.plan.resolve import Overrides, check_keys, resolve
 from zowarmup.plan.specs import Phase, RunSpec, Selected, SelectionSpec, WarmupSpec

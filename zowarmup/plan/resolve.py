@@ -1,5 +1,6 @@
 """Resolves one cell of a study into the complete, checked description of its run."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -11,9 +12,7 @@ from zowarmup.config.schema import Config, Engine, Seed, Value, Width
 from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.checks import check_run
-from zowarmup.plan.draft import Draft
-from zowarmup.plan.marks import PREFIX, with_rounds
+from zowarmup.plan.checks import Draft, check_run
 from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec
 
 Overrides = Mapping[str, Value]
@@ -23,6 +22,7 @@ NAMES = ("split", "model", "engine", "federation")
 # all jobs ask for the same cores and GPUs.
 FIXED = ("name", "options", "processes", "device", "threads")
 ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXED)
+PREFIX = "rounds."  # of the overrides by which a study moves a mark
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
@@ -93,7 +93,7 @@ def _phase(
     if "rounds" in own:  # of a study, so it goes before the phase's own end
         given.pop("until", None)
     marks = {mark: o.get(PREFIX + mark, number) for mark, number in config.rounds.items()}
-    settings = with_rounds(where, given, sum(phase.rounds for phase in before), marks)
+    settings = _with_rounds(where, given, sum(phase.rounds for phase in before), marks)
 
     def name(key: str) -> str:
         """The place of the value: a study's goes before the phase's before the algorithm's."""
@@ -105,6 +105,28 @@ def _phase(
         return f"{where}.{key}"
 
     return check(PHASES[algorithm], settings, name)
+
+
+def _with_rounds(
+    where: str, phase: Mapping[str, Value], begin: int, marks: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The settings of a phase that begins after `begin` rounds, with `rounds` for `until`."""
+    if ("until" in phase) == ("rounds" in phase):
+        raise ConfigError(f"{where}.rounds: give either a number, or until with a mark of rounds")
+    if "rounds" in phase:
+        return dict(phase)
+    until = phase["until"]
+    end = marks.get(until) if isinstance(until, str) else until
+    if type(end) is not int:
+        near = difflib.get_close_matches(str(until), marks, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"use {', '.join([*marks, 'or a number'])}"
+        raise ConfigError(f"{where}.until: there is no mark {until} in rounds; {fix}")
+    if end <= begin:
+        raise ConfigError(
+            f"{where}.until: {until} is round {end}, but the phase begins at round {begin}; "
+            f"use a mark above {begin}"
+        )
+    return {key: v for key, v in phase.items() if key != "until"} | {"rounds": end - begin}
 
 
 def _with_pivot(phases: Sequence[Phase], pivot: Value, method: str) -> list[Phase]:
