@@ -12,7 +12,7 @@ import pytest
 import workbench
 
 from zowarmup.common import code_digest as provenance
-from zowarmup.common.code_digest import code_digest, source_digest
+from zowarmup.common.code_digest import code_digest
 from zowarmup.config import registry
 
 MODULE = Path(provenance.__file__)

@@ -75,9 +75,9 @@ def read_json(path: str | Path) -> dict[str, Any]:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not complete JSON ({error}); {RECREATE}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: holds no JSON object; {RECREATE}")
-    return value
+    if isinstance(value, dict):
+        return value
+    raise UserError(f"{path}: holds no JSON object; {RECREATE}")
 
 
 def read_rows(path: str | Path) -> list[dict[str, str]]:
@@ -137,13 +137,12 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
 
 def holder(path: str | Path) -> str | None:
     """The process that has a lock, from the lock's text; None if it is free. Changes nothing."""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _holder(path)
-    except OSError:  # no such file, or no locks here
-        return None
+    with suppress(OSError):  # no such file, or no locks on this file system
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(path)
     return None
 
 

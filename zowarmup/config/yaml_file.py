@@ -1,4 +1,4 @@
-"""Reads YAML as people mean it: no key twice, words of YAML 1.2, `extends` for small configs."""
+"""Reads YAML as people mean it: no key twice, numbers of YAML 1.2, `extends` for small configs."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class ConfigError(UserError):
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with the words of YAML 1.2: 1e-4 and 010 are numbers; yes, 50:50, dates are text.
+    """SafeLoader with the numbers of YAML 1.2: 1e-4 and 010 are numbers; 50:50 and dates are text.
 
     It refuses a key that is given twice or is no text.
     """
@@ -45,7 +45,7 @@ DIGITS = r"\d+(?:_\d+)*"
 WORDS = {
     MERGE: "<<",
     NULL: "~|null|Null|NULL|",
-    BOOL: "true|True|TRUE|false|False|FALSE",
+    BOOL: "(?i:true|yes|on|false|no|off)",
     INT: rf"[-+]?{DIGITS}",
     FLOAT: rf"[-+]?(?:{DIGITS}\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN)",
 }
@@ -84,12 +84,10 @@ def read_yaml(file: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
 def _parse(file: Path) -> dict[str, Any]:
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except FileNotFoundError:
-        raise ConfigError(f"{file}: no such file; give the path of a config") from None
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from None
     except OSError as error:
-        raise ConfigError(f"{file}: cannot be read ({error}); give the path of a config") from None
+        raise ConfigError(f"{file}: {error.strerror}; give the path of a config") from None
     # A date without its month, a number of a million digits, lists ten thousand deep.
     except (yaml.YAMLError, *STRANGE) as error:
         raise ConfigError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None

@@ -94,10 +94,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
             return paths.training_inputs(spec_of(paths.plan, job), seed)
         case Job("collect_metrics", _, scope):
             return paths.collect_inputs(scope)
-        case Job("table", name, scope):
-            return {"metrics": paths.metrics(scope)} | paths.table_inputs(name)
-        case Job("figure", name, scope):
-            return {"metrics": paths.metrics(scope)} | paths.figure_inputs(name)
+        case Job("table" | "figure", name, scope):
+            return paths.shown_inputs(job.rule, name, scope)
         case Job("claims" | "signatures"):
             return {"metrics": paths.metrics()}
         case Job("front_page"):

@@ -28,10 +28,7 @@ class Names:
         Args:
             kind: names need to be distinct within it: "run", "warmup" or "selection".
             of: the draft under other overrides.
-            rates: what tells apart equal drafts whose learning rates are of other selections.
-
-        Raises:
-            ConfigError: the name would be too long for a file system.
+            rates: of drafts that are equal but for their selections.
         """
         key = kind, json.dumps([draft.identity, rates], sort_keys=True)
         if key not in self.given:

@@ -116,17 +116,15 @@ class Paths:
         """The measured memory of a client of a network."""
         return f"{self.root}/memory/{model}/{role}.json"
 
-    def table_inputs(self, table: str) -> Inputs:
-        """The inputs of a table beside the metrics: one shows the memory of clients."""
-        if table not in registry.NEED_MEMORY:
-            return {}
-        models = self.plan.config.memory.models
-        return {"measured": [self.memory(m, role) for m in models for role in MEMORY_ROLES]}
-
-    def figure_inputs(self, figure: str) -> Inputs:
-        """The inputs of a figure beside the metrics."""
-        shown = self.federations(figure)
-        return {"federations": [*shown.values()]} if shown else {}
+    def shown_inputs(self, rule: str, name: str, scope: str) -> Inputs:
+        """The inputs of a table or figure: metrics, and one shows memory, one federations."""
+        inputs: Inputs = {"metrics": self.metrics(scope)}
+        if rule == "table" and name in registry.NEED_MEMORY:
+            models = self.plan.config.memory.models
+            inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]
+        if rule == "figure" and (shown := self.federations(name)):
+            inputs["federations"] = [*shown.values()]
+        return inputs
 
     def federations(self, figure: str) -> dict[str, str]:
         """By data set, the federation of the first seed that a figure shows, if it shows any.

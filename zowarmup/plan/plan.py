@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from zowarmup.common.json_value import Json
-from zowarmup.config import phase as config_phase
 from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
 from zowarmup.config.schema import Config, Value, load, place
@@ -38,6 +37,11 @@ class Cell:
     split: str
     run: str
     seeds: tuple[int, ...]
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The values by which, with the seed, its rows are identified."""
+        return self.study, self.variant, self.split, self.run
 
 
 @dataclass
@@ -79,45 +83,35 @@ class _Planner:
         self.open: set[str] = set()  # selections whose own learning rates are being resolved
 
     def plan(self) -> Plan:
-        check_references(self.config)
-        for name, study in self.config.studies.items():
-            for where, part, seeds in parts(self.config, name, study):
+        config = self.config
+        check_references(config)
+        for name, study in config.studies.items():
+            for where, part, seeds in parts(config, name, study):
                 for method, variant, overrides in cells(where, part):
-                    self._add_cell(name, where, method, variant, overrides, seeds)
+                    if method not in config.methods:
+                        raise ConfigError(f"{where}: there is no method {method}; define it")
+                    check_keys(config, overrides, where)
+                    run = self._run(method, variant, overrides)
+                    split = str(overrides.get("split", config.split))
+                    label = config.methods[method].label
+                    self._add(where, Cell(name, method, label, variant, split, run, seeds))
         return self.planned
 
-    def _add_cell(
-        self,
-        study: str,
-        where: str,
-        method: str,
-        variant: str,
-        overrides: Overrides,
-        seeds: tuple[int, ...],
-    ) -> None:
-        if method not in self.config.methods:
-            raise ConfigError(f"{where}: there is no method {method}; define it in methods")
-        check_keys(self.config, overrides, where)
-        run = self._run(method, variant, overrides)
-        split = str(overrides.get("split", self.config.split))
-        label = self.config.methods[method].label
-        cell = Cell(study, method, label, variant, split, run, seeds)
+    def _add(self, where: str, cell: Cell) -> None:
         if cell in self.planned.cells:  # a grid may vary a setting that a method does not have
             return
-        for one in self.planned.cells:  # a study identifies its rows by these and the seed
-            rows = one.study, one.variant, one.split, one.run
-            if rows == (study, variant, split, run) and set(one.seeds) & set(seeds):
-                fault = f"{run} is in another part of the study already; leave it out of one"
-                if one.method != method:
-                    fault = f"{method} and {one.method} do the same; leave out one of them"
+        for one in self.planned.cells:
+            if one.rows == cell.rows and set(one.seeds) & set(cell.seeds):
+                fault = f"{cell.run} is in another part of the study already; leave it out of one"
+                if one.method != cell.method:
+                    fault = f"{cell.method} and {one.method} do the same; leave out one of them"
                 raise ConfigError(f"{where}: {fault}")
         self.planned.cells.append(cell)
 
     def _run(self, method: str, variant: str, overrides: Overrides) -> str:
         draft = resolve(self.config, method, overrides)
-        phases = tuple(
-            self._rated(method, overrides, k, phase) for k, phase in enumerate(draft.phases)
-        )
+        numbers = range(len(draft.phases))
+        phases = tuple(self._rated(method, overrides, k, draft) for k in numbers)
         name = self.names.name(
             "run",
             variant or method,
@@ -148,24 +142,13 @@ class _Planner:
         return name
 
     def _rated(
-        self,
-        method: str,
-        overrides: Overrides,
-        k: int,
-        phase: config_phase.Phase,
-        lr: Selected | None = None,
+        self, method: str, overrides: Overrides, k: int, draft: Draft, lr: Selected | None = None
     ) -> Phase:
-        """The phase with each of its learning rates as a number or as the selection it is from.
-
-        Args:
-            lr: in place of the phase's own.
-        """
-        settings = phase.model_dump()
+        """Phase k with each of its learning rates, but `lr`, as a number or its selection."""
+        settings = draft.phases[k].model_dump() | ({"lr": lr} if lr else {})
         for key in RATES:
-            if key == "lr" and lr:
-                settings[key] = lr
-            elif key in settings:
-                algorithm, rate = phase.algorithm, settings[key]
+            if key in settings and not isinstance(settings[key], Selected):
+                algorithm, rate = settings["algorithm"], settings[key]
                 settings[key] = self._rate(method, overrides, k, algorithm, key, rate)
         return Phase.read(settings)
 
@@ -223,9 +206,8 @@ class _Planner:
             raise ConfigError(f"methods.{method}: only a phase that follows a warm-up can select")
         warmup = None
         if k == 1:
-            first = self._rated(method, overrides, 0, draft.phases[0])
-            warmup = self._warmup(method, overrides, first)
-        trial = self._rated(method, overrides, k, phase, lr=Selected(selection=""))
+            warmup = self._warmup(method, overrides, self._rated(method, overrides, 0, draft))
+        trial = self._rated(method, overrides, k, draft, lr=Selected(selection=""))
         return SelectionSpec(
             **dict(_start(draft, k).job),
             phase=trial.but(rounds=rule.rounds),

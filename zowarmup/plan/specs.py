@@ -1,11 +1,5 @@
 """The values that travel from the plan to the jobs: frozen, complete, validated where read.
 
-    Phase          one phase of a method: who trains, by which algorithm, for how many rounds
-    RunSpec        what one run trains, its warm-up included
-    WarmupSpec     one warm-up: a first-order trajectory that several runs share
-    SelectionSpec  the choice of one learning rate from a grid
-    Selected       a learning rate that a selection chooses
-
 Snakemake records plain values alone, so rules hand on `spec.model_dump(mode="json")`, and a job
 reads it back with `read`. The same JSON stands in run.json and at the head of a journal.
 """
@@ -136,7 +130,7 @@ class JobSpec(Value):
 
 
 class RunSpec(JobSpec):
-    """A run."""
+    """A run, its warm-up included."""
 
     phases: tuple[Phase, ...]  # all of its method
     warmup: str | None  # that is its first phase; None if it trains that phase itself
@@ -190,7 +184,7 @@ class OnePhaseSpec(JobSpec):
 
 
 class WarmupSpec(OnePhaseSpec):
-    """A warm-up: its phase ends at the last pivot of the runs that share it."""
+    """A first-order trajectory that several runs share; it ends at the last of their pivots."""
 
     def is_snapshot(self, t: int) -> bool:
         """Whether the model after round t is kept."""
