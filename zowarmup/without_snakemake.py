@@ -11,7 +11,6 @@ from zowarmup.data import datasets, federation
 from zowarmup.jobs import dataset, select, train, warmup
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
-from zowarmup.plan.job_digest import modules
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.runtime import launch
@@ -99,7 +98,7 @@ class Maker:
         arguments = [
             spec.model_dump(mode="json"),
             *([int(job.part)] if job.part else []),
-            code_digest(modules(spec)),
+            code_digest(graph.modules(spec)),
         ]
         # A run without a warm-up has neither of the two.
         absent = {"warmup": None, "warmup_metrics": None} if job.rule == "train" else {}

@@ -20,7 +20,9 @@ def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     )
     with lock(tmp_path / "lock"):
         assert f"pid {os.getpid()} on" in (holder(tmp_path / "lock") or "")
-        with pytest.raises(UserError, match=f"another process works here: pid {os.getpid()} on"):
+        with pytest.raises(
+            UserError, match=f"another process works in this folder: pid {os.getpid()} on"
+        ):
             lock(tmp_path / "lock", wait=False)
         other = subprocess.Popen([sys.executable, "-c", code], stdout=PIPE, stderr=PIPE, text=True)
         assert other.stderr

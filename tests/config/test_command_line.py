@@ -19,7 +19,7 @@ GOOD = [
     "engine={name: plain, channels_last: true}", "engine={name: plain, channels_last: True}",
     "pin={federation: 3}", "algorithms={zo: {eps: 1e-3, S: 5}}", "algorithms={zo: {lr: .5}}",
     "algorithms={zo: {lr: select, shared_directions: yes}}", "algorithms={zo: {lr: null}}",
-    "selection={seeds: [3, 0x4], rounds: 5}", "selection={grid: {zo: [1e-2, 1E5, 3]}}",
+    "selection={seeds: [3, 4], rounds: 5}", "selection={grid: {zo: [1e-2, 1E5, 3]}}",
     "federations={default: {clients: 20, alpha: infinite}}",
     "federations={default: {alpha: 0.1, tier_order: first}}",
     "federations={default: {memory: [{share: 0.4, megabytes: 1}, {share: 0.6, megabytes: 2}]}}",

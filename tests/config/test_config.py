@@ -668,17 +668,20 @@ def test_a_client_s_rate_is_the_selection_of_another_method(tmp_path: Path) -> N
     assert made.selections["zo-all-after-fedadam"]["warmup"] == made.runs["adam"]["warmup"]
     paths, names = Paths(made), ["fedadam-high", "fedavg-high", "zo-all-after-fedadam"]
     files = [paths.selection(name) for name in names]
-    assert paths.selection_inputs("fedadam-high")["selections"] == files[1:2]
-    assert paths.warmup_inputs(made.runs["adam"]["warmup"], 0)["selections"] == files[:2]
-    assert paths.run_inputs("adam", 0)["selections"] == files
-    assert paths.selection_inputs("fedavg-high")["selections"] == []
+    warmup = made.warmups[made.runs["adam"].warmup]
+    chosen = made.selections["fedadam-high"]
+    assert paths.training_inputs(chosen, "")["selections"] == files[1:2]
+    assert paths.training_inputs(warmup, 0)["selections"] == files[:2]
+    assert paths.training_inputs(made.runs["adam"], 0)["selections"] == files
+    assert paths.training_inputs(made.selections["fedavg-high"], "")["selections"] == []
 
 
 def test_a_client_s_rate_as_a_number_needs_no_other_selection(tmp_path: Path) -> None:
     made = made_of(tmp_path, FEDADAM.format("client_lr: 1"))
     assert made.runs["adam"]["phases"][0]["client_lr"] == 1.0
     assert made.selections["fedadam-high"]["phase"]["client_lr"] == 1.0
-    assert Paths(made).selection_inputs("fedadam-high")["selections"] == []
+    chosen = made.selections["fedadam-high"]
+    assert Paths(made).training_inputs(chosen, "")["selections"] == []
 
 
 @pytest.mark.parametrize(

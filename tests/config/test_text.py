@@ -173,7 +173,8 @@ MEASURED = (
 
 def finished(config: Path, folder: Path) -> list[dict[str, Any]]:
     """The files of a config's finished jobs, of which collecting reads all; and the cells."""
-    cells = Paths(plan([str(config)]), str(folder)).cells("")
+    paths = Paths(plan([str(config)]), str(folder))
+    cells = [paths.described(*cell) for cell in paths.cells("")]
     row = dict.fromkeys(MEASURED, 1)
     facts = {"high_clients": 3, "d": 9, "d_low": 9, "spec": {"phases": [{"lr": 0.1}]}}
     dealt = {

@@ -18,7 +18,7 @@ from typing import IO, Any, BinaryIO
 
 from zowarmup.common.errors import UserError
 
-LOOK_EVERY, LOOKS = 0.2, 150  # seconds between looks at a lock, and looks for each log line
+SAY_EVERY, LOOKS = 30.0, 150  # seconds between log lines of a wait, and looks in that time
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
 
 log = logging.getLogger("zowarmup")
@@ -124,7 +124,7 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
             raise UserError(f"{path}: {sentence}")
         if next(waits) % LOOKS == 0:
             log.warning(f"{path}: waiting, since {sentence}")
-        time.sleep(LOOK_EVERY)
+        time.sleep(SAY_EVERY / LOOKS)
     file.truncate(0)
     job = os.environ.get("SLURM_JOB_ID")
     since = time.strftime("%Y-%m-%d %H:%M:%S")

@@ -21,8 +21,8 @@ def check(checkout: Path | str | None = None) -> None:
     """Returns if jobs will run the code at hand, and if a shell can start them.
 
     Args:
-        checkout: the folder of the Snakefile; by default the checkout around the current directory
-            counts, if there is one.
+        checkout: the folder of the Snakefile; by default that of the checkout around the current
+            folder, if there is one.
 
     Raises:
         UserError: names the path, the fault and what to type.

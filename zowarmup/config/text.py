@@ -1,6 +1,7 @@
 """The types of names, labels and file names in a config: text that files can hold."""
 
 import re
+import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -9,6 +10,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 # A name becomes a folder and a log file, and file systems take 255 bytes. Composed names say how a
 # run differs from the config, so they may be longer.
 LONGEST, LONGEST_COMPOSED = 100, 240
+INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Zs")  # categories of Unicode
 # XML, and so svg and HTML, or UTF-8 cannot hold these.
 UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -25,7 +27,7 @@ def _label(text: str) -> str:
     """Without the blanks around it, which no table shows."""
     if UNWRITABLE.search(text):
         raise ValueError("use characters that a text file can hold")
-    if not text.strip():
+    if all(unicodedata.category(letter) in INVISIBLE for letter in text):
         raise ValueError("say what readers shall call it")
     return text.strip()
 

@@ -93,16 +93,11 @@ def _check_memory(config: Config, method: str, draft: Draft) -> None:
             f"split: {MEMORY}: the clients of {federation} have no budgets; add "
             f"federations.{federation}.memory"
         )
-    if not know_tiers(draft.phases):
-        raise ConfigError(
-            f"split: {MEMORY}: methods.{method} treats all clients alike, so budgets change "
-            "nothing; leave it out of this study"
-        )
+    fault = "" if know_tiers(draft.phases) else "treats all clients alike"
     if not hasattr(first, "batch") or getattr(first, "eps", None):
-        raise ConfigError(
-            f"split: {MEMORY}: methods.{method} begins with no backpropagation that a client could "
-            "hold or not; leave it out of this study"
-        )
+        fault = fault or "begins with no backpropagation that a client could hold or not"
+    if fault:
+        raise ConfigError(f"split: {MEMORY}: methods.{method} {fault}; leave it out of this study")
 
 
 def _check_stride(draft: Draft, method: str, rounds: int) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from zowarmup.common.code_digest import ROOT, code_digest
+from zowarmup.config import registry
 from zowarmup.plan.paths import Inputs, Paths
 from zowarmup.plan.plan import Plan
 from zowarmup.plan.specs import TrainingSpec
@@ -108,8 +110,22 @@ def inputs(paths: Paths, job: Job) -> Inputs:
 
 def spec_of(plan: Plan, job: Job) -> TrainingSpec:
     """The spec of a job that trains."""
-    specs = {"warmup": plan.warmups, "select": plan.selections, "train": plan.runs}
-    return specs[job.rule][job.name]
+    if job.rule == "warmup":
+        return plan.warmups[job.name]
+    return plan.selections[job.name] if job.rule == "select" else plan.runs[job.name]
+
+
+def modules(spec: TrainingSpec) -> list[str]:
+    """The modules that a job runs beyond those of every job that trains."""
+    named = [(registry.ALGORITHMS, phase.algorithm) for phase in spec.own_phases]
+    named += [(registry.NETWORKS, spec.model), (registry.ENGINES, spec.engine.name)]
+    return [registry.module_of(table, name) for table, name in named]
+
+
+def codes(rule: str, spec: TrainingSpec) -> list[str]:
+    """The digests that the present code has for a job: by the workflow, and by `zowarmup run`."""
+    script, names = ROOT.parent / "workflow" / "scripts" / f"{rule}.py", modules(spec)
+    return [*([code_digest(names, script)] if script.is_file() else []), code_digest(names)]
 
 
 def outputs(paths: Paths, job: Job) -> dict[str, str]:

@@ -43,11 +43,12 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
     if "pivot" in overrides and len(phases) > 1:
         phases = _with_pivot(phases, overrides["pivot"], method)
     federation = str(overrides.get("federation", config.federation))
-    pins = {key.partition(".")[2]: overrides[key] for key in PINNED if key in overrides}
+    pins: dict[str, Value] = {str(name): seed for name, seed in config.pin.items()}
+    pins |= {key.partition(".")[2]: overrides[key] for key in PINNED if key in overrides}
     job = JobSpec.model_validate(
         {key: overrides.get(key, getattr(config, key)) for key in ("split", "model", "width")}
         | {"dataset": _dataset(config, federation), "federation": federation}
-        | {"engine": _engine(config, overrides), "pin": {**config.pin, **pins}}
+        | {"engine": _engine(config, overrides), "pin": pins}
         | {"evaluate_every": config.evaluate_every, "snapshot_every": config.snapshot_every}
     )
     draft = Draft(job, tuple(phases))

@@ -8,9 +8,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from zowarmup.common.errors import UserError
+from zowarmup.common.errors import UserError, reading
 from zowarmup.common.file_hashes import FileHashes
 from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.config.phase import Settings
@@ -74,10 +72,8 @@ def read(data: str | Path) -> Record:
         UserError: no record, or a damaged one.
     """
     path = Path(data).with_name(NAME)
-    try:
+    with reading(path):
         return Record(**read_json(path))
-    except ValidationError:
-        raise UserError(f"{path}: not the record of a data set; delete it") from None
 
 
 def replaced(data: str | Path, settings: Dataset | None = None) -> str:

@@ -171,7 +171,10 @@ class OnePhaseSpec(JobSpec):
         """The only phase."""
         return (self.phase,)
 
-    own_phases = phases
+    @property
+    def own_phases(self) -> tuple[Phase, ...]:
+        """The only phase, which the job trains itself."""
+        return self.phases
 
     @property
     def selections(self) -> tuple[str, ...]:

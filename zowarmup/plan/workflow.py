@@ -12,7 +12,7 @@ from zowarmup.common import user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.json_value import JsonObject
 from zowarmup.config import registry
-from zowarmup.plan import graph, job_digest, replaced_data, snapshots, source_record
+from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import MEMORY_ROLES, Inputs, Paths
 from zowarmup.plan.plan import plan
@@ -47,13 +47,10 @@ class Workflow:
         """
         user_paths.folder(self.paths.root, "results")
         snapshots.check(self.paths)
-        # Snakemake itself can only say that params have changed, and knows nothing of results
-        # that it did not write.
-        return [
-            f"{sentence}; Snakemake recreates it and what follows from it; results that another "
-            "copy or `zowarmup run` wrote need --forcerun dataset for that"
-            for sentence in replaced_data.changed(self.paths)
-        ]
+        # Snakemake knows nothing of results that it did not write.
+        fix = "Snakemake recreates it and what follows from it; results that another copy or "
+        fix += "`zowarmup run` wrote need --forcerun dataset for that"
+        return [f"{sentence}; {fix}" for sentence in replaced_data.changed(self.paths)]
 
     def constraints(self) -> dict[str, str]:
         """A regular expression for each wildcard of the paths: the names that the config has."""
@@ -107,7 +104,7 @@ class Workflow:
         named = {"table": registry.TABLES, "figure": registry.FIGURES, "measure": registry.NETWORKS}
         modules = [registry.module_of(named[job.rule], job.name)] if job.rule in named else []
         if job.rule in graph.RESULT:
-            modules = job_digest.modules(graph.spec_of(self.plan, job))
+            modules = graph.modules(graph.spec_of(self.plan, job))
         return code_digest(modules, self.scripts / f"{job.rule}.py")
 
     def cells(self, job: Job) -> list[JsonObject]:
