@@ -20,8 +20,8 @@ import workbench
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Text
+from overlays import overlay, refusal
 from pydantic import TypeAdapter, ValidationError
-from test_config import overlay, refusal
 
 from zowarmup.analysis import csv_file, metrics
 from zowarmup.analysis.claims import judge

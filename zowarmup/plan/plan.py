@@ -89,7 +89,9 @@ class _Planner:
             for where, part, seeds in parts(config, name, study):
                 for method, variant, overrides in cells(where, part):
                     if method not in config.methods:
-                        raise ConfigError(f"{where}: there is no method {method}; define it")
+                        raise ConfigError(
+                            f"{where}: there is no method {method}; define it in methods"
+                        )
                     check_keys(config, overrides, where)
                     run = self._run(method, variant, overrides)
                     split = str(overrides.get("split", config.split))
