@@ -14,7 +14,7 @@ from zowarmup.common import user_paths
 from zowarmup.common.errors import UserError
 from zowarmup.config import source_files
 from zowarmup.config.schema import load
-from zowarmup.config.yaml_file import LONGEST_FILE, ConfigError
+from zowarmup.config.yaml_file import ConfigError
 from zowarmup.data import datasets
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"

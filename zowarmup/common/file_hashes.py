@@ -18,37 +18,32 @@ Entries = dict[str, tuple[int, int, int, str]]  # by path: size, two time stamps
 ENTRIES = TypeAdapter(Entries)
 
 
-class FileHashes:
-    """The hashes of files, and a file that keeps them between processes.
+def sha256(path: Path, memory: Path) -> str:
+    """Hash of a file's contents, as `sha256sum` prints it.
 
-    If another process has replaced the latter, or it is no JSON of this kind, files are read again.
+    Args:
+        memory: keeps hashes between processes. If another process has replaced it, or it is no
+            JSON of this kind, files are read again.
+
+    Raises:
+        OSError: the file cannot be read.
     """
+    key, stamp = str(path.absolute()), _stamp(path)
+    if (entry := _read(memory).get(key)) and entry[:-1] == stamp:
+        return entry[-1]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if _stamp(path) == stamp and time.time() - max(stamp[1:]) / 1e9 > SETTLED:
+        with suppress(OSError):  # results may be read-only, or the disk full
+            atomic_write_text(memory, json.dumps(_read(memory) | {key: (*stamp, digest)}))
+    return digest
 
-    def __init__(self, memory: Path) -> None:
-        self.memory = memory
 
-    def sha256(self, path: Path) -> str:
-        """Hash of a file's contents, as `sha256sum` prints it.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
-        key, stamp = str(path.absolute()), _stamp(path)
-        if (entry := self._read().get(key)) and entry[:-1] == stamp:
-            return entry[-1]
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        if _stamp(path) == stamp and time.time() - max(stamp[1:]) / 1e9 > SETTLED:
-            with suppress(OSError):  # results may be read-only, or the disk full
-                entries = self._read() | {key: (*stamp, sha256)}
-                atomic_write_text(self.memory, json.dumps(entries))
-        return sha256
-
-    def _read(self) -> Entries:
-        try:
-            return ENTRIES.validate_json(self.memory.read_bytes())
-        except (OSError, ValueError):
-            return {}
+def _read(memory: Path) -> Entries:
+    try:
+        return ENTRIES.validate_json(memory.read_bytes())
+    except (OSError, ValueError):
+        return {}
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

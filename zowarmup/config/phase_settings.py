@@ -82,13 +82,10 @@ def _tree(module: str) -> ast.Module:
 def _type(node: ast.expr, entry: str) -> Any:
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
         return Literal[ast.literal_eval(node.slice)]
-    try:
-        return TYPES[ast.unparse(node)]
-    except KeyError:
-        raise TypeError(
-            f"{entry}: no config value is known for the annotation {ast.unparse(node)}; use one "
-            f"of {', '.join(TYPES)} or Literal[...]"
-        ) from None
+    if (kind := ast.unparse(node)) in TYPES:
+        return TYPES[kind]
+    known = ", ".join(TYPES)
+    raise TypeError(f"{entry}: no config value is known for {kind}; use {known} or Literal[...]")
 
 
 def _default(node: ast.AnnAssign) -> Any:

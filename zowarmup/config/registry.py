@@ -1,7 +1,7 @@
 """The tables of everything that a config can name.
 
-Values are "module:attribute", imported when a run needs them: the workflow reads this file without
-importing torch, and a new entry changes no other entry's code digest.
+Values are "module:attribute", imported when a run needs them: a workflow needs no torch, and a new
+entry changes no other entry's code digest.
 """
 
 import importlib

@@ -57,7 +57,7 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
             f"({job.evaluate_every}), so that every snapshot has its row of metrics"
         )
     if draft.phases[0].algorithm in TRAJECTORIES:
-        _check_stride(draft, method, draft.phases[0].rounds)
+        _check_stride(draft, method)
 
 
 def _check_engine(engine: EngineSpec) -> None:
@@ -100,16 +100,11 @@ def _check_memory(config: Config, method: str, draft: Draft) -> None:
         raise ConfigError(f"split: {MEMORY}: methods.{method} {fault}; leave it out of this study")
 
 
-def _check_stride(draft: Draft, method: str, rounds: int) -> None:
-    """Checks that the end of a first phase has a snapshot and a row in a longer warm-up."""
-    job = draft.job
-    if len(draft.phases) > 1 and rounds % job.snapshot_every:
-        raise ConfigError(
-            f"pivot: {rounds} of {method} is off the stride of the snapshots; "
-            f"use a multiple of snapshot_every ({job.snapshot_every})"
-        )
-    if rounds % job.evaluate_every:
-        raise ConfigError(
-            f"methods.{method}.phases.0: {rounds} rounds are off the stride of evaluation; "
-            f"use a multiple of evaluate_every ({job.evaluate_every})"
-        )
+def _check_stride(draft: Draft, method: str) -> None:
+    """Checks that the end of a first phase has a row, and if more follow, a snapshot."""
+    where, key = f"methods.{method}.phases.0", "evaluate_every"
+    if len(draft.phases) > 1:
+        where, key = "pivot", "snapshot_every"
+    rounds, stride = draft.phases[0].rounds, getattr(draft.job, key)
+    if rounds % stride:
+        raise ConfigError(f"{where}: {rounds}: {method} needs a multiple of {key} ({stride})")

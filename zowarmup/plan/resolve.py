@@ -101,9 +101,8 @@ def _phase(
         first = key.partition(".")[0]
         if first in own:
             return f"studies: {algorithm}.{key}"
-        if first in common and first not in raw:
-            return f"algorithms.{algorithm}.{key}"
-        return f"{where}.{key}"
+        common_one = first in common and first not in raw
+        return f"algorithms.{algorithm}.{key}" if common_one else f"{where}.{key}"
 
     return check(PHASES[algorithm], settings, name)
 
@@ -167,19 +166,12 @@ def _engine(config: Config, overrides: Overrides) -> EngineSpec:
     varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
     checked = check(Engine, own | varied, lambda key: f"studies: engine.{key}")
     engine = EngineSpec.model_validate(checked.model_dump(exclude={"processes"}))
-    if config.engine.processes > 1 and _depends_on_processes(engine):
-        return engine.model_copy(update={"processes": config.engine.processes})
-    return engine
-
-
-def _depends_on_processes(engine: EngineSpec) -> bool:
-    """Whether a client's last bits can depend on how many others are worked on beside it.
-
-    They can where many models are one operation, which a library may cut by their number.
-    """
-    if engine.name not in ("batched", "vmap"):
-        return False
-    return engine.device != "cpu" or (engine.name == "vmap" and engine.threads > 1)
+    # Where many models are one operation, a library may cut it by the number of clients, on which
+    # the last bits then depend.
+    cut = engine.name in ("batched", "vmap") and engine.device != "cpu"
+    cut = cut or (engine.name == "vmap" and engine.threads > 1)
+    processes = config.engine.processes
+    return engine.model_copy(update={"processes": processes if cut and processes > 1 else None})
 
 
 def _backprop(phase: Phase) -> Backprop:

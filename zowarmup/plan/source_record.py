@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from zowarmup.common.errors import UserError, reading
-from zowarmup.common.file_hashes import FileHashes
+from zowarmup.common.file_hashes import sha256
 from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.config.phase import Settings
 from zowarmup.config.schema import Dataset
@@ -36,9 +36,9 @@ def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
     Args:
         data: results/<name>/datasets/<dataset>/dataset.npz; the hashes are kept in results/.
     """
-    hashes = FileHashes(Path(data).parents[3] / MEMORY)
+    memory = Path(data).parents[3] / MEMORY
     try:
-        return {file.name: hashes.sha256(file) for file in files_of(source, folder)}
+        return {file.name: sha256(file, memory) for file in files_of(source, folder)}
     except OSError:
         return {}
 

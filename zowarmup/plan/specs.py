@@ -82,12 +82,8 @@ class Phase(Value):
 
     def with_rates(self, rates: Mapping[str, float]) -> Self:
         """The phase with the rates of selections as numbers, those by name that `rates` has."""
-        chosen = {
-            key: rates[rate.selection]
-            for key, rate in self.settings.items()
-            if isinstance(rate, Selected) and rate.selection in rates
-        }
-        return self.but(**chosen) if chosen else self
+        selected = {k: rate for k, rate in self.settings.items() if isinstance(rate, Selected)}
+        return self.but(**{k: rates.get(rate.selection, rate) for k, rate in selected.items()})
 
 
 class EngineSpec(Value):

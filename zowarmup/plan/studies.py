@@ -36,8 +36,7 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
         raise ConfigError(f"{where}: name at least one of methods or variants")
     lists: list[tuple[str, Sequence[Value]]] = [("methods", study.methods), *study.grid.items()]
     for key, values in lists:
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            raise ConfigError(f"{where}: {key}: {twice[0]} is given twice; remove one")
+        _check_once(f"{where}: {key}", values)
     grids = itertools.product(*study.grid.values())
     points = [dict(zip(study.grid, values, strict=True)) for values in grids]
     for method, point in itertools.product(study.methods, points):
@@ -105,5 +104,9 @@ def _check_names(config: Config) -> None:
             if name not in table:
                 fix = f"use one of {', '.join(table)}" if table else "remove it"
                 raise ConfigError(f"{key}: there is no {name}; {fix}")
-        if len(set(names)) < len(names):
-            raise ConfigError(f"{key}: a name is given twice; remove one")
+        _check_once(key, [*names])
+
+
+def _check_once(key: str, values: Sequence[Value]) -> None:
+    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ConfigError(f"{key}: {twice[0]} is given twice; remove one")
