@@ -31,8 +31,7 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends without an error.
 
     A killed process leaves the old file (or none) and at worst a hidden `.tmp` beside it; a
-    failed block leaves nothing. Missing folders are created. For files too large to hold in memory
-    as bytes; otherwise see `atomic_write_bytes`.
+    failed block leaves nothing. Missing folders are created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -172,8 +172,7 @@ def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None
         raw = merge(raw, read_yaml(Path(file)))
     if overrides:
         raw = merge(raw, typed(Config, raw, overrides))
-    where = place(files, overrides)
-    config: Config = check(Config, raw, lambda key: f"{where}: {key}")
+    config: Config = check(Config, raw, lambda key: f"{place(files, overrides)}: {key}")
     return config
 
 

@@ -18,16 +18,11 @@ KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet3
 
 @dataclass(frozen=True)
 class Draft:
-    """A run, or the part of one that decides the model at the start of a phase.
-
-    Attributes:
-        phases: the rates of each as a number, "select" or another method's.
-        last: in place of the last phase, its settings without those that do not count.
-    """
+    """A run, or the part of one that decides the model at the start of a phase."""
 
     job: JobSpec
-    phases: tuple[Phase, ...]
-    last: Plain | None = None
+    phases: tuple[Phase, ...]  # with a number, "select" or another method's for each rate
+    last: Plain | None = None  # in place of the last phase: its settings that count
 
     @cached_property
     def identity(self) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from zowarmup.common.json_value import Json
 from zowarmup.config.schema import Value
-from zowarmup.config.text import LONGEST_COMPOSED
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import Draft
 from zowarmup.plan.resolve import NAMES, Overrides
@@ -37,19 +36,12 @@ class Names:
                 rest = {name: v for name, v in overrides.items() if name != setting}
                 if draft.job.split if setting == "split" else _differs(of, rest, draft):
                     words.append(_slug(setting, value, overrides))
-            self.given[key] = self._free(kind, base, "-".join(words))
+            short = "-".join(words)
+            taken = {other for (k, _), other in self.given.items() if k == kind}
+            numbered = (f"{short}-{i}" for i in itertools.count(2))
+            free = (name for name in itertools.chain([short], numbered) if name not in taken)
+            self.given[key] = next(free)
         return self.given[key]
-
-    def _free(self, kind: str, base: str, name: str) -> str:
-        """The name, numbered if it is taken."""
-        if len(name) > LONGEST_COMPOSED:
-            raise ConfigError(
-                f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
-                f"characters, more than {LONGEST_COMPOSED}: give it a shorter name, or vary less"
-            )
-        taken = {other for (k, _), other in self.given.items() if k == kind}
-        numbered = (f"{name}-{i}" for i in itertools.count(2))
-        return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
 
 def _differs(of: Of, overrides: Overrides, draft: Draft) -> bool:

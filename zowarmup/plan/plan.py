@@ -10,7 +10,7 @@ Runs, warm-ups and selections are described by specs; see `specs` for how rules 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from zowarmup.common.json_value import Json
 from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
 from zowarmup.config.schema import Config, Value, load, place
+from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import Draft
 from zowarmup.plan.naming import Names
-from zowarmup.plan.resolve import Overrides, check_keys, resolve
+from zowarmup.plan.resolve import Overrides, overrides_of, resolve
 from zowarmup.plan.specs import Phase, RunSpec, Selected, SelectionSpec, WarmupSpec
 from zowarmup.plan.studies import cells, check_references, parts, seed_list
 
@@ -37,11 +38,6 @@ class Cell:
     split: str
     run: str
     seeds: tuple[int, ...]
-
-    @property
-    def rows(self) -> tuple[str, ...]:
-        """The values by which, with the seed, its rows are identified."""
-        return self.study, self.variant, self.split, self.run
 
 
 @dataclass
@@ -83,7 +79,7 @@ class _Planner:
         self.open: set[str] = set()  # selections whose own learning rates are being resolved
 
     def plan(self) -> Plan:
-        config = self.config
+        config, schema = self.config, overrides_of(tuple(self.config.rounds))
         check_references(config)
         for name, study in config.studies.items():
             for where, part, seeds in parts(config, name, study):
@@ -92,7 +88,7 @@ class _Planner:
                         raise ConfigError(
                             f"{where}: there is no method {method}; define it in methods"
                         )
-                    check_keys(config, overrides, where)
+                    check(schema, overrides, partial("{}: {}".format, where))
                     run = self._run(method, variant, overrides)
                     split = str(overrides.get("split", config.split))
                     label = config.methods[method].label
@@ -103,7 +99,8 @@ class _Planner:
         if cell in self.planned.cells:  # a grid may vary a setting that a method does not have
             return
         for one in self.planned.cells:
-            if one.rows == cell.rows and set(one.seeds) & set(cell.seeds):
+            twin = replace(one, method=cell.method, label=cell.label, seeds=cell.seeds)
+            if twin == cell and set(one.seeds) & set(cell.seeds):
                 fault = f"{cell.run} is in another part of the study already; leave it out of one"
                 if one.method != cell.method:
                     fault = f"{cell.method} and {one.method} do the same; leave out one of them"

@@ -59,18 +59,9 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
     return replace(draft, job=job.model_copy(update={"backprop": backprop}))
 
 
-def check_keys(config: Config, overrides: Overrides, where: str) -> None:
-    """Checks that every override addresses a setting, and all values but those of algorithms.
-
-    Raises:
-        ConfigError: names the key, and the key that was perhaps meant.
-    """
-    check(_settings_of_studies(tuple(config.rounds)), overrides, lambda key: f"{where}: {key}")
-
-
 @cache
-def _settings_of_studies(marks: tuple[str, ...]) -> type[Settings]:
-    """Everything that a study can vary; `resolve` checks the values of phases and engines."""
+def overrides_of(marks: tuple[str, ...]) -> type[Settings]:
+    """The schema of what a study can vary; `resolve` checks the values of phases and engines."""
     fields: dict[str, object] = dict.fromkeys(["pivot", *ENGINE], object)
     fields |= dict.fromkeys(NAMES, str) | dict.fromkeys(PINNED, Seed) | {"width": Width}
     fields |= {PREFIX + mark: Count for mark in marks}

@@ -39,8 +39,7 @@ def existing(folder: Path) -> dict[int, Path]:
 def check(paths: Paths) -> None:
     """Checks that a finished warm-up has every snapshot that the config needs.
 
-    `zowarmup clean` deletes a snapshot where no run begins; a pivot that is added later needs it,
-    and neither Snakemake nor the job could say what to do.
+    `zowarmup clean` deletes a snapshot where no run begins; a pivot that is added later needs it.
 
     Raises:
         UserError: names the folder, the round and the fix.
