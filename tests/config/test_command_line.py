@@ -63,7 +63,10 @@ def test_nothing_takes_a_key_out_as_in_a_file() -> None:
         ("seeds=", "seeds: this key is required; add it"),
         ("name=2024", "valid string, not 2024; put it in quotes, in a config file"),
         ("engine=plain", "engine: input should be a valid dictionary, not 'plain'"),
-        ("split=50:50", "--config: split: 50:50: give two percentages, high/low, such as 10/90"),
+        (
+            "split=50:50",
+            "--config: split: 50:50: give percentages that add up to 100, such as 10/90",
+        ),
         ("algorithms={zo: {eps: fast}}", "--config: algorithms.zo.eps: input should be a valid n"),
         ("jobs={minutes: -5}", "jobs.minutes: input should be greater than or equal to 1, not -5"),
         ("studies={main: {grid: {zo.S: [0]}}}", "equal to 1, not 0"),

@@ -6,8 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
+from zowarmup.common.errors import STRANGE
 from zowarmup.common.files import atomic_write_text
 
 # A file that changes twice within one tick of the file system's clock keeps its time stamp, so
@@ -15,7 +14,6 @@ from zowarmup.common.files import atomic_write_text
 SETTLED = 2.0  # seconds
 
 Entries = dict[str, tuple[int, int, int, str]]  # by path: size, two time stamps, sha256
-ENTRIES = TypeAdapter(Entries)
 
 
 def sha256(path: Path, memory: Path) -> str:
@@ -41,8 +39,9 @@ def sha256(path: Path, memory: Path) -> str:
 
 def _read(memory: Path) -> Entries:
     try:
-        return ENTRIES.validate_json(memory.read_bytes())
-    except (OSError, ValueError):
+        saved = json.loads(memory.read_bytes())
+        return {k: (int(a), int(b), int(c), str(d)) for k, (a, b, c, d) in saved.items()}
+    except (OSError, *STRANGE):
         return {}
 
 

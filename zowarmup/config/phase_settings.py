@@ -84,8 +84,8 @@ def _type(node: ast.expr, entry: str) -> Any:
         return Literal[ast.literal_eval(node.slice)]
     if (kind := ast.unparse(node)) in TYPES:
         return TYPES[kind]
-    known = ", ".join(TYPES)
-    raise TypeError(f"{entry}: no config value is known for {kind}; use {known} or Literal[...]")
+    types = ", ".join(TYPES)
+    raise TypeError(f"{entry}: no config value is known for {kind}; use {types} or Literal[...]")
 
 
 def _default(node: ast.AnnAssign) -> Any:

@@ -68,7 +68,7 @@ class Workflow:
             "figure": registry.FIGURES,
         }
         # re.escape: a dot in a name is a dot.
-        patterns = {key: "|".join(map(re.escape, known)) or "-" for key, known in names.items()}
+        patterns = {key: "|".join(map(re.escape, given)) or "-" for key, given in names.items()}
         return patterns | {"scope": "|studies/[^/]+/", "seed": r"\d+"}
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
