@@ -65,7 +65,7 @@ def test_nothing_takes_a_key_out_as_in_a_file() -> None:
         ("engine=plain", "engine: input should be a valid dictionary, not 'plain'"),
         (
             "split=50:50",
-            "--config: split: 50:50: give percentages that add up to 100, such as 10/90",
+            "--config: split: 50:50: give percentages that add up to 100",
         ),
         ("algorithms={zo: {eps: fast}}", "--config: algorithms.zo.eps: input should be a valid n"),
         ("jobs={minutes: -5}", "jobs.minutes: input should be greater than or equal to 1, not -5"),

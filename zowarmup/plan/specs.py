@@ -4,11 +4,11 @@ Snakemake records plain values alone, so rules hand on `spec.model_dump(mode="js
 reads it back with `read`. The same JSON stands in run.json and at the head of a journal.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
-from pydantic_core import ValidationError, to_json
+from pydantic import ConfigDict, Field, ValidationError, model_serializer
 
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import RATES, Count, Positive, Settings, Share
@@ -30,18 +30,17 @@ class Value(Settings):
             ValueError: names the first field that does not fit.
         """
         try:
-            return cls.model_validate_json(to_json(raw))
+            return cls.model_validate_json(json.dumps(raw, default=dict))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
             raise ValueError(f"{cls.__name__}: {field}: {first['msg']}") from None
 
     @model_serializer(mode="wrap")
-    def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+    def _without_absent(self, dump: Callable[[Self], dict[str, object]]) -> dict[str, object]:
         """Leaves out fields whose default None means that the run has nothing of the kind."""
-        values: dict[str, object] = dump(self)
         optional = {name for name, f in type(self).model_fields.items() if not f.is_required()}
-        return {k: v for k, v in values.items() if v is not None or k not in optional}
+        return {k: v for k, v in dump(self).items() if v is not None or k not in optional}
 
 
 class Selected(Value):
