@@ -8,13 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from zowarmup.config.command_line import typed
-from zowarmup.config.phase import Count, Positive, Settings
+from zowarmup.config.phase import Count, Pins, Positive, Seed, Settings
 from zowarmup.config.text import File, Label, Name
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import merge, read_yaml
 
-Seed = Annotated[int, Field(ge=0)]
-Pins = dict[Literal["federation", "initialisation", "directions"], Seed]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # 0 .. n-1; each is a run of its own
 Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
 Value = bool | int | float | str | list[int] | dict[str, str]

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from zowarmup.config.phase import Count, Phase, Settings
+from zowarmup.config.phase import Count, Phase, Seed, Settings
 from zowarmup.config.phase_settings import PHASES, know_tiers, settings_class
 from zowarmup.config.registry import ENGINES
-from zowarmup.config.schema import Config, Engine, Seed, Value, Width
+from zowarmup.config.schema import Config, Engine, Value, Width
 from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError

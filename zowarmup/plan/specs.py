@@ -11,8 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError, model_serializer
 
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase import RATES, Count, Positive, Settings, Share
-from zowarmup.config.schema import Pins, Seed
+from zowarmup.config.phase import RATES, Count, Pins, Positive, Seed, Settings, Share
 
 Plain = Mapping[str, object]  # JSON values by name
 Round = Annotated[int, Field(ge=0)]
