@@ -11,7 +11,6 @@ from zowarmup.data import datasets, federation
 from zowarmup.jobs import dataset, select, train, warmup
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
-from zowarmup.plan.job_digest import modules
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.runtime import launch
@@ -36,7 +35,6 @@ class Maker:
         user_paths.folder(whole / self.plan.name, "results")
         self.paths = Paths(self.plan, str(whole))
         snapshots.check(self.paths)
-        replaced_data.check_folders(self.paths)
         self._check_data()
 
     def _check_data(self) -> None:
@@ -60,16 +58,16 @@ class Maker:
                 raise UserError(f"runs: {name}: the config has no such run; use one of {known}")
         chosen = None if seeds is None else set(seeds)
         cells = [
-            cell
-            for cell in self.paths.cells("")
-            if cell["run"] in names and (chosen is None or cell["seed"] in chosen)
+            (cell, seed)
+            for cell, seed in self.paths.cells("")
+            if cell.run in names and (chosen is None or seed in chosen)
         ]
         if not cells:
             raise UserError(f"seeds: {sorted(chosen or [])}: no study of these runs has them")
         for file in self.paths.work_of(cells):
             self.make(graph.job_of(self.paths, file))
         output = Path(self.paths.root) / "selected-metrics.csv"
-        rows.collect(cells, output)
+        rows.collect([self.paths.described(*cell) for cell in cells], output)
         return output
 
     def make(self, job: Job) -> None:
@@ -100,7 +98,7 @@ class Maker:
         arguments = [
             spec.model_dump(mode="json"),
             *([int(job.part)] if job.part else []),
-            code_digest(modules(spec)),
+            code_digest(graph.modules(spec)),
         ]
         # A run without a warm-up has neither of the two.
         absent = {"warmup": None, "warmup_metrics": None} if job.rule == "train" else {}

@@ -39,7 +39,7 @@ def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
         (GOOD, "", "claims.yaml: a config is a mapping"),
         (GOOD, "a: 3", "claims.yaml: a: "),
         (GOOD, GOOD + GOOD, "line 10: a: this name is given twice"),
-        (GOOD, "extends: other.yaml" + GOOD, "other.yaml: no such file"),
+        (GOOD, "extends: other.yaml" + GOOD, "other.yaml: No such file"),
         ("mean", "median", "claims.yaml: a.statistic: .*'spread'.*, not 'median'"),
         ("  study: main\n", "", "claims.yaml: a.study: this key is required; add it"),
         ("text: ours is better", "text: ''", "claims.yaml: a.text: "),

@@ -173,8 +173,8 @@ def test_make_writes_it_in_another_folder_that_holds_the_results(
 @pytest.mark.parametrize(
     ("config", "arguments", "sentence"),
     [
-        ("none.yaml", "", "zowarmup: none.yaml: no such file; give the path of a config"),
-        ("two words", "", "zowarmup: two: no such file; give the path of a config"),
+        ("none.yaml", "", "zowarmup: none.yaml: No such file or directory; give the path"),
+        ("two words", "", "zowarmup: two: No such file or directory; give the path"),
         ("tiny.yaml bad.yaml", "", "zowarmup: tiny.yaml + bad.yaml: seeds: input should be a val"),
         ("tiny.yaml", "--config name=none", "zowarmup: results/none: no results to report; run"),
     ],

@@ -20,12 +20,14 @@ def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     )
     with lock(tmp_path / "lock"):
         assert f"pid {os.getpid()} on" in (holder(tmp_path / "lock") or "")
-        with pytest.raises(UserError, match=f"another process works here: pid {os.getpid()} on"):
+        with pytest.raises(
+            UserError, match=f"another process works in this folder: pid {os.getpid()} on"
+        ):
             lock(tmp_path / "lock", wait=False)
         other = subprocess.Popen([sys.executable, "-c", code], stdout=PIPE, stderr=PIPE, text=True)
         assert other.stderr
         said = other.stderr.readline()
-        assert f"waiting for another process that works here: pid {os.getpid()} on" in said
+        assert f"waiting, since another process works in this folder: pid {os.getpid()} on" in said
         assert other.poll() is None
     assert other.communicate()[0] == "mine\n"
     assert holder(tmp_path / "lock") is None

@@ -11,7 +11,7 @@ import workbench
 from workbench import PROJECT
 
 from zowarmup.__main__ import main
-from zowarmup.common import preflight, relative_paths
+from zowarmup.common import preflight, user_paths
 from zowarmup.common.errors import UserError
 
 DATASET = "results/tiny/datasets/digits/dataset.npz"
@@ -228,7 +228,7 @@ def test_a_named_file_is_looked_for_from_the_nearest_folder_on(
     monkeypatch.chdir(work)
 
     def found() -> str:
-        return relative_paths.find("claims", "c.yaml", [one / "x.yaml", two / "y.yaml"], checkout)
+        return user_paths.find("claims", "c.yaml", [one / "x.yaml", two / "y.yaml"], checkout)
 
     for folder in (checkout, one, two):
         (folder / "c.yaml").touch()

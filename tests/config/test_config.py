@@ -5,23 +5,22 @@ Every bad config is read twice, by the library and by Snakemake as a user calls 
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import workbench
+from overlays import TINY, overlay, refusal
 from workbench import Answer
 
 from zowarmup.config.registry import ALGORITHMS
 from zowarmup.config.schema import load
-from zowarmup.config.yaml_file import ConfigError
 from zowarmup.data import datasets, federation
 from zowarmup.data.federation import FederationError
 from zowarmup.plan import studies
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import Plan, plan
+from zowarmup.plan.specs import Backprop, Selected
 
-TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 CONFIGS = sorted(
     file for file in workbench.PROJECT.glob("config/*.yaml") if not file.name.startswith("claims")
 )
@@ -90,8 +89,16 @@ BAD = {
     "text for a rate": ("algorithms: {zo: {lr: fast}}", "algorithms.zo.lr", "or 'select'"),
     "a list for a mapping": ("datasets: [digits]", "datasets", "valid dictionary"),
     "a value for a list": (GRID.format("split: 30/70"), "studies.main.grid.split", "a valid list"),
-    "number for a split": (GRID.format("split: [30]"), "split", "30 is no name"),
-    "text for a pinned seed": (GRID.format("pin.directions: [a]"), "pin.directions", "no seed"),
+    "number for a split": (
+        GRID.format("split: [30]"),
+        "split",
+        "valid string, not 30; put it in quotes",
+    ),
+    "text for a pinned seed": (
+        GRID.format("pin.directions: [a]"),
+        "pin.directions",
+        "valid integer, not 'a'",
+    ),
     "number for a name": ("name: a/b", "name", "use letters"),
     "no high-resource share": ("split: 0/100", "split: 0/100", "give a larger first share"),
     "no high-resource client": ("split: 4/96", "split: 4/96", "no high-resource client among 10"),
@@ -105,7 +112,7 @@ BAD = {
         "split: 100/0",
         "no low-resource client for zowarmup",
     ),
-    "shares of 90": ("split: 30/60", "split: 30/60", "must add up to 100"),
+    "shares of 90": ("split: 30/60", "split: 30/60", "that add up to 100"),
     "no shares": ("split: most", "split", "10/90"),
     "pivot off the stride": (GRID.format("pivot: [15]"), "pivot: 15", "a multiple of"),
     "pivot at 0": (GRID.format("pivot: [0]"), "pivot: 0", "between 1 and 59"),
@@ -134,12 +141,12 @@ BAD = {
     "a mark and a number of rounds": (
         UNTIL.format("until: pivot, rounds: 20", "until: total"),
         "methods.zowarmup.phases.0",
-        "rounds and until are both given; remove one",
+        "give either a number, or until",
     ),
     "neither a mark nor a number of rounds": (
         UNTIL.format("lr: 0.1", "until: total"),
         "methods.zowarmup.phases.0.rounds",
-        "give a number, or until with a mark",
+        "give either a number, or until with a mark",
     ),
     "a mark at 0": ("rounds: {pivot: 0}", "rounds.pivot", "equal to 1, not 0"),
     "unknown mark in a grid": (
@@ -150,7 +157,7 @@ BAD = {
     "text for a mark in a grid": (
         UNTIL.format("until: pivot", "until: total") + GRID.format("rounds.pivot: [half]"),
         "studies.main: rounds.pivot",
-        "half is no round; use an integer from 1 on",
+        "valid integer, not 'half'",
     ),
     "stride off the evaluations": ("snapshot_every: 15", "snapshot_every", "multiple of"),
     "S": ("algorithms: {zo: {S: 0}}", "algorithms.zo.S", "greater than or equal to 1, not 0"),
@@ -275,12 +282,12 @@ BAD = {
         "there is no fast; use one of plain,",
     ),
     "a width of 0": ("width: 0", "width", "greater than 0, not 0"),
-    "a width of 0 in a grid": (GRID.format("width: [0]"), "width", "use a number above 0"),
-    "text for a width": (GRID.format("width: [wide]"), "width", "use a number above 0"),
+    "a width of 0 in a grid": (GRID.format("width: [0]"), "width", "greater than 0, not 0"),
+    "text for a width": (GRID.format("width: [wide]"), "width", "valid number, not 'wide'"),
     "a setting of another algorithm": (
         GRID.format("fedkseed.S: [1]"),
         "fedkseed.S",
-        "nothing has this setting; did you mean",
+        "unknown key; did you mean",
     ),
     "a rate of HeteroFL above 1": (
         "algorithms: {heterofl: {rate: 2}}\n"
@@ -355,7 +362,7 @@ BAD = {
     "a figure without its study": ("figures: [pivot]", "figures", "remove one or add the other"),
     "a circle of files": ("extends: config.yaml", "extends", "break the circle"),
     "a file that is not there": ("extends: nowhere.yaml", "nowhere.yaml", "give the path"),
-    "a folder for a file": ("extends: .", "cannot be read", "give the path"),
+    "a folder for a file": ("extends: .", "Is a directory", "give the path"),
 }
 
 
@@ -368,20 +375,6 @@ def bad_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def answers(project: Path, bad_files: dict[str, Path]) -> dict[str, Answer]:
     calls = [(project, ["-n", "--configfile", str(file)]) for file in bad_files.values()]
     return dict(zip(bad_files, workbench.snakemake_many(calls), strict=True))
-
-
-def overlay(folder: Path, text: str) -> Path:
-    """A config of tiny.yaml with `text` laid over it."""
-    file = folder / "config.yaml"
-    extends = "" if text.startswith("extends") else f"extends: {TINY}\n"
-    file.write_text(f"{extends}{text}\n")
-    return file
-
-
-def refusal(*files: Path, **overrides: Any) -> str:
-    with pytest.raises(ConfigError) as caught:
-        plan([str(file) for file in files], overrides)
-    return str(caught.value)
 
 
 # --- bad configs ----------------------------------------------------------------------------
@@ -439,7 +432,7 @@ def test_a_file_that_is_no_config(tmp_path: Path, content: bytes, fault: str) ->
 def test_a_missing_file(tmp_path: Path) -> None:
     assert (
         refusal(tmp_path / "x.yaml")
-        == f"{tmp_path}/x.yaml: no such file; give the path of a config"
+        == f"{tmp_path}/x.yaml: No such file or directory; give the path of a config"
     )
 
 
@@ -509,7 +502,7 @@ def test_null_takes_a_key_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["1e-4", "1E-4", "1.0e-4", "1e-04", "0.0001", "+1e-4", ".1e-3"])
 def test_numbers_as_people_write_them(tmp_path: Path, text: str) -> None:
     made = plan([str(overlay(tmp_path, f"algorithms: {{zo: {{eps: {text}}}}}"))])
-    assert made.runs["zowarmup"]["phases"][1]["eps"] == 1e-4
+    assert made.runs["zowarmup"].phases[1].eps == 1e-4
 
 
 @pytest.mark.parametrize("text", ["1e-4x", "e4", '"1e-4"', "1e", "v1e4"])
@@ -564,8 +557,8 @@ def test_phases_end_at_marks_or_after_numbers_of_rounds(tmp_path: Path) -> None:
 
 def test_one_line_changes_the_rounds_of_every_method(tmp_path: Path) -> None:
     text = UNTIL.format("until: pivot", "until: total").replace("total: 60", "total: 30")
-    phases = made_of(tmp_path, text).runs["zowarmup"]["phases"]
-    assert [phase["rounds"] for phase in phases] == [20, 10]
+    phases = made_of(tmp_path, text).runs["zowarmup"].phases
+    assert [phase.rounds for phase in phases] == [20, 10]
 
 
 def test_a_study_moves_a_mark_as_it_moves_the_pivot(tmp_path: Path) -> None:
@@ -592,21 +585,21 @@ studies:
 """,
     )
     assert cells_of(made, "main")[2:] == [("bound", "30/70", "bound"), ("bound", "50/50", "bound")]
-    assert made.runs["bound"]["split"] is None
+    assert made.runs["bound"].split is None
     assert {"zowarmup-30-70", "zowarmup-50-50", "bound"} <= set(made.runs)
 
 
 def test_runs_with_one_first_phase_share_a_warmup(tmp_path: Path) -> None:
     """It is as long as the longest of them, here High Res Only."""
     made = made_of(tmp_path, "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 40]}}}")
-    assert {run["warmup"] for run in made.runs.values()} == {"fedavg-high"}
-    assert made.warmups["fedavg-high"]["rounds"] == 60
+    assert {run.warmup for run in made.runs.values()} == {"fedavg-high"}
+    assert made.warmups["fedavg-high"].phase.rounds == 60
 
 
 def test_a_learning_rate_is_selected_from_each_pivot(tmp_path: Path) -> None:
     """And only once for the first phase, which does not know the pivot."""
     made = made_of(tmp_path, "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 20]}}}")
-    starts = {name: spec["start"] for name, spec in made.selections.items()}
+    starts = {name: spec.start for name, spec in made.selections.items()}
     assert starts == {
         "fedavg-high": 0,
         "zo-all-after-fedavg": 20,
@@ -630,12 +623,12 @@ studies:
       own: {method: zowarmup, set: {zo.distribution: gaussian}}
 """,
     )
-    rates = {name: run["phases"][-1]["lr"]["selection"] for name, run in made.runs.items()}
+    rates = {name: run.phases[-1].lr.selection for name, run in made.runs.items()}
     assert rates["borrowed-50-50"] == rates["zowarmup-50-50"] == "zo-all-after-fedavg-50-50"
     assert rates["own-50-50"] not in (rates["borrowed-50-50"], rates["zowarmup-30-70"])
     gaussian = made.selections[rates["own-50-50"]]
-    assert gaussian["phase"]["distribution"] == "gaussian"
-    assert made.selections["zo-all-after-fedavg-50-50"]["phase"]["distribution"] == "rademacher"
+    assert gaussian.phase.distribution == "gaussian"
+    assert made.selections["zo-all-after-fedavg-50-50"].phase.distribution == "rademacher"
 
 
 FEDADAM = """
@@ -657,28 +650,31 @@ def test_a_client_s_rate_is_the_selection_of_another_method(tmp_path: Path) -> N
     which a job takes them: phase after phase, lr before client_lr.
     """
     made = made_of(tmp_path, FEDADAM.format("client_lr: {same_as: high_res_only}"))
-    own, other = {"selection": "fedadam-high"}, {"selection": "fedavg-high"}
-    first, second = made.runs["adam"]["phases"]
-    assert (first["lr"], first["client_lr"]) == (own, other)
-    assert second["lr"] == {"selection": "zo-all-after-fedadam"}
-    assert made.selections["fedadam-high"]["phase"]["client_lr"] == other
-    assert "lr" not in made.selections["fedadam-high"]["phase"]
-    warmup = made.warmups[made.runs["adam"]["warmup"]]["phase"]
-    assert (warmup["lr"], warmup["client_lr"]) == (own, other)
-    assert made.selections["zo-all-after-fedadam"]["warmup"] == made.runs["adam"]["warmup"]
+    own, other = (Selected(selection=name) for name in ("fedadam-high", "fedavg-high"))
+    first, second = made.runs["adam"].phases
+    assert (first.lr, first.client_lr) == (own, other)
+    assert second.lr == Selected(selection="zo-all-after-fedadam")
+    assert made.selections["fedadam-high"].phase.client_lr == other
+    assert made.selections["fedadam-high"].phase.lr == own
+    warmup = made.warmups[made.runs["adam"].warmup].phase
+    assert (warmup.lr, warmup.client_lr) == (own, other)
+    assert made.selections["zo-all-after-fedadam"].warmup == made.runs["adam"].warmup
     paths, names = Paths(made), ["fedadam-high", "fedavg-high", "zo-all-after-fedadam"]
     files = [paths.selection(name) for name in names]
-    assert paths.selection_inputs("fedadam-high")["selections"] == files[1:2]
-    assert paths.warmup_inputs(made.runs["adam"]["warmup"], 0)["selections"] == files[:2]
-    assert paths.run_inputs("adam", 0)["selections"] == files
-    assert paths.selection_inputs("fedavg-high")["selections"] == []
+    warmup = made.warmups[made.runs["adam"].warmup]
+    chosen = made.selections["fedadam-high"]
+    assert paths.training_inputs(chosen, "")["selections"] == files[1:2]
+    assert paths.training_inputs(warmup, 0)["selections"] == files[:2]
+    assert paths.training_inputs(made.runs["adam"], 0)["selections"] == files
+    assert paths.training_inputs(made.selections["fedavg-high"], "")["selections"] == []
 
 
 def test_a_client_s_rate_as_a_number_needs_no_other_selection(tmp_path: Path) -> None:
     made = made_of(tmp_path, FEDADAM.format("client_lr: 1"))
-    assert made.runs["adam"]["phases"][0]["client_lr"] == 1.0
-    assert made.selections["fedadam-high"]["phase"]["client_lr"] == 1.0
-    assert Paths(made).selection_inputs("fedadam-high")["selections"] == []
+    assert made.runs["adam"].phases[0].client_lr == 1.0
+    assert made.selections["fedadam-high"].phase.client_lr == 1.0
+    chosen = made.selections["fedadam-high"]
+    assert Paths(made).training_inputs(chosen, "")["selections"] == []
 
 
 @pytest.mark.parametrize(
@@ -711,19 +707,17 @@ def test_width_and_engine_are_settings_of_a_run(tmp_path: Path) -> None:
     runs = [run for _, _, run in cells_of(made, "other")]
     assert len(set(runs)) == 4
     assert runs[0] == "zowarmup"
-    found = [(made.runs[run]["width"], made.runs[run]["engine"]) for run in runs]
+    found = [(made.runs[run].width, made.runs[run].engine) for run in runs]
     assert [width for width, _ in found] == [1.0, 1.0, 2.0, 2.0]
     assert {type(width) for width, _ in found} == {float}
     for (_, engine), (name, options) in zip(
         found, [("batched", {"block": 2}), ("plain", {})] * 2, strict=True
     ):
-        assert (engine["name"], engine["options"]) == (name, options)
-    assert len({made.runs[run]["warmup"] for run in runs}) == 4
-    rates = {made.runs[run]["phases"][1]["lr"]["selection"] for run in runs}
+        assert (engine.name, engine.options) == (name, options)
+    assert len({made.runs[run].warmup for run in runs}) == 4
+    rates = {made.runs[run].phases[1].lr.selection for run in runs}
     assert len(rates) == 4
-    widths = {
-        (made.selections[rate]["width"], made.selections[rate]["engine"]["name"]) for rate in rates
-    }
+    widths = {(made.selections[rate].width, made.selections[rate].engine.name) for rate in rates}
     assert widths == {(w, e) for w in (1.0, 2.0) for e in ("batched", "plain")}
 
 
@@ -742,14 +736,14 @@ def test_a_study_can_have_parts_that_no_grid_says(tmp_path: Path) -> None:
         (wide, (1, 7)),
         ("zowarmup-width4", (0, 1, 2)),
     ]
-    assert made.runs[wide]["engine"]["micro_batch"] == 8
-    assert made.warmups[made.runs[wide]["warmup"]]["engine"]["micro_batch"] == 8
+    assert made.runs[wide].engine.micro_batch == 8
+    assert made.warmups[made.runs[wide].warmup].engine.micro_batch == 8
 
 
 def test_the_width_of_the_config_is_that_of_its_runs(tmp_path: Path) -> None:
     made = made_of(tmp_path, "width: 2")
-    assert {spec["width"] for spec in (*made.runs.values(), *made.warmups.values())} == {2.0}
-    assert {spec["width"] for spec in plan([str(TINY)]).runs.values()} == {1.0}
+    assert {spec.width for spec in (*made.runs.values(), *made.warmups.values())} == {2.0}
+    assert {spec.width for spec in plan([str(TINY)]).runs.values()} == {1.0}
 
 
 def test_heterofl_knows_the_split_though_all_take_part(tmp_path: Path) -> None:
@@ -768,15 +762,15 @@ studies: {main: {methods: [heterofl, bound], grid: {split: [30/70, 50/50]}}}
     assert [run for _, _, run in cells] == ["heterofl-30-70", "heterofl-50-50", "bound", "bound"]
     for split, name in (("30/70", "heterofl-30-70"), ("50/50", "heterofl-50-50")):
         run = made.runs[name]
-        assert run["split"] == split
-        assert made.warmups[run["warmup"]]["split"] == split
-        assert made.selections[run["phases"][0]["lr"]["selection"]]["split"] == split
-    assert made.runs["bound"]["split"] is None
+        assert run.split == split
+        assert made.warmups[run.warmup].split == split
+        assert made.selections[run.phases[0].lr.selection].split == split
+    assert made.runs["bound"].split is None
 
 
 def test_every_method_is_tuned_on_the_same_budget(tmp_path: Path) -> None:
     made = plan([str(workbench.PROJECT / "config" / "config.yaml")])
-    budgets = {(len(s["grid"]), s["rounds"], s["seeds"]) for s in made.selections.values()}
+    budgets = {(len(s.grid), s.phase.rounds, s.seeds) for s in made.selections.values()}
     assert len(budgets) == 1
 
 
@@ -809,7 +803,7 @@ def test_every_config_of_the_project_can_be_planned(file: Path) -> None:
 
 def test_pins_set_a_seed_apart(tmp_path: Path) -> None:
     made = made_of(tmp_path, GRID.format("pin.directions: [3]"))
-    assert [run["pin"] for run in made.runs.values()] == [{"directions": 3}] * 2
+    assert [run.pin for run in made.runs.values()] == [{"directions": 3}] * 2
 
 
 def test_overrides_of_the_command_line_win(tmp_path: Path) -> None:
@@ -827,8 +821,8 @@ def test_a_split_by_memory_says_in_every_part_of_a_run_what_must_be_held(tmp_pat
     made = made_of(tmp_path, BUDGETS % "high_res_only, zowarmup")
     parts = [*made.runs.values(), *made.warmups.values(), *made.selections.values()]
     assert len(parts) > 4
-    assert all(part["backprop"] == {"batch": 8, "momentum": False} for part in parts)
-    assert all(part["split"] == "memory" for part in parts)
+    assert all(part.backprop == Backprop(batch=8, momentum=False) for part in parts)
+    assert all(part.split == "memory" for part in parts)
 
 
 @pytest.mark.parametrize(
@@ -871,8 +865,8 @@ def test_runs_that_borrow_different_rates_are_different(
     variants = {"plain": "plain: {method: fa}", "b4": "b4: {method: fa, set: {fedavg.batch: 4}}"}
     made = made_of(tmp_path, BORROWING % ", ".join(variants[name] for name in order))
     runs = {cell.variant: made.runs[cell.run] for cell in made.cells if cell.variant}
-    rates = {name: run["phases"][0]["client_lr"]["selection"] for name, run in runs.items()}
+    rates = {name: run.phases[0].client_lr.selection for name, run in runs.items()}
     assert rates == {"plain": "fedavg-high", "b4": "fedavg-high-batch4"}
-    assert runs["plain"]["warmup"] != runs["b4"]["warmup"]
-    own = [made.selections[run["phases"][0]["lr"]["selection"]] for run in runs.values()]
-    assert own[0]["phase"]["client_lr"] != own[1]["phase"]["client_lr"]
+    assert runs["plain"].warmup != runs["b4"].warmup
+    own = [made.selections[run.phases[0].lr.selection] for run in runs.values()]
+    assert own[0].phase.client_lr != own[1].phase.client_lr

@@ -57,9 +57,9 @@ CONFIGS: dict[str, tuple[str | bytes, str]] = {
         "zowarmup.phases",
     ),
     "an algorithm that there is not": (TEXT.replace("algorithm: zo,", "algorithm: os,"), "os"),
-    "a file below that is not there": ("extends: nowhere.yaml\n", "nowhere.yaml: no such file"),
-    "a file below that is a folder": ("extends: /\n", "cannot be read"),
-    "a file below that is a list": ("extends: [a]\n", "no such file"),
+    "a file below that is not there": ("extends: nowhere.yaml\n", "nowhere.yaml: No such file"),
+    "a file below that is a folder": ("extends: /\n", "Is a directory"),
+    "a file below that is a list": ("extends: [a]\n", "No such file"),
     "itself": ("extends: bad.yaml\n", "break the circle"),
 }
 
@@ -76,8 +76,8 @@ def test_a_config_that_cannot_be_run(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["plan", "run", "clean"])
 def test_a_config_that_is_not_there(command: str, tmp_path: Path) -> None:
-    refused(zowarmup(command, tmp_path / "no.yaml"), "no.yaml: no such file")
-    refused(zowarmup(command, tmp_path), "cannot be read")
+    refused(zowarmup(command, tmp_path / "no.yaml"), "no.yaml: No such file")
+    refused(zowarmup(command, tmp_path), "Is a directory")
 
 
 @repeatable

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from zowarmup.common.errors import UserError
-from zowarmup.config.registry import NETWORKS, WIDTHS
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.scaler import Scaler, times
 from zowarmup.models.width import class_rows, narrow
@@ -27,10 +26,6 @@ def images(n=6):
 def moved(model):
     """Weights at which no bias is zero and no norm's weight one."""
     return model.initial(0) + 0.1 * torch.linspace(-300, 300, model.d).sin()
-
-
-def test_the_networks_with_widths_are_networks():
-    assert set(WIDTHS) <= set(NETWORKS)
 
 
 # --- sizes ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import workbench
 from workbench import planned
 
 from zowarmup.__main__ import main
-from zowarmup.common.file_hashes import FileHashes
+from zowarmup.common.file_hashes import sha256
 from zowarmup.config import source_files
 from zowarmup.data.draws import generator
 from zowarmup.data.sources import imagenet32
@@ -60,41 +60,39 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"abc")
     memory = tmp_path / "results" / "memory.json"
-    first = FileHashes(memory).sha256(tmp_path / "file")
+    first = sha256(tmp_path / "file", memory)
     assert first == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     monkeypatch.setattr("hashlib.file_digest", None)  # whoever reads now, fails
-    assert FileHashes(memory).sha256(tmp_path / "file") == first
+    assert sha256(tmp_path / "file", memory) == first
 
 
 @pytest.mark.usefixtures("settled")
 def test_equal_size_and_time_are_not_enough(tmp_path: Path) -> None:
     """A copy that keeps the time of its original, as `cp -p` makes it."""
-    hashes, file = FileHashes(tmp_path / "memory.json"), tmp_path / "file"
+    memory, file = tmp_path / "memory.json", tmp_path / "file"
     file.write_bytes(b"abc")
-    first = hashes.sha256(aged(file))
+    first = sha256(aged(file), memory)
     file.write_bytes(b"abd")
-    assert hashes.sha256(aged(file)) != first
+    assert sha256(aged(file), memory) != first
 
 
 def test_what_was_just_written_is_not_remembered(tmp_path: Path) -> None:
     """It may change once more within the same tick of the file system's clock."""
     (tmp_path / "file").write_bytes(b"abc")
-    FileHashes(tmp_path / "memory.json").sha256(tmp_path / "file")
+    sha256(tmp_path / "file", tmp_path / "memory.json")
     assert not (tmp_path / "memory.json").exists()
 
 
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"files": {"a": 1}}', b"\xff", bytes(99)])
 def test_a_damaged_memory_is_made_again(damage: bytes, tmp_path: Path) -> None:
-    hashes, file = FileHashes(tmp_path / "memory.json"), tmp_path / "file"
+    memory, file = tmp_path / "memory.json", tmp_path / "file"
     file.write_bytes(b"abc")
-    first = hashes.sha256(file)
-    whole = hashes.memory.read_bytes()
-    edited = whole.replace(first.encode(), b"0" * 64)
-    for data in (damage, edited):
-        hashes.memory.write_bytes(data)
-        assert hashes.sha256(file) == first
-        assert hashes.memory.read_bytes() == whole
+    first = sha256(file, memory)
+    whole = memory.read_bytes()
+    memory.write_bytes(damage)
+    assert sha256(file, memory) == first
+    assert memory.read_bytes() == whole
 
 
 @pytest.mark.usefixtures("settled")
@@ -102,17 +100,15 @@ def test_many_write_the_memory_at_once(tmp_path: Path) -> None:
     memory, files = tmp_path / "memory.json", [tmp_path / str(i) for i in range(20)]
     for file in files:
         file.write_text(file.name)
-    threads = [
-        threading.Thread(target=lambda f=file: FileHashes(memory).sha256(f)) for file in files * 3
-    ]
+    threads = [threading.Thread(target=lambda f=file: sha256(f, memory)) for file in files * 3]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert json.loads(memory.read_text())["files"]  # whole, whoever was the last
+    assert json.loads(memory.read_text())  # whole, whoever was the last
     for file in files:
         expected = hashlib.sha256(file.name.encode()).hexdigest()
-        assert FileHashes(memory).sha256(file) == expected
+        assert sha256(file, memory) == expected
     assert [path.name for path in tmp_path.glob(".*.tmp")] == []
 
 

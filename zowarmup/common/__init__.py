@@ -1,1 +1,1 @@
-"""What every room may use: errors, files, seeds, the digest of code. Standard library alone."""
+"""The tools of all rooms: errors, files, seeds, the digest of code. Standard library alone."""

@@ -8,7 +8,7 @@ agree. Standard library alone, so that any interpreter can check this.
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def code_digest(modules: Iterable[str], *scripts: str | Path) -> str:
-    """Digest of scripts, modules and every module of this package that they import.
+    """Digest, of 16 digits, of scripts, modules and every module of this package they import.
 
     Args:
         modules: dotted names, e.g. "zowarmup.algorithms.zo".
         scripts: files outside the package.
-
-    Returns:
-        16 hexadecimal digits.
     """
     files = [Path(script) for script in scripts]
     names = _closure({*modules, *(name for file in files for name in _imports(file))})
@@ -36,19 +33,11 @@ def code_digest(modules: Iterable[str], *scripts: str | Path) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def source_digest(source: str) -> str:
-    """Digest of one piece of source text, blind to comments, docstrings and layout."""
-    return hashlib.sha256(_plain(ast.parse(source)).encode()).hexdigest()[:16]
-
-
 def _closure(names: set[str]) -> set[str]:
     done: set[str] = set()
-    queue = [name for name in names if _counts(name)]
-    while queue:
-        name = queue.pop()
-        if name not in done:
-            done.add(name)
-            queue += [n for n in _imports(_file(name)) if _counts(n)]
+    while new := {name for name in names if _counts(name)} - done:
+        done |= new
+        names = {name for module in new for name in _imports(_file(module))}
     return done
 
 
@@ -63,17 +52,14 @@ def _file(name: str) -> Path:
 
 
 @cache
-def _imports(file: Path) -> frozenset[str]:
-    return frozenset(_imported(_tree(file)))
-
-
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _imports(file: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(_tree(file)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 @cache
@@ -96,22 +82,12 @@ def _plain(node: Any) -> str:
         return repr(node)
     fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        fields = [(name, _without_docstring(v) if name == "body" else v) for name, v in fields]
+        docstring = ast.get_docstring(node, clean=False) is not None
+        fields = [(n, v[1:] if n == "body" and docstring else v) for n, v in fields]
     # a Constant may well be None, [] is no constant
     if isinstance(node, ast.Constant):
         fields = [("value", node.value)]
     # Python 3.12 ends a format within a format, f"{a:{b}}", with an empty text
     if isinstance(node, ast.JoinedStr):
-        fields = [("values", [part for part in node.values if not _is_empty_text(part)])]
+        fields = [("values", [part for part in node.values if getattr(part, "value", None) != ""])]
     return type(node).__name__ + "(" + ",".join(f"{n}={_plain(v)}" for n, v in fields) + ")"
-
-
-def _is_empty_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value == ""
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0]
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        return body[1:] if isinstance(first.value.value, str) else body
-    return body

@@ -1,16 +1,23 @@
 """Errors that the user can fix, and the sentence for each."""
 
 import errno
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
-IN_THE_WAY = (errno.EEXIST, errno.ENOTEMPTY)
-FAILING = (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV)
-LOST = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)
+# What to do about an error of the file system, by its number.
+RESUME = "make room, for instance with `zowarmup clean CONFIG`, and run it again: it resumes"
+PERMIT = "make it writable for this user, or work elsewhere"
+RETRY = "its disk or network fails, so try again or elsewhere"
+RUN = "if it is a result, run Snakemake, which recreates it"
+FIXES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), RESUME),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), PERMIT),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTEMPTY), "look at it and move it away"),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV), RETRY),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR, errno.EISDIR), RUN),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), RUN),
+}
 
 # The errors that reading JSON of another shape, or numbers of other sizes, ends in.
 STRANGE = (
@@ -60,30 +67,6 @@ def explain(error: BaseException) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
-    return _refused(error) if isinstance(error, OSError) else None
-
-
-def _refused(error: OSError) -> str | None:
-    where = error.filename or "a file or the output"
-    if error.errno in FULL:
-        return (
-            f"{where}: the disk is full{_free(error)}; make room, for instance with "
-            "`zowarmup clean CONFIG`, and run it again: it resumes"
-        )
-    if error.errno in CLOSED:
-        return f"{where}: {error.strerror}; make it writable for this user, or work elsewhere"
-    if error.errno in IN_THE_WAY:
-        return f"{where}: another file has this name already: look at it and move it away"
-    if error.errno in FAILING:
-        return f"{where}: {error.strerror}; its disk or network fails, so try again or elsewhere"
-    if error.errno in LOST:
-        return f"{where}: {error.strerror}; if it is a result, run Snakemake, which recreates it"
-    return None
-
-
-def _free(error: OSError) -> str:
-    """The free space of the folder of the file that was written, as part of a sentence."""
-    if not error.filename:
-        return ""
-    folder = Path(str(error.filename)).parent
-    return f" ({shutil.disk_usage(folder).free / 1e6:.1f} MB free)" if folder.is_dir() else ""
+    if not isinstance(error, OSError) or error.errno not in FIXES:
+        return None
+    return f"{error.filename or 'a file or the output'}: {error.strerror}; {FIXES[error.errno]}"

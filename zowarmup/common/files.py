@@ -4,6 +4,7 @@ import csv
 import errno
 import fcntl
 import io
+import itertools
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from typing import IO, Any, BinaryIO
 
 from zowarmup.common.errors import UserError
 
-SAY_EVERY, LOOK_EVERY = 30.0, 0.2  # seconds, while waiting for a lock
+SAY_EVERY, LOOKS = 30.0, 150  # seconds between log lines of a wait, and looks in that time
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
 
 log = logging.getLogger("zowarmup")
@@ -30,8 +31,7 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends without an error.
 
     A killed process leaves the old file (or none) and at worst a hidden `.tmp` beside it; a
-    failed block leaves nothing. Missing folders are created. For files too large to hold in memory
-    as bytes; otherwise see `atomic_write_bytes`.
+    failed block leaves nothing. Missing folders are created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8 with its newlines as they are, all or nothing."""
+    """The same for text, as UTF-8 with its newlines as they are."""
     atomic_write_bytes(path, text.encode())
 
 
@@ -69,15 +69,14 @@ def read_json(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: the file is missing, incomplete, or holds another JSON value.
     """
+    text = _text(path)
     try:
-        value = json.loads(_text(path))
-    except UserError:
-        raise
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not complete JSON ({error}); {RECREATE}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: holds no JSON object; {RECREATE}")
-    return value
+    if isinstance(value, dict):
+        return value
+    raise UserError(f"{path}: holds no JSON object; {RECREATE}")
 
 
 def read_rows(path: str | Path) -> list[dict[str, str]]:
@@ -112,24 +111,19 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
     A second process waits and logs for which process: a job that outlived its workflow may still be
     at work. On a file system without locks this logs a warning and locks nothing.
 
-    Args:
-        wait: whether to wait for another process.
-
     Raises:
         UserError: another process has the lock, and `wait` is False.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    logged = -SAY_EVERY
+    waits = itertools.count()
     while (file := _taken(path)) is None:
+        sentence = f"another process works in this folder: {_holder(path)}"
         if not wait:
-            raise UserError(f"{path}: another process works in this folder: {_holder(path)}")
-        if time.monotonic() - logged >= SAY_EVERY:
-            logged = time.monotonic()
-            log.warning(
-                f"{path}: waiting for another process that works in this folder: {_holder(path)}"
-            )
-        time.sleep(LOOK_EVERY)
+            raise UserError(f"{path}: {sentence}")
+        if next(waits) % LOOKS == 0:
+            log.warning(f"{path}: waiting, since {sentence}")
+        time.sleep(SAY_EVERY / LOOKS)
     file.truncate(0)
     job = os.environ.get("SLURM_JOB_ID")
     since = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -142,22 +136,20 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
 
 def holder(path: str | Path) -> str | None:
     """The process that has a lock, from the lock's text; None if it is free. Changes nothing."""
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _holder(path)
-    except OSError:  # no such file, or no locks here
-        return None
+    with suppress(OSError):  # no such file, or no locks on this file system
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(path)
     return None
 
 
 def _holder(path: str | Path) -> str:
     """The text of a lock: its process, or nothing on a full disk."""
-    try:
+    with suppress(FileNotFoundError):
         return Path(path).read_text(encoding="utf-8") or "unknown"
-    except FileNotFoundError:
-        return "unknown"
+    return "unknown"
 
 
 def _taken(path: Path) -> IO[str] | None:
@@ -172,26 +164,16 @@ def _taken(path: Path) -> IO[str] | None:
         if error.errno not in NO_LOCKS:
             raise
         log.warning(f"{path}: this file system has no locks; do not start a second job for it")
-    if _names(path, file):
-        return file
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+            return file
     file.close()  # its last holder deleted the file, so that others lock a new one
     return None
-
-
-def _names(path: Path, file: IO[str]) -> bool:
-    """Whether a path still names an open file."""
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable: it is an entry of the folder, not of the file."""
     descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with suppress(OSError):  # some network file systems refuse; the file itself is synced
         os.fsync(descriptor)
-    except OSError:
-        pass  # some network file systems refuse to sync a folder; the file itself is synced
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)

@@ -14,8 +14,8 @@ from zowarmup.common.signals import Stopped
 def log_to(path: str | Path) -> Iterator[None]:
     """Writes every log line and every error of the block into the log file of a job.
 
-    A `UserError`, or a refusal of the file system, ends the process with one sentence, in the log
-    and on the terminal. For other errors the log has the traceback, and the terminal names the log.
+    An error that `explain` knows ends the process with one sentence, in the log and on the
+    terminal. For other errors the log has the traceback, and the terminal names the log.
     """
     logger = logging.getLogger("zowarmup")
     logger.setLevel(logging.INFO)

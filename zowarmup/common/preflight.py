@@ -21,16 +21,15 @@ def check(checkout: Path | str | None = None) -> None:
     """Returns if jobs will run the code at hand, and if a shell can start them.
 
     Args:
-        checkout: the folder of the Snakefile. Without Snakemake there is none: the checkout around
-            the current directory counts, if there is one.
+        checkout: the folder of the Snakefile; by default that of the checkout around the current
+            folder, if there is one.
 
     Raises:
         UserError: names the path, the fault and what to type.
     """
     check_code(checkout)
     if checkout is not None:
-        _shells_can_read(Path(sys.executable))
-        _jobs_can_import(Path(checkout))
+        _check_paths(Path(sys.executable), Path(checkout))
 
 
 def warning() -> str:
@@ -43,10 +42,7 @@ def warning() -> str:
 
 
 def check_code(checkout: Path | str | None = None) -> None:
-    """Returns if this process runs the code of the checkout that it works in.
-
-    Args:
-        checkout: as for `check`.
+    """Returns if this process runs the code of the checkout that it works in, see `check`.
 
     Raises:
         UserError: it runs other code, for instance of the checkout that `.venv` was copied from.
@@ -69,17 +65,14 @@ def import_in_jobs_from(checkout: Path | str) -> None:
 
 def _checkout_around(folder: Path) -> Path | None:
     """The nearest folder, upwards from this one, that has a Snakefile and the package."""
+    parts = ("Snakefile", f"{PACKAGE.name}/__init__.py")
     upwards = (folder, *folder.parents)
-    return next((f for f in upwards if (f / "Snakefile").is_file() and _is_package(f)), None)
-
-
-def _is_package(folder: Path) -> bool:
-    return (folder / PACKAGE.name / "__init__.py").is_file()
+    return next((f for f in upwards if all((f / part).is_file() for part in parts)), None)
 
 
 def _difference(package: Path) -> str | None:
     """The first module that differs from the one that runs; a checkout may have no package."""
-    if not _is_package(package.parent) or package.samefile(PACKAGE):
+    if not (package / "__init__.py").is_file() or package.samefile(PACKAGE):
         return None
     own, running = _modules(package), _modules(PACKAGE)
     return next((m for m in sorted({*own, *running}) if own.get(m) != running.get(m)), None)
@@ -87,35 +80,26 @@ def _difference(package: Path) -> str | None:
 
 def _modules(package: Path) -> dict[str, bytes]:
     """Without what editors keep beside it: their locks may be links to nowhere."""
-    files = {str(file.relative_to(package)): file for file in package.rglob("*.py")}
-    return {
-        name: file.read_bytes()
-        for name, file in files.items()
-        if not any(part.startswith(".") for part in Path(name).parts)
-    }
+    files = [file.relative_to(package) for file in package.rglob("*.py")]
+    code = [file for file in files if not any(part.startswith(".") for part in file.parts)]
+    return {str(file): (package / file).read_bytes() for file in code}
 
 
-def _shells_can_read(path: Path) -> None:
-    """Snakemake does not quote the path of its interpreter in the commands of jobs."""
-    if found := re.search(READ_BY_SHELLS, str(path)):
-        raise UserError(
-            f"{path}: a shell starts jobs by this path and would misread its {found[0]!r}; use "
-            "letters, digits, '.', '_' and '-' in names of folders, then type `make install`"
-        )
+def _check_paths(python: Path, checkout: Path) -> None:
+    """Snakemake does not quote the path of its interpreter in the commands of jobs.
 
-
-def _jobs_can_import(checkout: Path) -> None:
-    """PYTHONPATH splits at colons; Snakemake reads braces in paths of rules as wildcards."""
-    if found := re.search("[:{}]", str(checkout)):
-        raise UserError(
-            f"{checkout}: jobs cannot import code from a path with {found[0]!r}; use letters, "
-            "digits, '.', '_' and '-' in names of folders, then type `make install`"
-        )
+    PYTHONPATH splits at colons, and Snakemake reads braces in paths of rules as wildcards.
+    """
+    for path, misread in ((python, READ_BY_SHELLS), (checkout, "[:{}]")):
+        if match := re.search(misread, str(path)):
+            raise UserError(
+                f"{path}: jobs cannot be started from a path with {match[0]!r}; use letters, "
+                "digits, '.', '_' and '-' in names of folders, then type `make install`"
+            )
 
 
 if __name__ == "__main__":
     try:
-        _shells_can_read(Path.cwd() / ".venv" / "bin" / "python")
-        _jobs_can_import(Path.cwd())
+        _check_paths(Path.cwd() / ".venv" / "bin" / "python", Path.cwd())
     except UserError as error:
         sys.exit(f"zowarmup: {error}")

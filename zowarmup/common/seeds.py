@@ -6,7 +6,7 @@ in any process. Nothing here keeps state, and no name is ever made by arithmetic
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 def key(purpose: str, *parts: int | str) -> int:
@@ -16,11 +16,7 @@ def key(purpose: str, *parts: int | str) -> int:
     differ, and so do the number 1 and the text "1".
 
     Args:
-        purpose: what the draw is for.
         parts: everything the draw depends on.
-
-    Returns:
-        An integer in 0 .. 2^64 - 1.
 
     Raises:
         TypeError: a part is neither an integer nor a text (True and 1.0 are neither).
@@ -39,19 +35,13 @@ def signed(z: int) -> int:
 
 @dataclass(frozen=True)
 class Seeds:
-    """The three seeds of a run; each defaults to the run's own and can be pinned apart.
+    """The three seeds of a run; each defaults to the run's own and can be pinned apart."""
 
-    Attributes:
-        federation: partition, tiers, who takes part in a round.
-        initialisation: the first weights, and how clients shuffle their images.
-        directions: what zeroth-order probes move along.
-    """
-
-    federation: int
-    initialisation: int
-    directions: int
+    federation: int  # of the partition, the tiers and the clients of each round
+    initialisation: int  # of the first weights, and of how clients shuffle their images
+    directions: int  # of zeroth-order probes
 
     @classmethod
     def of(cls, run: int, pin: Mapping[str, int]) -> "Seeds":
         """The run's seed for all three, except for those that `pin` names."""
-        return cls(**({"federation": run, "initialisation": run, "directions": run} | dict(pin)))
+        return cls(**{field.name: pin.get(field.name, run) for field in fields(cls)})

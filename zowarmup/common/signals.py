@@ -16,15 +16,11 @@ _received = 0  # the number of the first signal; 0 before one
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal has asked this process to end.
-
-    Attributes:
-        status: the exit status that a shell would show for this signal.
-    """
+    """A signal has asked this process to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.status = 128 + number
+        self.status = 128 + number  # as a shell would show it
 
 
 @contextmanager
@@ -40,15 +36,14 @@ def stoppable() -> Iterator[None]:
         yield  # Python lets no other thread handle signals
         return
     _received = 0
-    before = {n: signal.getsignal(n) for n in SIGNALS}
-    handled = [n for n, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in handled:
+    before = {n: handler for n in SIGNALS if (handler := signal.getsignal(n)) != signal.SIG_IGN}
+    for number in before:
         signal.signal(number, _receive)
     try:
         yield
     finally:
-        for number in handled:
-            signal.signal(number, before[number])
+        for number, handler in before.items():
+            signal.signal(number, handler)
         _received = 0
 
 

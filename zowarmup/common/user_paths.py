@@ -1,7 +1,7 @@
-"""Folders that a user names, checked before any work."""
+"""Files and folders that a user names, checked before any work."""
 
 import os
-import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from zowarmup.common.errors import UserError
@@ -10,11 +10,8 @@ from zowarmup.common.errors import UserError
 def expanded(path: str | Path, name: str) -> Path:
     """The path with the home folder in the place of `~` or `~user`.
 
-    Args:
-        name: what the user has set, e.g. `data_dir`.
-
     Raises:
-        UserError: there is no such user.
+        UserError: there is no such user; it begins with `name`, which the user has set.
     """
     try:
         return Path(path).expanduser()
@@ -31,27 +28,34 @@ def folder(path: str | Path, name: str) -> Path:
         UserError: the name is empty or not valid, or part of the path is no folder.
     """
     whole = expanded(path, name)
-    if not str(path).strip():
-        raise UserError(f"{name}: no folder is named; give its path, for instance results")
+    if not str(path).strip() or "\0" in str(path):
+        raise UserError(f"{name}: {str(path)!r} names no folder; give its path, such as results")
     for part in (*reversed(whole.parents), whole):
-        if not _exists(part):
+        try:
+            os.lstat(part)
+        except FileNotFoundError:
             break
+        except OSError as error:
+            raise UserError(f"{part}: {error.strerror}; name another folder") from None
+        if not os.path.isdir(part):  # a file, or a link to nowhere
+            raise UserError(f"{part}: is no folder; move it away or name another folder")
     return whole
 
 
-def _exists(part: Path) -> bool:
-    try:
-        if stat.S_ISDIR(os.stat(part).st_mode):
-            return True
-    except FileNotFoundError:
-        if not os.path.islink(part):
-            return False
-        raise UserError(
-            f"{part}: links to {os.readlink(part)}, which does not exist; create that folder or "
-            "remove the link"
-        ) from None
-    except OSError as error:
-        raise UserError(f"{part}: {error.strerror}; name another folder") from None
-    except ValueError:
-        raise UserError(f"{str(part)!r}: no path has such a character; leave it out") from None
-    raise UserError(f"{part}: is no folder; move it away or name another folder")
+def find(key: str, name: str, configs: Iterable[Path | str], checkout: Path | str) -> str:
+    """The path of a file: as given, else beside a config, else in the checkout.
+
+    Args:
+        key: the key of the config that has the path `name`.
+        configs: files given on the command line; the last one counts first.
+        checkout: the folder of the Snakefile.
+
+    Raises:
+        UserError: none of these folders has the file.
+    """
+    folders = [*(Path(config).parent for config in reversed(list(configs))), Path(checkout)]
+    for path in (name, *(str(folder / name) for folder in folders)):
+        if Path(path).is_file():
+            return path
+    looked = ", ".join(dict.fromkeys(map(str, (Path.cwd(), *folders))))
+    raise UserError(f"{key}: {name}: no such file in {looked}; give a path that exists")

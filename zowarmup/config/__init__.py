@@ -1,1 +1,1 @@
-"""What a user may write: YAML read into validated, frozen settings. No torch."""
+"""The settings of a user: YAML read into validated, frozen settings. No torch."""

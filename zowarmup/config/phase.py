@@ -21,12 +21,13 @@ NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]  # of a moving average
 Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+Pins = dict[Literal["federation", "initialisation", "directions"], Seed]
 Rounds = Sequence[int]
 
 # Learning rates are numbers for the algorithm; the config may leave them to the tuning rule.
 Rate = float
 OtherRate = float
-
 
 RATES = ("lr", "client_lr")  # the settings of these types, in the order of their selections
 

@@ -6,36 +6,36 @@ longer than everything else that a workflow does before its first job.
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import create_model
 
-from zowarmup.config.phase import TYPES, Phase
+from zowarmup.config.phase import TYPES, Phase, Settings
 from zowarmup.config.registry import ALGORITHMS
 
 ROOT = Path(__file__).parents[1]
+Model = TypeVar("Model", bound=Settings)
 
 
 def settings_of(entry: str) -> type[Phase]:
-    """The settings of a phase of an algorithm.
-
-    Args:
-        entry: "module:class".
+    """The settings of a phase of an algorithm, by its entry "module:class".
 
     Raises:
         TypeError: the class does not exist, or a field has an annotation outside of `phase.TYPES`.
     """
     fields: dict[str, Any] = {}
-    for node in _statements(entry):
-        if isinstance(node, ast.AnnAssign) and not _is_constant(node):
-            name = ast.unparse(node.target)
-            if name not in Phase.model_fields:
-                fields[name] = (_type(node.annotation, entry), _default(node))
-    model: type[Phase] = create_model(entry.partition(":")[2], __base__=Phase, **fields)
-    return model
+    for name, node in _annotated(entry).items():
+        if name not in Phase.model_fields and "ClassVar" not in ast.unparse(node.annotation):
+            fields[name] = (_type(node.annotation, entry), _default(node))
+    return settings_class(entry.partition(":")[2], Phase, fields)
+
+
+def settings_class(name: str, base: type[Model], fields: Mapping[str, Any]) -> type[Model]:
+    """A subclass with more fields, each a type and a default."""
+    return create_model(name, __base__=base, **fields)
 
 
 def leaves_records(entry: str) -> bool:
@@ -45,8 +45,12 @@ def leaves_records(entry: str) -> bool:
 
 def uses_tiers(entry: str) -> bool:
     """Whether the work of its clients depends on their tier: the class says `tiered = True`."""
-    constants = [node for node in _statements(entry) if isinstance(node, ast.AnnAssign)]
-    return any(ast.unparse(n.target) == "tiered" and _default(n) is True for n in constants)
+    return "tiered" in (named := _annotated(entry)) and _default(named["tiered"]) is True
+
+
+def _annotated(entry: str) -> dict[str, ast.AnnAssign]:
+    nodes = [node for node in _statements(entry) if isinstance(node, ast.AnnAssign)]
+    return {ast.unparse(node.target): node for node in nodes}
 
 
 def _statements(entry: str) -> Iterator[ast.stmt]:
@@ -75,20 +79,13 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _is_constant(node: ast.AnnAssign) -> bool:
-    return ast.unparse(node.annotation).startswith("ClassVar")
-
-
 def _type(node: ast.expr, entry: str) -> Any:
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
         return Literal[ast.literal_eval(node.slice)]
-    try:
-        return TYPES[ast.unparse(node)]
-    except KeyError:
-        raise TypeError(
-            f"{entry}: no config value is known for the annotation {ast.unparse(node)}; use one "
-            f"of {', '.join(TYPES)} or Literal[...]"
-        ) from None
+    if (kind := ast.unparse(node)) in TYPES:
+        return TYPES[kind]
+    types = ", ".join(TYPES)
+    raise TypeError(f"{entry}: no config value is known for {kind}; use {types} or Literal[...]")
 
 
 def _default(node: ast.AnnAssign) -> Any:

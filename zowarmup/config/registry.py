@@ -1,7 +1,7 @@
 """The tables of everything that a config can name.
 
-Values are "module:attribute", imported when a run needs them: the workflow reads this file without
-importing torch, and a new entry changes no other entry's code digest.
+Values are "module:attribute", imported when a run needs them: a workflow needs no torch, and a new
+entry changes no other entry's code digest.
 """
 
 import importlib
@@ -18,25 +18,22 @@ ALGORITHMS = {
     "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
 }
 
+
+def _in(module: str, *names: str) -> dict[str, str]:
+    """Entries whose attributes have their names."""
+    return {name: f"{module}:{name}" for name in names}
+
+
 # name -> function of (image shape (C, H, W), number of classes, and by name width and scale) that
 # returns an nn.Module
 NETWORKS = {
-    "mlp": "zowarmup.models.mlp:mlp",
-    "cnn": "zowarmup.models.cnn:cnn",
-    "resnet_tiny": "zowarmup.models.resnet:resnet_tiny",
-    "resnet8": "zowarmup.models.resnet:resnet8",
-    "resnet18": "zowarmup.models.resnet:resnet18",
-    "preresnet_tiny": "zowarmup.models.preresnet:preresnet_tiny",
-    "preresnet_tiny_gn": "zowarmup.models.preresnet:preresnet_tiny_gn",
-    "preresnet18": "zowarmup.models.preresnet:preresnet18",
-    "preresnet18_gn": "zowarmup.models.preresnet:preresnet18_gn",
-    "vit_tiny": "zowarmup.models.vit:vit_tiny",
-    "vit_small_p4": "zowarmup.models.vit:vit_small_p4",
-    "vit_b16": "zowarmup.models.vit:vit_b16",
+    **_in("zowarmup.models.mlp", "mlp"),
+    **_in("zowarmup.models.cnn", "cnn"),
+    **_in("zowarmup.models.resnet", "resnet_tiny", "resnet8", "resnet18"),
+    **_in("zowarmup.models.preresnet", "preresnet_tiny", "preresnet_tiny_gn"),
+    **_in("zowarmup.models.preresnet", "preresnet18", "preresnet18_gn"),
+    **_in("zowarmup.models.vit", "vit_tiny", "vit_small_p4", "vit_b16"),
 }
-
-# Networks that can be built wider and narrower, for `width` and for HeteroFL: all so far.
-WIDTHS = tuple(NETWORKS)
 
 ENGINES = {
     "plain": "zowarmup.engines.plain:Plain",
@@ -50,10 +47,7 @@ ENGINE_SETTINGS = {"precision": "float32", "channels_last": False}
 ENGINES_WITH_SETTINGS = ("plain", "layerwise")
 
 # What can stand under engine.options; an engine without a line here has none.
-ENGINE_OPTIONS = {
-    "batched": ("block",),
-    "vmap": ("block",),
-}
+ENGINE_OPTIONS = {"batched": ("block",), "vmap": ("block",)}
 
 TABLES = {
     "main": "zowarmup.analysis.tables.studies:main",
@@ -102,11 +96,8 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
     "gradient_quality": ("main", "width"),
 }
 
-# Tables that read measurements of memory beside the metrics.
-NEED_MEMORY = ("memory",)
-
-# Figures that read a federation file beside the metrics.
-NEED_FEDERATION = ("federation",)
+NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
+NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics
 
 
 def module_of(table: Mapping[str, str], name: str) -> str:

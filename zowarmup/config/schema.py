@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from zowarmup.config.command_line import typed
-from zowarmup.config.phase import Count, Positive, Settings
+from zowarmup.config.phase import Count, Pins, Positive, Seed, Settings
 from zowarmup.config.text import File, Label, Name
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import merge, read_yaml
 
-Seed = Annotated[int, Field(ge=0)]
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # 0 .. n-1; each is a run of its own
+Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
 Value = bool | int | float | str | list[int] | dict[str, str]
 
 
@@ -138,10 +138,10 @@ class Config(Settings):
     federation: str
     split: str  # percent of high / low-resource clients, e.g. 10/90
     model: str
-    width: Annotated[float, Field(gt=0, le=1024)] = 1.0  # multiple of the model's channels
+    width: Width = 1.0
     engine: Engine
     seeds: Seeds | list[Seed]
-    pin: dict[Literal["federation", "initialisation", "directions"], Seed] = {}
+    pin: Pins = {}
     evaluate_every: Count
     snapshot_every: Count
     rounds: dict[Name, Count] = {}  # marks: rounds with a name, at which phases end
@@ -170,8 +170,7 @@ def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None
         raw = merge(raw, read_yaml(Path(file)))
     if overrides:
         raw = merge(raw, typed(Config, raw, overrides))
-    where = place(files, overrides)
-    config: Config = check(Config, raw, lambda key: f"{where}: {key}")
+    config: Config = check(Config, raw, lambda key: f"{place(files, overrides)}: {key}")
     return config
 
 

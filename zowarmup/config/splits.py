@@ -13,14 +13,10 @@ def high_clients(split: str, clients: int) -> int:
     Raises:
         ConfigError: the shares do not add up to 100, or no client is high-resource.
     """
-    if not re.fullmatch(r"\d+/\d+", split):
-        raise ConfigError(
-            f"split: {split}: give two percentages, high/low, such as 10/90, or {MEMORY}"
-        )
-    high, low = map(int, split.split("/"))
-    if high + low != 100:
-        raise ConfigError(f"split: {split}: the two shares must add up to 100")
-    count = round(high / 100 * clients)
+    shares = re.fullmatch(r"(\d+)/(\d+)", split)
+    if not shares or int(shares[1]) + int(shares[2]) != 100:
+        raise ConfigError(f"split: {split}: give percentages that add up to 100, such as 10/90")
+    count = round(int(shares[1]) / 100 * clients)
     if count == 0:
         raise ConfigError(
             f"split: {split}: leaves no high-resource client among {clients}; "

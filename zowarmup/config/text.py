@@ -7,9 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-# A name becomes a folder and a log file, and file systems take 255 bytes. Composed names say how a
-# run differs from the config, so they may be longer.
-LONGEST, LONGEST_COMPOSED = 100, 240
+LONGEST = 100  # a name becomes part of that of a folder, and file systems take 255 bytes
 INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Zs")  # categories of Unicode
 # XML, and so svg and HTML, or UTF-8 cannot hold these.
 UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

@@ -12,6 +12,7 @@ from zowarmup.config.phase import Settings
 from zowarmup.config.yaml_file import ConfigError, scalar
 
 SHORT = reprlib.Repr()  # a value may be a page of text, or contain itself
+NUMERIC = {"bool_type", "int_type", "float_type"}  # errors of pydantic
 SHORT.maxstring = SHORT.maxlong = SHORT.maxother = LONGEST
 
 
@@ -34,14 +35,15 @@ def _sentence(
     schema: type[Settings], raw: Any, errors: Sequence[Any], name: Callable[[str], str]
 ) -> str:
     """The most telling error: an unknown key, else the one that lies deepest."""
-    first = min(errors, key=lambda e: (e["type"] != "extra_forbidden", -len(_path(raw, e))))
-    key = name(".".join(_path(raw, first)))
+    first = min(errors, key=lambda e: (e["type"] != "extra_forbidden", -len(keys_of(raw, e))))
+    keys = keys_of(raw, first)
+    key = name(".".join(keys))
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key{_guess(schema, first['loc'])}"
     if first["type"] == "missing":
         return f"{key}: this key is required; add it"
     # A value that may be of several types fails once for each of them.
-    same = [e for e in errors if _path(raw, e) == _path(raw, first)]
+    same = [error for error in errors if keys_of(raw, error) == keys]
     messages = [_message(error) for error in same]
     others = (message.removeprefix("input should be ") for message in messages[1:])
     expected = " or ".join([messages[0], *others])
@@ -51,30 +53,24 @@ def _sentence(
 
 def _hint(value: Any, faults: set[str]) -> str:
     """The fix where YAML reads a word as another type than the user means."""
-    read = scalar(value) if isinstance(value, str) else value
-    if isinstance(value, bool) and faults & {"string_type", "literal_error"}:
-        return "; YAML reads on and yes as True, off and no as False, so put a word in quotes"
-    if value is None and faults == {"string_type"}:
-        return "; YAML reads null and ~ as nothing, so put a word in quotes"
-    if isinstance(value, int | float) and faults == {"string_type"}:
+    if faults == {"string_type"} and (value is None or isinstance(value, int | float)):
         return "; put it in quotes, in a config file"
-    wanted = {"bool_type"} if isinstance(read, bool) else {"int_type", "float_type"}
-    unquoted = isinstance(read, int | float) and read is not value and faults & wanted
-    return "; leave out the quotes" if unquoted else ""
-
-
-def _path(raw: Any, error: Any) -> list[str]:
-    """The keys of the file that lead to an error, or to a key that is missing."""
-    return keys_of(raw, error) + [str(error["loc"][-1])] * (error["type"] == "missing")
+    numeric = isinstance(value, str) and isinstance(scalar(value), int | float)
+    return "; leave out the quotes" if numeric and faults & NUMERIC else ""
 
 
 def keys_of(raw: Any, error: Any) -> list[str]:
-    """The keys of a config that lead to an error, without the types that pydantic has tried."""
+    """The keys of a config that lead to an error or name what is missing.
+
+    Pydantic's own path has the types that it has tried, too.
+    """
     keys = []
     for part in error["loc"]:
         is_key = isinstance(raw, Mapping) and part in raw
         if is_key or (isinstance(raw, list) and isinstance(part, int)):
             raw = raw[part]
+            keys.append(str(part))
+        elif error["type"] == "missing" and part == error["loc"][-1]:
             keys.append(str(part))
     return keys
 

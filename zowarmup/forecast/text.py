@@ -8,7 +8,6 @@ import pandas as pd
 from rich.filesize import decimal
 from tabulate import tabulate
 
-from zowarmup.common.durations import duration
 from zowarmup.forecast.forecast import Forecast
 
 WIDTH = 100
@@ -71,3 +70,11 @@ def _table(
 
 def _wrap(words: str) -> str:
     return textwrap.fill(words, WIDTH, break_on_hyphens=False)
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it, to two digits or so."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"

@@ -11,7 +11,7 @@ from zowarmup.common.files import read_json
 from zowarmup.inspection import kinds
 from zowarmup.inspection.facts import Facts
 from zowarmup.inspection.result_paths import Place, place_of
-from zowarmup.plan.job_digest import codes
+from zowarmup.plan.graph import codes
 from zowarmup.plan.specs import Phase, RunSpec, Selected, TrainingSpec, read_spec
 from zowarmup.runtime.machine import said
 from zowarmup.storage import journal, machines_json

@@ -162,7 +162,7 @@ class Verifier:
             if datasets.load(file).sha256 != read_json(file.with_suffix(".json")).get("sha256"):
                 self._wrong(file, "not what dataset.json beside it says")
             recorded = file.with_name(source_record.NAME).is_file()
-            if recorded and (sentence := source_record.replaced_since(file)):
+            if recorded and (sentence := source_record.replaced(file)):
                 self._error(sentence)
 
 

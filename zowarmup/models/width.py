@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from zowarmup.common.errors import UserError
-from zowarmup.config.registry import WIDTHS
 from zowarmup.models.flat import FlatModel
 
 

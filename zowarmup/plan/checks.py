@@ -1,15 +1,34 @@
-"""Checks that a run can work, before anything is computed."""
+"""Runs as a config describes them, and checks that they can work before anything is computed."""
 
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
-from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS, NETWORKS, WIDTHS
+from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS, NETWORKS
 from zowarmup.config.schema import Config
 from zowarmup.config.splits import MEMORY, high_clients
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.draft import Draft, setting
-from zowarmup.plan.specs import EngineSpec
+from zowarmup.plan.specs import EngineSpec, JobSpec, Plain
 
 # Training images of the built-in sources at most; others are checked when their file is read.
 KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet32": 1_281_167}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A run, or the part of one that decides the model at the start of a phase."""
+
+    job: JobSpec
+    phases: tuple[Phase, ...]  # with a number, "select" or another method's for each rate
+    last: Plain | None = None  # in place of the last phase: its settings that count
+
+    @cached_property
+    def identity(self) -> str:
+        """Equal for equal drafts."""
+        phases = [phase.model_dump() for phase in self.phases]
+        return json.dumps([self.job.model_dump(mode="json"), phases, self.last], sort_keys=True)
 
 
 def check_run(config: Config, method: str, draft: Draft) -> None:
@@ -18,29 +37,22 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
     Raises:
         ConfigError: names the key and the fix.
     """
-    _check_model(method, draft)
-    _check_engine(draft.engine)
-    _check_images(config, draft)
-    _check_tiers(config, method, draft)
-    if draft.snapshot_every % draft.evaluate_every:
+    job = draft.job
+    if job.model not in NETWORKS:
+        raise ConfigError(f"model: there is no {job.model}; use one of {', '.join(NETWORKS)}")
+    _check_engine(job.engine)
+    _check_images(config, job)
+    if job.split == MEMORY:
+        _check_memory(config, method, draft)
+    else:
+        _check_tiers(config, method, draft)
+    if job.snapshot_every % job.evaluate_every:
         raise ConfigError(
-            f"snapshot_every: {draft.snapshot_every}: must be a multiple of evaluate_every "
-            f"({draft.evaluate_every}), so that every snapshot has its row of metrics"
+            f"snapshot_every: {job.snapshot_every}: must be a multiple of evaluate_every "
+            f"({job.evaluate_every}), so that every snapshot has its row of metrics"
         )
-    first = draft.phases[0]
-    if first.algorithm in TRAJECTORIES:
-        _check_stride(draft, method, first.rounds)
-
-
-def _check_model(method: str, draft: Draft) -> None:
-    if draft.model not in NETWORKS:
-        raise ConfigError(f"model: there is no {draft.model}; use one of {', '.join(NETWORKS)}")
-    narrower = any(setting(phase, "rate") for phase in draft.phases)
-    if (narrower or draft.width != 1) and draft.model not in WIDTHS:
-        wanted = f"methods.{method}" if narrower else "width"
-        raise ConfigError(
-            f"{wanted}: {draft.model} has no other width; use a model among {', '.join(WIDTHS)}"
-        )
+    if draft.phases[0].algorithm in TRAJECTORIES:
+        _check_stride(draft, method)
 
 
 def _check_engine(engine: EngineSpec) -> None:
@@ -52,53 +64,42 @@ def _check_engine(engine: EngineSpec) -> None:
             )
 
 
-def _check_images(config: Config, draft: Draft) -> None:
-    federation, dataset = config.federations[draft.federation], config.datasets[draft.dataset]
+def _check_images(config: Config, job: JobSpec) -> None:
+    federation, dataset = config.federations[job.federation], config.datasets[job.dataset]
     images = dataset.images_train or KNOWN_SIZES.get(dataset.source)
     if images is not None and images < 2 * federation.clients:
         raise ConfigError(
-            f"federations.{draft.federation}.clients: {federation.clients} clients share only "
+            f"federations.{job.federation}.clients: {federation.clients} clients share only "
             f"{images} images, and each needs two; use fewer clients"
         )
 
 
 def _check_tiers(config: Config, method: str, draft: Draft) -> None:
-    federation = config.federations[draft.federation]
-    if draft.split == MEMORY:
-        _check_memory(config, method, draft)
-        return
-    none = high_clients(str(draft.split), federation.clients) == federation.clients
-    if none and any(phase.clients == "low" for phase in draft.phases):
-        raise ConfigError(f"split: {draft.split}: leaves no low-resource client for {method}")
+    clients = config.federations[draft.job.federation].clients
+    all_high = high_clients(str(draft.job.split), clients) == clients
+    if all_high and any(phase.clients == "low" for phase in draft.phases):
+        raise ConfigError(f"split: {draft.job.split}: leaves no low-resource client for {method}")
 
 
 def _check_memory(config: Config, method: str, draft: Draft) -> None:
-    if config.federations[draft.federation].memory is None:
+    federation, first = draft.job.federation, draft.phases[0]
+    if config.federations[federation].memory is None:
         raise ConfigError(
-            f"split: {MEMORY}: the clients of {draft.federation} have no budgets; add "
-            f"federations.{draft.federation}.memory"
+            f"split: {MEMORY}: the clients of {federation} have no budgets; add "
+            f"federations.{federation}.memory"
         )
-    if not know_tiers(draft.phases):
-        raise ConfigError(
-            f"split: {MEMORY}: methods.{method} treats all clients alike, so budgets change "
-            "nothing; leave it out of this study"
-        )
-    if setting(draft.phases[0], "batch") is None or setting(draft.phases[0], "eps"):
-        raise ConfigError(
-            f"split: {MEMORY}: methods.{method} begins with no backpropagation that a client could "
-            "hold or not; leave it out of this study"
-        )
+    fault = "" if know_tiers(draft.phases) else "treats all clients alike"
+    if not hasattr(first, "batch") or getattr(first, "eps", None):
+        fault = fault or "begins with no backpropagation that a client could hold or not"
+    if fault:
+        raise ConfigError(f"split: {MEMORY}: methods.{method} {fault}; leave it out of this study")
 
 
-def _check_stride(draft: Draft, method: str, rounds: int) -> None:
-    """Checks that the end of a first phase has a snapshot and a row in a longer warm-up."""
-    if len(draft.phases) > 1 and rounds % draft.snapshot_every:
-        raise ConfigError(
-            f"pivot: {rounds} of {method} is off the stride of the snapshots; "
-            f"use a multiple of snapshot_every ({draft.snapshot_every})"
-        )
-    if rounds % draft.evaluate_every:
-        raise ConfigError(
-            f"methods.{method}.phases.0: {rounds} rounds are off the stride of evaluation; "
-            f"use a multiple of evaluate_every ({draft.evaluate_every})"
-        )
+def _check_stride(draft: Draft, method: str) -> None:
+    """Checks that the end of a first phase has a row, and if more follow, a snapshot."""
+    where, key = f"methods.{method}.phases.0", "evaluate_every"
+    if len(draft.phases) > 1:
+        where, key = "pivot", "snapshot_every"
+    rounds, stride = draft.phases[0].rounds, getattr(draft.job, key)
+    if rounds % stride:
+        raise ConfigError(f"{where}: {rounds}: {method} needs a multiple of {key} ({stride})")

@@ -4,10 +4,13 @@ Snakemake's rules, `zowarmup run` and the forecast ask this module, so they agre
 the files that it writes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from zowarmup.common.code_digest import ROOT, code_digest
+from zowarmup.config import registry
 from zowarmup.plan.paths import Inputs, Paths
 from zowarmup.plan.plan import Plan
 from zowarmup.plan.specs import TrainingSpec
@@ -73,14 +76,15 @@ def graph(plan: Plan) -> Graph:
 
 
 def counts(jobs: Graph) -> dict[str, int]:
-    """How many jobs of each rule, as in Snakemake's own table."""
-    rules = [job.rule for job in jobs]
-    return {rule: rules.count(rule) for rule in dict.fromkeys(rules)}
+    """The number of jobs of each rule, as in Snakemake's own table."""
+    return Counter(job.rule for job in jobs)
 
 
 def waits_for(paths: Paths, job: Job) -> tuple[Job, ...]:
     """The jobs that write the inputs of a job, each once."""
-    return tuple(dict.fromkeys(job_of(paths, file) for file in _files(inputs(paths, job))))
+    values = inputs(paths, job).values()
+    files = [file for value in values for file in ([value] if isinstance(value, str) else value)]
+    return tuple(dict.fromkeys(job_of(paths, file) for file in files))
 
 
 def inputs(paths: Paths, job: Job) -> Inputs:
@@ -88,23 +92,17 @@ def inputs(paths: Paths, job: Job) -> Inputs:
     match job:
         case Job("federation", name):
             return {"data": paths.dataset(paths.plan.config.federations[name].dataset)}
-        case Job("warmup", name, seed):
-            return paths.warmup_inputs(name, seed)
-        case Job("select", name):
-            return paths.selection_inputs(name)
-        case Job("train", name, seed):
-            return paths.run_inputs(name, seed)
+        case Job("warmup" | "select" | "train", _, seed):
+            return paths.training_inputs(spec_of(paths.plan, job), seed)
         case Job("collect_metrics", _, scope):
             return paths.collect_inputs(scope)
-        case Job("table", name, scope):
-            return {"metrics": paths.metrics(scope)} | paths.table_inputs(name)
-        case Job("figure", name, scope):
-            return {"metrics": paths.metrics(scope)} | paths.figure_inputs(name)
+        case Job("table" | "figure", name, scope):
+            return paths.shown_inputs(job.rule, name, scope)
         case Job("claims" | "signatures"):
             return {"metrics": paths.metrics()}
         case Job("front_page"):
-            claims = f"{paths.root}/claims.csv"
-            return {"metrics": paths.metrics(), "claims": claims, "work": paths.work("")}
+            files: Inputs = {"metrics": paths.metrics(), "claims": f"{paths.root}/claims.csv"}
+            return files | {"work": paths.work("")}
         case Job("all", _, scope):
             return paths.targets(scope)
     return {}
@@ -112,12 +110,22 @@ def inputs(paths: Paths, job: Job) -> Inputs:
 
 def spec_of(plan: Plan, job: Job) -> TrainingSpec:
     """The spec of a job that trains."""
-    match job.rule:
-        case "warmup":
-            return plan.warmups[job.name]
-        case "select":
-            return plan.selections[job.name]
-    return plan.runs[job.name]
+    if job.rule == "warmup":
+        return plan.warmups[job.name]
+    return plan.selections[job.name] if job.rule == "select" else plan.runs[job.name]
+
+
+def modules(spec: TrainingSpec) -> list[str]:
+    """The modules that a job runs beyond those of every job that trains."""
+    named = [(registry.ALGORITHMS, phase.algorithm) for phase in spec.own_phases]
+    named += [(registry.NETWORKS, spec.model), (registry.ENGINES, spec.engine.name)]
+    return [registry.module_of(table, name) for table, name in named]
+
+
+def codes(rule: str, spec: TrainingSpec) -> list[str]:
+    """The digests that the present code has for a job: by the workflow, and by `zowarmup run`."""
+    script, names = ROOT.parent / "workflow" / "scripts" / f"{rule}.py", modules(spec)
+    return [*([code_digest(names, script)] if script.is_file() else []), code_digest(names)]
 
 
 def outputs(paths: Paths, job: Job) -> dict[str, str]:
@@ -134,9 +142,3 @@ def job_of(paths: Paths, file: str) -> Job:
         return Job(ANALYSIS[folder], Path(name).stem)
     rule = RULES[folder]
     return Job(rule, name, "" if rule in ALONE else part.removesuffix(".json"))
-
-
-def _files(inputs: Inputs) -> Iterator[str]:
-    """The names of all files."""
-    for files in inputs.values():
-        yield from [files] if isinstance(files, str) else files

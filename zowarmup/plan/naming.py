@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from zowarmup.common.json_value import Json
 from zowarmup.config.schema import Value
-from zowarmup.config.text import LONGEST_COMPOSED
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.draft import Draft
+from zowarmup.plan.checks import Draft
 from zowarmup.plan.resolve import NAMES, Overrides
 
 Of = Callable[[Overrides], Draft]
@@ -28,32 +27,21 @@ class Names:
         Args:
             kind: names need to be distinct within it: "run", "warmup" or "selection".
             of: the draft under other overrides.
-            rates: what tells apart equal drafts whose learning rates are of other selections.
-
-        Raises:
-            ConfigError: the name would be too long for a file system.
+            rates: of drafts that are equal but for their selections.
         """
         key = kind, json.dumps([draft.identity, rates], sort_keys=True)
         if key not in self.given:
             words = [base]
             for setting, value in overrides.items():
                 rest = {name: v for name, v in overrides.items() if name != setting}
-                if draft.split if setting == "split" else _differs(of, rest, draft):
+                if draft.job.split if setting == "split" else _differs(of, rest, draft):
                     words.append(_slug(setting, value, overrides))
-            self.given[key] = self._free(kind, base, "-".join(words))
+            short = "-".join(words)
+            taken = {other for (k, _), other in self.given.items() if k == kind}
+            numbered = (f"{short}-{i}" for i in itertools.count(2))
+            free = (name for name in itertools.chain([short], numbered) if name not in taken)
+            self.given[key] = next(free)
         return self.given[key]
-
-    def _free(self, kind: str, base: str, name: str) -> str:
-        """The name, numbered if it is taken."""
-        if len(name) > LONGEST_COMPOSED:
-            raise ConfigError(
-                f"{base}: with what the studies vary this {kind} gets a name of {len(name)} "
-                f"characters, more than {LONGEST_COMPOSED}: give it a shorter name, or vary less"
-            )
-        # Where the case of letters does not count, names that differ in it are one folder.
-        taken = {n.casefold() for (k, _), n in self.given.items() if k == kind}
-        numbered = (f"{name}-{i}" for i in itertools.count(2))
-        return next(n for n in itertools.chain([name], numbered) if n.casefold() not in taken)
 
 
 def _differs(of: Of, overrides: Overrides, draft: Draft) -> bool:

@@ -1,14 +1,11 @@
 """The paths of all files, and the files that each training job reads."""
 
-from typing import Any
-
-from zowarmup.common.json_value import Json
+from zowarmup.common.json_value import JsonObject
 from zowarmup.config import registry
 from zowarmup.plan.plan import Cell, Plan
-from zowarmup.plan.specs import JobSpec, TrainingSpec
+from zowarmup.plan.specs import JobSpec, RunSpec, SelectionSpec, TrainingSpec
 
 Inputs = dict[str, str | list[str]]
-Cells = dict[str, Any]  # plain values, for Snakemake to record
 
 
 class Paths:
@@ -38,63 +35,54 @@ class Paths:
         """The file of a selected learning rate."""
         return f"{self.root}/selections/{selection}/selection.json"
 
-    def warmup_inputs(self, warmup: str, seed: int | str) -> Inputs:
-        """The inputs of a warm-up."""
-        spec = self.plan.warmups[warmup]
-        return self._common(spec, seed) | self._selections(spec)
-
-    def run_inputs(self, run: str, seed: int | str) -> Inputs:
-        """The inputs of a run: data, federation, selected learning rates and its start."""
-        spec = self.plan.runs[run]
-        start: Inputs = {}
-        if spec.warmup:
+    def training_inputs(self, spec: TrainingSpec, seed: int | str) -> Inputs:
+        """The inputs of a job that trains; a selection has some for each of its own seeds."""
+        inputs: Inputs = {"data": self.dataset(spec.dataset)}
+        inputs["selections"] = [self.selection(name) for name in spec.selections]
+        if isinstance(spec, SelectionSpec):
+            folders = [self.warmup(spec.warmup, s) for s in spec.seeds if spec.warmup]
+            inputs["federations"] = [self._dealt(spec, s) for s in spec.seeds]
+            return inputs | {"warmups": [f"{folder}/snapshots" for folder in folders]}
+        inputs["federation"] = self._dealt(spec, seed)
+        if isinstance(spec, RunSpec) and spec.warmup:
             folder = self.warmup(spec.warmup, seed)
-            start = {"warmup": f"{folder}/snapshots", "warmup_metrics": f"{folder}/metrics.csv"}
-        return self._common(spec, seed) | self._selections(spec) | start
+            inputs["warmup"] = f"{folder}/snapshots"
+            inputs["warmup_metrics"] = f"{folder}/metrics.csv"
+        return inputs
 
-    def selection_inputs(self, selection: str) -> Inputs:
-        """The inputs of a selection, for each of its seeds."""
-        spec = self.plan.selections[selection]
-        folders = [self.warmup(spec.warmup, seed) for seed in spec.seeds] if spec.warmup else []
-        inputs: Inputs = {
-            "data": self.dataset(spec.dataset),
-            "federations": [self._dealt(spec, seed) for seed in spec.seeds],
-            "warmups": [f"{folder}/snapshots" for folder in folders],
+    def cells(self, scope: str) -> list[tuple[Cell, int]]:
+        """The cells of a scope, "" or "studies/<study>/", with each of their seeds."""
+        study = scope.removeprefix("studies/").rstrip("/")
+        cells = [cell for cell in self.plan.cells if study in ("", cell.study)]
+        return [(cell, seed) for cell in cells for seed in cell.seeds]
+
+    def described(self, cell: Cell, seed: int) -> JsonObject:
+        """A cell and its files as plain values, for Snakemake to record and for collecting."""
+        spec = self.plan.runs[cell.run]
+        federation = self.plan.config.federations[spec.federation]
+        return {
+            "study": cell.study,
+            "method": cell.method,
+            "label": cell.label,
+            "variant": cell.variant,
+            "split": cell.split,
+            "run": cell.run,
+            "seed": seed,
+            "clients": federation.clients,
+            "alpha": federation.alpha,
+            "federation": self._dealt(spec, seed),
+            "spec": spec.model_dump(mode="json"),
+            "parts": [*self._parts(spec, cell.run, seed)],
+            "selections": [self.selection(name) for name in spec.selections],
         }
-        return inputs | self._selections(spec)
-
-    def cells(self, scope: str) -> list[Cells]:
-        """The cells of a scope, "" or "studies/<study>/", one for each seed, for collecting."""
-        return [
-            {
-                "study": cell.study,
-                "method": cell.method,
-                "label": cell.label,
-                "variant": cell.variant,
-                "split": cell.split,
-                "run": cell.run,
-                "seed": seed,
-                "clients": self._settings(cell)["clients"],
-                "alpha": self._settings(cell)["alpha"],
-                "federation": self._dealt(self.plan.runs[cell.run], seed),
-                "spec": self.plan.runs[cell.run].model_dump(mode="json"),
-                "parts": self._parts(cell.run, seed),
-                "selections": [
-                    self.selection(name) for name in self.plan.runs[cell.run].selections
-                ],
-            }
-            for cell in self._in_scope(scope)
-            for seed in cell.seeds
-        ]
 
     def collect_inputs(self, scope: str) -> Inputs:
         """Every file that the cells of a scope name."""
-        cells = self.cells(scope)
-        parts = [f"{part}/{file}" for cell in cells for part in cell["parts"] for file in _READ]
+        federations, parts, selections = self._behind(self.cells(scope))
         return {
-            "federations": sorted({cell["federation"] for cell in cells}),
-            "parts": sorted(set(parts)),
-            "selections": sorted({file for cell in cells for file in cell["selections"]}),
+            "federations": sorted(federations),
+            "parts": sorted(f"{part}/{file}" for part in parts for file in _READ),
+            "selections": sorted(selections),
         }
 
     def work(self, scope: str) -> list[str]:
@@ -105,13 +93,20 @@ class Paths:
         """
         return [self.metrics(scope), *self.work_of(self.cells(scope))]
 
-    def work_of(self, cells: list[Cells]) -> list[str]:
+    def work_of(self, cells: list[tuple[Cell, int]]) -> list[str]:
         """One file of every job behind some cells, sorted."""
-        files = {f"{part}/run.json" for cell in cells for part in cell["parts"]}
-        files |= {file for cell in cells for file in cell["selections"]}
-        files |= {cell["federation"] for cell in cells}
-        files |= {self.dataset(cell["spec"]["dataset"]) for cell in cells}
-        return sorted(files)
+        federations, parts, selections = self._behind(cells)
+        data = {self.dataset(self.plan.runs[cell.run].dataset) for cell, _ in cells}
+        return sorted({*federations, *selections, *data, *(f"{part}/run.json" for part in parts)})
+
+    def _behind(self, cells: list[tuple[Cell, int]]) -> tuple[set[str], set[str], set[str]]:
+        """The federations, folders of metrics, and selections of some cells."""
+        specs = [(self.plan.runs[cell.run], cell.run, seed) for cell, seed in cells]
+        return (
+            {self._dealt(spec, seed) for spec, _, seed in specs},
+            {part for spec, run, seed in specs for part in self._parts(spec, run, seed)},
+            {self.selection(name) for spec, *_ in specs for name in spec.selections},
+        )
 
     def metrics(self, scope: str = "") -> str:
         """All rows of a scope."""
@@ -121,23 +116,15 @@ class Paths:
         """The measured memory of a client of a network."""
         return f"{self.root}/memory/{model}/{role}.json"
 
-    def memory_settings(self) -> dict[str, Json]:
-        """The settings of that measurement."""
-        config = self.plan.config
-        settings: dict[str, Json] = config.memory.model_dump(exclude={"models"})
-        return settings | {"device": config.engine.device, "threads": config.engine.threads}
-
-    def table_inputs(self, table: str) -> Inputs:
-        """The inputs of a table beside the metrics: one shows the memory of clients."""
-        if table not in registry.NEED_MEMORY:
-            return {}
-        models = self.plan.config.memory.models
-        return {"measured": [self.memory(m, role) for m in models for role in MEMORY_ROLES]}
-
-    def figure_inputs(self, figure: str) -> Inputs:
-        """The inputs of a figure beside the metrics."""
-        shown = self.federations(figure)
-        return {"federations": [*shown.values()]} if shown else {}
+    def shown_inputs(self, rule: str, name: str, scope: str) -> Inputs:
+        """The inputs of a table or figure: metrics, and one shows memory, one federations."""
+        inputs: Inputs = {"metrics": self.metrics(scope)}
+        if rule == "table" and name in registry.NEED_MEMORY:
+            models = self.plan.config.memory.models
+            inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]
+        if rule == "figure" and (shown := self.federations(name)):
+            inputs["federations"] = [*shown.values()]
+        return inputs
 
     def federations(self, figure: str) -> dict[str, str]:
         """By data set, the federation of the first seed that a figure shows, if it shows any.
@@ -148,9 +135,9 @@ class Paths:
         if figure not in registry.NEED_FEDERATION:
             return {}
         config = self.plan.config
-        used = [self.plan.runs[cell.run] for cell in self._in_scope("studies/main/")]
         shown = {config.federations[config.federation].dataset: config.federation}
-        for spec in used:
+        for cell, _ in self.cells("studies/main/"):
+            spec = self.plan.runs[cell.run]
             shown.setdefault(spec.dataset, spec.federation)
         seed = config.seeds[0] if isinstance(config.seeds, list) else 0
         pinned = config.pin.get("federation", seed)
@@ -170,28 +157,13 @@ class Paths:
             "work": self.work(scope),
         }
 
-    def _in_scope(self, scope: str) -> list[Cell]:
-        study = scope.removeprefix("studies/").rstrip("/")
-        return [cell for cell in self.plan.cells if study in ("", cell.study)]
-
-    def _settings(self, cell: Cell) -> dict[str, Json]:
-        federation = self.plan.runs[cell.run].federation
-        return self.plan.config.federations[federation].model_dump()
-
-    def _parts(self, run: str, seed: int) -> list[str]:
+    def _parts(self, spec: RunSpec, run: str, seed: int) -> list[str]:
         """The folders whose metrics, one after the other, are those of a run."""
-        spec = self.plan.runs[run]
         warmup = [self.warmup(spec.warmup, seed)] if spec.warmup else []
         return warmup + [self.run(run, seed)] * bool(spec.own_phases)
 
-    def _common(self, spec: JobSpec, seed: int | str) -> Inputs:
-        return {"data": self.dataset(spec.dataset), "federation": self._dealt(spec, seed)}
-
     def _dealt(self, spec: JobSpec, seed: int | str) -> str:
         return self.federation(spec.federation, spec.pin.get("federation", seed))
-
-    def _selections(self, spec: TrainingSpec) -> Inputs:
-        return {"selections": [self.selection(name) for name in spec.selections]}
 
 
 MEMORY_ROLES = ("high", "low", "low1")  # see jobs.memory

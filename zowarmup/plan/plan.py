@@ -15,15 +15,15 @@ from functools import partial
 from pathlib import Path
 
 from zowarmup.common.json_value import Json
-from zowarmup.config import phase as config_phase
 from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
 from zowarmup.config.schema import Config, Value, load, place
+from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.draft import Draft
+from zowarmup.plan.checks import Draft
 from zowarmup.plan.naming import Names
-from zowarmup.plan.resolve import Overrides, check_keys, resolve
-from zowarmup.plan.specs import JobSpec, Phase, RunSpec, Selected, SelectionSpec, WarmupSpec
+from zowarmup.plan.resolve import Overrides, overrides_of, resolve
+from zowarmup.plan.specs import Phase, RunSpec, Selected, SelectionSpec, WarmupSpec
 from zowarmup.plan.studies import cells, check_references, parts, seed_list
 
 
@@ -79,55 +79,38 @@ class _Planner:
         self.open: set[str] = set()  # selections whose own learning rates are being resolved
 
     def plan(self) -> Plan:
-        check_references(self.config)
-        for name, study in self.config.studies.items():
-            for where, part, seeds in parts(self.config, name, study):
+        config, schema = self.config, overrides_of(tuple(self.config.rounds))
+        check_references(config)
+        for name, study in config.studies.items():
+            for where, part, seeds in parts(config, name, study):
                 for method, variant, overrides in cells(where, part):
-                    self._add_cell(name, where, method, variant, overrides, seeds)
+                    if method not in config.methods:
+                        raise ConfigError(
+                            f"{where}: there is no method {method}; define it in methods"
+                        )
+                    check(schema, overrides, partial("{}: {}".format, where))
+                    run = self._run(method, variant, overrides)
+                    split = str(overrides.get("split", config.split))
+                    label = config.methods[method].label
+                    self._add(where, Cell(name, method, label, variant, split, run, seeds))
         return self.planned
 
-    def _add_cell(
-        self,
-        study: str,
-        where: str,
-        method: str,
-        variant: str,
-        overrides: Overrides,
-        seeds: tuple[int, ...],
-    ) -> None:
-        if method not in self.config.methods:
-            raise ConfigError(f"{where}: there is no method {method}; define it in methods")
-        check_keys(self.config, overrides, where)
-        run = self._run(method, variant, overrides)
-        split = str(overrides.get("split", self.config.split))
-        label = self.config.methods[method].label
-        cell = Cell(study, method, label, variant, split, run, seeds)
+    def _add(self, where: str, cell: Cell) -> None:
         if cell in self.planned.cells:  # a grid may vary a setting that a method does not have
             return
-        twin = replace(cell, seeds=())
-        twice = [one for one in self.planned.cells if replace(one, seeds=()) == twin]
-        if any(set(one.seeds) & set(seeds) for one in twice):
-            raise ConfigError(
-                f"{where}: {run} is in another part of the study already; leave it out of one"
-            )
-        self._check_twin(where, cell)
-        self.planned.cells.append(cell)
-
-    def _check_twin(self, where: str, cell: Cell) -> None:
-        """A study identifies its rows by run and variant, so each must be of one method."""
-        place = ("study", "variant", "split", "run")
         for one in self.planned.cells:
-            same = all(getattr(one, key) == getattr(cell, key) for key in place)
-            if same and one.method != cell.method and set(one.seeds) & set(cell.seeds):
-                raise ConfigError(
-                    f"{where}: {cell.method} and {one.method} do the same; leave out one of them"
-                )
+            twin = replace(one, method=cell.method, label=cell.label, seeds=cell.seeds)
+            if twin == cell and set(one.seeds) & set(cell.seeds):
+                fault = f"{cell.run} is in another part of the study already; leave it out of one"
+                if one.method != cell.method:
+                    fault = f"{cell.method} and {one.method} do the same; leave out one of them"
+                raise ConfigError(f"{where}: {fault}")
+        self.planned.cells.append(cell)
 
     def _run(self, method: str, variant: str, overrides: Overrides) -> str:
         draft = resolve(self.config, method, overrides)
-        phases = tuple(
-            self._rated(method, overrides, k, phase) for k, phase in enumerate(draft.phases)
-        )
+        numbers = range(len(draft.phases))
+        phases = tuple(self._rated(method, overrides, k, draft) for k in numbers)
         name = self.names.name(
             "run",
             variant or method,
@@ -139,9 +122,7 @@ class _Planner:
         if name not in self.planned.runs:
             shares = phases[0].algorithm in TRAJECTORIES
             warmup = self._warmup(method, overrides, phases[0]) if shares else None
-            self.planned.runs[name] = RunSpec.model_validate(
-                _fields(draft) | {"phases": phases, "warmup": warmup}
-            )
+            self.planned.runs[name] = RunSpec(**dict(draft.job), phases=phases, warmup=warmup)
         return name
 
     def _warmup(self, method: str, overrides: Overrides, phase: Phase) -> str:
@@ -151,36 +132,24 @@ class _Planner:
             return _start(resolve(self.config, method, o), 0, but=("rounds",))
 
         draft = of(overrides)
-        rates = {key: rate for key, rate in phase.model_dump(mode="json").items() if key in RATES}
+        rates = {key: v for key, v in phase.model_dump(mode="json").items() if key in RATES}
         base = f"{phase.algorithm}-{phase.clients}"
         name = self.names.name("warmup", base, draft, of, overrides, [rates])
         earlier = self.planned.warmups.get(name)
         rounds = max(earlier.phase.rounds if earlier else 0, phase.rounds)
-        self.planned.warmups[name] = WarmupSpec.model_validate(
-            _fields(draft) | {"phase": phase.but(rounds=rounds)}
-        )
+        self.planned.warmups[name] = WarmupSpec(**dict(draft.job), phase=phase.but(rounds=rounds))
         return name
 
     def _rated(
-        self,
-        method: str,
-        overrides: Overrides,
-        k: int,
-        phase: config_phase.Phase,
-        lr: Selected | None = None,
+        self, method: str, overrides: Overrides, k: int, draft: Draft, lr: Selected | None = None
     ) -> Phase:
-        """The phase with each of its learning rates as a number or as the selection it is from.
-
-        Args:
-            lr: in place of the phase's own.
-        """
-        rates: dict[str, Json] = {}
-        for key, rate in phase.model_dump().items():
-            if key in RATES:
-                own = lr if key == "lr" and lr else None
-                value = own or self._rate(method, overrides, k, phase.algorithm, key, rate)
-                rates[key] = value.model_dump() if isinstance(value, Selected) else value
-        return Phase.read(phase.model_dump() | rates)
+        """Phase k with each of its learning rates, but `lr`, as a number or its selection."""
+        settings = draft.phases[k].model_dump() | ({"lr": lr} if lr else {})
+        for key in RATES:
+            if key in settings and not isinstance(settings[key], Selected):
+                algorithm, rate = settings["algorithm"], settings[key]
+                settings[key] = self._rate(method, overrides, k, algorithm, key, rate)
+        return Phase.read(settings)
 
     def _rate(
         self, method: str, overrides: Overrides, k: int, algorithm: str, key: str, rate: Value
@@ -188,8 +157,9 @@ class _Planner:
         if isinstance(rate, int | float):
             return float(rate)
         if isinstance(rate, dict):  # another method's choice
-            method = _other(self.config, rate["same_as"], method)
-            own = algorithm + "."
+            if (other := rate["same_as"]) not in self.config.methods:
+                raise ConfigError(f"methods.{method}: lr.same_as: there is no method {other}")
+            method, own = other, algorithm + "."
             overrides = {name: v for name, v in overrides.items() if not name.startswith(own)}
         # A rate beside lr, such as the clients' own, may well be of another algorithm.
         own_kind = algorithm if key == "lr" else None
@@ -215,9 +185,8 @@ class _Planner:
         self.open.add(own)
         spec = self._selection_spec(method, overrides, k, draft)
         self.open.remove(own)
-        base = f"{phase.algorithm}-{phase.clients}"
-        if k:
-            base += f"-after-{draft.phases[0].algorithm}"
+        after = f"-after-{draft.phases[0].algorithm}" if k else ""
+        base = f"{phase.algorithm}-{phase.clients}{after}"
         rates: list[Json] = [spec.phase.model_dump(mode="json"), spec.warmup]
         name = self.names.name("selection", base, of(overrides), of, overrides, rates)
         if name not in self.planned.selections:
@@ -231,39 +200,26 @@ class _Planner:
         """The selection for phase k, without its own name."""
         rule, phase = self.config.selection, draft.phases[k]
         if phase.algorithm not in rule.grid:
-            raise ConfigError(
-                f"selection.grid: {phase.algorithm}: add its candidate learning rates"
-            )
+            raise ConfigError(f"selection.grid: {phase.algorithm}: add its candidate rates")
         if k > 1 or (k == 1 and draft.phases[0].algorithm not in TRAJECTORIES):
             raise ConfigError(f"methods.{method}: only a phase that follows a warm-up can select")
         warmup = None
         if k == 1:
-            first = self._rated(method, overrides, 0, draft.phases[0])
-            warmup = self._warmup(method, overrides, first)
-        trial = self._rated(method, overrides, k, phase, lr=Selected(selection=""))
-        own = {
-            "phase": trial.but(rounds=rule.rounds),
-            "start": draft.phases[0].rounds if k else 0,
-            "warmup": warmup,
-            "grid": tuple(sorted(rule.grid[phase.algorithm])),
-            "seeds": seed_list(rule.seeds, "selection.seeds"),
-        }
-        return SelectionSpec.model_validate(_fields(_start(draft, k)) | own)
-
-
-def _fields(draft: Draft) -> dict[str, object]:
-    """The fields that all specs have."""
-    return {name: getattr(draft, name) for name in JobSpec.model_fields}
+            warmup = self._warmup(method, overrides, self._rated(method, overrides, 0, draft))
+        trial = self._rated(method, overrides, k, draft, lr=Selected(selection=""))
+        return SelectionSpec(
+            **dict(_start(draft, k).job),
+            phase=trial.but(rounds=rule.rounds),
+            start=draft.phases[0].rounds if k else 0,
+            warmup=warmup,
+            grid=tuple(sorted(rule.grid[phase.algorithm])),
+            seeds=seed_list(rule.seeds, "selection.seeds"),
+        )
 
 
 def _start(draft: Draft, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Draft:
     """The part of a draft that decides where phase k starts, and the phase `but` some settings."""
     last = {key: v for key, v in draft.phases[k].model_dump().items() if key not in but}
-    split = draft.split if know_tiers(draft.phases[: k + 1]) else None
-    return replace(draft, phases=draft.phases[:k], last=last, split=split)
-
-
-def _other(config: Config, name: str, method: str) -> str:
-    if name not in config.methods:
-        raise ConfigError(f"methods.{method}: lr.same_as: there is no method {name}")
-    return name
+    split = draft.job.split if know_tiers(draft.phases[: k + 1]) else None
+    job = draft.job.model_copy(update={"split": split})
+    return Draft(job, draft.phases[:k], last)

@@ -11,22 +11,17 @@ from zowarmup.plan.paths import Paths
 Question = Callable[[Path, Dataset], str]
 
 
-def check_folders(paths: Paths) -> None:
-    """Check that the data folder of every data set still to be made has a path.
+def changed(paths: Paths, question: Question = source_record.replaced) -> list[str]:
+    """The sentences that a question gives for the existing data sets of a config.
 
     Raises:
-        UserError: see `user_paths.expanded`.
+        UserError: the data folder of a data set still to be made has no path.
     """
-    for name, settings in paths.plan.config.datasets.items():
-        if settings.source not in COMPUTED and not Path(paths.dataset(name)).is_file():
-            folder_of(settings.data_dir)
-
-
-def changed(paths: Paths, question: Question = source_record.replaced) -> list[str]:
-    """The sentences that a question gives for the existing data sets of a config."""
     sentences = []
     for name, settings in paths.plan.config.datasets.items():
         data = Path(paths.dataset(name))
         if data.is_file() and data.with_name(source_record.NAME).is_file():
             sentences.append(question(data, settings))
+        elif not data.is_file() and settings.source not in COMPUTED:
+            folder_of(settings.data_dir)
     return [sentence for sentence in sentences if sentence]

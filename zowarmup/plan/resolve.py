@@ -3,18 +3,17 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
-from zowarmup.config.phase import Phase
-from zowarmup.config.phase_settings import PHASES, know_tiers
+from zowarmup.config.phase import Count, Phase, Seed, Settings
+from zowarmup.config.phase_settings import PHASES, know_tiers, settings_class
 from zowarmup.config.registry import ENGINES
-from zowarmup.config.schema import Config, Engine, Value
+from zowarmup.config.schema import Config, Engine, Value, Width
 from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.checks import check_run
-from zowarmup.plan.draft import Draft, setting
-from zowarmup.plan.marks import PREFIX, marks_of, with_rounds
-from zowarmup.plan.specs import Backprop, EngineSpec
+from zowarmup.plan.checks import Draft, check_run
+from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec
 
 Overrides = Mapping[str, Value]
 
@@ -23,6 +22,7 @@ NAMES = ("split", "model", "engine", "federation")
 # all jobs ask for the same cores and GPUs.
 FIXED = ("name", "options", "processes", "device", "threads")
 ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXED)
+PREFIX = "rounds."  # of the overrides by which a study moves a mark
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
@@ -43,55 +43,32 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
     if "pivot" in overrides and len(phases) > 1:
         phases = _with_pivot(phases, overrides["pivot"], method)
     federation = str(overrides.get("federation", config.federation))
-    draft = Draft(
-        dataset=_dataset(config, federation),
-        federation=federation,
-        split=str(overrides.get("split", config.split)),
-        model=str(overrides.get("model", config.model)),
-        width=_width(overrides.get("width", config.width)),
-        engine=_engine(config, overrides),
-        pin=_pins(config, overrides),
-        evaluate_every=config.evaluate_every,
-        snapshot_every=config.snapshot_every,
-        phases=tuple(phases),
+    pins: dict[str, Value] = {str(name): seed for name, seed in config.pin.items()}
+    pins |= {key.partition(".")[2]: overrides[key] for key in PINNED if key in overrides}
+    job = JobSpec.model_validate(
+        {key: overrides.get(key, getattr(config, key)) for key in ("split", "model", "width")}
+        | {"dataset": _dataset(config, federation), "federation": federation}
+        | {"engine": _engine(config, overrides), "pin": pins}
+        | {"evaluate_every": config.evaluate_every, "snapshot_every": config.snapshot_every}
     )
+    draft = Draft(job, tuple(phases))
     check_run(config, method, draft)
-    if draft.split == MEMORY:
-        draft = replace(draft, backprop=_backprop(phases[0]))
-    return draft if know_tiers(phases) else replace(draft, split=None)
+    if not know_tiers(phases):
+        return replace(draft, job=job.model_copy(update={"split": None}))
+    backprop = _backprop(phases[0]) if job.split == MEMORY else None
+    return replace(draft, job=job.model_copy(update={"backprop": backprop}))
 
 
-def check_keys(config: Config, overrides: Overrides, where: str) -> None:
-    """Checks that every override addresses a setting.
-
-    Raises:
-        ConfigError: names the key, and the key that was perhaps meant.
-    """
-    marks = [PREFIX + mark for mark in config.rounds]
-    names = [*NAMES, "pivot", *marks, "width", *PINNED, *ENGINE]
-    names += [
-        f"{name}.{key}"
-        for name, phase in PHASES.items()
-        for key in phase.model_fields
-        if key != "algorithm"
-    ]
-    for key, value in overrides.items():
-        number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            fix = f"did you mean {near[0]}?" if near else "see docs/config.md for what can vary"
-            raise ConfigError(f"{where}: {key}: nothing has this setting; {fix}")
-        if key in NAMES and not isinstance(value, str):
-            raise ConfigError(
-                f"{where}: {key}: {value} is no name; use one that the config knows, in quotes if "
-                "YAML would read it as something else"
-            )
-        if key == "width" and not (number is not None and 0 < number <= 1024):
-            raise ConfigError(f"{where}: width: {value}: use a number above 0, at most 1024")
-        if key in marks and (type(value) is not int or number is None or number < 1):
-            raise ConfigError(f"{where}: {key}: {value} is no round; use an integer from 1 on")
-        if key in PINNED and (type(value) is not int or value < 0):
-            raise ConfigError(f"{where}: {key}: {value} is no seed; use an integer from 0 on")
+@cache
+def overrides_of(marks: tuple[str, ...]) -> type[Settings]:
+    """The schema of what a study can vary; `resolve` checks the values of phases and engines."""
+    fields: dict[str, object] = dict.fromkeys(["pivot", *ENGINE], object)
+    fields |= dict.fromkeys(NAMES, str) | dict.fromkeys(PINNED, Seed) | {"width": Width}
+    fields |= {PREFIX + mark: Count for mark in marks}
+    for name, phase in PHASES.items():
+        fields |= {f"{name}.{key}": object for key in phase.model_fields if key != "algorithm"}
+    optional = {key: (kind, None) for key, kind in fields.items()}
+    return settings_class("Overrides", Settings, optional)
 
 
 def _phase(
@@ -107,19 +84,40 @@ def _phase(
     given = {**common, **raw, **own}
     if "rounds" in own:  # of a study, so it goes before the phase's own end
         given.pop("until", None)
-    begin = sum(phase.rounds for phase in before)
-    settings = with_rounds(where, given, begin, marks_of(config, o))
+    marks = {mark: o.get(PREFIX + mark, number) for mark, number in config.rounds.items()}
+    settings = _with_rounds(where, given, sum(phase.rounds for phase in before), marks)
 
     def name(key: str) -> str:
         """The place of the value: a study's goes before the phase's before the algorithm's."""
         first = key.partition(".")[0]
         if first in own:
             return f"studies: {algorithm}.{key}"
-        if first in common and first not in raw:
-            return f"algorithms.{algorithm}.{key}"
-        return f"{where}.{key}"
+        common_one = first in common and first not in raw
+        return f"algorithms.{algorithm}.{key}" if common_one else f"{where}.{key}"
 
     return check(PHASES[algorithm], settings, name)
+
+
+def _with_rounds(
+    where: str, phase: Mapping[str, Value], begin: int, marks: Mapping[str, Value]
+) -> dict[str, Value]:
+    """The settings of a phase that begins after `begin` rounds, with `rounds` for `until`."""
+    if ("until" in phase) == ("rounds" in phase):
+        raise ConfigError(f"{where}.rounds: give either a number, or until with a mark of rounds")
+    if "rounds" in phase:
+        return dict(phase)
+    until = phase["until"]
+    end = marks.get(until) if isinstance(until, str) else until
+    if type(end) is not int:
+        near = difflib.get_close_matches(str(until), marks, n=1)
+        fix = f"did you mean {near[0]}?" if near else f"use {', '.join([*marks, 'or a number'])}"
+        raise ConfigError(f"{where}.until: there is no mark {until} in rounds; {fix}")
+    if end <= begin:
+        raise ConfigError(
+            f"{where}.until: {until} is round {end}, but the phase begins at round {begin}; "
+            f"use a mark above {begin}"
+        )
+    return {key: v for key, v in phase.items() if key != "until"} | {"rounds": end - begin}
 
 
 def _with_pivot(phases: Sequence[Phase], pivot: Value, method: str) -> list[Phase]:
@@ -145,12 +143,6 @@ def _dataset(config: Config, federation: str) -> str:
     return dataset
 
 
-def _width(width: Value) -> float:
-    if not isinstance(width, int | float):
-        raise ConfigError(f"width: {width}: use a number above 0, at most 1024")
-    return float(width)
-
-
 def _engine(config: Config, overrides: Overrides) -> EngineSpec:
     """The engine; one of another name gets none of the options in the config.
 
@@ -165,19 +157,12 @@ def _engine(config: Config, overrides: Overrides) -> EngineSpec:
     varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
     checked = check(Engine, own | varied, lambda key: f"studies: engine.{key}")
     engine = EngineSpec.model_validate(checked.model_dump(exclude={"processes"}))
-    if config.engine.processes > 1 and _depends_on_processes(engine):
-        return engine.model_copy(update={"processes": config.engine.processes})
-    return engine
-
-
-def _depends_on_processes(engine: EngineSpec) -> bool:
-    """Whether a client's last bits can depend on how many others are worked on beside it.
-
-    They can where many models are one operation, which a library may cut by their number.
-    """
-    exact = {"batched": engine.device == "cpu"}
-    exact["vmap"] = exact["batched"] and engine.threads == 1
-    return not exact.get(engine.name, True)
+    # Where many models are one operation, a library may cut it by the number of clients, on which
+    # the last bits then depend.
+    cut = engine.name in ("batched", "vmap") and engine.device != "cpu"
+    cut = cut or (engine.name == "vmap" and engine.threads > 1)
+    processes = config.engine.processes
+    return engine.model_copy(update={"processes": processes if cut and processes > 1 else None})
 
 
 def _backprop(phase: Phase) -> Backprop:
@@ -185,13 +170,5 @@ def _backprop(phase: Phase) -> Backprop:
 
     Every part of the run carries it, so that all parts have the same tiers.
     """
-    batch, momentum = setting(phase, "batch"), setting(phase, "momentum")
-    assert isinstance(batch, int)  # checks.py refuses other first phases
-    return Backprop(batch=batch, momentum=bool(momentum))
-
-
-def _pins(config: Config, overrides: Overrides) -> dict[str, int]:
-    """The pinned seeds; `check_keys` has checked that those of a study are integers."""
-    own = {key.partition(".")[2]: value for key, value in overrides.items() if key in PINNED}
-    seeds: dict[str, Value] = {**{str(name): seed for name, seed in config.pin.items()}, **own}
-    return {name: seed for name, seed in seeds.items() if isinstance(seed, int)}
+    settings = phase.model_dump()  # with a batch: checks.py refuses other first phases
+    return Backprop(batch=settings["batch"], momentum=bool(settings.get("momentum")))

@@ -20,16 +20,13 @@ def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
         for job in jobs
         if job.rule == "warmup"
     }
-    for cell in plan.cells:
-        spec = plan.runs[cell.run]
-        for seed in map(str, cell.seeds):
-            if spec.warmup:
-                needed[spec.warmup, seed].add(spec.pivot)
-    for job in jobs:
-        selection = plan.selections.get(job.name) if job.rule == "select" else None
-        if selection and selection.warmup:
-            for seed in map(str, selection.seeds):
-                needed[selection.warmup, seed].add(selection.start)
+    selections = [plan.selections[job.name] for job in jobs if job.rule == "select"]
+    runs = [(plan.runs[cell.run], cell.seeds) for cell in plan.cells]
+    starts = [(spec.warmup, spec.start, spec.seeds) for spec in selections]
+    starts += [(spec.warmup, spec.pivot, seeds) for spec, seeds in runs]
+    for warmup, t, seeds in starts:
+        for seed in seeds if warmup else ():
+            needed[str(warmup), str(seed)].add(t)
     return needed
 
 
@@ -42,29 +39,22 @@ def existing(folder: Path) -> dict[int, Path]:
 def check(paths: Paths) -> None:
     """Checks that a finished warm-up has every snapshot that the config needs.
 
-    `zowarmup clean` deletes a snapshot where no run begins; a pivot that is added later needs it,
-    and neither Snakemake nor the job could say what to do.
+    `zowarmup clean` deletes a snapshot where no run begins; a pivot that is added later needs it.
 
     Raises:
         UserError: names the folder, the round and the fix.
     """
     for (warmup, seed), rounds in wanted(paths.plan, graph(paths.plan)).items():
         folder = Path(paths.warmup(warmup, seed))
-        existing_files = existing(folder / "snapshots")
-        missing = sorted(
-            t for t in rounds - set(existing_files) if _was_saved(folder / "run.json", t)
-        )
-        if existing_files and missing:
+        kept, record = existing(folder / "snapshots"), folder / "run.json"
+        missing = rounds - set(kept)
+        if not kept or not missing or not record.is_file():
+            continue
+        with reading(record):
+            spec = WarmupSpec.read(read_json(record)["spec"])
+        # of rounds that it never saved, Snakemake sees that it must
+        if saved := [t for t in missing if t <= spec.phase.rounds and spec.is_snapshot(t)]:
             raise UserError(
-                f"{folder}/snapshots: round {missing[0]}, where a run of this config starts, was "
+                f"{folder}/snapshots: round {min(saved)}, where a run of this config starts, was "
                 f"cleaned away; recreate the warm-up: rm -r {paths.root}/warmups/{warmup}"
             )
-
-
-def _was_saved(record: Path, t: int) -> bool:
-    """Whether a finished warm-up saved round t; of other rounds Snakemake sees that it must."""
-    if not record.is_file():
-        return False
-    with reading(record):
-        spec = WarmupSpec.read(read_json(record)["spec"])
-        return t <= spec.phase.rounds and spec.is_snapshot(t)

@@ -8,10 +8,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from zowarmup.common.errors import UserError
-from zowarmup.common.file_hashes import FileHashes
+from zowarmup.common.errors import UserError, reading
+from zowarmup.common.file_hashes import sha256
 from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.config.phase import Settings
 from zowarmup.config.schema import Dataset
@@ -24,19 +22,12 @@ Contents = dict[str, str]  # sha256 by the file's name
 
 
 class Record(Settings):
-    """What a data set was made from.
+    """The origin of a data set."""
 
-    Attributes:
-        files: as they were read.
-        compared: the value of `compared` when Snakemake started the job.
-        folder: of the files; None without files.
-        settings: of the config.
-    """
-
-    files: Contents
-    compared: str
-    folder: str | None
-    settings: Dataset
+    files: Contents  # as they were read
+    compared: str  # the value of `compared` when Snakemake started the job
+    folder: str | None  # of the files; None without files
+    settings: Dataset  # of the config
 
 
 def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
@@ -45,9 +36,9 @@ def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
     Args:
         data: results/<name>/datasets/<dataset>/dataset.npz; the hashes are kept in results/.
     """
-    hashes = FileHashes(Path(data).parents[3] / MEMORY)
+    memory = Path(data).parents[3] / MEMORY
     try:
-        return {file.name: hashes.sha256(file) for file in files_of(source, folder)}
+        return {file.name: sha256(file, memory) for file in files_of(source, folder)}
     except OSError:
         return {}
 
@@ -71,8 +62,7 @@ def write(data: str | Path, files: Contents, compared: str, settings: Dataset) -
     folder = folder_of(settings.data_dir)
     place = str(folder.absolute()) if files and folder else None
     record = Record(files=files, compared=compared, folder=place, settings=settings)
-    text = json.dumps(record.model_dump(), indent=1, sort_keys=True)
-    atomic_write_text(Path(data).with_name(NAME), text + "\n")
+    atomic_write_text(Path(data).with_name(NAME), record.model_dump_json(indent=1) + "\n")
 
 
 def read(data: str | Path) -> Record:
@@ -82,24 +72,26 @@ def read(data: str | Path) -> Record:
         UserError: no record, or a damaged one.
     """
     path = Path(data).with_name(NAME)
-    try:
+    with reading(path):
         return Record(**read_json(path))
-    except ValidationError:
-        raise UserError(f"{path}: not the record of a data set; delete it") from None
 
 
-def replaced(data: str | Path, settings: Dataset) -> str:
-    """A sentence that begins with the data set, if its source now has other contents; else ""."""
-    return _difference(data, settings, _folder(settings))
+def replaced(data: str | Path, settings: Dataset | None = None) -> str:
+    """A sentence that begins with the data set, if its source now has other contents; else "".
 
-
-def replaced_since(data: str | Path) -> str:
-    """The same from the record alone, whose folder the config may no longer name."""
+    Args:
+        settings: by default those of the record, whose folder the config may no longer name.
+    """
     record = read(data)
-    folder = _folder(record.settings)
-    if record.folder and not files_of(record.settings.source, folder):
+    source, folder = record.settings.source, _folder(settings or record.settings)
+    if settings is None and record.folder and not files_of(source, folder):
         folder = Path(record.folder)
-    return _difference(data, record.settings, folder)
+    now = contents(settings.source if settings else source, folder, data)
+    other = [name for name in now if now[name] != record.files.get(name)]
+    if not other and len(now) in (0, len(record.files)):
+        return ""
+    names = ", ".join((other or [*record.files])[:3]) + " ..." * (len(other) > 3)
+    return f"{data}: it was made from other contents than {names} in {folder} has now"
 
 
 def reconfigured(data: str | Path, settings: Dataset) -> str:
@@ -117,15 +109,6 @@ def _folder(settings: Dataset) -> Path | None:
         return folder_of(settings.data_dir)
     except UserError:
         return None
-
-
-def _difference(data: str | Path, settings: Dataset, folder: Path | None) -> str:
-    files, now = read(data).files, contents(settings.source, folder, data)
-    other = [name for name in now if now[name] != files.get(name)]
-    if not other and len(now) in (0, len(files)):
-        return ""
-    names = ", ".join((other or [*files])[:3]) + " ..." * (len(other) > 3)
-    return f"{data}: it was made from other contents than {names} in {folder} has now"
 
 
 def _digest(files: Contents) -> str:

@@ -1,41 +1,25 @@
 """The values that travel from the plan to the jobs: frozen, complete, validated where read.
 
-    Phase          one phase of a method: who trains, by which algorithm, for how many rounds
-    RunSpec        what one run trains, its warm-up included
-    WarmupSpec     one warm-up: a first-order trajectory that several runs share
-    SelectionSpec  the choice of one learning rate from a grid
-    Selected       a learning rate that a selection chooses
-
 Snakemake records plain values alone, so rules hand on `spec.model_dump(mode="json")`, and a job
 reads it back with `read`. The same JSON stands in run.json and at the head of a journal.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import ConfigDict, Field, ValidationError, model_serializer
 
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase import RATES, Count, Positive, Share
+from zowarmup.config.phase import RATES, Count, Pins, Positive, Seed, Settings, Share
 
 Plain = Mapping[str, object]  # JSON values by name
-Seed = Annotated[int, Field(ge=0)]
 Round = Annotated[int, Field(ge=0)]
 Tier = Literal["all", "high", "low"]
 
 
-class Value(BaseModel):
-    """Frozen and strict: an unknown key or a wrong type is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+class Value(Settings):
+    """Settings that plain JSON values describe, as Snakemake and run.json hold them."""
 
     @classmethod
     def read(cls, raw: Plain) -> Self:
@@ -45,26 +29,21 @@ class Value(BaseModel):
             ValueError: names the first field that does not fit.
         """
         try:
-            return cls.model_validate_json(json.dumps(raw))
+            return cls.model_validate_json(json.dumps(raw, default=dict))
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(map(str, first["loc"]))
             raise ValueError(f"{cls.__name__}: {field}: {first['msg']}") from None
 
     @model_serializer(mode="wrap")
-    def _without_absent(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+    def _without_absent(self, dump: Callable[[Self], dict[str, object]]) -> dict[str, object]:
         """Leaves out fields whose default None means that the run has nothing of the kind."""
-        values: dict[str, object] = dump(self)
         optional = {name for name, f in type(self).model_fields.items() if not f.is_required()}
-        return {k: v for k, v in values.items() if v is not None or k not in optional}
+        return {k: v for k, v in dump(self).items() if v is not None or k not in optional}
 
 
 class Selected(Value):
-    """A learning rate that a selection chooses.
-
-    Attributes:
-        selection: its name in the plan.
-    """
+    """A learning rate that the selection of this name chooses."""
 
     selection: str
 
@@ -73,23 +52,16 @@ Setting = bool | int | float | str | tuple[int, ...] | Selected
 
 
 class Phase(Value):
-    """One phase; the settings of its algorithm stand beside the fields, see `settings`.
-
-    Attributes:
-        clients: the tier that takes part.
-        rounds: how many it has.
-        lr: its learning rate.
-        participation: share of the tier that takes part in a round.
-    """
+    """One phase; the settings of its algorithm stand beside the fields, see `settings`."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Setting] = Field(init=False)
 
     algorithm: str
-    clients: Tier
+    clients: Tier  # that takes part
     rounds: Count
     lr: Positive | Selected
-    participation: Share
+    participation: Share  # of the tier, in a round
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -104,29 +76,16 @@ class Phase(Value):
 
     def but(self, **settings: Setting) -> Self:
         """The same phase with other settings."""
-        return self.read(self.model_dump(mode="json") | _plain(settings))
+        return self.read(self.model_dump(mode="json") | settings)
 
     def with_rates(self, rates: Mapping[str, float]) -> Self:
         """The phase with the rates of selections as numbers, those by name that `rates` has."""
-        chosen = {
-            key: rates[rate.selection]
-            for key, rate in self.settings.items()
-            if isinstance(rate, Selected) and rate.selection in rates
-        }
-        return self.but(**chosen) if chosen else self
-
-
-def _plain(settings: Mapping[str, Setting]) -> dict[str, object]:
-    dump = {key: value.model_dump() for key, value in settings.items() if isinstance(value, Value)}
-    return {**settings, **dump}
+        selected = {k: rate for k, rate in self.settings.items() if isinstance(rate, Selected)}
+        return self.but(**{k: rates.get(rate.selection, rate) for k, rate in selected.items()})
 
 
 class EngineSpec(Value):
-    """How clients are simulated; see config.schema.Engine for the fields.
-
-    Attributes:
-        processes: None where the bits do not depend on how many processes share a run.
-    """
+    """How clients are simulated; see config.schema.Engine for the fields."""
 
     name: str
     device: Literal["cpu", "cuda"]
@@ -135,7 +94,7 @@ class EngineSpec(Value):
     precision: Literal["float32", "bfloat16"]
     channels_last: bool
     options: dict[str, Count]
-    processes: Count | None = None
+    processes: Count | None = None  # where the bits depend on the number that share a run
 
 
 class Backprop(Value):
@@ -146,26 +105,18 @@ class Backprop(Value):
 
 
 class JobSpec(Value):
-    """The common part of runs, warm-ups and selections.
-
-    Attributes:
-        split: share of high- and low-resource clients, such as "10/90"; None where nothing in the
-            job depends on it.
-        width: multiple of the network's number of channels.
-        pin: seeds that are not the job's own, by what they are for.
-        backprop: only with the split "memory", whose tiers follow from it.
-    """
+    """The common part of runs, warm-ups and selections."""
 
     dataset: str
     federation: str
-    split: str | None
+    split: str | None  # such as "10/90"; None where nothing in the job depends on it
     model: str
     width: Positive
     engine: EngineSpec
-    pin: dict[Literal["federation", "initialisation", "directions"], Seed]
+    pin: Pins
     evaluate_every: Count
     snapshot_every: Count
-    backprop: Backprop | None = None
+    backprop: Backprop | None = None  # only with the split "memory", whose tiers follow from it
 
     def seeds_of(self, seed: int) -> Seeds:
         """The seeds of the job's draws."""
@@ -173,15 +124,10 @@ class JobSpec(Value):
 
 
 class RunSpec(JobSpec):
-    """A run.
+    """A run, its warm-up included."""
 
-    Attributes:
-        phases: all of its method.
-        warmup: the warm-up that is its first phase; None if it trains that phase itself.
-    """
-
-    phases: tuple[Phase, ...]
-    warmup: str | None
+    phases: tuple[Phase, ...]  # all of its method
+    warmup: str | None  # that is its first phase; None if it trains that phase itself
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -210,11 +156,7 @@ class RunSpec(JobSpec):
 
 
 class OnePhaseSpec(JobSpec):
-    """The common part of warm-ups and selections.
-
-    Attributes:
-        phase: what the job trains.
-    """
+    """The common part of warm-ups and selections: the job trains one phase."""
 
     phase: Phase
 
@@ -226,7 +168,7 @@ class OnePhaseSpec(JobSpec):
     @property
     def own_phases(self) -> tuple[Phase, ...]:
         """The only phase, which the job trains itself."""
-        return (self.phase,)
+        return self.phases
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -239,7 +181,7 @@ class OnePhaseSpec(JobSpec):
 
 
 class WarmupSpec(OnePhaseSpec):
-    """A warm-up: its phase ends at the last pivot of the runs that share it."""
+    """A first-order trajectory that several runs share; it ends at the last of their pivots."""
 
     def is_snapshot(self, t: int) -> bool:
         """Whether the model after round t is kept."""
@@ -247,19 +189,12 @@ class WarmupSpec(OnePhaseSpec):
 
 
 class SelectionSpec(OnePhaseSpec):
-    """The choice of a learning rate: of the `lr` of its phase, which every candidate trains.
+    """The choice of a learning rate: of the `lr` of its phase, which every candidate trains."""
 
-    Attributes:
-        start: the round after which the phase begins.
-        warmup: where that round's model is from; None for a first phase.
-        grid: the candidates, sorted.
-        seeds: one trial of every candidate for each.
-    """
-
-    start: Round
-    warmup: str | None
-    grid: tuple[Positive, ...]
-    seeds: tuple[Seed, ...]
+    start: Round  # after which the phase begins
+    warmup: str | None  # that round's model is from it; None for a first phase
+    grid: tuple[Positive, ...]  # the candidates, sorted
+    seeds: tuple[Seed, ...]  # one trial of every candidate for each
 
     @property
     def selections(self) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """The cells of the studies of a config, and checks of the names that it refers to."""
 
 import itertools
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
@@ -19,21 +18,16 @@ RULES = (
 
 def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
     """(place in the config, part, its seeds) of a study: of its own cells, then of its parts."""
-    place = f"studies.{name}"
-    own = seed_list(config.seeds, "seeds")
-    if study.seeds is not None:
-        own = seed_list(study.seeds, f"{place}.seeds")
-    yield place, study, own
-    for key, part in study.also.items():
-        where = f"{place}.also.{key}"
-        yield where, part, own if part.seeds is None else seed_list(part.seeds, f"{where}.seeds")
+    seeds, place = seed_list(config.seeds, "seeds"), f"studies.{name}"
+    also = {f"{place}.also.{key}": part for key, part in study.also.items()}
+    for where, part in ({place: study} | also).items():
+        own = seeds if part.seeds is None else seed_list(part.seeds, f"{where}.seeds")
+        seeds = own if part is study else seeds
+        yield where, part, own
 
 
 def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
-
-    Args:
-        where: the place of the part in the config, for errors.
 
     Raises:
         ConfigError: it names neither methods nor variants, or something twice.
@@ -42,12 +36,9 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
         raise ConfigError(f"{where}: name at least one of methods or variants")
     lists: list[tuple[str, Sequence[Value]]] = [("methods", study.methods), *study.grid.items()]
     for key, values in lists:
-        if twice := [value for i, value in enumerate(values) if value in values[:i]]:
-            raise ConfigError(f"{where}: {key}: {twice[0]} is given twice; remove one")
-    points = [
-        dict(zip(study.grid, values, strict=True))
-        for values in itertools.product(*study.grid.values())
-    ]
+        _check_once(f"{where}: {key}", values)
+    grids = itertools.product(*study.grid.values())
+    points = [dict(zip(study.grid, values, strict=True)) for values in grids]
     for method, point in itertools.product(study.methods, points):
         yield method, "", {**study.set, **point}
     for (variant, cell), point in itertools.product(study.variants.items(), points):
@@ -66,13 +57,13 @@ def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
 
 
 def check_references(config: Config) -> None:
-    """Checks that every name in the config exists, and that no name or label stands for two things.
+    """Checks that every name in the config exists, and that no label stands for two things.
 
     Raises:
         ConfigError: names the key and the possible values.
     """
     _check_names(config)
-    _check_apart(config)
+    _check_labels(config)
     for key, names in (("tables", config.tables), ("figures", config.figures)):
         for name in names:
             if not any(study in config.studies for study in SHOWS[name]):
@@ -87,29 +78,16 @@ def check_references(config: Config) -> None:
             raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
 
 
-def _check_apart(config: Config) -> None:
-    """Checks that disks can tell names apart, and readers labels."""
-    for key in ("datasets", "federations", "methods", "studies"):
-        for first, second in _twins({name: name.casefold() for name in getattr(config, key)}):
-            raise ConfigError(
-                f"{key}.{second}: only the case of letters tells this name from {first}, and on "
-                "some disks they would be one folder; rename one of them"
-            )
-    labels = {name: method.label for name, method in config.methods.items()}
-    shown = {name: " ".join(label.split()) for name, label in labels.items()}
-    for first, second in _twins({n: unicodedata.normalize("NFC", s) for n, s in shown.items()}):
-        raise ConfigError(
-            f"methods.{second}.label: {first} is called {labels[first]!r} too, so tables and "
-            "figures could not tell them apart; change one of the labels"
-        )
-
-
-def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Pairs of names with one key."""
+def _check_labels(config: Config) -> None:
+    """Checks that readers can tell methods apart."""
     first: dict[str, str] = {}
-    for name, key in keys.items():
-        if first.setdefault(key, name) != name:
-            yield first[key], name
+    for name, method in config.methods.items():
+        twin = first.setdefault(" ".join(method.label.split()), name)
+        if twin != name:
+            raise ConfigError(
+                f"methods.{name}.label: {twin} is called {method.label!r} too, so tables and "
+                "figures could not tell them apart; change one of the labels"
+            )
 
 
 def _check_names(config: Config) -> None:
@@ -126,5 +104,9 @@ def _check_names(config: Config) -> None:
             if name not in table:
                 fix = f"use one of {', '.join(table)}" if table else "remove it"
                 raise ConfigError(f"{key}: there is no {name}; {fix}")
-        if len(set(names)) < len(names):
-            raise ConfigError(f"{key}: a name is given twice; remove one")
+        _check_once(key, [*names])
+
+
+def _check_once(key: str, values: Sequence[Value]) -> None:
+    if twice := [value for i, value in enumerate(values) if value in values[:i]]:
+        raise ConfigError(f"{key}: {twice[0]} is given twice; remove one")

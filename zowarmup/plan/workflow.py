@@ -7,14 +7,14 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from zowarmup.common import relative_paths, user_paths
+from zowarmup.common import user_paths
 from zowarmup.common.code_digest import code_digest
+from zowarmup.common.json_value import JsonObject
 from zowarmup.config import registry
-from zowarmup.plan import graph, job_digest, replaced_data, snapshots, source_record
+from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
-from zowarmup.plan.paths import MEMORY_ROLES, Paths
+from zowarmup.plan.paths import MEMORY_ROLES, Inputs, Paths
 from zowarmup.plan.plan import plan
 
 PARTS = ("seed", "role", "scope")  # the wildcards that stand for a job's part
@@ -32,11 +32,11 @@ class Workflow:
         UserError: one sentence about what is wrong with the config, and the fix.
     """
 
-    def __init__(self, files: list[str], overrides: Mapping[str, Any], checkout: str) -> None:
+    def __init__(self, files: list[str], overrides: Mapping[str, object], checkout: str) -> None:
         self.plan = plan(files, overrides)
         self.config, self.paths = self.plan.config, Paths(self.plan)
         self.scripts = Path(checkout, "workflow", "scripts")
-        self.claims = relative_paths.find("claims", self.config.claims, files, checkout)
+        self.claims = user_paths.find("claims", self.config.claims, files, checkout)
         self.gpus = self.config.engine.processes if self.config.engine.device == "cuda" else 0
 
     def check_results(self) -> list[str]:
@@ -47,14 +47,10 @@ class Workflow:
         """
         user_paths.folder(self.paths.root, "results")
         snapshots.check(self.paths)
-        replaced_data.check_folders(self.paths)
-        # Snakemake itself can only say that params have changed, and knows nothing of results
-        # that it did not write.
-        return [
-            f"{sentence}; Snakemake recreates it and what follows from it; results that another "
-            "copy or `zowarmup run` wrote need --forcerun dataset for that"
-            for sentence in replaced_data.changed(self.paths)
-        ]
+        # Snakemake knows nothing of results that it did not write.
+        fix = "Snakemake recreates it and what follows from it; results that another copy or "
+        fix += "`zowarmup run` wrote need --forcerun dataset for that"
+        return [f"{sentence}; {fix}" for sentence in replaced_data.changed(self.paths)]
 
     def constraints(self) -> dict[str, str]:
         """A regular expression for each wildcard of the paths: the names that the config has."""
@@ -72,7 +68,7 @@ class Workflow:
             "figure": registry.FIGURES,
         }
         # re.escape: a dot in a name is a dot.
-        patterns = {key: "|".join(map(re.escape, known)) or "-" for key, known in names.items()}
+        patterns = {key: "|".join(map(re.escape, given)) or "-" for key, given in names.items()}
         return patterns | {"scope": "|studies/[^/]+/", "seed": r"\d+"}
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
@@ -81,14 +77,15 @@ class Workflow:
         parts = [value for key, value in wildcards.items() if key in PARTS]
         return Job(rule, "".join(names), "".join(parts))
 
-    def inputs(self, job: Job) -> dict[str, Any]:
+    def inputs(self, job: Job) -> Inputs:
         """The files that a job reads, by name."""
         return graph.inputs(self.paths, job)
 
-    def settings(self, job: Job) -> dict[str, Any]:
+    def settings(self, job: Job) -> JsonObject:
         """The settings of a job that trains nothing, without those that change no result."""
         if job.rule == "measure":
-            return self.paths.memory_settings()
+            engine = self.config.engine.model_dump(include={"device", "threads"})
+            return self.config.memory.model_dump(exclude={"models"}) | engine
         if job.rule == "dataset":
             return self.config.datasets[job.name].model_dump(exclude={"data_dir"})
         return self.config.federations[job.name].model_dump()
@@ -98,24 +95,21 @@ class Workflow:
         data = self.paths.dataset(job.name)
         return source_record.compared(data, self.config.datasets[job.name])
 
-    def spec(self, job: Job) -> dict[str, Any]:
+    def spec(self, job: Job) -> JsonObject:
         """The complete description of a job that trains."""
         return graph.spec_of(self.plan, job).model_dump(mode="json")
 
     def code(self, job: Job) -> str:
         """The digest of a job's script and of the modules that it names: a change reruns it."""
         named = {"table": registry.TABLES, "figure": registry.FIGURES, "measure": registry.NETWORKS}
-        if job.rule in named:
-            modules = [registry.module_of(named[job.rule], job.name)]
-        elif job.rule in graph.RESULT:
-            modules = job_digest.modules(graph.spec_of(self.plan, job))
-        else:
-            modules = []
+        modules = [registry.module_of(named[job.rule], job.name)] if job.rule in named else []
+        if job.rule in graph.RESULT:
+            modules = graph.modules(graph.spec_of(self.plan, job))
         return code_digest(modules, self.scripts / f"{job.rule}.py")
 
-    def cells(self, job: Job) -> list[dict[str, Any]]:
+    def cells(self, job: Job) -> list[JsonObject]:
         """The cells of a scope, one for each seed, for collecting their rows."""
-        return self.paths.cells(job.part)
+        return [self.paths.described(*cell) for cell in self.paths.cells(job.part)]
 
     def federations(self, job: Job) -> dict[str, str]:
         """The federation files that a figure shows, by data set."""

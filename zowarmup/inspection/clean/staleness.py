@@ -10,8 +10,7 @@ from pathlib import Path
 from zowarmup.common.errors import UserError
 from zowarmup.inspection.provenance import read_record
 from zowarmup.plan import graph
-from zowarmup.plan.graph import Job, spec_of
-from zowarmup.plan.job_digest import codes
+from zowarmup.plan.graph import Job, codes, spec_of
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.specs import RunSpec, SelectionSpec, TrainingSpec
 from zowarmup.storage import checkpoint, provenance, run_json
