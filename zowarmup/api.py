@@ -24,12 +24,10 @@ from zowarmup.analysis import csv_file, metrics
 from zowarmup.common import preflight
 from zowarmup.common.errors import UserError
 from zowarmup.common.files import read_json
-from zowarmup.inspection import models
+from zowarmup.inspection import job_status, models
 from zowarmup.inspection.compare import compare
 from zowarmup.inspection.evaluate import evaluate
 from zowarmup.inspection.inspect import inspect
-from zowarmup.inspection.models import Model
-from zowarmup.inspection.status import job_status
 from zowarmup.inspection.verify import verify
 from zowarmup.without_snakemake import Maker
 
@@ -59,9 +57,8 @@ class Run:
         Raises:
             UserError: the run has no such round.
         """
-        if round is None:
-            return load_module(self.folder / "final.safetensors")
-        return _module(models.at(self.folder, round))
+        final = self.folder / "final.safetensors"
+        return (models.load(final) if round is None else models.at(self.folder, round)).module()
 
 
 def load_run(folder: File) -> Run:
@@ -84,11 +81,7 @@ def load_module(file: File) -> nn.Module:
     Raises:
         CheckpointError: unreadable, or not of this project.
     """
-    return _module(models.load(Path(file)))
-
-
-def _module(model: Model) -> nn.Module:
-    return model.network.module(model.w)
+    return models.load(Path(file)).module()
 
 
 def export_state_dict(file: File, output: File, *, overwrite: bool = True) -> None:
@@ -101,8 +94,7 @@ def export_state_dict(file: File, output: File, *, overwrite: bool = True) -> No
         CheckpointError: unreadable, or not of this project.
         UserError: the output is there already, and is not to be overwritten.
     """
-    model = models.latest(Path(file))
-    models.export(model, models.writable(output, overwrite=overwrite))
+    models.export(models.latest(Path(file)), output, overwrite=overwrite)
 
 
 def status(results: File) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from workbench import edit, planned
 from zowarmup import api
 from zowarmup.__main__ import main
 from zowarmup.common.files import lock
-from zowarmup.inspection.clean import clean
+from zowarmup.inspection import clean
 from zowarmup.storage.journal import Journal, provenance_of
 
 TINY = ["--configfile", "tiny.yaml"]

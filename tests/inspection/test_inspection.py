@@ -19,7 +19,7 @@ from zowarmup.inspection.compare import compare
 from zowarmup.inspection.evaluate import evaluate
 from zowarmup.inspection.inspect import inspect
 from zowarmup.inspection.inspect_training import replay
-from zowarmup.inspection.metric_rows import rows_of
+from zowarmup.inspection.results import rows_of
 from zowarmup.inspection.verify import verify
 from zowarmup.storage import journal
 from zowarmup.training import replay as rebuild

@@ -25,7 +25,7 @@ from zowarmup.engines import client_groups
 from zowarmup.forecast.sizes import Size, network
 from zowarmup.models import memory, static_norm
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import EngineSpec, Phase
+from zowarmup.plan.specs import JobSpec, Phase
 from zowarmup.training.evaluate import BATCH
 from zowarmup.training.phases import build
 
@@ -77,7 +77,7 @@ class Part:
     """Part of a job: rounds of one phase, and measurements.
 
     Attributes:
-        model, width, engine, phase, federation: settings as in the plan.
+        spec, phase, federation: settings as in the plan.
         high: high-resource clients.
         stage: the stage of a method that the messages belong to.
         rounds, rows, losses, snapshots: their numbers; `losses` on held-out images.
@@ -85,9 +85,7 @@ class Part:
         trials: how often the rounds begin anew: once for each candidate and seed of a selection.
     """
 
-    model: str
-    width: float
-    engine: EngineSpec
+    spec: JobSpec
     phase: Mapping[str, Any]
     federation: Mapping[str, Any]
     data: Size
@@ -103,12 +101,17 @@ class Part:
     @property
     def title(self) -> str:
         """The network, with its width where that is not 1."""
-        return self.model + (f" x{self.width:g}" if self.width != 1 else "")
+        return self.spec.model + (f" x{self.spec.width:g}" if self.spec.width != 1 else "")
+
+    @property
+    def shape(self) -> tuple[str, Size, float]:
+        """The arguments of `network`, but for the share that low-resource clients train."""
+        return self.spec.model, self.data, self.spec.width
 
     @property
     def network(self) -> FlatModel:
         """The network of the high-resource clients."""
-        return network(self.model, self.data, self.width)
+        return network(*self.shape)
 
     @property
     def images(self) -> tuple[int, int]:
@@ -122,7 +125,7 @@ class Part:
         """The phase as the cost formulas read it."""
         tiers = {"high": self.high, "low": self.federation["clients"] - self.high}
         trained = [*tiers] if self.phase["clients"] == "all" else [self.phase["clients"]]
-        d_low = network(self.model, self.data, self.width, self.phase.get("rate", 1.0)).d
+        d_low = network(*self.shape, self.phase.get("rate", 1.0)).d
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
@@ -145,7 +148,7 @@ class Part:
         total = np.zeros(4)
         for tier, members in self.formula.members.items():
             rate = self.phase.get("rate", 1.0) if tier == "low" else 1.0
-            image = image_flops(self.model, self.data, self.width, rate)
+            image = image_flops(*self.shape, rate)
             cost = np.array(cost_formulas.per_round(self.formula, tier)) * [1, 1, image, 2 * image]
             total += members * self.formula.participation * cost
         return cost_formulas.Cost(*total.tolist())
@@ -163,8 +166,7 @@ class Part:
         row = self.data.test + clients * train + loss
         if "eps" in self.phase:
             row += 3 * train * self.members
-        image = image_flops(self.model, self.data, self.width)
-        return float((self.rows * row + self.losses * loss) * image)
+        return float((self.rows * row + self.losses * loss) * image_flops(*self.shape))
 
     @property
     def broadcast(self) -> float:
@@ -187,7 +189,7 @@ def disk(part: Part) -> dict[str, float]:
 
 def peak(part: Part) -> dict[str, float]:
     """Return the bytes of images and of training in memory, beyond a process with torch."""
-    engine, model, shape, train = part.engine, part.network, part.data.shape, part.images[0]
+    engine, model, shape, train = part.spec.engine, part.network, part.data.shape, part.images[0]
     stacks = engine.name in STACKING
     stacked = engine.options.get("block", SIDE_BY_SIDE) if stacks else 1
     if "eps" in part.phase:  # backpropagation for the true gradients beside the estimate

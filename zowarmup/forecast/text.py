@@ -44,16 +44,15 @@ def text(forecast: Forecast) -> str:
             f"{sheets['reached_bfloat16']:.0%} in bfloat16, assumed and not measured; without the "
             "start of jobs, and without the idle time of a device with a small network."
         ),
-        _table("a real federation sends", forecast.federation_bytes, size),
-        _table("on the disk", forecast.disk_bytes, size),
-        _table("in memory, the largest job", memory, size),
-        _wrap(f"Downloads: {size(forecast.download_bytes)}. A run that diverges ends earlier."),
+        _table("a real federation sends", forecast.federation_bytes, _size),
+        _table("on the disk", forecast.disk_bytes, _size),
+        _table("in memory, the largest job", memory, _size),
+        _wrap(f"Downloads: {_size(forecast.download_bytes)}. A run that diverges ends earlier."),
     ]
     return "\n\n".join(parts)
 
 
-def size(bytes_: float) -> str:
-    """Return bytes in decimal units."""
+def _size(bytes_: float) -> str:
     return decimal(round(bytes_))
 
 

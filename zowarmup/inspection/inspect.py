@@ -11,9 +11,9 @@ from zowarmup.data.datasets import Dataset
 from zowarmup.inspection import inspect_training as training
 from zowarmup.inspection import kinds
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.result_paths import place_of
-from zowarmup.inspection.status.job_status import jobs_of as status_of
-from zowarmup.inspection.status.job_status import summary
+from zowarmup.inspection.job_status import jobs_of as status_of
+from zowarmup.inspection.job_status import summary
+from zowarmup.inspection.results import place_of
 from zowarmup.plan import source_record
 from zowarmup.storage.run_json import sha256
 
@@ -32,21 +32,14 @@ def inspect(path: Path | str) -> Facts:
 def dataset(file: Path) -> Facts:
     """Images, classes, fingerprint and source of a data set."""
     data = datasets.load(file)
-    facts: Facts = {
-        "name": data.name,
-        **_sizes(data),
-        "contents_sha256": data.sha256,
-        "file_sha256": sha256(file),
-    }
-    if not file.with_name(source_record.NAME).is_file():
-        return facts
-    record = source_record.read(file)
-    files = [{"file": name, "sha256": value} for name, value in record.files.items()]
-    return facts | {
-        "source": record.settings.source,
-        "source_folder": record.folder,
-        "made_from": files or None,
-    }
+    hashes = {"contents_sha256": data.sha256, "file_sha256": sha256(file)}
+    facts: Facts = {"name": data.name} | _sizes(data) | hashes
+    if file.with_name(source_record.NAME).is_file():
+        record = source_record.read(file)
+        files = [{"file": name, "sha256": value} for name, value in record.files.items()]
+        facts |= {"source": record.settings.source, "source_folder": record.folder}
+        facts["made_from"] = files or None
+    return facts
 
 
 def images(file: Path) -> Facts:
@@ -56,8 +49,8 @@ def images(file: Path) -> Facts:
         DataError: not a readable .npz.
     """
     arrays = describe_npz(file)
-    usable = _as_source(file, {row["array"] for row in arrays})
-    return usable | {"file_sha256": sha256(file), "arrays": arrays}
+    source = _as_source(file, {row["array"] for row in arrays})
+    return source | {"file_sha256": sha256(file), "arrays": arrays}
 
 
 def _as_source(file: Path, names: set[str]) -> Facts:

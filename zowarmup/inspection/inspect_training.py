@@ -6,11 +6,10 @@ from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
 from zowarmup.inspection import layers, models
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.metric_rows import row_at, rows_of
+from zowarmup.inspection.job_status import status_of
 from zowarmup.inspection.models import Model, load, snapshots
 from zowarmup.inspection.provenance import JobRecord, origin, read_record, record_of
-from zowarmup.inspection.result_paths import place_of
-from zowarmup.inspection.status.job_status import status_of
+from zowarmup.inspection.results import Row, place_of, row_at, rows_of
 from zowarmup.inspection.traffic import costs_at
 from zowarmup.storage import journal
 from zowarmup.storage.run_json import sha256
@@ -22,8 +21,7 @@ COSTS = ("bytes_up", "bytes_down", "forward_passes", "backward_passes")
 
 def checkpoint_file(file: Path) -> Facts:
     """A checkpoint: network, round, origin, measurements at its round, layers."""
-    model = load(file)
-    return _described(model, {"size": file.stat().st_size, "sha256": sha256(file)})
+    return _described(load(file), {"size": file.stat().st_size, "sha256": sha256(file)})
 
 
 def replay(run: Path, t: int | None = None) -> tuple[Model, Facts]:
@@ -42,20 +40,16 @@ def replay(run: Path, t: int | None = None) -> tuple[Model, Facts]:
 def _described(model: Model, more: Facts) -> Facts:
     """A model: network, round, more facts, origin, measurements at its round, layers."""
     record = record_of(model.home)
-    network, tensors = _model_facts(model, record)
-    return {
-        **network,
-        **more,
+    source = {
         "origin": origin(record, model.home),
         "at_this_round": at_round(model.home, model.round),
-        **tensors,
     }
+    return _network(model, record) | more | source | _tensors(model)
 
 
-def _model_facts(model: Model, record: JobRecord | None) -> tuple[Facts, Facts]:
-    """The round and the network; the sizes of its parameters and of the server's state."""
+def _network(model: Model, record: JobRecord | None = None) -> Facts:
     about = model.saved.about
-    network = {
+    return {
         "round": model.round,
         "phase": record.phase_at(model.round) if record else None,
         "model": about.model,
@@ -63,14 +57,18 @@ def _model_facts(model: Model, record: JobRecord | None) -> tuple[Facts, Facts]:
         "image": list(about.shape),
         "classes": about.classes,
     }
+
+
+def _tensors(model: Model) -> Facts:
+    """The sizes of the parameters and of the server's state."""
     server = {"server": layers.norms(model.saved.server)[:-1]} if model.saved.server else {}
-    return network, {"layers": layers.norms(model.saved.named)} | server
+    return {"layers": layers.norms(model.saved.named)} | server
 
 
 def at_round(folder: Path, t: int) -> Facts:
     """The measurements of a round and the costs up to it."""
     if row := row_at(folder, t):
-        return {key: row[key] for key in (*MEASURED, *COSTS) if key in row}
+        return _measured(row)
     try:
         run = track(folder)
         costs = costs_at(run, t) if run.pivot <= t else None
@@ -110,8 +108,7 @@ def _extent(file: Path) -> tuple[int, int, str | None]:
 
 def run(folder: Path) -> Facts:
     """A run: its state, its origin, its rounds, its model."""
-    path = folder / "journal.jsonl"
-    facts = _job(folder)
+    facts, path = _job(folder), folder / "journal.jsonl"
     if path.is_file():
         journal = journal_file(path)
         facts["journal"] = {key: journal[key] for key in ("rounds", "size", "damage")}
@@ -130,15 +127,14 @@ def warmup(folder: Path) -> Facts:
 def selection(file: Path) -> Facts:
     """A selected learning rate, and the grid it was selected from."""
     selected = read_json(file)
+    columns = ("seed", "lr", "heldout_loss")
     return {
         "chosen": selected["lr"],
         "at_the_edge": selected["at_edge"],
         "phase": selected["spec"]["phase"]["algorithm"],
         "sha256": sha256(file),
         "origin": origin(record_of(file.parent), file.absolute().parent),
-        "grid": [
-            {key: row[key] for key in ("seed", "lr", "heldout_loss")} for row in selected["grid"]
-        ],
+        "grid": [{key: row[key] for key in columns} for row in selected["grid"]],
     }
 
 
@@ -147,13 +143,16 @@ def _job(folder: Path) -> Facts:
     facts: Facts = {"state": status_of(place).state} if place else {}
     facts["origin"] = origin(record_of(folder), folder)
     if rows:
-        keys = ("round", *MEASURED, *COSTS)
-        facts["last_measured"] = {key: rows[-1][key] for key in keys if key in rows[-1]}
+        facts["last_measured"] = {"round": rows[-1]["round"]} | _measured(rows[-1])
     return facts
+
+
+def _measured(row: Row) -> Facts:
+    return {key: row[key] for key in (*MEASURED, *COSTS) if key in row}
 
 
 def _model(file: Path) -> Facts:
     if not file.is_file():
         return {}
-    network, tensors = _model_facts(load(file), None)
-    return {"network": {"file": str(file)} | network} | tensors
+    model = load(file)
+    return {"network": {"file": str(file)} | _network(model)} | _tensors(model)

@@ -1,19 +1,17 @@
 """The model that a path stands for: a checkpoint's own, or one of a run or a warm-up."""
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_file
 from zowarmup.inspection import kinds
-from zowarmup.inspection.result_paths import home_of, place_of
+from zowarmup.inspection.results import home_of, place_of
 from zowarmup.models.flat import FlatModel
 from zowarmup.plan.snapshots import existing
 from zowarmup.storage import checkpoint
@@ -49,6 +47,10 @@ class Model:
         """The weights, (d,) float32."""
         return self.network.flatten(self.saved.named)
 
+    def module(self) -> nn.Module:
+        """A plain module with the weights."""
+        return self.network.module(self.w)
+
     @property
     def name(self) -> str:
         """The name of a file for this model, without its ending."""
@@ -66,26 +68,30 @@ def load(file: Path) -> Model:
     return Model(checkpoint.load(file), file, home_of(file))
 
 
-def write(model: Model, output: Path) -> None:
-    """Write a model as the checkpoint that training would have written."""
+def write(model: Model, output: Path | str, *, overwrite: bool = False) -> None:
+    """Write a model as the checkpoint that training would have written.
+
+    Raises:
+        UserError: the file exists, and is not to be overwritten.
+    """
+    _check(output, overwrite)
     checkpoint.save(output, model.network, State(model.w, model.saved.server), model.saved.about)
 
 
-def export(model: Model, output: Path) -> None:
-    """Write the weights as a state_dict for `torch.load`, all or nothing."""
+def export(model: Model, output: Path | str, *, overwrite: bool = False) -> None:
+    """Write the weights as a state_dict for `torch.load`, all or nothing.
+
+    Raises:
+        UserError: the file exists, and is not to be overwritten.
+    """
+    _check(output, overwrite)
     with atomic_file(output) as file:
         torch.save(dict(model.saved.named), file)
 
 
-def writable(output: Path | str, *, overwrite: bool) -> Path:
-    """The path of a file to write.
-
-    Raises:
-        UserError: there is such a file already, and it is not to be overwritten.
-    """
+def _check(output: Path | str, overwrite: bool = False) -> None:
     if Path(output).exists() and not overwrite:
         raise UserError(f"{output}: is there already; name another file or add --force")
-    return Path(output)
 
 
 def latest(path: Path) -> Model:
@@ -157,22 +163,16 @@ def replayed(folder: Path, t: int | None = None) -> Model:
     if t is not None:
         replay.check(run, t)
     total = (run.last if t is None else t) - run.pivot + 1
-    steps = tqdm(_rounds(run, t), total=total, delay=0.5, leave=False, disable=None)
-    [(end, w)] = deque(steps, maxlen=1)
+    for step in tqdm(replay.rounds(run), total=total, delay=0.5, leave=False, disable=None):
+        end, w = step
+        if end == t:
+            break
     if t not in (None, end):
         raise UserError(
             f"{folder}: round {t} is not there; the journal goes from {run.pivot} to {end} so far"
         )
     about = run.about.model_copy(update={"round": end})
     return Model(Checkpoint(run.model.named(w.cpu()), about, {}), None, folder)
-
-
-def _rounds(run: replay.Track, t: int | None) -> Iterator[tuple[int, Tensor]]:
-    """The rounds of a journal and their models up to round t."""
-    for step in replay.rounds(run):
-        yield step
-        if step[0] == t:
-            return
 
 
 def snapshots(folder: Path) -> dict[int, Path]:

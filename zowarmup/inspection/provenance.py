@@ -10,9 +10,9 @@ from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
 from zowarmup.inspection import kinds
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.result_paths import Place, place_of
+from zowarmup.inspection.results import Place, place_of
 from zowarmup.plan.job_digest import codes
-from zowarmup.plan.specs import Phase, RunSpec, Selected, TrainingSpec, read_spec
+from zowarmup.plan.specs import RunSpec, Selected, TrainingSpec, read_spec
 from zowarmup.runtime.machine import said
 from zowarmup.storage import journal, machines_json
 
@@ -89,11 +89,10 @@ def read_record(file: Path) -> JobRecord:
         UserError: the file is damaged, or of another version.
     """
     with reading(file):
-        if kinds.is_journal(file):
-            values: dict[str, Any] = journal.provenance_of(file)
-        else:
-            values = read_json(file)
-            values = values.get("origin", values)
+        values: dict[str, Any] = (
+            journal.provenance_of(file) if kinds.is_journal(file) else read_json(file)
+        )
+        values = values.get("origin", values)
         recorded = {f.name: values[f.name] for f in fields(JobRecord) if f.name in values}
         return JobRecord(file=file, **recorded | {"spec": read_spec(values["spec"])})
 
@@ -110,7 +109,7 @@ def origin(record: JobRecord | None, folder: Path) -> Facts:
         **job,
         "seed": record.seed,
         **pinned,
-        "settings": _settings(record),
+        "settings": _settings(record.spec),
         "code": record.code,
         "code_here": "the same" if is_installed_code(record, place) else "another",
         "torch": record.torch,
@@ -130,16 +129,11 @@ def is_installed_code(record: JobRecord, place: Place | None) -> bool:
     return record.code in codes(rule, record.spec)
 
 
-def _settings(record: JobRecord) -> str:
-    """The phases in a line: algorithm, clients, rounds, learning rate."""
-    spec = record.spec
-    phases = ", then ".join(
-        f"{phase.algorithm} ({phase.clients}, {phase.rounds} rounds, lr {_rate(phase)})"
-        for phase in spec.phases
-    )
-    return f"{spec.model} on {spec.dataset}, {spec.split or 'no split'}: {phases}"
-
-
-def _rate(phase: Phase) -> str:
-    """The learning rate, or the selection that chooses it."""
-    return f"of {phase.lr.selection}" if isinstance(phase.lr, Selected) else str(phase.lr)
+def _settings(spec: TrainingSpec) -> str:
+    """The phases in a line: algorithm, clients, rounds, learning rate or its selection."""
+    phases = []
+    for phase in spec.phases:
+        rate = f"of {phase.lr.selection}" if isinstance(phase.lr, Selected) else phase.lr
+        phases.append(f"{phase.algorithm} ({phase.clients}, {phase.rounds} rounds, lr {rate})")
+    split = spec.split or "no split"
+    return f"{spec.model} on {spec.dataset}, {split}: {', then '.join(phases)}"

@@ -8,8 +8,8 @@ import torch
 from zowarmup.algorithms.engine import Engine
 from zowarmup.data import federation
 from zowarmup.engines.images import Images
-from zowarmup.inspection.metric_rows import row_at
 from zowarmup.inspection.provenance import record_of
+from zowarmup.inspection.results import row_at
 from zowarmup.training import context, loop, phases, replay
 from zowarmup.training.costs import Costs
 from zowarmup.training.replay import Track

@@ -12,8 +12,7 @@ from typing import Any
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import holder, read_json
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.metric_rows import rows_of
-from zowarmup.inspection.result_paths import Place, places
+from zowarmup.inspection.results import Place, places, rows_of
 from zowarmup.plan.graph import RESULT, RULES, Graph, Job, graph
 from zowarmup.plan.plan import Plan
 
@@ -23,6 +22,7 @@ WHAT = {"warmup": "warm-up", "select": "selection", "train": "run"}
 KINDS = {rule: kind for kind, rule in RULES.items() if rule in WHAT}
 SAVED = ("journal.jsonl", "state", "progress.json")  # the files of an unfinished job
 FRESH = 20.0  # seconds for which a job that wrote its progress counts as running
+KILLED = "was killed; resumes when it is started again"
 TAIL = 1 << 16  # bytes of a log's end that are read
 
 ERROR = re.compile(r"^\S+ ERROR (.*)$", re.MULTILINE)
@@ -91,32 +91,21 @@ def _status(place: Place, status: JobStatus) -> JobStatus:
     progress, rows = _progress(folder), rows_of(folder)
     row = rows[-1] if rows else {}
     latest = row | progress
-    status = replace(
-        status,
-        round=latest.get("round"),
-        of=progress.get("total", status.of),
-        test_accuracy=latest.get("test_accuracy"),
-        test_loss=latest.get("test_loss"),
-    )
+    keys = ("round", "test_accuracy", "test_loss")
+    measured = {key: latest.get(key) for key in keys}
+    status = replace(status, of=progress.get("total", status.of), **measured)
     if process := holder(folder / "lock") or _recent(progress):
         trial = f"{progress['what']}, " if place.rule == "select" and "what" in progress else ""
         left = progress.get("seconds_left")
         return replace(status, state=RUNNING, note=trial + process, seconds_left=left)
-    if _is_finished(place):
+    # A warm-up's snapshots may have been deleted by hand.
+    whole = place.rule != "warmup" or (folder / "snapshots").is_dir()
+    if whole and (folder / RESULT[place.rule]).is_file():
         return _finished(place, status, row)
     error = last_error(place.log)
     if error or any((folder / name).exists() for name in SAVED):
-        note = error or "was killed; goes on when it is started again"
-        return replace(status, state=FAILED, note=note)
+        return replace(status, state=FAILED, note=error or KILLED)
     return status
-
-
-def _is_finished(place: Place) -> bool:
-    """Whether the result is complete: a warm-up's snapshots may have been deleted by hand."""
-    snapshots = place.folder / "snapshots"
-    return (place.folder / RESULT[place.rule]).is_file() and (
-        place.rule != "warmup" or snapshots.is_dir()
-    )
 
 
 def _finished(place: Place, status: JobStatus, row: Mapping[str, Any]) -> JobStatus:
@@ -164,9 +153,8 @@ def _recent(progress: Mapping[str, Any]) -> str | None:
     if "at" not in progress:
         return None
     then = datetime.strptime(progress["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    if abs((datetime.now(UTC) - then).total_seconds()) > max(
-        FRESH, 3 / progress["rounds_per_second"]
-    ):
+    fresh = max(FRESH, 3 / progress["rounds_per_second"])
+    if abs((datetime.now(UTC) - then).total_seconds()) > fresh:
         return None
     pid, host, job = (progress[key] for key in ("pid", "host", "slurm_job"))
     if host == platform.node() and not Path(f"/proc/{pid}").exists():

@@ -1,14 +1,16 @@
-"""Where in a results folder a path lies, by its name alone."""
+"""A results folder: the place of a path in it, by its name alone, and the rows of metrics.csv."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from zowarmup.common.errors import reading
+from zowarmup.common.files import read_json, read_rows
 from zowarmup.plan.graph import ALONE, RULES
 
-# Folders of a job that hold its checkpoints.
-INNER, PHASE = ("snapshots", "state"), "phase-"
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Place:
 
     Attributes:
         root: results/<config>.
-        kind: "runs", "warmups", "selections", "federations" or "datasets".
+        kind: one of RULES.
         part: the seed; "" where the kind has none.
     """
 
@@ -33,14 +35,13 @@ class Place:
 
     @property
     def rule(self) -> str:
-        """The rule whose job writes there."""
+        """The rule whose job writes to the folder."""
         return RULES[self.kind]
 
     @property
     def log(self) -> Path:
         """The log of the job, where Snakemake ran it."""
-        name = f"{self.name}/{self.part}" if self.part else self.name
-        return self.root / "logs" / self.rule / f"{name}.log"
+        return self.root / "logs" / self.rule / f"{Path(self.name, self.part)}.log"
 
 
 def place_of(path: Path) -> Place | None:
@@ -57,7 +58,7 @@ def place_of(path: Path) -> Place | None:
 def home_of(file: Path) -> Path:
     """The folder of the job that wrote a checkpoint."""
     folder = Path(os.path.abspath(file)).parent
-    while folder.name in INNER or folder.name.startswith(PHASE):
+    while folder.name in ("snapshots", "state") or folder.name.startswith("phase-"):
         folder = folder.parent
     return folder
 
@@ -69,3 +70,28 @@ def places(root: Path) -> Iterator[Place]:
             if folder.is_dir() and not folder.name.startswith("."):
                 names = folder.relative_to(root / kind).parts
                 yield Place(root, kind, names[0], "".join(names[1:]))
+
+
+def rows_of(folder: Path) -> list[Row]:
+    """All rows of a run or a warm-up in order; of an unfinished warm-up those saved so far.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if (file := folder / "metrics.csv").is_file():
+        with reading(file):
+            return [{key: _number(text) for key, text in row.items()} for row in read_rows(file)]
+    state = folder / "state" / "state.json"
+    return list(read_json(state)["rows"]) if state.is_file() else []
+
+
+def row_at(folder: Path, t: int) -> Row | None:
+    """The row of round t; of a warm-up that diverged before, its last one; None without one."""
+    rows = [row for row in rows_of(folder) if row["round"] <= t]
+    return rows[-1] if rows and (rows[-1]["round"] == t or rows[-1]["diverged"]) else None
+
+
+def _number(text: str) -> bool | int | float:
+    if text in ("True", "False"):
+        return text == "True"
+    return int(text) if text.lstrip("-").isdecimal() else float(text or "nan")

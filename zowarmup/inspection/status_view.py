@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from zowarmup.inspection.status.job_status import RUNNING, STATES, JobStatus
+from zowarmup.inspection.job_status import RUNNING, STATES, JobStatus
 
 COLOURS = dict(zip(STATES, ("bold red", "cyan", "magenta", "dim", "green"), strict=True))
 NUMBERS = ("round", "accuracy", "loss", "left")
