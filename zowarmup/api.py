@@ -65,8 +65,7 @@ def load_run(folder: File) -> Run:
     """Open a finished run.
 
     Raises:
-        UserError: the folder holds none, or other code is installed than that of the checkout that
-            this is called in.
+        UserError: the folder holds none, or the installed code is not that of the checkout.
     """
     preflight.check_code()
     record = Path(folder) / "run.json"
@@ -85,14 +84,11 @@ def load_module(file: File) -> nn.Module:
 
 
 def export_state_dict(file: File, output: File, *, overwrite: bool = True) -> None:
-    """Write a model as a state_dict for `torch.load`, names as in the module; all or nothing.
-
-    Args:
-        file: a checkpoint, or the folder of a run.
+    """Write a checkpoint, or the model of a run's folder, as a state_dict for `torch.load`.
 
     Raises:
         CheckpointError: unreadable, or not of this project.
-        UserError: the output is there already, and is not to be overwritten.
+        UserError: the output exists, and is not to be overwritten.
     """
     models.export(models.latest(Path(file)), output, overwrite=overwrite)
 
@@ -111,10 +107,9 @@ def run_config(
 ) -> pd.DataFrame:
     """Train runs of a config in this process, with everything that they start from.
 
-    Files, names and bits are those of the workflow; results that are there already are used.
+    Files, names and bits are those of the workflow; existing results are used.
 
     Args:
-        config: a file under config/.
         runs: names as `zowarmup plan --list` shows them; all by default.
         seeds: all that the studies ask for by default.
         results: the folder to use in place of results/.

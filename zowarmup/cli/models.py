@@ -64,7 +64,7 @@ def compare(chosen: argparse.Namespace) -> None:
 def replay(chosen: argparse.Namespace) -> None:
     """Print facts about the model, and write it where that is asked for."""
     from zowarmup.inspection import models
-    from zowarmup.inspection.inspect_training import replay as rebuild
+    from zowarmup.inspection.inspect import replay as rebuild
 
     model, facts = rebuild(Path(chosen.run), chosen.round)
     if chosen.output is not None:

@@ -61,27 +61,17 @@ print(time.process_time(), peak)
 
 @dataclass(frozen=True)
 class Hours:
-    """Seconds of a plan on this machine.
-
-    Attributes:
-        wall: `cores` jobs at once, at least: the longer of path and work / cores.
-        work: all jobs, one after the other.
-        path: the longest chain of jobs that wait for each other.
-        recorded: jobs that have run, or another seed of them.
-        kinds: kinds of rounds that have run for the other jobs.
-        cpu_instead: whether rounds that belong on a GPU ran on the CPU.
-        process_bytes: memory of a training process before it has images.
-    """
+    """Seconds of a plan on this machine."""
 
     cores: int
-    wall: float
-    work: float
-    path: float
+    wall: float  # `cores` jobs at once, at least: the longer of path and work / cores
+    work: float  # all jobs, one after the other
+    path: float  # the longest chain of jobs that wait for each other
     by_job: dict[str, float]
-    recorded: int
-    kinds: int
-    cpu_instead: bool
-    process_bytes: int
+    recorded: int  # jobs that have run, or another seed of them
+    kinds: int  # kinds of rounds that have run for the other jobs
+    cpu_instead: bool  # whether rounds that belong on a GPU ran on the CPU
+    process_bytes: int  # memory of a training process before it has images
 
 
 def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> Hours:
@@ -109,8 +99,7 @@ def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> H
 def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, tuple[float, float]]:
     """Return the `rates` of kinds, those with most operations first.
 
-    Args:
-        budget: seconds after which kinds take the rates of another kind of the same network.
+    After `budget` seconds kinds take the rates of another kind of the same network.
     """
     timed: dict[str, tuple[float, float]] = {}
     end = time.monotonic() + budget
@@ -173,11 +162,7 @@ def kind(part: Part) -> str:
 
 
 def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
-    """Return the seconds of an operation in rounds, and in measurements.
-
-    Args:
-        light: operations to which a round is cut.
-    """
+    """Return the seconds of an operation in rounds, cut to `light` ones, and in measurements."""
     one = replace(part, rounds=1, rows=1, losses=0)
     if max(one.training, one.evaluation / 4) > light:
         one = cut(one, max(1, int(light / cut(one, 1).training)))
@@ -199,10 +184,7 @@ def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
 
 
 def cut(part: Part, images: int) -> Part:
-    """Return the same work by two clients with a few images each, one of each tier.
-
-    Both take part, and mini-batches are no larger than what a client has.
-    """
+    """Return the same work by two clients with a few images each, one of each tier."""
     images = min(images, part.images[0])
     phase = {**part.phase, "clients": "all", "participation": 1.0}
     if "batch" in phase:

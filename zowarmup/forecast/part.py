@@ -9,7 +9,6 @@ it; all else is counted.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -74,29 +73,20 @@ def formula_name(phase: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Part of a job: rounds of one phase, and measurements.
-
-    Attributes:
-        spec, phase, federation: settings as in the plan.
-        high: high-resource clients.
-        stage: the stage of a method that the messages belong to.
-        rounds, rows, losses, snapshots: their numbers; `losses` on held-out images.
-        final: whether it ends with the final model of a run.
-        trials: how often the rounds begin anew: once for each candidate and seed of a selection.
-    """
+    """Part of a job: rounds of one phase, and measurements; settings as in the plan."""
 
     spec: JobSpec
     phase: Mapping[str, Any]
     federation: Mapping[str, Any]
     data: Size
-    high: int
-    stage: str
+    high: int  # high-resource clients
+    stage: str  # of a method, which the messages belong to
     rounds: int
     rows: int = 0
-    losses: int = 0
+    losses: int = 0  # how often that of held-out images is measured alone
     snapshots: int = 0
-    final: bool = False
-    trials: int = 1
+    final: bool = False  # whether it ends with the final model of a run
+    trials: int = 1  # how often the rounds begin anew: for each candidate and seed of a selection
 
     @property
     def title(self) -> str:
@@ -210,12 +200,12 @@ def peak(part: Part) -> dict[str, float]:
 
 def _record(part: Part) -> float:
     """Return the bytes of a round in a journal; 0 where models travel."""
-    phase = part.phase
+    phase, formula = part.phase, part.formula
     if not leaves_records(registry.ALGORITHMS[phase["algorithm"]]):
         return 0.0
-    steps = phase["epochs"] * ceil(part.images[0] / phase["batch"]) if "batch" in phase else 1
     scalar = SCALAR + (INDEX if "K" in phase else 0.0)
-    return part.formula.A * (MEMBER + phase.get("S", 1) * steps * scalar)
+    steps = formula.T if "batch" in phase else 1
+    return formula.A * (MEMBER + phase.get("S", 1) * steps * scalar)
 
 
 def _server(part: Part) -> int:

@@ -30,11 +30,6 @@ class Cleaner:
     Args:
         dry: remove nothing.
         with_orphans: remove also the jobs that the config does not name.
-
-    Attributes:
-        removed: bytes by path of what was removed, or would be.
-        orphans: folders of jobs that the config does not name, with their bytes.
-        running: folders of running jobs.
     """
 
     def __init__(self, plan: Plan, results: str, *, dry: bool, with_orphans: bool) -> None:
@@ -42,31 +37,30 @@ class Cleaner:
         self.jobs = graph(plan)
         self.wanted = wanted(plan, self.jobs)
         self.starts: set[Path] = set()  # the snapshots where finished runs start
-        self.removed: dict[Path, int] = {}
-        self.orphans: dict[Path, int] = {}
-        self.running: list[Path] = []
+        self.removed: dict[Path, int] = {}  # bytes by path
+        self.orphans: dict[Path, int] = {}  # folders that the config does not name
+        self.running: list[Path] = []  # folders of running jobs
 
     def clean(self) -> None:
         """Remove it; no more than a folder at a time is locked."""
         begun = [file for depth in ("*", "*/*") for file in self.root.glob(f"{depth}/{REMOVED}*")]
         self._remove(begun)
         folders = [(Job(place.rule, place.name, place.part), place) for place in places(self.root)]
+        orphans = {job for job, _ in folders if job not in self.jobs}
+        gone = orphans if self.with_orphans else set()
         self.starts = {
-            start for job, place in folders if self._stays(job) for start in _start(place)
+            start for job, place in folders if job not in gone for start in _start(place)
         }
         for job, place in reversed(folders):  # runs, then the warm-ups where they start
             with _free(place.folder, self.dry, job.rule in RESULT) as free:
                 if not free:
                     self.running.append(place.folder)
-                elif not self._stays(job):
+                elif job in gone:
                     self._remove([place.folder])
-                elif job not in self.jobs:
+                elif job in orphans:
                     self.orphans |= sizes([place.folder])
                 elif job.rule in RESULT:
                     self._remove(self._superfluous(job, place.folder))
-
-    def _stays(self, job: Job) -> bool:
-        return job in self.jobs or not self.with_orphans
 
     def _superfluous(self, job: Job, folder: Path) -> Iterator[Path]:
         """The files of a job that is not running which nothing needs."""
@@ -110,10 +104,7 @@ def _start(place: Place) -> Iterator[Path]:
 def _free(folder: Path, dry: bool, locked: bool) -> Iterator[bool]:
     """Whether no job runs in a folder; within, none can begin to, unless this is a dry run.
 
-    The lock file goes in the end: nothing needs one that no process holds.
-
-    Args:
-        locked: whether its jobs lock their folder.
+    The lock file goes in the end. `locked` says whether its jobs lock their folder.
     """
     file = folder / "lock"
     if locked and holder(file):

@@ -52,7 +52,7 @@ def _named(model: Model, record: JobRecord | None) -> Facts:
 
 def settings(a: JobRecord | None, b: JobRecord | None) -> list[Facts]:
     """Settings that differ, by dotted keys; "-" where one has no such setting."""
-    x, y = (dict(_leaves(_settings(record) if record else {})) for record in (a, b))
+    x, y = (dict(_leaves(_settings(record))) if record else {} for record in (a, b))
     rows = [{"setting": key, "a": x.get(key, "-"), "b": y.get(key, "-")} for key in sorted(x | y)]
     return [row for row in rows if row["a"] != row["b"]]
 

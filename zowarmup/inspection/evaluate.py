@@ -30,10 +30,8 @@ MANY = 1 << 16  # threads that no machine has
 def evaluate(path: File, data: File | None = None) -> Facts:
     """Accuracy, loss and recalls of a checkpoint or of the last model of a run.
 
-    On the device and with the threads that it was trained with, where these are known.
-
-    Args:
-        data: the data set; by default that of the run which the checkpoint lies beside.
+    On the device and with the threads of its training, where these are known; without `data` on the
+    data set of the run which the checkpoint lies beside.
 
     Raises:
         UserError: there is no data set, or it is of another shape.
@@ -62,16 +60,14 @@ def evaluate(path: File, data: File | None = None) -> Facts:
 
 
 def measure(model: Model, file: Path, engine: EngineSpec | None, dealt: Path | None) -> Facts:
-    """The measurements alone.
+    """The measurements alone, with the engine's device and threads; by default one of the CPU.
 
     Args:
         file: the data set.
-        engine: for its device and threads; by default one thread of the CPU.
-        dealt: the federation, for a network with static norms.
+        dealt: the federation, for a network with static norms, which need its training images.
 
     Raises:
-        UserError: the data set is of another shape, or the network has static norms, whose
-            statistics want the training images too.
+        UserError: the data set is of another shape, or there is no federation though it is needed.
     """
     threads, cuda = (engine.threads, engine.device == "cuda") if engine else (1, False)
     if threads > MANY:

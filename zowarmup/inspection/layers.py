@@ -29,12 +29,13 @@ def distances(a: Named, b: Named) -> list[Facts]:
     """
     names = list(dict.fromkeys((*a, *b)))
     shared = [n for n in names if n in a and n in b and a[n].shape == b[n].shape]
-    rows = [
-        {"layer": n} | _distance(_flat([a[n]]), _flat([b[n]]))
-        if n in shared
-        else {"layer": n, "differs": f"{_shape(a, n)} and {_shape(b, n)}"}
-        for n in names
-    ]
+    rows = []
+    for n in names:
+        if n in shared:
+            rows.append({"layer": n} | _distance(_flat([a[n]]), _flat([b[n]])))
+        else:
+            shapes = ["x".join(map(str, m[n].shape)) if n in m else "nothing" for m in (a, b)]
+            rows.append({"layer": n, "differs": " and ".join(shapes)})
     both = (_flat([named[n] for n in shared]) for named in (a, b))
     return [*rows, {"layer": "all"} | _distance(*both)]
 
@@ -52,10 +53,6 @@ def _distance(x: Tensor, y: Tensor) -> Facts:
 def _flat(tensors: Iterable[Tensor]) -> Tensor:
     """All numbers as one float64 vector."""
     return torch.cat([torch.zeros(0).double(), *(tensor.double().flatten() for tensor in tensors)])
-
-
-def _shape(named: Named, name: str) -> str:
-    return "x".join(map(str, named[name].shape)) if name in named else "nothing"
 
 
 def sha256(w: Tensor) -> str:

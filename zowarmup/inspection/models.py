@@ -17,16 +17,12 @@ from zowarmup.plan.snapshots import existing
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import Checkpoint
 from zowarmup.training import replay
+from zowarmup.training.phases import has_records
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with where it is from.
-
-    Attributes:
-        file: its checkpoint; None if it was rebuilt from a journal.
-        home: the folder of the job that made it.
-    """
+    """A model with its file, None if it was rebuilt from a journal, and the folder of its job."""
 
     saved: Checkpoint
     file: Path | None
@@ -89,7 +85,7 @@ def export(model: Model, output: Path | str, *, overwrite: bool = False) -> None
         torch.save(dict(model.saved.named), file)
 
 
-def _check(output: Path | str, overwrite: bool = False) -> None:
+def _check(output: Path | str, overwrite: bool) -> None:
     if Path(output).exists() and not overwrite:
         raise UserError(f"{output}: is there already; name another file or add --force")
 
@@ -127,9 +123,11 @@ def at(path: Path, t: int) -> Model:
         if kind not in (kinds.RUN, kinds.WARMUP):
             raise UserError(f"{path}: a {kind}; give the folder of a run")
         if kind == kinds.RUN:
-            run = replay.track(folder)
+            run, final = replay.track(folder), folder / "final.safetensors"
+            if t == run.last and final.is_file() and not all(map(has_records, run.phases)):
+                return load(final)
             if t >= run.pivot:
-                return _without_record(run, t) or replayed(folder, t)
+                return replayed(folder, t)
             folder = run.start.parent.parent if run.start else folder
         files = snapshots(folder)
         if t not in files:
@@ -139,18 +137,6 @@ def at(path: Path, t: int) -> Model:
                 f"snapshots are kept; give one of {rounds}"
             )
         return load(files[t])
-
-
-def _without_record(run: replay.Track, t: int) -> Model | None:
-    """The checkpoint of a round that no record leads to: the last round, or a resume state."""
-    try:
-        replay.check(run, t)
-    except UserError:
-        states = run.folder.glob(f"state/phase-*/{checkpoint.snapshot('', t)}")
-        files = (run.folder / "final.safetensors", *states)
-        models = (load(file) for file in files if file.is_file())
-        return next((model for model in models if model.round == t), None)
-    return None
 
 
 def replayed(folder: Path, t: int | None = None) -> Model:

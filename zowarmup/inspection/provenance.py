@@ -22,26 +22,18 @@ RECORDS = ("run.json", "selection.json", "state/state.json", "journal.jsonl")
 
 @dataclass(frozen=True)
 class JobRecord:
-    """The provenance of a job's results, and, once it has finished, what it recorded beside it.
+    """The provenance of a job's results, and the facts that a finished job recorded beside it."""
 
-    Attributes:
-        file: the file that holds the record.
-        inputs: the sha256 of each file that was read, by what it is.
-        seeds: the seed of each kind of draw.
-        start: the snapshot that a run starts from, relative to its folder.
-        outputs: the sha256 of each file that was written, by its path in the folder of the job.
-    """
-
-    file: Path
+    file: Path  # holds the record
     spec: TrainingSpec
     code: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, str]  # the sha256 of each file that was read, by what it is
     torch: str
     device: str
     seed: int | None = None  # a selection has several
-    seeds: Mapping[str, int] = field(default_factory=dict)
-    start: str | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)  # by the kind of draw
+    start: str | None = None  # the snapshot that a run starts from, relative to its folder
+    outputs: Mapping[str, str] = field(default_factory=dict)  # sha256 by path below the folder
     machines: tuple[Any, ...] = ()
     commit: str | None = None
     finished: str | None = None
@@ -56,7 +48,7 @@ class JobRecord:
         return None
 
     def inputs_of(self, seed: int | None = None) -> dict[str, Path]:
-        """Where data and federation of the job lie; {} outside of a results folder.
+        """The paths of data and federation; {} outside of a results folder.
 
         Args:
             seed: of a selection, one of its seeds.

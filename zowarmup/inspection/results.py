@@ -15,18 +15,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """A job's folder: results/<config>/<kind>/<name>[/<part>].
+    """A job's folder: results/<config>/<kind>/<name>[/<part>]."""
 
-    Attributes:
-        root: results/<config>.
-        kind: one of RULES.
-        part: the seed; "" where the kind has none.
-    """
-
-    root: Path
-    kind: str
+    root: Path  # results/<config>
+    kind: str  # one of RULES
     name: str
-    part: str
+    part: str  # the seed; "" where the kind has none
 
     @property
     def folder(self) -> Path:
@@ -37,11 +31,6 @@ class Place:
     def rule(self) -> str:
         """The rule whose job writes to the folder."""
         return RULES[self.kind]
-
-    @property
-    def log(self) -> Path:
-        """The log of the job, where Snakemake ran it."""
-        return self.root / "logs" / self.rule / f"{Path(self.name, self.part)}.log"
 
 
 def place_of(path: Path) -> Place | None:

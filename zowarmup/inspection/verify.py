@@ -1,11 +1,8 @@
 """`zowarmup verify`: whether a results folder agrees with its records.
 
-Three kinds of findings:
-
-    wrong   a file, an input, the code or a replay does not agree with the record of a job
-    mixed   jobs ran with different versions or devices: only one kind of machine gives the same
-            bits
-    note    something that cannot be checked
+A finding is wrong (a file, an input, the code or a replay does not agree with the record of a job),
+mixed (jobs ran with different versions or devices, which give other bits), or a note on something
+that cannot be checked.
 """
 
 from collections import Counter
@@ -38,12 +35,7 @@ ALIKE = ("torch", "device")  # what all jobs should have in common
 
 
 class Verifier:
-    """The checks of results/<config>, one job at a time.
-
-    Attributes:
-        findings: by level, each once.
-        counts: the number of comparisons of each kind.
-    """
+    """The checks of results/<config>, one job at a time: findings by level, counts by kind."""
 
     def __init__(self) -> None:
         self.findings: dict[str, list[Facts]] = {WRONG: [], MIXED: [], NOTE: []}
@@ -52,11 +44,7 @@ class Verifier:
         self.sha256 = cache(sha256)  # many jobs read the same file
 
     def check(self, place: Place, deep: bool) -> None:
-        """All checks of one folder; a damaged file ends only the check that reads it.
-
-        Args:
-            deep: the final model is evaluated again, too.
-        """
+        """All checks of one folder, if `deep` evaluations, too; damage ends one check only."""
         checks = [self._data]
         if place.rule in RESULT:
             if not (place.folder / RESULT[place.rule]).is_file():
