@@ -52,8 +52,8 @@ class Maker:
         """
         names = set(self.plan.runs if runs is None else runs)
         for name in names - set(self.plan.runs):
-            known = ", ".join(self.plan.runs)
-            raise UserError(f"runs: {name}: the config has no such run; use one of {known}")
+            use = ", ".join(self.plan.runs)
+            raise UserError(f"runs: {name}: the config has no such run; use one of {use}")
         cells = [cell for cell in self.paths.cells("") if cell["run"] in names]
         if seeds is not None:
             seeds = set(seeds)

@@ -158,6 +158,8 @@ FOLDERS = {
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_file_is_known_by_its_contents(there: Path, tmp_path: Path, path: Path) -> None:
     shutil.copy(path, tmp_path / "something")
+    if (summary := path.with_name("dataset.json")).is_file():  # a data set is read beside it
+        shutil.copy(summary, tmp_path / "something.json")
     assert inspect(path)["is"] == inspect(tmp_path / "something")["is"] == FILES[path]
 
 

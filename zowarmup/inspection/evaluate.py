@@ -93,7 +93,7 @@ def measure(model: Model, file: Path, engine: EngineSpec | None, dealt: Path | N
 
 
 def against(measured: Facts, row: Facts | None) -> str:
-    """The difference from the row that training wrote: "the same" if there is none."""
+    """The difference from the row that training wrote, or "the same"."""
     if row is None:
         return "no row of this round"
     keys = ("test_accuracy", "test_loss")

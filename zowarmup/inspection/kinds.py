@@ -17,7 +17,7 @@ KEYS = {
     FEDERATION: {"dataset_sha256", "train", "heldout", "order"},
     SELECTION: {"mean_losses", "grid", "lr"},
     RECORD: {"spec", "seeds", "code"},
-    STATE: {"t", "rows", "tally"},
+    STATE: {"t", "rows", "origin"},
     SUMMARY: {"shapes", "classes", "train_images_per_class"},
     SOURCE: {"files", "compared", "settings"},
 }

@@ -36,8 +36,8 @@ def distances(a: Named, b: Named) -> list[Facts]:
         else:
             shapes = ["x".join(map(str, m[n].shape)) if n in m else "nothing" for m in (a, b)]
             rows.append({"layer": n, "differs": " and ".join(shapes)})
-    both = (_flat([named[n] for n in shared]) for named in (a, b))
-    return [*rows, {"layer": "all"} | _distance(*both)]
+    x, y = (_flat([named[n] for n in shared]) for named in (a, b))
+    return [*rows, {"layer": "all"} | _distance(x, y)]
 
 
 def _distance(x: Tensor, y: Tensor) -> Facts:

@@ -72,5 +72,5 @@ def _cells(job: JobStatus) -> dict[str, str]:
 
 
 def _number(value: object) -> str:
-    """A metric; nothing where there is none, or where a damaged file holds something else."""
+    """A metric; nothing without one, or where a damaged file holds something else."""
     return f"{value:.4f}" if isinstance(value, int | float) else ""
