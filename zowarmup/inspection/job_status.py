@@ -81,9 +81,8 @@ def _status(place: Place, status: JobStatus) -> JobStatus:
     progress, rows = _progress(folder), rows_of(folder)
     row = rows[-1] if rows else {}
     latest = row | progress
-    measured: dict[str, Any] = {
-        key: latest.get(key) for key in ("round", "test_accuracy", "test_loss")
-    }
+    keys = ("round", "test_accuracy", "test_loss")
+    measured: dict[str, Any] = {key: latest.get(key) for key in keys}
     status = replace(status, of=progress.get("total", status.of), **measured)
     if process := holder(folder / "lock") or _recent(progress):
         trial = f"{progress['what']}, " if place.rule == "select" and "what" in progress else ""

@@ -48,11 +48,7 @@ class JobRecord:
         return None
 
     def inputs_of(self, seed: int | None = None) -> dict[str, Path]:
-        """The paths of data and federation; {} outside of a results folder.
-
-        Args:
-            seed: of a selection, one of its seeds.
-        """
+        """The paths of data and federation, of a selection for a `seed`; {} outside of results."""
         place, spec = place_of(self.file), self.spec
         if place is None:
             return {}

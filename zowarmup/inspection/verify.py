@@ -146,8 +146,7 @@ class Verifier:
 def verify(root: Path | str, *, deep: bool = False) -> Facts:
     """Whether results/<config> agrees with its records; a terminal shows a bar.
 
-    Args:
-        deep: final models are evaluated again, too.
+    With `deep` final models are evaluated again, too.
 
     Returns:
         agrees: whether nothing is wrong; counts of what was compared; the findings by level
