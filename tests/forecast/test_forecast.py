@@ -115,7 +115,7 @@ def test_bytes_are_those_that_a_run_counts(counted: tuple[Path, dict[str, int]])
     work = work_of("config/smoke.yaml")
     warmup, run = Job("warmup", "fedavg-high-10-90", "0"), Job("train", "zowarmup-10-90", "0")
     sent = traffic(work.table([warmup, run]))
-    share = 8 / work.plan.warmups[warmup.name]["rounds"]  # High Res Only trains on
+    share = 8 / work.plan.warmups[warmup.name].phase.rounds  # High Res Only trains on
     up, down = ({stage: both[way] for stage, both in sent.items()} for way in ("up", "down"))
     assert share * up[FIRST] + up[LATER] == counted[1]["bytes_up"]
     assert share * down[FIRST] + down[PIVOT] + down[LATER] == counted[1]["bytes_down"]
@@ -183,7 +183,7 @@ def test_jobs_that_have_run_count_as_recorded(tmp_path: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"s\tcpu_time\n{seconds}\t0.1\n")
     assert machine.recorded(one, jobs, tmp_path) == {drawn: 3.0}
-    spec = json.loads(json.dumps(one.runs[jobs[0].name]))
+    spec = one.runs[jobs[0].name].model_dump(mode="json")
     spec["phases"][-1]["lr"] = 0.125  # as selected
     for job in jobs[:2]:
         record = tmp_path / "runs" / job.name / job.part / "run.json"
