@@ -21,7 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of `zowarmup`; returns the exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # in the C locale it cannot write a minus sign
         sys.stdout.reconfigure(errors="backslashreplace")
-    chosen = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="zowarmup", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
+    for module in (plan, results, models):
+        module.add(commands)
+    chosen = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         if chosen.name not in LOOKING:
@@ -55,15 +60,6 @@ def _drop_unprinted() -> None:
         print(end="", flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="zowarmup", description=__doc__)
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="name")
-    for module in (plan, results, models):
-        module.add(commands)
-    return parser
 
 
 if __name__ == "__main__":

@@ -24,12 +24,10 @@ from zowarmup.analysis import csv_file, metrics
 from zowarmup.common import preflight
 from zowarmup.common.errors import UserError
 from zowarmup.common.files import read_json
-from zowarmup.inspection import models
+from zowarmup.inspection import job_status, models
 from zowarmup.inspection.compare import compare
 from zowarmup.inspection.evaluate import evaluate
 from zowarmup.inspection.inspect import inspect
-from zowarmup.inspection.models import Model
-from zowarmup.inspection.status import job_status
 from zowarmup.inspection.verify import verify
 from zowarmup.without_snakemake import Maker
 
@@ -59,17 +57,15 @@ class Run:
         Raises:
             UserError: the run has no such round.
         """
-        if round is None:
-            return load_module(self.folder / "final.safetensors")
-        return _module(models.at(self.folder, round))
+        final = self.folder / "final.safetensors"
+        return (models.load(final) if round is None else models.at(self.folder, round)).module()
 
 
 def load_run(folder: File) -> Run:
     """Open a finished run.
 
     Raises:
-        UserError: the folder holds none, or other code is installed than that of the checkout that
-            this is called in.
+        UserError: the folder holds none, or the installed code is not that of the checkout.
     """
     preflight.check_code()
     record = Path(folder) / "run.json"
@@ -84,25 +80,17 @@ def load_module(file: File) -> nn.Module:
     Raises:
         CheckpointError: unreadable, or not of this project.
     """
-    return _module(models.load(Path(file)))
-
-
-def _module(model: Model) -> nn.Module:
-    return model.network.module(model.w)
+    return models.load(Path(file)).module()
 
 
 def export_state_dict(file: File, output: File, *, overwrite: bool = True) -> None:
-    """Write a model as a state_dict for `torch.load`, names as in the module; all or nothing.
-
-    Args:
-        file: a checkpoint, or the folder of a run.
+    """Write a checkpoint, or the model of a run's folder, as a state_dict for `torch.load`.
 
     Raises:
         CheckpointError: unreadable, or not of this project.
-        UserError: the output is there already, and is not to be overwritten.
+        UserError: the output exists, and is not to be overwritten.
     """
-    model = models.latest(Path(file))
-    models.export(model, models.writable(output, overwrite=overwrite))
+    models.export(models.latest(Path(file)), output, overwrite=overwrite)
 
 
 def status(results: File) -> pd.DataFrame:
@@ -119,10 +107,9 @@ def run_config(
 ) -> pd.DataFrame:
     """Train runs of a config in this process, with everything that they start from.
 
-    Files, names and bits are those of the workflow; results that are there already are used.
+    Files, names and bits are those of the workflow; existing results are used.
 
     Args:
-        config: a file under config/.
         runs: names as `zowarmup plan --list` shows them; all by default.
         seeds: all that the studies ask for by default.
         results: the folder to use in place of results/.

@@ -35,9 +35,6 @@ class Maker:
         user_paths.folder(whole / self.plan.name, "results")
         self.paths = Paths(self.plan, str(whole))
         snapshots.check(self.paths)
-        self._check_data()
-
-    def _check_data(self) -> None:
         for question in (source_record.reconfigured, source_record.replaced):
             for sentence in replaced_data.changed(self.paths, question):
                 raise UserError(
@@ -51,19 +48,16 @@ class Maker:
         Raises:
             UserError: a run or a seed is not in the config.
         """
-        names = list(self.plan.runs) if runs is None else list(runs)
-        for name in names:
-            if name not in self.plan.runs:
-                known = ", ".join(self.plan.runs)
-                raise UserError(f"runs: {name}: the config has no such run; use one of {known}")
-        chosen = None if seeds is None else set(seeds)
-        cells = [
-            (cell, seed)
-            for cell, seed in self.paths.cells("")
-            if cell.run in names and (chosen is None or seed in chosen)
-        ]
+        names = set(self.plan.runs if runs is None else runs)
+        for name in names - set(self.plan.runs):
+            use = ", ".join(self.plan.runs)
+            raise UserError(f"runs: {name}: the config has no such run; use one of {use}")
+        cells = [(cell, seed) for cell, seed in self.paths.cells("") if cell.run in names]
+        if seeds is not None:
+            seeds = set(seeds)
+            cells = [(cell, seed) for cell, seed in cells if seed in seeds]
         if not cells:
-            raise UserError(f"seeds: {sorted(chosen or [])}: no study of these runs has them")
+            raise UserError(f"seeds: {sorted(seeds or [])}: no study of these runs has them")
         for file in self.paths.work_of(cells):
             self.make(graph.job_of(self.paths, file))
         output = Path(self.paths.root) / "selected-metrics.csv"
@@ -84,14 +78,13 @@ class Maker:
                 compared = source_record.compared(files["data"], settings)
                 dataset.make(settings, compared, files["data"])
             case Job("federation", name, seed):
-                self._deal(name, int(seed), files["federation"])
+                dealt = config.federations[name].model_dump()
+                data = datasets.load(self.paths.dataset(dealt.pop("dataset")))
+                federation.save(
+                    federation.build(data, seed=int(seed), **dealt), files["federation"]
+                )
             case _:
                 self._train(job, files)
-
-    def _deal(self, name: str, seed: int, output: str) -> None:
-        settings = self.plan.config.federations[name].model_dump()
-        data = datasets.load(self.paths.dataset(settings.pop("dataset")))
-        federation.save(federation.build(data, seed=seed, **settings), output)
 
     def _train(self, job: Job, files: dict[str, str]) -> None:
         spec = graph.spec_of(self.plan, job)
@@ -100,10 +93,7 @@ class Maker:
             *([int(job.part)] if job.part else []),
             code_digest(graph.modules(spec)),
         ]
-        # A run without a warm-up has neither of the two.
-        absent = {"warmup": None, "warmup_metrics": None} if job.rule == "train" else {}
-        inputs = absent | graph.inputs(self.paths, job)
+        inputs = graph.inputs(self.paths, job)
         Path(next(iter(files.values()))).parent.mkdir(parents=True, exist_ok=True)
-        launch.run(
-            self.plan.config.engine.processes, TRAINING[job.rule], *arguments, **inputs, **files
-        )
+        processes = self.plan.config.engine.processes
+        launch.run(processes, TRAINING[job.rule], *arguments, **inputs, **files)

@@ -86,7 +86,7 @@ def test_what_the_data_set_takes_every_reader_takes(
         == list(read.x_train.shape[1:])
     )
     assert verify(path.parents[2])["agrees"]
-    size = sizes.dataset_size("own", Dataset(source="own", data_dir=str(folder)), {})
+    size = sizes.dataset_size("own", Dataset(source="own", data_dir=str(folder)))
     assert size == sizes.Size(read.x_train.shape[1:], n, n, tests)
     dealt = federation.build(read, clients=1, alpha=0.5, holdout=0.1, seed=0)
     federation.save(dealt, folder / "federation.json")
@@ -280,7 +280,7 @@ def test_another_file_under_the_name(
         datasets.load_source("own", tmp_path)
     if case not in ("one array", "zip", "other names"):
         with pytest.raises(ValueError, match=f"own.npz: .*{message}"):
-            sizes.dataset_size("own", Dataset(source="own", data_dir=str(tmp_path)), {})
+            sizes.dataset_size("own", Dataset(source="own", data_dir=str(tmp_path)))
 
 
 @pytest.mark.parametrize("case", ["LFS", "HDF5", "gzip", "PNG", "page", "empty", "zeros"])

@@ -1,6 +1,5 @@
 """`zowarmup clean` takes away what no result needs, and nothing else."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,8 +10,7 @@ from workbench import edit, planned
 from zowarmup import api
 from zowarmup.__main__ import main
 from zowarmup.common.files import lock
-from zowarmup.inspection.clean import clean
-from zowarmup.storage.journal import Journal, provenance_of
+from zowarmup.inspection import clean
 
 TINY = ["--configfile", "tiny.yaml"]
 RUN, WARMUP = "results/tiny/runs/zowarmup", "results/tiny/warmups/fedavg-high"
@@ -91,24 +89,6 @@ def test_a_half_finished_folder_goes_on(finished: Path, copy: Path) -> None:
     assert "replaying 14 rounds" in (copy / "results/tiny/logs/train/zowarmup/1.log").read_text()
     name = f"results/tiny/{RUN.removeprefix('results/tiny/')}/1/final.safetensors"
     assert workbench.saved_bytes(copy)[name] == workbench.saved_bytes(finished)[name]
-
-
-def test_work_of_other_settings_goes(copy: Path) -> None:
-    """Neither a journal nor a state of other code would ever be resumed."""
-    (copy / RUN / "1/run.json").unlink()
-    journal = copy / RUN / "1/journal.jsonl"
-    provenance = provenance_of(journal)
-    journal.unlink()
-    with Journal(journal, provenance | {"code": "something else"}):
-        pass
-    (copy / WARMUP / "1/run.json").unlink()
-    state = copy / WARMUP / "1/state/state.json"
-    saved = json.loads(state.read_text())
-    state.write_text(json.dumps(saved | {"origin": saved["origin"] | {"code": "something else"}}))
-    assert main(["clean", "tiny.yaml"]) == 0
-    assert not journal.exists()
-    assert not state.parent.exists()
-    assert 30 in snapshots(1)  # not finished, as far as anybody can tell
 
 
 def test_a_running_job_is_left_alone(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

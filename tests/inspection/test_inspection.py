@@ -14,15 +14,13 @@ from safetensors.torch import save_file
 from zowarmup import api
 from zowarmup.__main__ import main
 from zowarmup.common.errors import UserError
-from zowarmup.inspection import kinds, layers, models, traffic
+from zowarmup.inspection import kinds, layers, models
 from zowarmup.inspection.compare import compare
 from zowarmup.inspection.evaluate import evaluate
-from zowarmup.inspection.inspect import inspect
-from zowarmup.inspection.inspect_training import replay
-from zowarmup.inspection.metric_rows import rows_of
+from zowarmup.inspection.inspect import inspect, replay
+from zowarmup.inspection.results import rows_of
 from zowarmup.inspection.verify import verify
 from zowarmup.storage import journal
-from zowarmup.training import replay as rebuild
 
 METHODS = Path(__file__).parents[1].joinpath("methods.yaml")
 TINY = Path("results/tiny")
@@ -136,24 +134,6 @@ def test_replay_writes_and_says_what_it_wrote(
     assert main(["replay", str(RUN), "-o", "--force"]) == 0
 
 
-# --- what clients have sent -----------------------------------------------------------------
-
-
-def test_bytes_of_any_round_are_those_that_training_counts(methods: list[Path]) -> None:
-    """At every measured round; with absent clients catching up, and phases of different clients."""
-    rounds = 0
-    for folder in methods:
-        run = rebuild.track(folder)
-        for row in rows_of(folder):
-            counts = traffic.costs_at(run, row["round"])
-            if counts is None:  # a phase of models, whose costs no record tells
-                assert folder.parent.name == "back"
-                continue
-            assert counts == {key: row[key] for key in counts}
-            rounds += 1
-    assert rounds == 2 + 2 + 3 + 2 + 1
-
-
 # --- inspect --------------------------------------------------------------------------------
 
 FILES = {
@@ -178,6 +158,8 @@ FOLDERS = {
 @pytest.mark.parametrize("path", FILES, ids=str)
 def test_a_file_is_known_by_its_contents(there: Path, tmp_path: Path, path: Path) -> None:
     shutil.copy(path, tmp_path / "something")
+    if (summary := path.with_name("dataset.json")).is_file():  # a data set is read beside it
+        shutil.copy(summary, tmp_path / "something.json")
     assert inspect(path)["is"] == inspect(tmp_path / "something")["is"] == FILES[path]
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from zowarmup.__main__ import main
 from zowarmup.common.files import lock
-from zowarmup.inspection.status import job_status, view
+from zowarmup.inspection import job_status, status_view
 from zowarmup.inspection.verify import verify
 from zowarmup.storage import journal
 from zowarmup.storage.run_json import sha256
@@ -113,7 +113,7 @@ def test_a_job_that_failed_says_why(copy: Path, capsys: pytest.CaptureFixture[st
     (RUN / "1/progress.json").write_text('{"round": 40, "total": 60}')
     log = TINY / "logs/train/zowarmup/1.log"
     for text, note in (
-        ("", "was killed; goes on when it is started again"),
+        ("", "was killed; resumes when it is started again"),
         ("12:00:00 INFO round 3\n12:00:01 ERROR no room on the disk\n", "no room on the disk"),
         (
             "12:00:01 ERROR the job failed\nTraceback ...\n  x\nValueError: odd\n",
@@ -138,7 +138,7 @@ def test_a_warmup_whose_snapshots_were_taken_away_is_not_done(
     job = states(capsys, "tiny.yaml")["fedavg-high", "1"]
     assert (job["state"], job["note"]) == (
         "failed",
-        "was killed; goes on when it is started again",
+        "was killed; resumes when it is started again",
     )
 
 
@@ -167,9 +167,9 @@ def test_the_live_view_ends_with_the_last_job(copy: Path) -> None:
     """What needs a look comes first; what has no room is counted."""
     jobs = job_status.jobs_of(TINY)
     seen = iter([[replace(jobs[0], state="running"), *jobs[1:]], jobs])
-    view.live(lambda: next(seen), 0.01, ends=True)
+    status_view.live(lambda: next(seen), 0.01, ends=True)
     assert next(seen, None) is None
-    assert str(view.table(jobs, 2).renderables[1]) == "and 4 more; 6 done"
+    assert str(status_view.table(jobs, 2).renderables[1]) == "and 4 more; 6 done"
 
 
 def test_in_a_narrow_terminal_the_notes_are_cut_short(copy: Path) -> None:
@@ -177,7 +177,7 @@ def test_in_a_narrow_terminal_the_notes_are_cut_short(copy: Path) -> None:
     note = "the disk is full; make room, and run it again: it resumes"
     console = Console(width=90)
     with console.capture() as said:
-        console.print(view.table([replace(first, note=note), *jobs], 40))
+        console.print(status_view.table([replace(first, note=note), *jobs], 40))
     lines = said.get().splitlines()
     assert len(lines) == 1 + 6 + 1
     assert re.match(r"done +warm-up +fedavg-high +0 +60/60 +0\.\d{4} +\d\.\d{4}  the", lines[1])

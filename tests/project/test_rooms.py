@@ -146,8 +146,8 @@ Workflow([sys.argv[1]], {}, sys.argv[2]).code(Job("warmup", "fedavg-high", "0"))
 
 def test_looking_how_far_jobs_are_needs_no_torch() -> None:
     """Somebody may look every minute, from a login node."""
-    seen = loaded("from zowarmup.inspection.status import job_status, view")
-    assert "zowarmup.inspection.status.job_status" in seen
+    seen = loaded("from zowarmup.inspection import job_status, status_view")
+    assert "zowarmup.inspection.job_status" in seen
     assert not seen & {"torch", "pandas", "matplotlib"}
 
 

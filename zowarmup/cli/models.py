@@ -3,56 +3,41 @@
 import argparse
 from pathlib import Path
 
+from zowarmup.cli.command import Commands, command
 from zowarmup.inspection.facts import Facts, as_json, as_text
 
 NAMED = ""  # the value of -o alone
+MODEL = "a checkpoint, or the folder of a run"
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the commands and their arguments."""
-    parser = commands.add_parser("inspect", help="what a file or folder is and where it came from")
-    parser.add_argument(
-        "path", help="checkpoint, journal, federation, data set, selection or folder"
-    )
-    _takes_json(parser)
-    parser.set_defaults(command=inspect)
+    summary = "what a file or folder is and where it came from"
+    parser = command(commands, "inspect", inspect, summary, "--json")
+    kinds = "checkpoint, journal, federation, data set, selection or folder"
+    parser.add_argument("path", help=kinds)
 
-    parser = commands.add_parser("compare", help="two runs or checkpoints side by side")
+    summary = "two runs or checkpoints side by side"
+    parser = command(commands, "compare", compare, summary, "--json")
     parser.add_argument("a", help="folder of a run or of a warm-up, or a checkpoint")
     parser.add_argument("b")
-    _takes_json(parser)
-    parser.set_defaults(command=compare)
 
-    parser = commands.add_parser("replay", help="rebuild the weights of any round of a run")
+    summary = "rebuild the weights of any round of a run"
+    parser = command(commands, "replay", replay, summary, "--force", "--json")
     parser.add_argument("run", help="folder of a run, finished or not")
     parser.add_argument("--round", type=int, help="by default the last that its journal has")
-    parser.add_argument(
-        "-o",
-        "--output",
-        nargs="?",
-        const=NAMED,
-        metavar="FILE",
-        help="write a checkpoint; without FILE it is named after the run and the round",
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite FILE if it is there")
-    _takes_json(parser)
-    parser.set_defaults(command=replay)
+    output = "write a checkpoint; without FILE it is named after the run and the round"
+    parser.add_argument("-o", "--output", nargs="?", const=NAMED, metavar="FILE", help=output)
 
-    parser = commands.add_parser("evaluate", help="test accuracy, loss and recalls of a model")
-    parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
+    summary = "test accuracy, loss and recalls of a model"
+    parser = command(commands, "evaluate", evaluate, summary, "--json")
+    parser.add_argument("checkpoint", help=MODEL)
     parser.add_argument("--data", help="a dataset.npz; by default that of the run beside it")
-    _takes_json(parser)
-    parser.set_defaults(command=evaluate)
 
-    parser = commands.add_parser("export", help="write a model as a PyTorch state_dict")
-    parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
+    summary = "write a model as a PyTorch state_dict"
+    parser = command(commands, "export", export, summary, "--force")
+    parser.add_argument("checkpoint", help=MODEL)
     parser.add_argument("output", nargs="?", help="by default named after the run and the round")
-    parser.add_argument("--force", action="store_true", help="overwrite the output if it is there")
-    parser.set_defaults(command=export)
-
-
-def _takes_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="all of it, for programs")
 
 
 def _print(facts: Facts, chosen: argparse.Namespace) -> None:
@@ -79,13 +64,12 @@ def compare(chosen: argparse.Namespace) -> None:
 def replay(chosen: argparse.Namespace) -> None:
     """Print facts about the model, and write it where that is asked for."""
     from zowarmup.inspection import models
-    from zowarmup.inspection.inspect_training import replay as rebuild
+    from zowarmup.inspection.inspect import replay as rebuild
 
     model, facts = rebuild(Path(chosen.run), chosen.round)
     if chosen.output is not None:
-        output = chosen.output or f"{model.name}.safetensors"
-        models.write(model, models.writable(output, overwrite=chosen.force))
-        facts["wrote"] = output
+        facts["wrote"] = chosen.output or f"{model.name}.safetensors"
+        models.write(model, facts["wrote"], overwrite=chosen.force)
     _print(facts, chosen)
 
 
@@ -102,5 +86,5 @@ def export(chosen: argparse.Namespace) -> None:
 
     model = models.latest(Path(chosen.checkpoint))
     output = chosen.output or f"{model.name}.pt"
-    models.export(model, models.writable(output, overwrite=chosen.force))
+    models.export(model, output, overwrite=chosen.force)
     print(f"wrote {output}")

@@ -3,39 +3,23 @@
 import argparse
 import json
 import os
-from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from zowarmup.common.errors import UserError
+from zowarmup.cli.command import Commands, command
 from zowarmup.plan.plan import Plan, plan
 
-if TYPE_CHECKING:
-    from zowarmup.forecast.sizes import Size
-
 DEFAULT = "config/config.yaml"
-SIZE = "NAME=TRAIN,TEST,CHANNELS,HEIGHT,WIDTH,CLASSES"
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command and its arguments."""
-    parser = commands.add_parser("plan", help="what a config will run, and what it will cost")
+    summary = "what a config will run, and what it will cost"
+    parser = command(commands, "plan", show, summary, "--list", "--no-calibration", "--json")
     parser.add_argument("config", nargs="*", default=[DEFAULT], help=f"by default {DEFAULT}")
-    parser.add_argument("--list", action="store_true", help="name the warm-ups, choices and runs")
-    parser.add_argument("--cores", type=_count, help="jobs at once here; all cores by default")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--cores", type=_count, default=cores, help="jobs at once; all by default")
     parser.add_argument("--devices", type=_count, default=1, help="of a data sheet, 1 by default")
-    parser.add_argument(
-        "--no-calibration", action="store_true", help="run nothing: no times of this machine"
-    )
-    parser.add_argument(
-        "--size",
-        action="append",
-        default=[],
-        metavar=SIZE,
-        help="size of a data set whose file is missing",
-    )
-    parser.add_argument("--json", action="store_true", help="all numbers, for programs")
-    parser.set_defaults(command=show)
 
 
 def show(chosen: argparse.Namespace) -> None:
@@ -45,45 +29,14 @@ def show(chosen: argparse.Namespace) -> None:
         for one in plans:
             _list(one)
         return
-    from zowarmup.forecast.forecast import forecast
-    from zowarmup.forecast.text import text
+    from zowarmup.forecast.forecast import forecast, text
 
-    given = dict(map(parse_size, chosen.size))
-    _check(given, plans)
-    cores = chosen.cores or os.cpu_count() or 1
     results = None if chosen.no_calibration else Path("results")
-    forecasts = [forecast(one, given, cores, chosen.devices, results) for one in plans]
+    forecasts = [forecast(one, chosen.cores, chosen.devices, results) for one in plans]
     if chosen.json:
-        print(json.dumps([one.to_json() for one in forecasts], indent=1))
+        print(json.dumps(list(map(asdict, forecasts)), indent=1))
     else:
         print("\n\n".join(map(text, forecasts)))
-
-
-def parse_size(words: str) -> tuple[str, "Size"]:
-    """Return the name and size of a data set from an argument.
-
-    Raises:
-        UserError: the argument has another form than SIZE, or a number below 1.
-    """
-    from zowarmup.forecast.sizes import Size
-
-    name, _, numbers = words.partition("=")
-    try:
-        train, test, channels, height, width, classes = map(int, numbers.split(","))
-    except ValueError:
-        train = 0
-    if train < 1 or min(test, channels, height, width, classes) < 1:
-        raise UserError(f"--size: {words}: give {SIZE}, each number 1 or more")
-    return name, Size((channels, height, width), classes, train, test)
-
-
-def _check(given: Iterable[str], plans: Sequence[Plan]) -> None:
-    known = {name for one in plans for name in one.config.datasets}
-    for name in given:
-        if name not in known:
-            raise UserError(
-                f"--size: {name}: the config has no such data set: use {', '.join(sorted(known))}"
-            )
 
 
 def _list(one: Plan) -> None:

@@ -8,51 +8,42 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from zowarmup.cli.command import Commands, command
 from zowarmup.cli.plan import DEFAULT
 from zowarmup.common import user_paths
 from zowarmup.common.errors import UserError
+from zowarmup.inspection import status_view
 from zowarmup.inspection.facts import as_json
-from zowarmup.inspection.status import view
-from zowarmup.inspection.status.job_status import RUNNING, JobStatus, jobs_of, jobs_of_plan
+from zowarmup.inspection.job_status import RUNNING, JobStatus, jobs_of, jobs_of_plan
 from zowarmup.plan.graph import RULES
 from zowarmup.plan.plan import plan
 
 EVERY = 2.0  # seconds between two looks; jobs write their progress as often
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the commands and their arguments."""
-    parser = commands.add_parser("run", help="run part of a config in this process, no Snakemake")
+    summary = "run part of a config in this process, no Snakemake"
+    parser = command(commands, "run", run, summary)
     parser.add_argument("config")
     parser.add_argument("--run", action="append", help="name of a run; all by default")
     parser.add_argument("--seed", action="append", type=int, help="all by default")
     parser.add_argument("--results", default="results", help="folder to write below")
-    parser.set_defaults(command=run)
 
-    parser = commands.add_parser("status", help="which jobs are done, running, failed, waiting")
-    parser.add_argument(
-        "path", nargs="?", default=DEFAULT, help=f"a config or results/<name>; {DEFAULT} by default"
-    )
+    summary = "which jobs are done, running, failed, waiting"
+    parser = command(commands, "status", status, summary, "--watch", "--once", "--json")
+    path = f"a config or results/<name>; {DEFAULT} by default"
+    parser.add_argument("path", nargs="?", default=DEFAULT, help=path)
     parser.add_argument("--results", default="results", help="folder that holds a config's results")
-    parser.add_argument("--watch", action="store_true", help="look again and again until Ctrl-C")
-    parser.add_argument("--once", action="store_true", help="look once, in a terminal too")
-    parser.add_argument("--json", action="store_true", help="all of it, for programs")
-    parser.set_defaults(command=status)
 
-    parser = commands.add_parser("verify", help="whether hashes, digests and replays agree")
+    summary = "whether hashes, digests and replays agree"
+    parser = command(commands, "verify", verify, summary, "--deep", "--json")
     parser.add_argument("results", help="results/<name>")
-    parser.add_argument("--deep", action="store_true", help="evaluate the final models again, too")
-    parser.add_argument("--json", action="store_true", help="all of it, for programs")
-    parser.set_defaults(command=verify)
 
-    parser = commands.add_parser("clean", help="remove snapshots and state that no result needs")
+    summary = "remove snapshots and state that no result needs"
+    parser = command(commands, "clean", clean, summary, "--dry-run", "--orphans")
     parser.add_argument("config")
     parser.add_argument("--results", default="results", help="folder that holds them")
-    parser.add_argument("--dry-run", action="store_true", help="remove nothing, say what would be")
-    parser.add_argument(
-        "--orphans", action="store_true", help="remove runs, too, that the config does not name"
-    )
-    parser.set_defaults(command=clean)
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -72,20 +63,16 @@ def status(chosen: argparse.Namespace) -> None:
     running = any(job.state == RUNNING for job in jobs)
     try:
         if terminal and (chosen.watch or (running and not chosen.once)):
-            view.live(lambda: _jobs(chosen), EVERY, ends=not chosen.watch)
-            return
+            return status_view.live(lambda: _jobs(chosen), EVERY, ends=not chosen.watch)
         while True:
-            print(_text(jobs, terminal, chosen.json), flush=True)
+            json = as_json(list(map(asdict, jobs))) if chosen.json else None
+            print(json or status_view.text(jobs, terminal=terminal), flush=True)
             if not chosen.watch:
                 return
             time.sleep(EVERY)
             jobs = _jobs(chosen)
     except KeyboardInterrupt:  # the user has seen enough
         return
-
-
-def _text(jobs: list[JobStatus], terminal: bool, json: bool) -> str:
-    return as_json(list(map(asdict, jobs))) if json else view.text(jobs, terminal=terminal)
 
 
 def _jobs(chosen: argparse.Namespace) -> list[JobStatus]:
@@ -96,11 +83,6 @@ def _jobs(chosen: argparse.Namespace) -> list[JobStatus]:
 
 
 def _results(folder: str) -> Path:
-    """A folder results/<name>.
-
-    Raises:
-        UserError: it is none.
-    """
     if not any((Path(folder) / kind).is_dir() for kind in RULES):
         raise UserError(f"{folder}: no folder of results; give results/<name> or a config")
     return Path(folder)
@@ -117,7 +99,7 @@ def verify(chosen: argparse.Namespace) -> int:
 
 def clean(chosen: argparse.Namespace) -> None:
     """Print what was removed, the folders of running jobs and those that the config lacks."""
-    from zowarmup.inspection.clean.clean import Cleaner
+    from zowarmup.inspection.clean import Cleaner
 
     config = plan([chosen.config])
     results = user_paths.folder(chosen.results, "--results")

@@ -1,1 +1,1 @@
-"""What a config will cost, before anything runs: jobs, operations, hours, bytes, disk, memory."""
+"""The costs of a config, before anything runs: jobs, operations, hours, bytes, disk, memory."""

@@ -1,16 +1,19 @@
-"""Forecast of a plan: jobs, operations, hours, bytes, disk and memory."""
+"""Forecast of a plan: jobs, operations, hours, bytes, disk and memory; as tables for people."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+import textwrap
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.filesize import decimal
+from tabulate import tabulate
 
 from zowarmup.forecast.jobs import ALONE, FIRST, LATER, RATES, Work
 from zowarmup.forecast.machine import Hours, hours
 from zowarmup.forecast.part import peak
-from zowarmup.forecast.sizes import DOWNLOADS, Size, data_files, dataset_size
+from zowarmup.forecast.sizes import DOWNLOADS, data_files, dataset_size
 from zowarmup.plan.graph import Job, counts, graph
 from zowarmup.plan.plan import Plan
 
@@ -27,51 +30,36 @@ REACHED_FLOAT32, REACHED_BFLOAT16 = 0.4, 0.2
 
 FLOPS = ["forward", "backward", "evaluation"]
 PIVOT = "the model at the pivot"
+WIDTH = 100  # of the text
 RECORD = 2000  # bytes of run.json, logs and benchmarks of a job
 SHOWN = {"table": 35_000, "figure": 400_000}  # bytes in all formats
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Cost of a plan.
-
-    Attributes:
-        jobs: number by rule.
-        like: algorithms without a formula, and the algorithm that each is assumed to cost as.
-        operations: by_job, by_study and by_model.
-        devices: their number, seconds by data sheet, and the assumed shares of the peaks.
-        federation_bytes: up and down by stage of a method, all clients together.
-        machine: None if nothing was to be calibrated.
-    """
+    """Cost of a plan."""
 
     name: str
-    jobs: dict[str, int]
-    like: dict[str, str]
-    operations: dict[str, dict[str, dict[str, float]]]
-    devices: dict[str, Any]
-    federation_bytes: dict[str, dict[str, float]]
+    jobs: dict[str, int]  # by rule
+    like: dict[str, str]  # by algorithm without a formula, the one that it is assumed to cost as
+    operations: dict[str, dict[str, dict[str, float]]]  # by_job, by_study and by_model
+    devices: dict[str, Any]  # their number, seconds by data sheet, assumed shares of the peaks
+    federation_bytes: dict[str, dict[str, float]]  # by stage of a method, of all clients together
     download_bytes: int
     disk_bytes: dict[str, float]
     memory_bytes: dict[str, float]
-    machine: Hours | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all numbers; without `machine` where it is None."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+    machine: Hours | None  # None if nothing was to be calibrated
 
 
-def forecast(
-    plan: Plan, given: Mapping[str, Size], cores: int, devices: int, results: Path | None
-) -> Forecast:
+def forecast(plan: Plan, cores: int, devices: int, results: Path | None) -> Forecast:
     """Return the cost of a plan.
 
     Args:
-        given: sizes of data sets whose files are missing.
         cores, devices: jobs at once on this machine, and devices of a data sheet.
         results: folder of all results; None leaves out the time on this machine.
     """
     used = {spec.dataset for spec in plan.runs.values()}
-    sizes = {name: dataset_size(name, plan.config.datasets[name], given) for name in sorted(used)}
+    sizes = {name: dataset_size(name, plan.config.datasets[name]) for name in sorted(used)}
     work, jobs = Work(plan, sizes), graph(plan)
     table, parts = work.table(jobs), {job: work.parts(job) for job in jobs}
     distinct = {id(part): part for job in jobs for part in parts[job]}.values()
@@ -89,7 +77,7 @@ def forecast(
             "devices": devices,
             "reached_float32": REACHED_FLOAT32,
             "reached_bfloat16": REACHED_BFLOAT16,
-            "seconds": {name: on_device(name, table) / devices for name in DEVICES},
+            "seconds": {name: seconds / devices for name, seconds in by_sheet(table).items()},
         },
         federation_bytes=traffic(table),
         download_bytes=sum(DOWNLOADS.get(source, 0) for source in sources),
@@ -99,11 +87,13 @@ def forecast(
     )
 
 
-def on_device(name: str, table: pd.DataFrame) -> float:
-    """Return the seconds of all operations on a device, by its data sheet."""
-    float32, bfloat16 = DEVICES[name]
+def by_sheet(table: pd.DataFrame) -> dict[str, float]:
+    """Return the seconds of all operations on each device, by its data sheet."""
     operations, fast = table[FLOPS].to_numpy().sum(), table["bfloat16"].sum()
-    return (operations - fast) / (REACHED_FLOAT32 * float32) + fast / (REACHED_BFLOAT16 * bfloat16)
+    return {
+        name: (operations - fast) / (REACHED_FLOAT32 * slow) + fast / (REACHED_BFLOAT16 * quick)
+        for name, (slow, quick) in DEVICES.items()
+    }
 
 
 def traffic(table: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -125,3 +115,68 @@ def disk(work: Work, jobs: Collection[Job], table: pd.DataFrame) -> dict[str, fl
         **table[["snapshots", "journals", "metrics", "final models"]].sum(),
         "tables, figures, logs": float(sum(RECORD + SHOWN.get(job.rule, 0) for job in jobs)),
     }
+
+
+def text(forecast: Forecast) -> str:
+    """Return all of a forecast, at most WIDTH characters wide."""
+    jobs = ", ".join(f"{n} {rule}" for rule, n in forecast.jobs.items())
+    alike = (f" {name} is assumed to cost as {other}." for name, other in forecast.like.items())
+    sheets, memory = forecast.devices, forecast.memory_bytes
+    devices = {f"{sheets['devices']} x {name}": s for name, s in sheets["seconds"].items()}
+    parts = [_wrap(f"{forecast.name}: {sum(forecast.jobs.values())} jobs: {jobs}.{''.join(alike)}")]
+    for name, rows in forecast.operations.items():
+        summed = {key: ops | {"all": sum(ops.values())} for key, ops in rows.items()}
+        parts.append(_table(f"FLOP {name.replace('_', ' ')}", summed, "{:.2e}".format))
+    if hours := forecast.machine:
+        device = "the CPU, since this machine has no GPU" if hours.cpu_instead else "this machine"
+        memory = {"Python and libraries": hours.process_bytes} | memory
+        parts.append(_table("time on this machine", hours.by_job, duration))
+        parts.append(
+            _wrap(
+                f"At least {duration(hours.wall)} with {hours.cores} jobs at once; the longest "
+                f"chain of jobs takes {duration(hours.path)}. {hours.recorded} jobs count as "
+                f"recorded when they ran; for the others, {hours.kinds} kinds of rounds ran on "
+                f"{device}, and are scaled."
+            )
+        )
+    parts += [
+        _table("time by data sheet", devices, duration, total=False),
+        _wrap(
+            f"At {sheets['reached_float32']:.0%} of the peak in float32 and "
+            f"{sheets['reached_bfloat16']:.0%} in bfloat16, assumed and not measured; without the "
+            "start of jobs, and without the idle time of a device with a small network."
+        ),
+        _table("a real federation sends", forecast.federation_bytes, _size),
+        _table("on the disk", forecast.disk_bytes, _size),
+        _table("in memory, the largest job", memory, _size),
+        _wrap(f"Downloads: {_size(forecast.download_bytes)}. A run that diverges ends earlier."),
+    ]
+    return "\n\n".join(parts)
+
+
+def _size(bytes_: float) -> str:
+    return decimal(round(bytes_))
+
+
+def _table(
+    title: str, rows: Mapping[str, Any], show: Callable[[float], str], total: bool = True
+) -> str:
+    """Return rows as a table with a row of their sums."""
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    if total:
+        frame.loc["all"] = frame.sum()
+    headers = [title, *(str(column) if column else "" for column in frame.columns)]
+    sides = ["left", *("right" for _ in frame.columns)]
+    return tabulate(frame.map(show), headers, colalign=sides, disable_numparse=True)
+
+
+def _wrap(words: str) -> str:
+    return textwrap.fill(words, WIDTH, break_on_hyphens=False)
+
+
+def duration(seconds: float) -> str:
+    """A time in the unit that suits it, to two digits or so."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"

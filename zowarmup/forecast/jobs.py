@@ -23,11 +23,7 @@ FIRST, LATER, ALONE, RATES = "phase 1", "phase 2", "methods of one phase", "lear
 
 
 class Work:
-    """The parts of every job of a plan.
-
-    Args:
-        sizes: of the config's data sets.
-    """
+    """The parts of every job of a plan; `sizes` are those of the config's data sets."""
 
     def __init__(self, plan: Plan, sizes: Mapping[str, Size]) -> None:
         self.plan, self.sizes = plan, sizes
@@ -57,8 +53,7 @@ class Work:
         data = self.sizes[spec.dataset]
         high = high_resource(self.plan.config, spec, data)
         settings = phase.model_dump(mode="json")
-        work = (spec.model, spec.width, spec.engine, settings, federation, data, high)
-        return Part(*work, stage, rounds, **numbers)
+        return Part(spec, settings, federation, data, high, stage, rounds, **numbers)
 
     def _warmup(self, name: str) -> Iterator[Part]:
         spec = self.plan.warmups[name]
@@ -90,7 +85,7 @@ class Work:
 
 def costs(part: Part) -> dict[str, Any]:
     """Return operations, those in bfloat16, bytes sent and bytes on the disk."""
-    one, fast = part.round, part.engine.precision == "bfloat16" and part.round.backward > 0
+    one, fast = part.round, part.spec.engine.precision == "bfloat16" and part.round.backward > 0
     asked = LOSS * part.federation["clients"] * part.trials if part.stage == RATES else 0
     return {
         "model": part.title,

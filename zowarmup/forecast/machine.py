@@ -1,9 +1,9 @@
 """Time of a plan on this machine.
 
-A job that has run with the same settings takes as long as it took then, by Snakemake's benchmark
-file; its other seeds take the mean. All other jobs are calibrated: a few rounds of each kind run on
-random images, those of more than LIGHT operations cut to two clients with few images. Where one
-thread of the CPU does the work, its own seconds count: those on an idle machine.
+A job that has run with the same settings takes the seconds of Snakemake's benchmark file, its other
+seeds the mean. All other jobs are calibrated: a few rounds of each kind run on random images, those
+of more than LIGHT operations cut to two clients with few images. Where one thread of the CPU does
+the work, its own seconds count: those on an idle machine.
 """
 
 import json
@@ -29,9 +29,9 @@ from zowarmup.data import federation
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.forecast.part import Part
-from zowarmup.plan.graph import RESULT, RULES, Graph, Job, spec_of
+from zowarmup.plan.graph import RESULT, RULES, Graph, Job, counts, spec_of
 from zowarmup.plan.plan import Plan
-from zowarmup.plan.specs import JobSpec, Phase
+from zowarmup.plan.specs import EngineSpec, Phase
 from zowarmup.storage.provenance import differences
 from zowarmup.training import context, loop, phases
 from zowarmup.training.context import Context
@@ -61,27 +61,17 @@ print(time.process_time(), peak)
 
 @dataclass(frozen=True)
 class Hours:
-    """Seconds of a plan on this machine.
-
-    Attributes:
-        wall: `cores` jobs at once, at least: the longer of path and work / cores.
-        work: all jobs, one after the other.
-        path: the longest chain of jobs that wait for each other.
-        recorded: jobs that have run, or another seed of them.
-        kinds: kinds of rounds that have run for the other jobs.
-        cpu_instead: whether rounds that belong on a GPU ran on the CPU.
-        process_bytes: memory of a training process before it has images.
-    """
+    """Seconds of a plan on this machine."""
 
     cores: int
-    wall: float
-    work: float
-    path: float
+    wall: float  # `cores` jobs at once, at least: the longer of path and work / cores
+    work: float  # all jobs, one after the other
+    path: float  # the longest chain of jobs that wait for each other
     by_job: dict[str, float]
-    recorded: int
-    kinds: int
-    cpu_instead: bool
-    process_bytes: int
+    recorded: int  # jobs that have run, or another seed of them
+    kinds: int  # kinds of rounds that have run for the other jobs
+    cpu_instead: bool  # whether rounds that belong on a GPU ran on the CPU
+    process_bytes: int  # memory of a training process before it has images
 
 
 def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> Hours:
@@ -97,22 +87,19 @@ def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> H
         for part in parts[job]:
             training, evaluation = timed[kind(part)]
             seconds[job] += part.training * training + part.evaluation * evaluation
-    by_job: dict[str, float] = defaultdict(float)
-    for job in jobs:
-        by_job[job.rule] += seconds[job]
+    by_job = {rule: sum(seconds[job] for job in jobs if job.rule == rule) for rule in counts(jobs)}
     total, path = sum(by_job.values()), longest(jobs, seconds)
     wall = begin + max(path, total / cores)  # Snakemake itself starts, too
-    counts = len(jobs) - len(rest), len(set(timed.values()))
-    gpu = any(part.engine.device != "cpu" for part in kinds.values())
+    number = len(jobs) - len(rest), len(set(timed.values()))
+    gpu = any(part.spec.engine.device != "cpu" for part in kinds.values())
     instead = gpu and not torch.cuda.is_available()
-    return Hours(cores, wall, total, path, dict(by_job), *counts, instead, process_bytes)
+    return Hours(cores, wall, total, path, by_job, *number, instead, process_bytes)
 
 
 def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, tuple[float, float]]:
     """Return the `rates` of kinds, those with most operations first.
 
-    Args:
-        budget: seconds after which kinds take the rates of another kind of the same network.
+    After `budget` seconds kinds take the rates of another kind of the same network.
     """
     timed: dict[str, tuple[float, float]] = {}
     end = time.monotonic() + budget
@@ -171,22 +158,20 @@ def start() -> tuple[float, int]:
 def kind(part: Part) -> str:
     """Return a name that parts share whose operations take equally long."""
     words = {k: v for k, v in part.phase.items() if isinstance(v, str | bool)}
-    return json.dumps([part.title, part.engine.model_dump(), words, part.members, part.images])
+    return json.dumps([part.title, part.spec.engine.model_dump(), words, part.members, part.images])
 
 
 def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
-    """Return the seconds of an operation in rounds, and in measurements.
-
-    Args:
-        light: operations to which a round is cut.
-    """
+    """Return the seconds of an operation in rounds, cut to `light` ones, and in measurements."""
     one = replace(part, rounds=1, rows=1, losses=0)
     if max(one.training, one.evaluation / 4) > light:
         one = cut(one, max(1, int(light / cut(one, 1).training)))
-    device = one.engine.device if torch.cuda.is_available() else "cpu"
-    alone = device == "cpu" and one.engine.threads == 1
+    engine, seeds = one.spec.engine, Seeds(0, 0, 0)
+    if not torch.cuda.is_available():
+        engine = engine.model_copy(update={"device": "cpu"})
+    alone = engine.device == "cpu" and engine.threads == 1
     clock = time.process_time if alone else time.perf_counter
-    job, seeds = _context(one, device), Seeds(0, 0, 0)
+    job = _context(one, engine)
     phase = {**one.phase, "rounds": ENDLESS, "lr": LR}
     phase |= {rate: LR for rate in RATES if rate in phase}
     (ready,) = phases.prepare(job, [Phase.read(phase)])
@@ -199,10 +184,7 @@ def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
 
 
 def cut(part: Part, images: int) -> Part:
-    """Return the same work by two clients with a few images each, one of each tier.
-
-    Both take part, and mini-batches are no larger than what a client has.
-    """
+    """Return the same work by two clients with a few images each, one of each tier."""
     images = min(images, part.images[0])
     phase = {**part.phase, "clients": "all", "participation": 1.0}
     if "batch" in phase:
@@ -222,7 +204,7 @@ def _mean(call: Callable[[], object], clock: Callable[[], float]) -> float:
     return (clock() - begin) / calls
 
 
-def _context(part: Part, device: str) -> Context:
+def _context(part: Part, engine: EngineSpec) -> Context:
     """Return the context of a job with random images, labels in turn."""
     size, random = part.data, generator("forecast")
     x = [random.integers(0, 256, (n, *size.shape), np.uint8) for n in (size.train, size.test)]
@@ -232,17 +214,5 @@ def _context(part: Part, device: str) -> Context:
     data = Dataset("noise", x[0], y[0], x[1], y[1], one / 2, one / 4, 255.0)
     settings = {k: v for k, v in part.federation.items() if k not in ("dataset", "memory")}
     high = round(100 * part.high / part.federation["clients"])
-    spec = JobSpec.read(
-        {
-            "dataset": data.name,
-            "federation": data.name,
-            "split": f"{high}/{100 - high}",
-            "model": part.model,
-            "width": part.width,
-            "engine": {**part.engine.model_dump(), "device": device},
-            "pin": {},
-            "evaluate_every": 1,
-            "snapshot_every": 1,
-        }
-    )
+    spec = part.spec.model_copy(update={"split": f"{high}/{100 - high}", "engine": engine})
     return context.assemble(spec, data, federation.build(data, **settings, seed=0))

@@ -9,7 +9,6 @@ it; all else is counted.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from zowarmup.engines import client_groups
 from zowarmup.forecast.sizes import Size, network
 from zowarmup.models import memory, static_norm
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import EngineSpec, Phase
+from zowarmup.plan.specs import JobSpec, Phase
 from zowarmup.training.evaluate import BATCH
 from zowarmup.training.phases import build
 
@@ -74,41 +73,35 @@ def formula_name(phase: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Part of a job: rounds of one phase, and measurements.
+    """Part of a job: rounds of one phase, and measurements; settings as in the plan."""
 
-    Attributes:
-        model, width, engine, phase, federation: settings as in the plan.
-        high: high-resource clients.
-        stage: the stage of a method that the messages belong to.
-        rounds, rows, losses, snapshots: their numbers; `losses` on held-out images.
-        final: whether it ends with the final model of a run.
-        trials: how often the rounds begin anew: once for each candidate and seed of a selection.
-    """
-
-    model: str
-    width: float
-    engine: EngineSpec
+    spec: JobSpec
     phase: Mapping[str, Any]
     federation: Mapping[str, Any]
     data: Size
-    high: int
-    stage: str
+    high: int  # high-resource clients
+    stage: str  # of a method, which the messages belong to
     rounds: int
     rows: int = 0
-    losses: int = 0
+    losses: int = 0  # how often that of held-out images is measured alone
     snapshots: int = 0
-    final: bool = False
-    trials: int = 1
+    final: bool = False  # whether it ends with the final model of a run
+    trials: int = 1  # how often the rounds begin anew: for each candidate and seed of a selection
 
     @property
     def title(self) -> str:
         """The network, with its width where that is not 1."""
-        return self.model + (f" x{self.width:g}" if self.width != 1 else "")
+        return self.spec.model + (f" x{self.spec.width:g}" if self.spec.width != 1 else "")
+
+    @property
+    def shape(self) -> tuple[str, Size, float]:
+        """The arguments of `network`, but for the share that low-resource clients train."""
+        return self.spec.model, self.data, self.spec.width
 
     @property
     def network(self) -> FlatModel:
         """The network of the high-resource clients."""
-        return network(self.model, self.data, self.width)
+        return network(*self.shape)
 
     @property
     def images(self) -> tuple[int, int]:
@@ -122,7 +115,7 @@ class Part:
         """The phase as the cost formulas read it."""
         tiers = {"high": self.high, "low": self.federation["clients"] - self.high}
         trained = [*tiers] if self.phase["clients"] == "all" else [self.phase["clients"]]
-        d_low = network(self.model, self.data, self.width, self.phase.get("rate", 1.0)).d
+        d_low = network(*self.shape, self.phase.get("rate", 1.0)).d
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
@@ -144,7 +137,7 @@ class Part:
         total = np.zeros(4)
         for tier, members in self.formula.members.items():
             rate = self.phase.get("rate", 1.0) if tier == "low" else 1.0
-            image = image_flops(self.model, self.data, self.width, rate)
+            image = image_flops(*self.shape, rate)
             cost = np.array(cost_formulas.per_round(self.formula, tier)) * [1, 1, image, 2 * image]
             total += members * self.formula.participation * cost
         return cost_formulas.Cost(*total.tolist())
@@ -162,8 +155,7 @@ class Part:
         row = self.data.test + clients * train + loss
         if "eps" in self.phase:
             row += 3 * train * self.members
-        image = image_flops(self.model, self.data, self.width)
-        return float((self.rows * row + self.losses * loss) * image)
+        return float((self.rows * row + self.losses * loss) * image_flops(*self.shape))
 
     @property
     def broadcast(self) -> float:
@@ -186,7 +178,7 @@ def disk(part: Part) -> dict[str, float]:
 
 def peak(part: Part) -> dict[str, float]:
     """Return the bytes of images and of training in memory, beyond a process with torch."""
-    engine, model, shape, train = part.engine, part.network, part.data.shape, part.images[0]
+    engine, model, shape, train = part.spec.engine, part.network, part.data.shape, part.images[0]
     stacks = engine.name in STACKING
     stacked = engine.options.get("block", SIDE_BY_SIDE) if stacks else 1
     if "eps" in part.phase:  # backpropagation for the true gradients beside the estimate
@@ -207,12 +199,12 @@ def peak(part: Part) -> dict[str, float]:
 
 def _record(part: Part) -> float:
     """Return the bytes of a round in a journal; 0 where models travel."""
-    phase = part.phase
+    phase, formula = part.phase, part.formula
     if not leaves_records(registry.ALGORITHMS[phase["algorithm"]]):
         return 0.0
-    steps = phase["epochs"] * ceil(part.images[0] / phase["batch"]) if "batch" in phase else 1
     scalar = SCALAR + (INDEX if "K" in phase else 0.0)
-    return part.formula.A * (MEMBER + phase.get("S", 1) * steps * scalar)
+    steps = formula.T if "batch" in phase else 1
+    return formula.A * (MEMBER + phase.get("S", 1) * steps * scalar)
 
 
 def _server(part: Part) -> int:

@@ -1,6 +1,5 @@
 """Sizes of the data sets, networks and tiers of a config, before any of them exists."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
@@ -46,17 +45,15 @@ KNOWN = {
 DOWNLOADS = {"cifar10": 170_498_071, "cifar100": 169_001_437}  # bytes of the archives
 
 
-def dataset_size(name: str, settings: Dataset, given: Mapping[str, Size]) -> Size:
-    """Return the size of a data set: as given, as its NAME.npz says, or as its source is known for.
+def dataset_size(name: str, settings: Dataset) -> Size:
+    """Return the size of a data set, as its NAME.npz says or its source is known for.
 
     Raises:
         DataError: NAME.npz is damaged or holds other arrays.
-        UserError: none of the three is at hand.
+        UserError: there is no such file, and the source is not of KNOWN size.
     """
     files = [file for file in data_files(settings) if file.stem == settings.source]
-    if name in given:
-        whole = given[name]
-    elif files:
+    if files:
         arrays = tidy(read_npz(files[0], KEYS), str(files[0]))
         train, channels, height, width = arrays["x_train"].shape
         classes = int(arrays["y_train"].max()) + 1
@@ -66,8 +63,7 @@ def dataset_size(name: str, settings: Dataset, given: Mapping[str, Size]) -> Siz
     else:
         raise UserError(
             f"datasets.{name}: {settings.source}.npz is in no data folder, so its size is "
-            f"unknown: set {DATA_DIR} to its folder, or add "
-            f"--size {name}=TRAIN,TEST,CHANNELS,HEIGHT,WIDTH,CLASSES"
+            f"unknown: set {DATA_DIR} to its folder"
         )
     train, test = settings.images_train or whole.train, settings.images_test or whole.test
     return replace(whole, train=min(train, whole.train), test=min(test, whole.test))
@@ -80,12 +76,7 @@ def data_files(settings: Dataset) -> list[Path]:
 
 @cache
 def network(name: str, data: Size, width: float, rate: float = 1.0) -> FlatModel:
-    """Return a network for the images of a data set.
-
-    Args:
-        width: multiple of the registry's number of channels.
-        rate: share of the channels that HeteroFL's low-resource clients train.
-    """
+    """Return a network of `width` times its channels, low-resource clients' `rate` of them."""
     if rate != 1:
         return narrow(network(name, data, width), rate, 1.0).model
     return context.model(name, data.shape, data.classes, width)

@@ -7,10 +7,9 @@ from typing import Any
 from zowarmup.common.errors import reading
 from zowarmup.inspection import layers, models
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.metric_rows import Row, rows_of
 from zowarmup.inspection.models import Model
 from zowarmup.inspection.provenance import JobRecord, record_of
-from zowarmup.inspection.result_paths import place_of
+from zowarmup.inspection.results import Row, place_of, rows_of
 
 METRICS = ("test_accuracy", "test_loss")
 # Not the start of a run, which is a path; its hash is among the inputs.
@@ -53,12 +52,9 @@ def _named(model: Model, record: JobRecord | None) -> Facts:
 
 def settings(a: JobRecord | None, b: JobRecord | None) -> list[Facts]:
     """Settings that differ, by dotted keys; "-" where one has no such setting."""
-    values_a, values_b = (dict(flat(_settings(record) if record else {})) for record in (a, b))
-    return [
-        {"setting": key, "a": values_a.get(key, "-"), "b": values_b.get(key, "-")}
-        for key in sorted({*values_a, *values_b})
-        if values_a.get(key) != values_b.get(key)
-    ]
+    x, y = (dict(_leaves(_settings(record))) if record else {} for record in (a, b))
+    rows = [{"setting": key, "a": x.get(key, "-"), "b": y.get(key, "-")} for key in sorted(x | y)]
+    return [row for row in rows if row["a"] != row["b"]]
 
 
 def _settings(record: JobRecord) -> dict[str, Any]:
@@ -66,24 +62,22 @@ def _settings(record: JobRecord) -> dict[str, Any]:
     return values | {"spec": record.spec.model_dump(mode="json")}
 
 
-def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """The leaves of nested settings with their dotted names; phases count from 1."""
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         value = dict(enumerate(value, start=1))
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from flat(inner, f"{name}.{key}" if name else key)
+            yield from _leaves(inner, f"{name}.{key}" if name else key)
     else:
         yield name, value
 
 
 def metrics(a: Mapping[int, Row], b: Mapping[int, Row]) -> list[Facts]:
     """Both runs' metrics and b's minus a's at every round that both have measured."""
-    rows = []
-    for t in sorted(set(a) & set(b)):
-        row: Facts = {"round": t}
+    rows: list[Facts] = [{"round": t} for t in sorted(set(a) & set(b))]
+    for row in rows:
         for metric in METRICS:
-            x, y = a[t][metric], b[t][metric]
+            x, y = (run[row["round"]][metric] for run in (a, b))
             row |= {f"{metric}_a": x, f"{metric}_b": y, f"{metric}_difference": y - x}
-        rows.append(row)
     return rows

@@ -13,9 +13,9 @@ from zowarmup.data.datasets import Dataset
 from zowarmup.engines import images
 from zowarmup.inspection import models
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.metric_rows import row_at
 from zowarmup.inspection.models import Model
 from zowarmup.inspection.provenance import record_of
+from zowarmup.inspection.results import row_at
 from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
 from zowarmup.plan.specs import EngineSpec
@@ -25,24 +25,13 @@ from zowarmup.training.evaluate import BATCH, outcomes
 File = Path | str
 
 MANY = 1 << 16  # threads that no machine has
-ON_CPU = EngineSpec(
-    name="plain",
-    device="cpu",
-    threads=1,
-    micro_batch=BATCH,
-    precision="float32",
-    channels_last=False,
-    options={},
-)
 
 
 def evaluate(path: File, data: File | None = None) -> Facts:
     """Accuracy, loss and recalls of a checkpoint or of the last model of a run.
 
-    On the device and with the threads that it was trained with, where these are known.
-
-    Args:
-        data: the data set; by default that of the run which the checkpoint lies beside.
+    On the device and with the threads of its training, where these are known; without `data` on the
+    data set of the run which the checkpoint lies beside.
 
     Raises:
         UserError: there is no data set, or it is of another shape.
@@ -57,7 +46,7 @@ def evaluate(path: File, data: File | None = None) -> Facts:
                 f"{file or path}: no data set of its training; make it with the workflow, or name "
                 "one with --data"
             )
-        engine = record.spec.engine if record else ON_CPU
+        engine = record.spec.engine if record else None
         measured = measure(model, file, engine, inputs.get("federation"))
         trained_on = record.inputs["data"] if record else None
         return {
@@ -70,47 +59,19 @@ def evaluate(path: File, data: File | None = None) -> Facts:
         }
 
 
-def measure(model: Model, file: Path, engine: EngineSpec, dealt: Path | None) -> Facts:
-    """The measurements alone.
+def measure(model: Model, file: Path, engine: EngineSpec | None, dealt: Path | None) -> Facts:
+    """The measurements alone, with the engine's device and threads; by default one of the CPU.
 
     Args:
         file: the data set.
-        engine: device and threads.
-        dealt: the federation, for a network with static norms.
+        dealt: the federation, for a network with static norms, which need its training images.
 
     Raises:
-        UserError: the data set is of another shape, or the network has static norms, whose
-            statistics want the training images too.
+        UserError: the data set is of another shape, or there is no federation though it is needed.
     """
-    if engine.threads not in range(1, MANY):
-        raise ValueError(f"engine.threads is {engine.threads}")
-    data = _of_its_shape(model, file)
-    torch.set_num_threads(engine.threads)
-    cuda = engine.device == "cuda" and torch.cuda.is_available()
-    device = torch.device("cuda" if cuda else "cpu")
-    network, w = model.network, model.w.to(device)
-    test = images.part(data, "test", device)
-    with torch.inference_mode(), _statistics(network, w, data, dealt):
-        losses, right = outcomes(network, w, test)
-    shares = [right[test.y == c].double() for c in range(data.classes)]
-    return {
-        "test_accuracy": right.double().mean().item(),
-        "test_loss": losses.mean().item(),
-        "recall": [share.mean().item() for share in shares],
-    }
-
-
-def against(measured: Facts, row: Facts | None) -> str:
-    """The difference from the row that training wrote: "the same" if there is none."""
-    if row is None:
-        return "no row of this round"
-    keys = ("test_accuracy", "test_loss")
-    if all(measured[key] == row[key] for key in keys):
-        return "the same"
-    return "differs: " + ", ".join(f"{key} {row[key]:.6g}" for key in keys)
-
-
-def _of_its_shape(model: Model, file: Path) -> Dataset:
+    threads, cuda = (engine.threads, engine.device == "cuda") if engine else (1, False)
+    if threads > MANY:
+        raise ValueError(f"engine.threads is {threads}")
     data, about = datasets.load(file), model.saved.about
     shape = tuple(data.x_train.shape[1:])
     if (shape, data.classes) != (about.shape, about.classes):
@@ -118,7 +79,27 @@ def _of_its_shape(model: Model, file: Path) -> Dataset:
             f"{file}: images of shape {shape} in {data.classes} classes, but the model takes "
             f"{about.shape} in {about.classes}; name its own data set with --data"
         )
-    return data
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if cuda and torch.cuda.is_available() else "cpu")
+    network, w = model.network, model.w.to(device)
+    test = images.part(data, "test", device)
+    with torch.inference_mode(), _statistics(network, w, data, dealt):
+        losses, right = outcomes(network, w, test)
+    return {
+        "test_accuracy": right.double().mean().item(),
+        "test_loss": losses.mean().item(),
+        "recall": [right[test.y == c].double().mean().item() for c in range(data.classes)],
+    }
+
+
+def against(measured: Facts, row: Facts | None) -> str:
+    """The difference from the row that training wrote, or "the same"."""
+    if row is None:
+        return "no row of this round"
+    keys = ("test_accuracy", "test_loss")
+    if all(measured[key] == row[key] for key in keys):
+        return "the same"
+    return "differs: " + ", ".join(f"{key} {row[key]:.6g}" for key in keys)
 
 
 def _statistics(

@@ -7,14 +7,14 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
 Facts = dict[str, Any]
 
-HASH = re.compile(r"[0-9a-f]{64}")  # in a table its beginning is enough to tell two apart
+HASH = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")  # in a table its beginning tells two apart
 
 
 def as_json(facts: Any) -> str:
@@ -25,17 +25,17 @@ def as_json(facts: Any) -> str:
 
 def as_text(facts: Facts) -> str:
     """Values one to a line, then each table and each group of facts under its name."""
-    shown = {name: value for name, value in facts.items() if value not in (None, [], {})}
-    groups = {name: value for name, value in shown.items() if _is_group(value)}
-    blocks = [_values({name: shown[name] for name in shown if name not in groups})]
-    for name, value in groups.items():
-        block = _values(value) if isinstance(value, Mapping) else table(value)
-        blocks.append(f"{_title(name)}\n{textwrap.indent(block, '  ')}")
-    return "\n\n".join(filter(None, blocks))
-
-
-def _is_group(value: Any) -> bool:
-    return isinstance(value, Mapping) or (isinstance(value, list) and isinstance(value[0], Mapping))
+    values, blocks = {}, []
+    for name, value in facts.items():
+        match value:
+            case Mapping() if value:
+                blocks.append((name, _values(value)))
+            case [Mapping(), *_]:
+                blocks.append((name, table(value)))
+            case _ if value not in (None, [], {}):
+                values[name] = value
+    named = (f"{_title(name)}\n{textwrap.indent(block, '  ')}" for name, block in blocks)
+    return "\n\n".join(filter(None, [_values(values), *named]))
 
 
 def _values(facts: Mapping[str, Any]) -> str:
@@ -46,24 +46,15 @@ def _values(facts: Mapping[str, Any]) -> str:
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows under the names of their columns; numbers at the right, words at the left."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [[HASH.sub(r"\1...", show(row.get(column, ""))) for column in columns] for row in rows]
     words = [any(isinstance(row.get(c), str) and row.get(c) for row in rows) for c in columns]
-    return tabulate(
-        [
-            list(map(_title, columns)),
-            *([HASH.sub(_short, show(row.get(column, ""))) for column in columns] for row in rows),
-        ],
-        tablefmt="plain",
-        disable_numparse=True,
-        colalign=["left" if word else "right" for word in words],
-    )
+    sides = ["left" if word else "right" for word in words]
+    lines = [list(map(_title, columns)), *cells]
+    return tabulate(lines, tablefmt="plain", disable_numparse=True, colalign=sides)
 
 
 def _title(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _short(match: re.Match[str]) -> str:
-    return f"{match[0][:12]}..."
 
 
 def show(value: Any) -> str:
@@ -77,10 +68,8 @@ def show(value: Any) -> str:
             return f"{value:,}"
         case float():
             return "-" if math.isnan(value) else f"{value:.6g}"
-        case str() | Mapping():
-            return str(value)
-        case Iterable():
-            parts = list(value)
-            sizes = parts and all(type(part) is int for part in parts)
-            return "x".join(map(str, parts)) if sizes else ", ".join(map(show, parts))
+        case [int(), *_]:  # sizes
+            return "x".join(map(str, value))
+        case [*parts]:
+            return ", ".join(map(show, parts))
     return str(value)

@@ -1,21 +1,28 @@
-"""`zowarmup inspect`: what a file or folder is and where it came from, as facts."""
+"""`zowarmup inspect`: a file or folder, its origin and its contents, as facts."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from zowarmup.common.errors import reading
+from zowarmup.common.files import read_json
 from zowarmup.config.source_files import COMPUTED, IMAGENET32
 from zowarmup.data import datasets, federation
 from zowarmup.data.arrays import DataError, describe_npz
 from zowarmup.data.datasets import Dataset
-from zowarmup.inspection import inspect_training as training
-from zowarmup.inspection import kinds
+from zowarmup.inspection import kinds, layers, models
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.result_paths import place_of
-from zowarmup.inspection.status.job_status import jobs_of as status_of
-from zowarmup.inspection.status.job_status import summary
+from zowarmup.inspection.job_status import jobs_of, status_of, summary
+from zowarmup.inspection.models import Model, load, snapshots
+from zowarmup.inspection.provenance import JobRecord, origin, read_record, record_of
+from zowarmup.inspection.results import place_of, row_at, rows_of
 from zowarmup.plan import source_record
+from zowarmup.storage import journal
 from zowarmup.storage.run_json import sha256
+
+SHOWN = (
+    *("test_accuracy", "test_loss", "train_loss", "heldout_loss", "diverged"),
+    *("bytes_up", "bytes_down", "forward_passes", "backward_passes"),
+)
 
 
 def inspect(path: Path | str) -> Facts:
@@ -32,21 +39,14 @@ def inspect(path: Path | str) -> Facts:
 def dataset(file: Path) -> Facts:
     """Images, classes, fingerprint and source of a data set."""
     data = datasets.load(file)
-    facts: Facts = {
-        "name": data.name,
-        **_sizes(data),
-        "contents_sha256": data.sha256,
-        "file_sha256": sha256(file),
-    }
-    if not file.with_name(source_record.NAME).is_file():
-        return facts
-    record = source_record.read(file)
-    files = [{"file": name, "sha256": value} for name, value in record.files.items()]
-    return facts | {
-        "source": record.settings.source,
-        "source_folder": record.folder,
-        "made_from": files or None,
-    }
+    hashes = {"contents_sha256": data.sha256, "file_sha256": sha256(file)}
+    facts: Facts = {"name": data.name} | _sizes(data) | hashes
+    if file.with_name(source_record.NAME).is_file():
+        record = source_record.read(file)
+        files = [{"file": name, "sha256": value} for name, value in record.files.items()]
+        facts |= {"source": record.settings.source, "source_folder": record.folder}
+        facts["made_from"] = files or None
+    return facts
 
 
 def images(file: Path) -> Facts:
@@ -56,13 +56,12 @@ def images(file: Path) -> Facts:
         DataError: not a readable .npz.
     """
     arrays = describe_npz(file)
-    usable = _as_source(file, {row["array"] for row in arrays})
-    return usable | {"file_sha256": sha256(file), "arrays": arrays}
+    return _as_source(file, arrays) | {"file_sha256": sha256(file), "arrays": arrays}
 
 
-def _as_source(file: Path, names: set[str]) -> Facts:
+def _as_source(file: Path, arrays: list[Facts]) -> Facts:
     """Whether the file can be a source, and if so of how many images and classes."""
-    name = file.stem
+    name, names = file.stem, {row["array"] for row in arrays}
     if {"data", "labels"} <= names:
         return {"usable": f"as one of the files that source: {IMAGENET32} reads"}
     if file.suffix != ".npz" or name in COMPUTED:
@@ -103,19 +102,139 @@ def clients(file: Path) -> Facts:
     }
 
 
-def results(folder: Path) -> Facts:
-    """The number of jobs of each kind in each state."""
-    return {"jobs": summary(status_of(folder))}
+def checkpoint_file(file: Path) -> Facts:
+    """A checkpoint: network, round, origin, measurements at its round, layers."""
+    return _described(load(file), {"size": file.stat().st_size, "sha256": sha256(file)})
+
+
+def replay(run: Path, t: int | None = None) -> tuple[Model, Facts]:
+    """The model of a run after round t, by default its last so far, and facts about it.
+
+    Raises:
+        UserError: no such run or round.
+    """
+    with reading(run):
+        model = models.replayed(run) if t is None else models.at(run, t)
+        source = model.file or "rebuilt from the pivot's snapshot and the journal"
+        facts = {"made": str(source), "weights_sha256": layers.sha256(model.w)}
+        return model, _described(model, facts)
+
+
+def _described(model: Model, more: Facts) -> Facts:
+    """A model: network, round, more facts, origin, measurements at its round, layers."""
+    record, measured = record_of(model.home), _at_round(model.home, model.round)
+    source = {"origin": origin(record, model.home), "at_this_round": measured}
+    return _network(model, record) | more | source | _tensors(model)
+
+
+def _network(model: Model, record: JobRecord | None = None) -> Facts:
+    about = model.saved.about
+    return {
+        "round": model.round,
+        "phase": record.phase_at(model.round) if record else None,
+        "model": about.model,
+        "width": about.width,
+        "image": list(about.shape),
+        "classes": about.classes,
+    }
+
+
+def _tensors(model: Model) -> Facts:
+    """The sizes of the parameters and of the server's state."""
+    server = {"server": layers.norms(model.saved.server)[:-1]} if model.saved.server else {}
+    return {"layers": layers.norms(model.saved.named)} | server
+
+
+def _at_round(folder: Path, t: int) -> Facts:
+    """The measurements of a round and the costs up to it."""
+    if row := row_at(folder, t):
+        return {key: row[key] for key in SHOWN if key in row}
+    return {"measured": "not at this round"}
+
+
+def journal_file(file: Path) -> Facts:
+    """A journal: its origin, its rounds, and the measurements and costs of the last one."""
+    record, home = read_record(file), file.absolute().parent
+    first, last, damage = _extent(file)
+    return {
+        "format": journal.FORMAT,
+        "rounds": f"{first} to {last}" if last else "none yet",
+        "phase": record.phase_at(last),
+        "size": file.stat().st_size,
+        "sha256": sha256(file),
+        "damage": damage,
+        "origin": origin(record, home),
+        "after_its_last_round": _at_round(home, last) if last and not damage else {},
+    }
+
+
+def _extent(file: Path) -> tuple[int, int, str | None]:
+    """First and last round, and the damage of the file, if any."""
+    first, last, whole = 0, 0, 0
+    try:
+        for record, end in journal.scan(file):
+            last, whole = int(str(record.get("round", 0))), end
+            first = first or last
+    except journal.JournalError as error:
+        return first, last, str(error)
+    torn = file.stat().st_size - whole
+    return first, last, f"the last {torn} bytes are a torn record" if torn else None
+
+
+def run(folder: Path) -> Facts:
+    """A run: its state, its origin, its rounds, its model."""
+    facts, file = _job(folder), folder / "journal.jsonl"
+    if file.is_file():
+        journal = journal_file(file)
+        facts["journal"] = {key: journal[key] for key in ("rounds", "size", "damage")}
+    return facts | _model(folder / "final.safetensors")
+
+
+def warmup(folder: Path) -> Facts:
+    """A warm-up: its state, its origin, its snapshots, its last model."""
+    files = snapshots(folder)
+    facts = _job(folder) | {"snapshots": ", ".join(map(str, sorted(files)))}
+    return facts | (_model(files[max(files)]) if files else {})
+
+
+def selection(file: Path) -> Facts:
+    """A selected learning rate, and the grid it was selected from."""
+    selected = read_json(file)
+    columns = ("seed", "lr", "heldout_loss")
+    return {
+        "chosen": selected["lr"],
+        "at_the_edge": selected["at_edge"],
+        "phase": selected["spec"]["phase"]["algorithm"],
+        "sha256": sha256(file),
+        "origin": origin(record_of(file.parent), file.absolute().parent),
+        "grid": [{key: row[key] for key in columns} for row in selected["grid"]],
+    }
+
+
+def _job(folder: Path) -> Facts:
+    place, rows = place_of(folder), rows_of(folder)
+    facts: Facts = {"state": status_of(place).state} if place else {}
+    facts["origin"] = origin(record_of(folder), folder)
+    if rows:
+        facts["last_measured"] = {"round": (t := rows[-1]["round"])} | _at_round(folder, t)
+    return facts
+
+
+def _model(file: Path) -> Facts:
+    if not file.is_file():
+        return {}
+    model = load(file)
+    return {"network": {"file": str(file)} | _network(model)} | _tensors(model)
 
 
 INSPECTORS: dict[str, Callable[[Path], Facts]] = {
-    kinds.CHECKPOINT: training.checkpoint_file,
-    kinds.JOURNAL: training.journal_file,
+    kinds.CHECKPOINT: checkpoint_file,
+    kinds.JOURNAL: journal_file,
     kinds.DATASET: dataset,
     kinds.IMAGES: images,
     kinds.FEDERATION: clients,
-    kinds.SELECTION: training.selection,
-    kinds.RUN: training.run,
-    kinds.WARMUP: training.warmup,
-    kinds.RESULTS: results,
+    kinds.SELECTION: selection,
+    kinds.RUN: run,
+    kinds.WARMUP: warmup,
+    kinds.RESULTS: lambda folder: {"jobs": summary(jobs_of(folder))},
 }

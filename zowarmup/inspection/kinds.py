@@ -9,18 +9,16 @@ from zowarmup.data import file_kinds
 from zowarmup.plan.graph import RULES
 
 CHECKPOINT, JOURNAL, DATASET, FEDERATION = "checkpoint", "journal", "data set", "federation"
-IMAGES = "images"
-SELECTION, RUN, WARMUP, RESULTS = "selection", "run", "warm-up", "results"
-JOURNAL_START = b'{"crc32":'
-RECORD, STATE, SOURCE = "record", "saved state", "source"
+IMAGES, SELECTION, RUN, WARMUP, RESULTS = "images", "selection", "run", "warm-up", "results"
+RECORD, STATE, SUMMARY, SOURCE = "record", "saved state", "summary", "source"
 
 # The keys by which a JSON file is of a kind: it has all of them.
 KEYS = {
     FEDERATION: {"dataset_sha256", "train", "heldout", "order"},
     SELECTION: {"mean_losses", "grid", "lr"},
     RECORD: {"spec", "seeds", "code"},
-    STATE: {"t", "rows", "tally"},
-    DATASET: {"shapes", "classes", "train_images_per_class"},
+    STATE: {"t", "rows", "origin"},
+    SUMMARY: {"shapes", "classes", "train_images_per_class"},
     SOURCE: {"files", "compared", "settings"},
 }
 
@@ -38,9 +36,7 @@ def kind_of(path: Path) -> tuple[str, Path]:
     kind = _file(path)
     if kind in (RECORD, STATE):  # it stands for the job
         return kind_of(path.absolute().parents[kind == STATE])
-    if kind == DATASET and path.suffix == ".json":
-        return kind, path.with_suffix(".npz")
-    if kind == SOURCE:
+    if kind in (SUMMARY, SOURCE):
         return DATASET, path.with_name("dataset.npz")
     return kind, path
 
@@ -80,8 +76,9 @@ def _file(path: Path) -> str:
 
 def is_journal(file: Path) -> bool:
     """Whether a file begins as a journal does."""
+    start = b'{"crc32":'
     with file.open("rb") as lines:
-        return lines.read(len(JOURNAL_START)) == JOURNAL_START
+        return lines.read(len(start)) == start
 
 
 def _archive(path: Path) -> str:

@@ -14,32 +14,30 @@ Named = Mapping[str, Tensor]
 
 def norms(named: Named) -> list[Facts]:
     """Name, shape, Euclidean norm and root mean square of each tensor, then of all together."""
-    rows = [_norm(name, tensor) for name, tensor in named.items()]
-    return [*rows, _norm("all", _flat(named.values()))]
-
-
-def _norm(layer: str, tensor: Tensor) -> Facts:
-    norm = linalg.vector_norm(tensor.double()).item()
-    rms = norm / max(1, tensor.numel()) ** 0.5
-    return {"layer": layer, "shape": list(tensor.shape), "norm": norm, "rms": rms}
+    rows = []
+    for layer, tensor in {**named, "all": _flat(named.values())}.items():
+        norm = linalg.vector_norm(tensor.double()).item()
+        rms = norm / max(1, tensor.numel()) ** 0.5
+        rows.append({"layer": layer, "shape": list(tensor.shape), "norm": norm, "rms": rms})
+    return rows
 
 
 def distances(a: Named, b: Named) -> list[Facts]:
-    """How far b is from a: |b - a|, that over |a|, and the cosine between them.
+    """The distance |b - a|, that over |a|, and the cosine between them; NaN where a norm is 0.
 
-    Layers that one of them lacks, or has in another shape, are named without numbers. NaN where a
-    norm is 0.
+    Layers that one of them lacks, or has in another shape, are named without numbers.
     """
     names = list(dict.fromkeys((*a, *b)))
     shared = [n for n in names if n in a and n in b and a[n].shape == b[n].shape]
-    rows = [
-        {"layer": n} | _distance(_flat([a[n]]), _flat([b[n]]))
-        if n in shared
-        else {"layer": n, "differs": f"{_shape(a, n)} and {_shape(b, n)}"}
-        for n in names
-    ]
-    both = (_flat([named[n] for n in shared]) for named in (a, b))
-    return [*rows, {"layer": "all"} | _distance(*both)]
+    rows = []
+    for n in names:
+        if n in shared:
+            rows.append({"layer": n} | _distance(_flat([a[n]]), _flat([b[n]])))
+        else:
+            shapes = ["x".join(map(str, m[n].shape)) if n in m else "nothing" for m in (a, b)]
+            rows.append({"layer": n, "differs": " and ".join(shapes)})
+    x, y = (_flat([named[n] for n in shared]) for named in (a, b))
+    return [*rows, {"layer": "all"} | _distance(x, y)]
 
 
 def _distance(x: Tensor, y: Tensor) -> Facts:
@@ -54,12 +52,7 @@ def _distance(x: Tensor, y: Tensor) -> Facts:
 
 def _flat(tensors: Iterable[Tensor]) -> Tensor:
     """All numbers as one float64 vector."""
-    vectors = [tensor.double().flatten() for tensor in tensors]
-    return torch.cat(vectors) if vectors else torch.zeros(0, dtype=torch.float64)
-
-
-def _shape(named: Named, name: str) -> str:
-    return "x".join(map(str, named[name].shape)) if name in named else "nothing"
+    return torch.cat([torch.zeros(0).double(), *(tensor.double().flatten() for tensor in tensors)])
 
 
 def sha256(w: Tensor) -> str:

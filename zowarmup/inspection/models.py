@@ -1,34 +1,28 @@
 """The model that a path stands for: a checkpoint's own, or one of a run or a warm-up."""
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from zowarmup.algorithms.rounds import State
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_file
 from zowarmup.inspection import kinds
-from zowarmup.inspection.result_paths import home_of, place_of
+from zowarmup.inspection.results import home_of, place_of
 from zowarmup.models.flat import FlatModel
 from zowarmup.plan.snapshots import existing
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import Checkpoint
 from zowarmup.training import replay
+from zowarmup.training.phases import has_records
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model with where it is from.
-
-    Attributes:
-        file: its checkpoint; None if it was rebuilt from a journal.
-        home: the folder of the job that made it.
-    """
+    """A model with its file, None if it was rebuilt from a journal, and the folder of its job."""
 
     saved: Checkpoint
     file: Path | None
@@ -49,6 +43,10 @@ class Model:
         """The weights, (d,) float32."""
         return self.network.flatten(self.saved.named)
 
+    def module(self) -> nn.Module:
+        """A plain module with the weights."""
+        return self.network.module(self.w)
+
     @property
     def name(self) -> str:
         """The name of a file for this model, without its ending."""
@@ -66,26 +64,30 @@ def load(file: Path) -> Model:
     return Model(checkpoint.load(file), file, home_of(file))
 
 
-def write(model: Model, output: Path) -> None:
-    """Write a model as the checkpoint that training would have written."""
+def write(model: Model, output: Path | str, *, overwrite: bool = False) -> None:
+    """Write a model as the checkpoint that training would have written.
+
+    Raises:
+        UserError: the file exists, and is not to be overwritten.
+    """
+    _check(output, overwrite)
     checkpoint.save(output, model.network, State(model.w, model.saved.server), model.saved.about)
 
 
-def export(model: Model, output: Path) -> None:
-    """Write the weights as a state_dict for `torch.load`, all or nothing."""
+def export(model: Model, output: Path | str, *, overwrite: bool = False) -> None:
+    """Write the weights as a state_dict for `torch.load`, all or nothing.
+
+    Raises:
+        UserError: the file exists, and is not to be overwritten.
+    """
+    _check(output, overwrite)
     with atomic_file(output) as file:
         torch.save(dict(model.saved.named), file)
 
 
-def writable(output: Path | str, *, overwrite: bool) -> Path:
-    """The path of a file to write.
-
-    Raises:
-        UserError: there is such a file already, and it is not to be overwritten.
-    """
+def _check(output: Path | str, overwrite: bool) -> None:
     if Path(output).exists() and not overwrite:
         raise UserError(f"{output}: is there already; name another file or add --force")
-    return Path(output)
 
 
 def latest(path: Path) -> Model:
@@ -121,9 +123,11 @@ def at(path: Path, t: int) -> Model:
         if kind not in (kinds.RUN, kinds.WARMUP):
             raise UserError(f"{path}: a {kind}; give the folder of a run")
         if kind == kinds.RUN:
-            run = replay.track(folder)
+            run, final = replay.track(folder), folder / "final.safetensors"
+            if t == run.last and final.is_file() and not all(map(has_records, run.phases)):
+                return load(final)
             if t >= run.pivot:
-                return _without_record(run, t) or replayed(folder, t)
+                return replayed(folder, t)
             folder = run.start.parent.parent if run.start else folder
         files = snapshots(folder)
         if t not in files:
@@ -133,18 +137,6 @@ def at(path: Path, t: int) -> Model:
                 f"snapshots are kept; give one of {rounds}"
             )
         return load(files[t])
-
-
-def _without_record(run: replay.Track, t: int) -> Model | None:
-    """The checkpoint of a round that no record leads to: the last round, or a resume state."""
-    try:
-        replay.check(run, t)
-    except UserError:
-        states = run.folder.glob(f"state/phase-*/{checkpoint.snapshot('', t)}")
-        files = (run.folder / "final.safetensors", *states)
-        models = (load(file) for file in files if file.is_file())
-        return next((model for model in models if model.round == t), None)
-    return None
 
 
 def replayed(folder: Path, t: int | None = None) -> Model:
@@ -157,22 +149,16 @@ def replayed(folder: Path, t: int | None = None) -> Model:
     if t is not None:
         replay.check(run, t)
     total = (run.last if t is None else t) - run.pivot + 1
-    steps = tqdm(_rounds(run, t), total=total, delay=0.5, leave=False, disable=None)
-    [(end, w)] = deque(steps, maxlen=1)
+    for step in tqdm(replay.rounds(run), total=total, delay=0.5, leave=False, disable=None):
+        end, w = step
+        if end == t:
+            break
     if t not in (None, end):
         raise UserError(
             f"{folder}: round {t} is not there; the journal goes from {run.pivot} to {end} so far"
         )
     about = run.about.model_copy(update={"round": end})
     return Model(Checkpoint(run.model.named(w.cpu()), about, {}), None, folder)
-
-
-def _rounds(run: replay.Track, t: int | None) -> Iterator[tuple[int, Tensor]]:
-    """The rounds of a journal and their models up to round t."""
-    for step in replay.rounds(run):
-        yield step
-        if step[0] == t:
-            return
 
 
 def snapshots(folder: Path) -> dict[int, Path]:

@@ -10,9 +10,9 @@ from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
 from zowarmup.inspection import kinds
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.result_paths import Place, place_of
+from zowarmup.inspection.results import Place, place_of
 from zowarmup.plan.graph import codes
-from zowarmup.plan.specs import Phase, RunSpec, Selected, TrainingSpec, read_spec
+from zowarmup.plan.specs import RunSpec, Selected, TrainingSpec, read_spec
 from zowarmup.runtime.machine import said
 from zowarmup.storage import journal, machines_json
 
@@ -22,26 +22,18 @@ RECORDS = ("run.json", "selection.json", "state/state.json", "journal.jsonl")
 
 @dataclass(frozen=True)
 class JobRecord:
-    """The provenance of a job's results, and, once it has finished, what it recorded beside it.
+    """The provenance of a job's results, and the facts that a finished job recorded beside it."""
 
-    Attributes:
-        file: the file that holds the record.
-        inputs: the sha256 of each file that was read, by what it is.
-        seeds: the seed of each kind of draw.
-        start: the snapshot that a run starts from, relative to its folder.
-        outputs: the sha256 of each file that was written, by its path in the folder of the job.
-    """
-
-    file: Path
+    file: Path  # holds the record
     spec: TrainingSpec
     code: str
-    inputs: Mapping[str, str]
+    inputs: Mapping[str, str]  # the sha256 of each file that was read, by what it is
     torch: str
     device: str
     seed: int | None = None  # a selection has several
-    seeds: Mapping[str, int] = field(default_factory=dict)
-    start: str | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)  # by the kind of draw
+    start: str | None = None  # the snapshot that a run starts from, relative to its folder
+    outputs: Mapping[str, str] = field(default_factory=dict)  # sha256 by path below the folder
     machines: tuple[Any, ...] = ()
     commit: str | None = None
     finished: str | None = None
@@ -56,11 +48,7 @@ class JobRecord:
         return None
 
     def inputs_of(self, seed: int | None = None) -> dict[str, Path]:
-        """Where data and federation of the job lie; {} outside of a results folder.
-
-        Args:
-            seed: of a selection, one of its seeds.
-        """
+        """The paths of data and federation, of a selection for a `seed`; {} outside of results."""
         place, spec = place_of(self.file), self.spec
         if place is None:
             return {}
@@ -89,11 +77,10 @@ def read_record(file: Path) -> JobRecord:
         UserError: the file is damaged, or of another version.
     """
     with reading(file):
-        if kinds.is_journal(file):
-            values: dict[str, Any] = journal.provenance_of(file)
-        else:
-            values = read_json(file)
-            values = values.get("origin", values)
+        values: dict[str, Any] = (
+            journal.provenance_of(file) if kinds.is_journal(file) else read_json(file)
+        )
+        values = values.get("origin", values)
         recorded = {f.name: values[f.name] for f in fields(JobRecord) if f.name in values}
         return JobRecord(file=file, **recorded | {"spec": read_spec(values["spec"])})
 
@@ -110,7 +97,7 @@ def origin(record: JobRecord | None, folder: Path) -> Facts:
         **job,
         "seed": record.seed,
         **pinned,
-        "settings": _settings(record),
+        "settings": _settings(record.spec),
         "code": record.code,
         "code_here": "the same" if is_installed_code(record, place) else "another",
         "torch": record.torch,
@@ -130,16 +117,11 @@ def is_installed_code(record: JobRecord, place: Place | None) -> bool:
     return record.code in codes(rule, record.spec)
 
 
-def _settings(record: JobRecord) -> str:
-    """The phases in a line: algorithm, clients, rounds, learning rate."""
-    spec = record.spec
-    phases = ", then ".join(
-        f"{phase.algorithm} ({phase.clients}, {phase.rounds} rounds, lr {_rate(phase)})"
-        for phase in spec.phases
-    )
-    return f"{spec.model} on {spec.dataset}, {spec.split or 'no split'}: {phases}"
-
-
-def _rate(phase: Phase) -> str:
-    """The learning rate, or the selection that chooses it."""
-    return f"of {phase.lr.selection}" if isinstance(phase.lr, Selected) else str(phase.lr)
+def _settings(spec: TrainingSpec) -> str:
+    """The phases in a line: algorithm, clients, rounds, learning rate or its selection."""
+    phases = []
+    for phase in spec.phases:
+        rate = f"of {phase.lr.selection}" if isinstance(phase.lr, Selected) else phase.lr
+        phases.append(f"{phase.algorithm} ({phase.clients}, {phase.rounds} rounds, lr {rate})")
+    split = spec.split or "no split"
+    return f"{spec.model} on {spec.dataset}, {split}: {', then '.join(phases)}"

@@ -1,11 +1,8 @@
 """`zowarmup verify`: whether a results folder agrees with its records.
 
-Three kinds of findings:
-
-    wrong   a file, an input, the code or a replay does not agree with the record of a job
-    mixed   jobs ran with different versions or devices: only one kind of machine gives the same
-            bits
-    note    something that cannot be checked
+A finding is wrong (a file, an input, the code or a replay does not agree with the record of a job),
+mixed (jobs ran with different versions or devices, which give other bits), or a note on something
+that cannot be checked.
 """
 
 from collections import Counter
@@ -22,9 +19,8 @@ from zowarmup.data import datasets, federation
 from zowarmup.inspection import layers, models
 from zowarmup.inspection.evaluate import against, measure
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.metric_rows import row_at
 from zowarmup.inspection.provenance import JobRecord, is_installed_code, record_of
-from zowarmup.inspection.result_paths import Place, places
+from zowarmup.inspection.results import Place, places, row_at
 from zowarmup.plan import source_record
 from zowarmup.plan.graph import RESULT
 from zowarmup.plan.specs import SelectionSpec
@@ -39,30 +35,20 @@ ALIKE = ("torch", "device")  # what all jobs should have in common
 
 
 class Verifier:
-    """The checks of results/<config>, one job at a time.
-
-    Attributes:
-        findings: level, path and sentence of each.
-        counts: the number of comparisons of each kind.
-    """
+    """The checks of results/<config>, one job at a time: findings by level, counts by kind."""
 
     def __init__(self) -> None:
-        self.findings: list[tuple[str, str, str]] = []
+        self.findings: dict[str, list[Facts]] = {WRONG: [], MIXED: [], NOTE: []}
         self.counts: Counter[str] = Counter()
         self.records: dict[Path, JobRecord] = {}
         self.sha256 = cache(sha256)  # many jobs read the same file
 
     def check(self, place: Place, deep: bool) -> None:
-        """All checks of one folder; a damaged file ends only the check that reads it.
-
-        Args:
-            deep: the final model is evaluated again, too.
-        """
+        """All checks of one folder, if `deep` evaluations, too; damage ends one check only."""
         checks = [self._data]
         if place.rule in RESULT:
             if not (place.folder / RESULT[place.rule]).is_file():
-                self._note(place.folder, "not finished")
-                return
+                return self._say(NOTE, place.folder, "not finished")
             checks = [self._job]
             if place.rule == "train":
                 checks += [self._replay, *([self._evaluate] if deep else [])]
@@ -71,7 +57,7 @@ class Verifier:
                 with reading(place.folder):
                     check(place)
             except UserError as error:
-                self._error(str(error))
+                self._say(WRONG, *str(error).split(": ", 1))
 
     def compare_machines(self) -> None:
         """Find the jobs that ran with something else than most of them."""
@@ -82,19 +68,10 @@ class Verifier:
                 if (own := getattr(record, key)) != most:
                     self._say(MIXED, folder, f"made with {key} {own}, most others with {most}")
 
-    def _say(self, level: str, path: Path | str, says: str) -> None:
-        self.findings.append((level, str(path), says))
-
-    def _note(self, path: Path, says: str) -> None:
-        self._say(NOTE, path, says)
-
-    def _wrong(self, path: Path, says: str) -> None:
-        self._say(WRONG, path, says)
-
-    def _error(self, sentence: str) -> None:
-        """A sentence that begins with a file and a colon."""
-        path, colon, says = sentence.partition(": ")
-        self._say(WRONG, path if colon else "", says if colon else sentence)
+    def _say(self, level: str, path: Path | str, says: str = "") -> None:
+        finding = {"path": str(path), "says": says}
+        if finding not in self.findings[level]:
+            self.findings[level].append(finding)
 
     def _job(self, place: Place) -> None:
         """Hashes and digests of one finished job."""
@@ -105,52 +82,52 @@ class Verifier:
             if file.is_file():
                 self._same(file, expected, "it has changed since it was made")
             elif file.parent.name == "snapshots":
-                self._note(place.folder, "some snapshots were cleaned away")
+                self._say(NOTE, place.folder, "some snapshots were cleaned away")
             else:
-                self._wrong(file, "it is missing")
+                self._say(WRONG, file, "it is missing")
         files = dict(inputs(place, record))
         for name, expected in record.inputs.items():
             if (path := files.get(name)) and path.is_file():
                 self._same(path, expected, f"not what {place.folder} was made from")
             else:
-                self._note(place.folder, f"its {name} is not here any more")
+                self._say(NOTE, place.folder, f"its {name} is not here any more")
         if not is_installed_code(record, place):
-            self._wrong(place.folder, "made by other code than is here")
+            self._say(WRONG, place.folder, "made by other code than is here")
 
     def _same(self, file: Path, expected: str, fault: str) -> None:
         self.counts["hashes"] += 1
         if self.sha256(file) != expected:
-            self._wrong(file, fault)
+            self._say(WRONG, file, fault)
 
     def _replay(self, place: Place) -> None:
         """Whether pivot and journal give the final model."""
         if not all(map(has_records, replay.track(place.folder).phases)):
-            self._note(place.folder, "has a phase in which models travel: nothing to replay")
-            return
+            says = "has a phase in which models travel: nothing to replay"
+            return self._say(NOTE, place.folder, says)
         self.counts["replays"] += 1
         final = models.load(file := place.folder / "final.safetensors")
         replayed = models.replayed(place.folder)
         if replayed.round != final.round:
-            self._wrong(file, f"of round {final.round}, its journal ends with {replayed.round}")
-        elif layers.sha256(replayed.w) == layers.sha256(final.w):
-            return
-        elif machine := _other_machine(_record(place)):
-            self._say(MIXED, file, f"made with {machine}, its journal gives another model here")
-        else:
-            self._wrong(file, "its journal gives another model")
+            says = f"of round {final.round}, its journal ends with {replayed.round}"
+            self._say(WRONG, file, says)
+        elif layers.sha256(replayed.w) != layers.sha256(final.w):
+            if machine := _other_machine(_record(place)):
+                says = f"made with {machine}, its journal gives another model here"
+                self._say(MIXED, file, says)
+            else:
+                self._say(WRONG, file, "its journal gives another model")
 
     def _evaluate(self, place: Place) -> None:
         """Whether the final model gives the last row of metrics.csv."""
         record = _record(place)
         files = record.inputs_of()
         if not files["data"].is_file():
-            self._note(place.folder, "its data is not here any more")
-            return
+            return self._say(NOTE, place.folder, "its data is not here any more")
         self.counts["evaluations"] += 1
         model = models.load(place.folder / "final.safetensors")
         measured = measure(model, files["data"], record.spec.engine, files["federation"])
         if (result := against(measured, row_at(place.folder, model.round))) != "the same":
-            self._wrong(place.folder / "metrics.csv", f"evaluated again it {result}")
+            self._say(WRONG, place.folder / "metrics.csv", f"evaluated again it {result}")
 
     def _data(self, place: Place) -> None:
         """A data set against its summary and its source, a federation against its fingerprint."""
@@ -160,17 +137,16 @@ class Verifier:
         if (file := place.folder / "dataset.npz").is_file():
             self.counts["data"] += 1
             if datasets.load(file).sha256 != read_json(file.with_suffix(".json")).get("sha256"):
-                self._wrong(file, "not what dataset.json beside it says")
+                self._say(WRONG, file, "not what dataset.json beside it says")
             recorded = file.with_name(source_record.NAME).is_file()
             if recorded and (sentence := source_record.replaced(file)):
-                self._error(sentence)
+                raise UserError(sentence)
 
 
 def verify(root: Path | str, *, deep: bool = False) -> Facts:
     """Whether results/<config> agrees with its records; a terminal shows a bar.
 
-    Args:
-        deep: final models are evaluated again, too.
+    With `deep` final models are evaluated again, too.
 
     Returns:
         agrees: whether nothing is wrong; counts of what was compared; the findings by level
@@ -181,10 +157,8 @@ def verify(root: Path | str, *, deep: bool = False) -> Facts:
     for place in tqdm(folders, delay=0.5, leave=False, disable=None):
         verifier.check(place, deep)
     verifier.compare_machines()
-    levels: dict[str, list[Facts]] = {WRONG: [], MIXED: [], NOTE: []}
-    for level, path, says in dict.fromkeys(verifier.findings):
-        levels[level].append({"path": path, "says": says})
-    return {"agrees": not levels[WRONG], "counts": dict(verifier.counts)} | levels
+    agrees = not verifier.findings[WRONG]
+    return {"agrees": agrees, "counts": dict(verifier.counts)} | verifier.findings
 
 
 def text(report: Facts) -> str:

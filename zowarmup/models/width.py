@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.common.errors import UserError
+from zowarmup.config.registry import NETWORKS
 from zowarmup.models.flat import FlatModel
 
 
@@ -51,7 +52,7 @@ def narrow(model: FlatModel, width: float, scale: float) -> Slice:
     if part is None or not _fits(part, model):
         raise UserError(
             f"no narrower part of {type(model.network).__name__} can be taken, whose parameters "
-            f"are the first block of each of its own; use a model among {', '.join(WIDTHS)}"
+            f"are the first block of each of its own; use a model among {', '.join(NETWORKS)}"
         )
     places = model.views(torch.arange(model.d))
     blocks = [

@@ -1,9 +1,9 @@
-"""`zowarmup clean`: removes what no result of a config needs: snapshots, locks, stale work.
+"""`zowarmup clean`: removes what no result of a config needs: snapshots, locks, resume states.
 
-Every output that Snakemake would make again stays, and so do the snapshots where something starts:
-from such a snapshot and the journal any later round of a run can be rebuilt. Each file or folder
-goes in one step, a folder under another name first, so a kill at any moment leaves nothing that a
-job would take for complete. The folder of a running job, which has its lock, is left alone.
+Every output that Snakemake would recreate stays, so does the work of an unfinished job, and so do
+the snapshots where something starts: from such a snapshot and the journal any later round of a run
+can be rebuilt. Each file or folder goes in one step, a folder under another name first, so a kill
+leaves nothing that a job would take for complete. The folder of a running job is left alone.
 """
 
 import os
@@ -15,18 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zowarmup.common.files import holder, lock
-from zowarmup.inspection.clean.staleness import is_stale
 from zowarmup.inspection.provenance import record_of
-from zowarmup.inspection.result_paths import Place, places
+from zowarmup.inspection.results import Place, places
 from zowarmup.plan.graph import RESULT, RULES, Job, graph
-from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import Plan
 from zowarmup.plan.snapshots import existing, wanted
 
 REMOVED = ".removed-"  # before the name of a folder that is being removed
-# A killed job resumes from these; rounds are also rebuilt from a journal.
-SAVED = {"warmup": ("state",), "select": ("state",), "train": ("state", "journal.jsonl")}
-REST = ("progress.json", "machines.json")
 
 
 class Cleaner:
@@ -35,57 +30,47 @@ class Cleaner:
     Args:
         dry: remove nothing.
         with_orphans: remove also the jobs that the config does not name.
-
-    Attributes:
-        removed: bytes by path of what was removed, or would be.
-        orphans: folders of jobs that the config does not name, with their bytes.
-        running: folders of running jobs.
     """
 
     def __init__(self, plan: Plan, results: str, *, dry: bool, with_orphans: bool) -> None:
-        self.paths, self.dry, self.with_orphans = Paths(plan, results), dry, with_orphans
+        self.root, self.dry, self.with_orphans = Path(results, plan.name), dry, with_orphans
         self.jobs = graph(plan)
         self.wanted = wanted(plan, self.jobs)
         self.starts: set[Path] = set()  # the snapshots where finished runs start
-        self.removed: dict[Path, int] = {}
-        self.orphans: dict[Path, int] = {}
-        self.running: list[Path] = []
+        self.removed: dict[Path, int] = {}  # bytes by path
+        self.orphans: dict[Path, int] = {}  # folders that the config does not name
+        self.running: list[Path] = []  # folders of running jobs
 
     def clean(self) -> None:
         """Remove it; no more than a folder at a time is locked."""
-        root = Path(self.paths.root)
-        self._remove(sorted([*root.glob(f"*/{REMOVED}*"), *root.glob(f"*/*/{REMOVED}*")]))
-        folders = [(Job(place.rule, place.name, place.part), place) for place in places(root)]
+        begun = [file for depth in ("*", "*/*") for file in self.root.glob(f"{depth}/{REMOVED}*")]
+        self._remove(begun)
+        folders = [(Job(place.rule, place.name, place.part), place) for place in places(self.root)]
+        orphans = {job for job, _ in folders if job not in self.jobs}
+        gone = orphans if self.with_orphans else set()
         self.starts = {
-            start for job, place in folders if self._stays(job) for start in _start(place)
+            start for job, place in folders if job not in gone for start in _start(place)
         }
         for job, place in reversed(folders):  # runs, then the warm-ups where they start
-            with _free(place.folder, self.dry, job.rule in SAVED) as free:
+            with _free(place.folder, self.dry, job.rule in RESULT) as free:
                 if not free:
                     self.running.append(place.folder)
-                elif not self._stays(job):
+                elif job in gone:
                     self._remove([place.folder])
-                elif job not in self.jobs:
+                elif job in orphans:
                     self.orphans |= sizes([place.folder])
-                elif job.rule in SAVED:
+                elif job.rule in RESULT:
                     self._remove(self._superfluous(job, place.folder))
-
-    def _stays(self, job: Job) -> bool:
-        return job in self.jobs or not self.with_orphans
 
     def _superfluous(self, job: Job, folder: Path) -> Iterator[Path]:
         """The files of a job that is not running which nothing needs."""
         yield from (*folder.glob(".*.tmp"), *folder.glob(f"{REMOVED}*"))
         if (folder / RESULT[job.rule]).is_file():
             yield from (folder / name for name in ("state", "machines.json"))
-            if job.rule == "warmup":
-                snapshots = existing(folder / "snapshots").items()
-                needed = self.wanted[job.name, job.part]
-                for t, file in sorted(snapshots):
-                    if t not in needed and file.resolve() not in self.starts:
-                        yield file
-        elif is_stale(self.paths, job, folder):
-            yield from (folder / name for name in (*SAVED[job.rule], *REST))
+            needed = self.wanted.get((job.name, job.part), set())
+            for t, file in sorted(existing(folder / "snapshots").items()):
+                if t not in needed and file.resolve() not in self.starts:
+                    yield file
 
     def _remove(self, paths: Iterable[Path]) -> None:
         """Remove files and folders, unless this is a dry run."""
@@ -110,20 +95,16 @@ def _remove_folder(path: Path) -> None:
 
 def _start(place: Place) -> Iterator[Path]:
     """The snapshot that a finished run started from."""
-    if (place.folder / "run.json").is_file():
-        record = record_of(place.folder)
-        if record and record.start:
-            yield (place.folder / record.start).resolve()
+    record = record_of(place.folder) if (place.folder / "run.json").is_file() else None
+    if record and record.start:
+        yield (place.folder / record.start).resolve()
 
 
 @contextmanager
 def _free(folder: Path, dry: bool, locked: bool) -> Iterator[bool]:
     """Whether no job runs in a folder; within, none can begin to, unless this is a dry run.
 
-    The lock file goes in the end: nothing needs one that no process holds.
-
-    Args:
-        locked: whether its jobs lock their folder.
+    The lock file goes in the end. `locked` says whether its jobs lock their folder.
     """
     file = folder / "lock"
     if locked and holder(file):

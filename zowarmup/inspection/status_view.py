@@ -1,6 +1,7 @@
 """The jobs of a results folder as a table: plain in a pipe, coloured and live in a terminal."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from zowarmup.inspection.status.job_status import RUNNING, STATES, JobStatus
+from zowarmup.inspection.job_status import RUNNING, STATES, JobStatus
 
 COLOURS = dict(zip(STATES, ("bold red", "cyan", "magenta", "dim", "green"), strict=True))
 NUMBERS = ("round", "accuracy", "loss", "left")
@@ -26,12 +27,7 @@ def text(jobs: Sequence[JobStatus], *, terminal: bool = False) -> str:
 
 
 def live(look: Callable[[], Sequence[JobStatus]], every: float, *, ends: bool) -> None:
-    """Show the jobs again and again, until Ctrl-C.
-
-    Args:
-        every: seconds.
-        ends: whether to end when no job is running any more.
-    """
+    """Show the jobs every few seconds, until Ctrl-C or, if it `ends`, until no job is running."""
     console = Console()
     with Live(console=console, auto_refresh=False) as view:
         while True:
@@ -43,10 +39,7 @@ def live(look: Callable[[], Sequence[JobStatus]], every: float, *, ends: bool) -
 
 
 def table(jobs: Sequence[JobStatus], room: int) -> Group:
-    """The jobs that need a look first, as many as there is room for, and the number of the rest.
-
-    Where the terminal is too narrow the notes are cut short, and nothing else.
-    """
+    """The jobs for which there is room, and the number of the rest; notes alone are cut short."""
     rows = list(map(_cells, jobs))
     columns = [name for name in _cells(jobs[0]) if any(row[name] for row in rows)] if jobs else []
     grid = Table(box=None, pad_edge=False)
@@ -57,7 +50,9 @@ def table(jobs: Sequence[JobStatus], room: int) -> Group:
         cells = (Text(row[name], no_wrap=True, overflow="ellipsis") for name in columns)
         grid.add_row(*cells, style=COLOURS[job.state])
     hidden = f"and {len(jobs) - room} more; " if len(jobs) > room else ""
-    return Group(grid, Text(hidden + _counts(jobs)))
+    counts = Counter(job.state for job in jobs)
+    parts = [f"{counts[state]} {state}" for state in STATES[::-1] if counts[state]]
+    return Group(grid, Text(hidden + (", ".join(parts) or "no jobs")))
 
 
 def _cells(job: JobStatus) -> dict[str, str]:
@@ -77,11 +72,5 @@ def _cells(job: JobStatus) -> dict[str, str]:
 
 
 def _number(value: object) -> str:
-    """A metric; nothing where there is none, or where a damaged file holds something else."""
+    """A metric; nothing without one, or where a damaged file holds something else."""
     return f"{value:.4f}" if isinstance(value, int | float) else ""
-
-
-def _counts(jobs: Sequence[JobStatus]) -> str:
-    states = [job.state for job in jobs]
-    parts = [f"{states.count(state)} {state}" for state in STATES[::-1] if state in states]
-    return ", ".join(parts) or "no jobs"

@@ -12,9 +12,8 @@ from typing import Any
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import holder, read_json
 from zowarmup.inspection.facts import Facts
-from zowarmup.inspection.metric_rows import rows_of
-from zowarmup.inspection.result_paths import Place, places
-from zowarmup.plan.graph import RESULT, RULES, Graph, Job, graph
+from zowarmup.inspection.results import Place, places, rows_of
+from zowarmup.plan.graph import RESULT, RULES, Graph, Job, graph, spec_of
 from zowarmup.plan.plan import Plan
 
 DONE, DIVERGED, RUNNING, FAILED, WAITING = "done", "diverged", "running", "failed", "waiting"
@@ -23,7 +22,7 @@ WHAT = {"warmup": "warm-up", "select": "selection", "train": "run"}
 KINDS = {rule: kind for kind, rule in RULES.items() if rule in WHAT}
 SAVED = ("journal.jsonl", "state", "progress.json")  # the files of an unfinished job
 FRESH = 20.0  # seconds for which a job that wrote its progress counts as running
-TAIL = 1 << 16  # bytes of a log's end that are read
+KILLED = "was killed; resumes when it is started again"
 
 ERROR = re.compile(r"^\S+ ERROR (.*)$", re.MULTILINE)
 STOPPED = re.compile(r"^\S+ WARNING (stopped by .*)$", re.MULTILINE)
@@ -31,26 +30,18 @@ STOPPED = re.compile(r"^\S+ WARNING (stopped by .*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class JobStatus:
-    """The state of one job.
+    """The state of one job; None stands for a number that is not known."""
 
-    Attributes:
-        what: one of WHAT.
-        round: the last round so far; None where that is not known.
-        of: the last round of all; None where that is not known.
-        seconds_left: until it has finished, of a running job.
-        note: its process, its error or the jobs that it waits for.
-    """
-
-    what: str
+    what: str  # one of WHAT
     name: str
     seed: str
     state: str = WAITING
-    round: int | None = None
-    of: int | None = None
+    round: int | None = None  # the last so far
+    of: int | None = None  # the last of all
     test_accuracy: float | None = None
     test_loss: float | None = None
-    seconds_left: float | None = None
-    note: str = ""
+    seconds_left: float | None = None  # of a running job
+    note: str = ""  # its process, its error or the jobs that it waits for
 
 
 def jobs_of(root: Path) -> list[JobStatus]:
@@ -62,7 +53,10 @@ def jobs_of_plan(plan: Plan, results: str) -> list[JobStatus]:
     """All jobs of a config, in the order of STATES."""
     root, jobs = Path(results).absolute() / plan.name, graph(plan)
     statuses = {
-        job: status_of(Place(root, KINDS[job.rule], job.name, job.part), _rounds(plan, job))
+        job: status_of(
+            Place(root, KINDS[job.rule], job.name, job.part),
+            None if job.rule == "select" else sum(p.rounds for p in spec_of(plan, job).phases),
+        )
         for job in jobs
         if job.rule in WHAT
     }
@@ -73,11 +67,7 @@ def jobs_of_plan(plan: Plan, results: str) -> list[JobStatus]:
 
 
 def status_of(place: Place, total: int | None = None) -> JobStatus:
-    """The state of one job; one whose files are damaged has failed.
-
-    Args:
-        total: the last round that it is to reach.
-    """
+    """The state of one job that is to reach round `total`; one of damaged files has failed."""
     status = JobStatus(WHAT.get(place.rule, place.rule), place.name, place.part, of=total)
     try:
         with reading(place.folder):
@@ -91,32 +81,22 @@ def _status(place: Place, status: JobStatus) -> JobStatus:
     progress, rows = _progress(folder), rows_of(folder)
     row = rows[-1] if rows else {}
     latest = row | progress
-    status = replace(
-        status,
-        round=latest.get("round"),
-        of=progress.get("total", status.of),
-        test_accuracy=latest.get("test_accuracy"),
-        test_loss=latest.get("test_loss"),
-    )
+    keys = ("round", "test_accuracy", "test_loss")
+    measured: dict[str, Any] = {key: latest.get(key) for key in keys}
+    status = replace(status, of=progress.get("total", status.of), **measured)
     if process := holder(folder / "lock") or _recent(progress):
         trial = f"{progress['what']}, " if place.rule == "select" and "what" in progress else ""
         left = progress.get("seconds_left")
         return replace(status, state=RUNNING, note=trial + process, seconds_left=left)
-    if _is_finished(place):
+    # A warm-up's snapshots may have been deleted by hand.
+    whole = place.rule != "warmup" or (folder / "snapshots").is_dir()
+    if whole and (folder / RESULT[place.rule]).is_file():
         return _finished(place, status, row)
-    error = last_error(place.log)
+    name = Path(place.name, place.part)
+    error = last_error(place.root / "logs" / place.rule / f"{name}.log")
     if error or any((folder / name).exists() for name in SAVED):
-        note = error or "was killed; goes on when it is started again"
-        return replace(status, state=FAILED, note=note)
+        return replace(status, state=FAILED, note=error or KILLED)
     return status
-
-
-def _is_finished(place: Place) -> bool:
-    """Whether the result is complete: a warm-up's snapshots may have been deleted by hand."""
-    snapshots = place.folder / "snapshots"
-    return (place.folder / RESULT[place.rule]).is_file() and (
-        place.rule != "warmup" or snapshots.is_dir()
-    )
 
 
 def _finished(place: Place, status: JobStatus, row: Mapping[str, Any]) -> JobStatus:
@@ -138,16 +118,12 @@ def summary(jobs: Iterable[JobStatus]) -> list[Facts]:
 def last_error(log: Path) -> str | None:
     """The error that ended a job, in one line of its log; None where the log has none."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL))
-            text = file.read().decode(errors="replace")
+        text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    if errors := ERROR.findall(text):
-        unexpected = errors[-1] == "the job failed"  # its traceback follows
-        return text.rstrip().splitlines()[-1].strip() if unexpected else str(errors[-1])
-    stops = STOPPED.findall(text)
-    return str(stops[-1]) if stops else None
+    *_, error = (None, *(ERROR.findall(text) or STOPPED.findall(text)))
+    unexpected = error == "the job failed"  # its traceback follows
+    return text.rstrip().splitlines()[-1].strip() if unexpected else error
 
 
 def _progress(folder: Path) -> dict[str, Any]:
@@ -164,23 +140,13 @@ def _recent(progress: Mapping[str, Any]) -> str | None:
     if "at" not in progress:
         return None
     then = datetime.strptime(progress["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    if abs((datetime.now(UTC) - then).total_seconds()) > max(
-        FRESH, 3 / progress["rounds_per_second"]
-    ):
+    fresh = max(FRESH, 3 / progress["rounds_per_second"])
+    if abs((datetime.now(UTC) - then).total_seconds()) > fresh:
         return None
     pid, host, job = (progress[key] for key in ("pid", "host", "slurm_job"))
     if host == platform.node() and not Path(f"/proc/{pid}").exists():
         return None
     return f"pid {pid} on {host}" + (f", SLURM job {job}" if job else "")
-
-
-def _rounds(plan: Plan, job: Job) -> int | None:
-    """The last round that a job is to reach."""
-    if job.rule == "warmup":
-        return plan.warmups[job.name].phase.rounds
-    if job.rule == "train":
-        return plan.runs[job.name].rounds
-    return None
 
 
 def _waits_for(job: Job, jobs: Graph, statuses: Mapping[Job, JobStatus]) -> str:

@@ -1,1 +1,0 @@
-"""Deletes what no result of a config needs."""

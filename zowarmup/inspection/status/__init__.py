@@ -1,1 +1,0 @@
-"""How far the jobs of a config are."""
