@@ -1,4 +1,4 @@
-# All rows of all runs, tidy; everything below reads this file alone.
+# All rows of all runs in one tidy table; the rules below read the results only from it.
 rule collect_metrics:
     input:
         unpack(ask(WORK.inputs, "collect_metrics")),
@@ -108,7 +108,7 @@ rule claims:
         "../workflow/scripts/claims.py"
 
 
-# Failure signatures of the runs, with their likely causes; also as warnings in the log.
+# Failure signatures of the runs with their likely causes, in files and as warnings in the log.
 rule signatures:
     input:
         unpack(ask(WORK.inputs, "signatures")),

@@ -1,4 +1,4 @@
-"""Failure signatures of all runs, as files and as warnings in the log."""
+"""Writes the failure signatures of all runs, and logs them as warnings."""
 
 import logging
 
