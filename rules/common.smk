@@ -38,7 +38,7 @@ def ask(question, rule):
 
 
 def data_dir(wildcards, output):
-    """The data folder; as a function of outputs, so that moved files rerun nothing."""
+    """The data folder. Snakemake does not compare functions of outputs: moved files rerun nothing."""
     return CONFIG.datasets[wildcards.dataset].data_dir
 
 
