@@ -10,13 +10,12 @@ import workbench
 
 PROJECT = workbench.PROJECT
 CODE = sorted([*PROJECT.glob("zowarmup/**/*.py"), *PROJECT.glob("workflow/**/*.py")])
+# All but the claims, whose hash stands in verdicts.
 PROSE = sorted(
     [
         *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Snakefile")),
         *PROJECT.glob("docs/*.md"),
-        *(
-            f for f in PROJECT.glob("config/*.*") if not f.name.startswith("claims")
-        ),  # verdicts hash these
+        *(file for file in PROJECT.glob("config/*.*") if not file.match("claims*")),
         *PROJECT.glob("rules/*.smk"),
         *PROJECT.glob("zowarmup/**/*.html"),
     ]
