@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.job_spec import job_spec
 from benchmarks.timing import Row
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.schema import Engine
 from zowarmup.data.datasets import Dataset
 from zowarmup.data.federation import Federation
-from zowarmup.training import context, loop
+from zowarmup.plan.specs import Phase
+from zowarmup.training import context, loop, phases
 from zowarmup.training.costs import Costs
 
 FEW, MANY, IMAGES = 10, 10_000, 50_000
@@ -58,13 +59,12 @@ def peak(engine: str, method: str, clients: int, images: int) -> int:
 
 def main(engine: str, method: str, clients: int, images: int) -> None:
     """Train two rounds, then print the largest resident set of this process."""
-    settings = Engine(name=engine).model_dump()
-    spec = {"engine": settings, "model": "mlp", "width": 1.0, "split": None}
-    job = context.assemble(spec, *images_of(clients, images))
+    job = context.assemble(job_spec("mlp", engine), *images_of(clients, images))
     share = COHORT / clients if method == "fedavg" else 1.0
-    phase = {"clients": "all", "rounds": 2, "participation": share, **METHODS[method]}
-    state, costs = loop.begin(job, phase, job.model.initial(0), Costs())
-    for _ in loop.run(job, phase, state, Seeds(0, 0, 0), first=1, costs=costs):
+    settings = {"clients": "all", "rounds": 2, "participation": share, **METHODS[method]}
+    (phase,) = phases.prepare(job, [Phase.read(settings)])
+    begin = loop.begin(job, phase, job.model.initial(0), Costs())
+    for _ in loop.run(job, phase, begin, Seeds(0, 0, 0)):
         pass
     print(largest())
 

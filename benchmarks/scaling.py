@@ -17,26 +17,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.job_spec import job_spec
 from benchmarks.timing import Row, quartiles
 from zowarmup.algorithms.rounds import State
-from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.schema import Engine
 from zowarmup.data import federation
 from zowarmup.data.datasets import Dataset
+from zowarmup.plan.specs import Phase
 from zowarmup.runtime import launch
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
-from zowarmup.training import context, loop
+from zowarmup.training import context, loop, phases
 
 CLIENTS, IMAGES = 8, 16  # of which two are held out
 REPEATS = 11
-PHASE = {"algorithm": "zo", "clients": "all", "participation": 1.0}
-SPEC = {
-    "model": "resnet8",
-    "width": 1.0,
-    "split": None,
-    "engine": Engine(name="plain").model_dump(),
-}
+PHASE = {"algorithm": "zo", "clients": "all", "rounds": 100, "lr": 0.01, "participation": 1.0}
 
 
 def processes(tiny: bool) -> list[Row]:
@@ -66,7 +60,8 @@ def measure(output: str, repeats: int, group: ProcessGroup) -> None:
     """Measure the speedups; the first of the processes that run this writes them to a file."""
     data = images()
     dealt = federation.build(data, clients=CLIENTS, alpha="infinite", holdout=0.1, seed=0)
-    own, common = (context.assemble(SPEC, data, dealt, among) for among in (ALONE, group))
+    spec = job_spec("resnet8", "plain")
+    own, common = (context.assemble(spec, data, dealt, among) for among in (ALONE, group))
     ratios = []
     for t in range(repeats + 1):
         alone = seconds(own, t) if group.first else torch.zeros(1, 2)
@@ -82,9 +77,10 @@ def measure(output: str, repeats: int, group: ProcessGroup) -> None:
 def seconds(job: context.Context, t: int) -> Tensor:
     """Return wall and processor seconds of one round from the same weights, (1, 2)."""
     state, seeds = State(job.model.initial(0)), Seeds(0, 0, 0)
-    cohort = loop.cohort(job, PHASE, t, seeds)
+    (phase,) = phases.prepare(job, [Phase.read(PHASE)])
+    cohort = loop.cohort(job, phase, t, seeds)
     start = time.perf_counter(), time.process_time()
-    ZO(lr=0.01).round(state, t, cohort, job.engine, seeds)
+    phase.algorithm.round(state, t, cohort, job.engine, seeds)
     end = time.perf_counter(), time.process_time()
     return torch.tensor([end], dtype=torch.float64) - torch.tensor([start], dtype=torch.float64)
 

@@ -90,8 +90,8 @@ def jobs(
     chosen = {"selection": "any"}
 
     def select() -> None:
-        own = {key: v for key, v in averaging(1).items() if key not in ("lr", "rounds")}
-        trial = {"phase": own, "start": 0, "rounds": 100, "grid": [0.03, 0.1, 0.3], "seeds": [3]}
+        own = averaging(100) | {"lr": {"selection": "this"}}
+        trial = {"phase": own, "start": 0, "grid": [0.03, 0.1, 0.3], "seeds": [3]}
         launch.run(
             processes, job_select.select_rate, spec_of(**trial, warmup=None), "code", data=data,
             federations=[dealt], warmups=[], selections=[],
@@ -99,9 +99,9 @@ def jobs(
         )  # fmt: skip
 
     def warm() -> None:
-        own = {key: v for key, v in averaging(1).items() if key != "rounds"} | {"lr": chosen}
+        own = averaging(rounds) | {"lr": chosen}
         launch.run(
-            processes, warmup.warm_up, spec_of(phase=own, rounds=rounds), 3, "code", data=data,
+            processes, warmup.warm_up, spec_of(phase=own), 3, "code", data=data,
             federation=dealt, selections=[folder / "select/selection.json"],
             snapshots=folder / "warm/snapshots", metrics=folder / "warm/metrics.csv",
             run_record=folder / "warm/run.json",

@@ -17,9 +17,10 @@ from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.data import datasets
 from zowarmup.data import federation as dealing
+from zowarmup.plan.specs import Phase, RunSpec
 from zowarmup.runtime.process_group import ALONE
 from zowarmup.runtime.progress import log
-from zowarmup.training import context, loop
+from zowarmup.training import context, loop, phases
 from zowarmup.training.costs import Costs
 
 # engine, network, phase; the cohorts have 7, 5 and 1 clients: no multiples of 2 or 4 processes
@@ -36,9 +37,9 @@ CASES = {
 ROUNDS = 2
 
 
-def spec_of(engine, model, *phases, **more):
+def spec_of(engine, model, *method, **more):
     strides = {"evaluate_every": 2, "snapshot_every": 2}
-    spec = kills.spec_of(model=model, phases=list(phases), **strides, **more)
+    spec = kills.spec_of(model=model, phases=list(method), **{"warmup": None} | strides | more)
     return spec | {"engine": spec["engine"] | {"name": engine, "micro_batch": 16}}
 
 
@@ -69,11 +70,13 @@ def rounds(case, algorithm, data, dealt, device, group):
     phase, seeds = phase_of(algorithm, ROUNDS, **settings), Seeds.of(3, {})
     spec = spec_of(engine, model, phase)
     spec["engine"]["device"] = device
-    world = context.assemble(spec, data, dealt, group)
-    state, costs = loop.begin(world, phase, context.start(world, seeds, None), Costs())
-    steps = list(loop.run(world, phase, state, seeds, first=1, costs=costs))
+    job = context.assemble(RunSpec.read(spec), data, dealt, group)
+    (own,) = phases.prepare(job, [Phase.read(phase)])
+    begin = loop.begin(job, own, context.start(job, seeds, None), Costs())
+    steps = list(loop.run(job, own, begin, seeds))
     models = [hashlib.sha256(step.w.cpu().numpy().tobytes()).hexdigest() for step in steps]
-    return models, [step.record for step in steps], repr(loop.row(world, phase, 1, steps[-1]))
+    records = [step.record and step.record.to_json() for step in steps]
+    return models, records, repr(loop.row(job, own, steps[-1]))
 
 
 def fail(how, folder, group):

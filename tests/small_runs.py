@@ -10,7 +10,7 @@ from torch import Tensor
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, RoundRecord
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase_settings import PHASES
-from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import JobSpec, Phase, RunSpec, SelectionSpec, WarmupSpec
 from zowarmup.storage import checkpoint, journal
 from zowarmup.training import context as contexts
 from zowarmup.training import loop, phases, run, warmup
@@ -123,10 +123,9 @@ def finish(
 ) -> End:
     """The phases after the warm-up, from the model at the pivot; rows as in metrics.csv."""
     plan = RunSpec.read(spec)
-    number = len(plan.phases) - len(plan.own_phases) + 1
     end = run.run(
         context,
-        phases.prepare(context, plan.own_phases, after=plan.pivot, number=number),
+        phases.of_run(context, plan),
         w,
         SEEDS,
         evaluate_every=plan.evaluate_every,
@@ -234,3 +233,10 @@ def entries_of(file: Path) -> list[Spec]:
 def records_of(file: Path) -> list[RoundRecord]:
     """The rounds of a journal."""
     return list(map(RoundRecord.from_json, entries_of(file)))
+
+
+def job_spec(**settings: Any) -> JobSpec:
+    """The common part of `spec_of`, with other settings; those of the engine by a dict."""
+    whole = without(spec_of(), {"phases", "warmup"})
+    engine = whole["engine"] | settings.pop("engine", {})
+    return JobSpec.read(whole | settings | {"engine": engine})

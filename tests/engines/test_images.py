@@ -7,26 +7,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from small_runs import job_spec
 
 from zowarmup.data import datasets, federation
 from zowarmup.engines import client_groups, images
 from zowarmup.training import context
 
 CPU = torch.device("cpu")
-SPEC = {
-    "model": "mlp",
-    "width": 1.0,
-    "split": "10/90",
-    "engine": {
-        "name": "plain",
-        "device": "cpu",
-        "threads": 1,
-        "micro_batch": 64,
-        "precision": "float32",
-        "channels_last": False,
-        "options": {},
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +67,7 @@ def test_what_is_given_out_can_be_written_on(digits):
 @pytest.mark.parametrize("name", ["plain", "layerwise", "batched", "vmap"])
 def test_all_parts_of_a_world_show_the_same_bytes(digits, name):
     dealt = federation.build(digits, clients=20, alpha=0.5, holdout=0.1, seed=0)
-    spec = SPEC | {"engine": SPEC["engine"] | {"name": name}}
-    here = context.assemble(spec, digits, dealt)
+    here = context.assemble(job_spec(engine={"name": name}), digits, dealt)
     at = here.train.raw.data_ptr()
     assert at == digits.x_train.ctypes.data  # on the CPU not even one copy
     assert here.heldout.raw.data_ptr() == at
@@ -115,7 +101,8 @@ MEASURE = """
 import json, sys
 import numpy as np, torch
 from zowarmup.data import datasets, federation
-from zowarmup.training import context as world
+from zowarmup.plan.specs import JobSpec
+from zowarmup.training import context
 from zowarmup.models.directions import draw
 torch.set_num_threads(1)
 N, clients = 60_000, int(sys.argv[1])
@@ -125,14 +112,14 @@ y = np.arange(N) % 10
 one = np.ones(3, np.float32)
 data = datasets.Dataset("big", x, y, x[:10], y[:10], one / 2, one, 255.0)
 dealt = federation.build(data, clients=clients, alpha=1.0, holdout=0.1, seed=0)
-spec = json.loads(sys.argv[2])
+spec = JobSpec.read(json.loads(sys.argv[2]))
 def high():
     with open("/proc/self/status") as status:
         return 1024 * next(int(line.split()[1]) for line in status if "VmHWM" in line)
 before = high()
-here = world.assemble(spec, data, dealt)
-w = here.model.initial(0)
-here.engine.two_point(w, (0,), draw(0, 1, (0,), 1, here.model.d), radius=1e-3)
+job = context.assemble(spec, data, dealt)
+w = job.model.initial(0)
+job.engine.two_point(w, (0,), draw(0, 1, (0,), 1, job.model.d), radius=1e-3)
 print(json.dumps([x.nbytes, high() - before]))
 """
 
@@ -146,7 +133,7 @@ def test_memory_does_not_grow_with_the_number_of_clients(engine, clients):
 
     A client of ten has 5,400 images, of which a micro-batch of 64 is normalised at a time.
     """
-    spec = SPEC | {"engine": SPEC["engine"] | {"name": engine}}
+    spec = job_spec(engine={"name": engine}).model_dump(mode="json")
     answer = subprocess.run(
         [sys.executable, "-c", MEASURE, clients, json.dumps(spec)],
         capture_output=True,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from clients import FULL, directions_of
+from small_runs import job_spec
 
 from zowarmup.algorithms.engine import SGD, LocalZO
 from zowarmup.algorithms.rounds import Cohort, State
@@ -142,13 +143,11 @@ def test_channels_last_is_the_layout_in_memory():
 
 def test_the_settings_of_a_run_reach_its_engine(digits):
     dealt = federation.build(digits, clients=10, alpha=0.5, holdout=0.1, seed=0)
-    engine = {"device": "cpu", "threads": 1, "micro_batch": 64, "options": {}}
-    spec = {"model": "mlp", "width": 1.0, "split": "10/90"}
     for settings in (
         {"name": "plain", "precision": "bfloat16", "channels_last": True},
         {"name": "layerwise", "precision": "float32", "channels_last": False},
     ):
-        made = context.assemble(spec | {"engine": engine | settings}, digits, dealt).engine
+        made = context.assemble(job_spec(engine=settings), digits, dealt).engine
         assert {"precision": made.precision, "channels_last": made.channels_last} == {
             key: settings[key] for key in ("precision", "channels_last")
         }
@@ -193,11 +192,10 @@ def test_the_difference_of_the_estimators_is_of_second_order(digits, distributio
 def test_on_cuda_bfloat16_trains_and_no_tf32_probes(digits):
     """TF32 is off whatever the precision of training, and the probe has the bits of float32."""
     dealt = federation.build(digits, clients=10, alpha=0.5, holdout=0.1, seed=0)
-    engine = {"name": "plain", "device": "cuda", "threads": 1, "micro_batch": 64, "options": {}}
-    spec, found = {"model": "resnet_tiny", "width": 1.0, "split": "10/90"}, []
+    found = []
     for precision in ("float32", "bfloat16"):
-        own = engine | {"precision": precision, "channels_last": True}
-        here = context.assemble(spec | {"engine": own}, digits, dealt)
+        own = {"name": "plain", "device": "cuda", "precision": precision, "channels_last": True}
+        here = context.assemble(job_spec(model="resnet_tiny", engine=own), digits, dealt)
         assert not torch.backends.cuda.matmul.allow_tf32
         assert not torch.backends.cudnn.allow_tf32
         assert here.train.raw.is_cuda

@@ -18,8 +18,9 @@ from zowarmup.jobs import select as job_select
 from zowarmup.jobs import train as job_train
 from zowarmup.jobs import warmup as job_warmup
 from zowarmup.storage import checkpoint
+from zowarmup.storage.checkpoint import About
 
-ABOUT = {"model": "mlp", "width": 1.0, "shape": (1, 8, 8), "classes": 10, "round": 7}
+ABOUT = About(model="mlp", width=1.0, shape=(1, 8, 8), classes=10, round=ALL)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) 
         rates = [p["lr"] for p in record["spec"].get("phases", [record["spec"].get("phase")])]
         assert rates == [0.1, 0.03][: len(rates)]
     saved = checkpoint.load(done["final"])
-    assert saved.about == ABOUT | {"shape": [1, 8, 8], "round": ALL}
+    assert saved.about == ABOUT
     first = read_rows(done["metrics"])[0]
     pivot_row = next(row for row in read_rows(warm["metrics"]) if row["round"] == str(WARM))
     assert int(first["backward_passes"]) == int(pivot_row["backward_passes"])

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from small_runs import job_spec
 from torch import Tensor, nn
 
 from zowarmup.analysis.tables import memory as table
@@ -178,18 +179,9 @@ def of_budgets(megabytes: float, batch: int = 4) -> context.Context:
         {"share": 0.7, "megabytes": 0.001},
     ]
     dealt = federation.build(data, clients=10, alpha=0.5, holdout=0.1, seed=0, memory=budgets)
-    engine = {
-        "name": "plain",
-        "device": "cpu",
-        "threads": 1,
-        "micro_batch": 64,
-        "precision": "float32",
-        "channels_last": False,
-        "options": {},
-    }
-    spec = {"model": "mlp", "width": 1.0, "engine": engine, "split": "memory"}
-    step = {"backprop": {"batch": batch, "momentum": False}}
-    return context.assemble(spec | step, data, dealt)
+    step = {"batch": batch, "momentum": False}
+    spec = job_spec(engine={"name": "plain"}, split="memory", backprop=step)
+    return context.assemble(spec, data, dealt)
 
 
 def test_clients_that_hold_backpropagation_are_high_resource() -> None:

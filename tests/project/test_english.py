@@ -35,7 +35,7 @@ BANNED = {
     r"be made again": "recreate",
     r"\b(this|its|a|the) world\b": "context",
     r"\bovertaken\b": "stale",
-    r"\btally\b": "costs",
+    r"\b(a|the) tally\b": "costs",
     r"\bworkplace\b": "exclusive lock",
     r"\bwhoever\b": "name the one who acts",
     r"group's code": "the authors' public federated code",

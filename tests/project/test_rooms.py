@@ -30,8 +30,8 @@ OUTSIDE: dict[str, set[str]] = {
     "algorithms": {"torch", "pydantic"},
     "runtime": {"torch", "tqdm"},
     "engines": {"torch", "numpy"},
-    "storage": {"torch", "safetensors"},
-    "training": {"torch", "numpy"},
+    "storage": {"torch", "safetensors", "pydantic"},
+    "training": {"torch", "numpy", "pydantic"},
     "jobs": {"torch", "numpy"},
     "analysis": {
         "pandas",
@@ -132,8 +132,11 @@ def test_reading_the_graph_loads_the_plan_alone() -> None:
     """Every job of a cluster reads it again; this is what rules/common.smk imports and calls."""
     source = (workbench.PROJECT / "rules" / "common.smk").read_text()
     lines = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-    call = "\nplan([sys.argv[1]])\ncode_digest(['zowarmup.engines.batched'])"
-    seen = loaded("\n".join(lines) + call, workbench.PROJECT / "tests" / "tiny.yaml")
+    job = "\nfrom zowarmup.plan.graph import Job\njob = Job('warmup', 'fedavg-high', '0')\n"
+    call = job + "Workflow([sys.argv[1]], {}, sys.argv[2]).code(job)"
+    seen = loaded(
+        "\n".join(lines) + call, workbench.PROJECT / "tests" / "tiny.yaml", workbench.PROJECT
+    )
     rooms = {name.split(".")[1] for name in seen if name.startswith("zowarmup.")}
     assert rooms == {"common", "config", "plan"}
     assert not seen & {"torch", "numpy", "pandas", "matplotlib", "sklearn"}
@@ -167,6 +170,9 @@ phases = [
 job_train.train_run(
     {
         "phases": [PHASES[p["algorithm"]](**p).model_dump() for p in phases],
+        "dataset": "digits",
+        "federation": "default",
+        "snapshot_every": 1,
         "model": "mlp",
         "width": 1.0,
         "split": "30/70",

@@ -115,12 +115,12 @@ def jobs(folder, inputs, ranks_warm=1, ranks_run=1):
     """A warm-up of 6 rounds, then 8 of them by zeroth order."""
     first = ranks_jobs.phase_of("fedavg", 6, lr=0.1, epochs=1, batch=8)
     second = ranks_jobs.phase_of("zo", 8, lr=0.03)
-    warm = {key: value for key, value in first.items() if key != "rounds"}
     spec = ranks_jobs.spec_of("batched", "mlp", first, second, warmup="warm")
+    common = {key: value for key, value in spec.items() if key not in ("phases", "warmup")}
     launch.run(
         ranks_warm,
         warmup.warm_up,
-        spec | {"phase": warm, "rounds": 6},
+        common | {"phase": first},
         3,
         "code",
         **inputs,
@@ -167,7 +167,7 @@ def test_a_job_goes_on_with_another_number_of_processes(inputs, tmp_path, monkey
     (tmp_path / "cut/run/journal.jsonl").write_bytes(b"".join(journal[:5]))
     with caplog.at_level(logging.INFO, "zowarmup"):
         jobs(tmp_path / "cut", inputs, 2, 2)
-    assert caplog.messages.count("going on after round 2") == 1
+    assert caplog.messages.count("resuming after round 2") == 1
     assert caplog.messages.count("replaying 4 rounds from the journal") == 1
     assert workbench.contents(tmp_path / "cut") == workbench.contents(tmp_path / "whole")
 
@@ -185,7 +185,7 @@ def test_another_number_of_processes_is_no_other_run(tmp_path):
         assert runs(f"{{{engine}}}") == runs(f"{{{engine}, processes: 2}}")
     for engine in ("name: vmap, threads: 2", "name: vmap, device: cuda"):
         two = runs(f"{{{engine}, processes: 2}}")
-        assert all(spec["engine"]["processes"] == 2 for spec in two.values())
+        assert all(spec.engine.processes == 2 for spec in two.values())
 
 
 # --- the network ----------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from torch import Tensor
 from zowarmup.algorithms.rounds import State
 from zowarmup.models.flat import FlatModel
 from zowarmup.storage import checkpoint
-from zowarmup.storage.checkpoint import CheckpointError
+from zowarmup.storage.checkpoint import About, CheckpointError
 from zowarmup.training import context as contexts
 
-ABOUT = {"model": "mlp", "width": 1.0, "shape": (1, 8, 8), "classes": 10, "round": 7}
+ABOUT = About(model="mlp", width=1.0, shape=(1, 8, 8), classes=10, round=7)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_equal_states_are_equal_bytes(model: FlatModel, pivot: Tensor, tmp_path:
     """Whatever memory the vector lies in, and whenever it is written."""
     strided = torch.stack([pivot, pivot], dim=1)[:, 0]
     for name, w in (("a", pivot), ("b", strided), ("c", pivot.clone().requires_grad_())):
-        checkpoint.save(tmp_path / name, model, State(w), dict(ABOUT))
+        checkpoint.save(tmp_path / name, model, State(w), ABOUT)
     contents = {(tmp_path / name).read_bytes() for name in "abc"}
     assert len(contents) == 1
 
@@ -69,7 +69,7 @@ def test_there_is_one_metadata_key_without_time_or_place(
     text = header["__metadata__"]["zowarmup"]
     facts = json.loads(text)
     assert text == json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    assert set(facts) == {"format", "names", *ABOUT}
+    assert set(facts) == {"format", "names", *About.model_fields}
     assert {name: tuple(header[name]["shape"]) for name in facts["names"]} == dict(
         zip(model.names, model.shapes, strict=True)
     )

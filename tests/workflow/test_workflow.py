@@ -261,7 +261,7 @@ def test_killed_jobs_go_on_where_they_were(finished: Path, copy: Path) -> None:
 
     second = workbench.snakemake(copy, *call, LAST_ROUND_OF_RUN="41")
     assert second.code == 1
-    assert "going on after round 30" in (logs / "warmup/fedavg-high/1.log").read_text()
+    assert "resuming after round 30" in (logs / "warmup/fedavg-high/1.log").read_text()
     assert (copy / RUN / "1/journal.jsonl").read_bytes().count(b"\n") == 1 + 21
     assert not (copy / RUN / "1/metrics.csv").exists()
 

@@ -1,4 +1,4 @@
-"""The job of a data set: its source read, and the file that all other jobs read written."""
+"""The job of a data set: reads its source and writes the file that all other jobs read."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from zowarmup.plan import source_record
 
 
 def make(settings: Dataset, compared: str, data: str | Path) -> None:
-    """Write dataset.npz, its summary, and which files it was made from.
+    """Write dataset.npz, its summary, and the record of its source files.
 
     Args:
         compared: see `source_record.compared`.
@@ -20,12 +20,12 @@ def make(settings: Dataset, compared: str, data: str | Path) -> None:
     """
     folder = folder_of(settings.data_dir)
     before = source_record.contents(settings.source, folder, data)
-    made = datasets.load_source(**{"name" if k == "source" else k: v for k, v in settings})
+    dataset = datasets.load_source(**{"name" if k == "source" else k: v for k, v in settings})
     after = source_record.contents(settings.source, folder, data)
     if before and after != before:
         raise DataError(
             f"{folder}: a file of {settings.source} was replaced while it was read; run it again"
         )
-    # First, so that no kill leaves a data set of which nobody knows what it was made from.
+    # First, so that no kill leaves a data set whose source files are not recorded.
     source_record.write(data, after, compared, settings)
-    datasets.save(made, data)
+    datasets.save(dataset, data)

@@ -58,15 +58,13 @@ def train_run(
     before = [pivot_row(warmup_metrics, spec)] if warmup_metrics else []
     with exclusive(Path(metrics).parent, group) as folder:
         ready = context.build(spec, data, federation, group)
-        number = len(spec.phases) - len(spec.own_phases) + 1
-        own = phases.prepare(ready, spec.own_phases, after=spec.pivot, number=number)
         files = {"data": data, "federation": federation} | ({"start": start} if start else {})
         where = os.path.relpath(start, folder) if start else None
         origin = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
         machines = machines_json.enter(folder, origin, group)
         end = run.run(
             ready,
-            own,
+            phases.of_run(ready, spec),
             context.start(ready, seeds, start),
             seeds,
             evaluate_every=spec.evaluate_every,
@@ -74,18 +72,14 @@ def train_run(
             provenance=origin,
             costs=before[0].costs if before else Costs(),
         )
-        if not group.first:  # files are written once
-            return
-        checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
-        metrics_csv.write(metrics, [row.columns() for row in end.rows])
-        warn([*before, *end.rows], spec)
-        facts = origin | context.sizes(ready, spec.phases) | {EARLY: _finite(end.early_change)}
-        outputs = [metrics, final, folder / run.JOURNAL]
-        run_json.write(run_record, outputs, **facts, machines=machines)
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None
+        if group.first:  # files are written once
+            checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
+            metrics_csv.write(metrics, [row.columns() for row in end.rows])
+            warn([*before, *end.rows], spec)
+            change = end.early_change if math.isfinite(end.early_change) else None
+            facts = origin | context.sizes(ready, spec.phases) | {EARLY: change}
+            outputs = [metrics, final, folder / run.JOURNAL]
+            run_json.write(run_record, outputs, **facts, machines=machines)
 
 
 def warn(rows: Sequence[MetricsRow], spec: RunSpec) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 from zowarmup.algorithms.rounds import Algorithm, Replayable
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
-from zowarmup.plan.specs import Phase, Tier
+from zowarmup.plan.specs import Phase, RunSpec, Tier
 from zowarmup.training.context import Context
 
 
@@ -91,6 +91,12 @@ def prepare(
         )
         after = last
     return tuple(ready)
+
+
+def of_run(context: Context, spec: RunSpec) -> tuple[TrainingPhase, ...]:
+    """The phases that the job of a run trains itself."""
+    number = len(spec.phases) - len(spec.own_phases) + 1
+    return prepare(context, spec.own_phases, after=spec.pivot, number=number)
 
 
 def build(phase: Phase) -> Algorithm:
