@@ -132,8 +132,10 @@ def test_reading_the_graph_loads_the_plan_alone() -> None:
     """Every job of a cluster reads it again; this is what rules/common.smk imports and calls."""
     source = (workbench.PROJECT / "rules" / "common.smk").read_text()
     lines = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
-    job = "\nfrom zowarmup.plan.graph import Job\njob = Job('warmup', 'fedavg-high', '0')\n"
-    call = job + "Workflow([sys.argv[1]], {}, sys.argv[2]).code(job)"
+    call = """
+from zowarmup.plan.graph import Job
+Workflow([sys.argv[1]], {}, sys.argv[2]).code(Job("warmup", "fedavg-high", "0"))
+"""
     seen = loaded(
         "\n".join(lines) + call, workbench.PROJECT / "tests" / "tiny.yaml", workbench.PROJECT
     )

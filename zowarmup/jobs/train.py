@@ -9,6 +9,7 @@ from zowarmup.algorithms.rounds import State
 from zowarmup.common import failure_signatures
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_rows
+from zowarmup.common.json_value import Json
 from zowarmup.plan.specs import Plain, RunSpec
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
@@ -55,7 +56,7 @@ def train_run(
     spec = selection_json.with_rates(RunSpec.read(plain), selections)
     seeds = spec.seeds_of(seed)
     start = checkpoint.snapshot(warmup, spec.pivot) if warmup else None
-    before = [pivot_row(warmup_metrics, spec)] if warmup_metrics else []
+    before = pivot_row(warmup_metrics, spec)
     with exclusive(Path(metrics).parent, group) as folder:
         ready = context.build(spec, data, federation, group)
         files = {"data": data, "federation": federation} | ({"start": start} if start else {})
@@ -76,10 +77,14 @@ def train_run(
             checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
             metrics_csv.write(metrics, [row.columns() for row in end.rows])
             warn([*before, *end.rows], spec)
-            change = end.early_change if math.isfinite(end.early_change) else None
-            facts = origin | context.sizes(ready, spec.phases) | {EARLY: change}
+            facts = origin | context.sizes(ready, spec.phases) | _early(end)
             outputs = [metrics, final, folder / run.JOURNAL]
             run_json.write(run_record, outputs, **facts, machines=machines)
+
+
+def _early(end: run.Outcome) -> dict[str, Json]:
+    """The first change of the loss, for the run record; JSON has no NaN."""
+    return {EARLY: end.early_change if math.isfinite(end.early_change) else None}
 
 
 def warn(rows: Sequence[MetricsRow], spec: RunSpec) -> None:
@@ -90,12 +95,14 @@ def warn(rows: Sequence[MetricsRow], spec: RunSpec) -> None:
         log.warning(sentence)
 
 
-def pivot_row(metrics: File, spec: RunSpec) -> MetricsRow:
-    """The row of a warm-up at the pivot; its last one if it diverged before.
+def pivot_row(metrics: File | None, spec: RunSpec) -> list[MetricsRow]:
+    """The row of a warm-up at the pivot, its last one if it diverged before; [] without a warm-up.
 
     Raises:
         UserError: the file lacks a column, or a number.
     """
+    if metrics is None:
+        return []
     with reading(metrics):  # before anything is computed
         rows = [row for row in read_rows(metrics) if int(row["round"]) <= spec.pivot]
-        return MetricsRow.read(rows[-1])
+        return [MetricsRow.read(rows[-1])]
