@@ -108,7 +108,7 @@ rule claims:
         "../workflow/scripts/claims.py"
 
 
-# Failure signatures of the runs with their likely causes, in files and as warnings in the log.
+# Failure signatures of the runs, with their likely causes.
 rule signatures:
     input:
         unpack(ask(WORK.inputs, "signatures")),

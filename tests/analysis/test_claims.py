@@ -9,9 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from zowarmup.analysis.claims import judge, write
-from zowarmup.analysis.claims.measure import values
-from zowarmup.analysis.claims.sample import samples
+from zowarmup.analysis.claims import judge, schema, write
+from zowarmup.analysis.claims.sample import samples, values
 from zowarmup.analysis.claims.schema import Claim
 from zowarmup.config.yaml_file import ConfigError
 
@@ -47,7 +46,7 @@ def claim(**changes: Any) -> Claim:
 
 
 def judged(metrics: Sequence[pd.DataFrame], **named: Claim) -> pd.DataFrame:
-    listed = judge.Claims("claims.yaml", "0" * 64, named)
+    listed = schema.Claims("claims.yaml", "0" * 64, named)
     return judge.judge(pd.concat(metrics, ignore_index=True), listed).set_index("claim")
 
 
@@ -385,7 +384,7 @@ def test_csv_gives_the_same_numbers_back(tmp_path: Path, verdicts: pd.DataFrame)
 
 def test_markdown_escapes_pipes(tmp_path: Path, verdicts: pd.DataFrame) -> None:
     text = write.markdown(verdicts)
-    assert "| a < b & c \\| d (`good` · made-up, mlp, d = 1,200) | supported |" in spaced_once(text)
+    assert "| a < b & c \\| d<br>good · made-up, mlp, d = 1,200 | supported |" in spaced_once(text)
     assert "+10.0 points [" in text
     for table in text.split("\n\n"):
         pipes = {line.replace("\\|", "").count("|") for line in table.splitlines() if "|" in line}
@@ -405,7 +404,7 @@ def test_verdicts_are_counted_by_heading(verdicts: pd.DataFrame) -> None:
     text = spaced_once(write.markdown(verdicts))
     assert "| Second | 0 | 1 | 1 | 1 |" in text
     assert text.index("## First") < text.index("## Second") < text.index("## Not run")
-    assert "| ours is better (`absent`) | no runs of the study pivot |" in text
+    assert "| ours is better<br>absent | no runs of the study pivot |" in text
 
 
 def test_only_an_unusual_threshold_is_shown(verdicts: pd.DataFrame) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zowarmup.analysis.claims import judge
+from zowarmup.analysis.claims import schema
 from zowarmup.config.yaml_file import ConfigError
 
 FILE = Path(__file__).parents[2] / "config" / "claims.yaml"
@@ -27,10 +27,10 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
-    first = judge.read(written(tmp_path, GOOD)).sha256
+    first = schema.read(written(tmp_path, GOOD)).sha256
     assert first == hashlib.sha256(GOOD.encode()).hexdigest()
-    assert judge.read(written(tmp_path, GOOD + "# a reason\n")).sha256 != first
-    assert judge.read(written(tmp_path, GOOD)).sha256 == first
+    assert schema.read(written(tmp_path, GOOD + "# a reason\n")).sha256 != first
+    assert schema.read(written(tmp_path, GOOD)).sha256 == first
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
 )
 def test_a_malformed_file_is_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
-        judge.read(written(tmp_path, GOOD.replace(old, new, 1)))
+        schema.read(written(tmp_path, GOOD.replace(old, new, 1)))
     assert "\n" not in str(caught.value)
     assert "claims.yaml" in str(caught.value) or "other.yaml" in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_a_malformed_file_is_one_sentence(tmp_path: Path, old: str, new: str, me
 def test_claims_stand_in_one_file(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(GOOD)
     with pytest.raises(ConfigError, match=r"claims.yaml: extends: all claims stand in one file"):
-        judge.read(written(tmp_path, "extends: other.yaml\n" + GOOD.replace("a:", "b:", 1)))
+        schema.read(written(tmp_path, "extends: other.yaml\n" + GOOD.replace("a:", "b:", 1)))
 
 
 FIRST_TWELVE = {
@@ -92,7 +92,7 @@ FIRST_TWELVE = {
 
 def test_our_claims_are_directional() -> None:
     """Nothing that could have been tuned, but for the margin of "does not converge"."""
-    ours = judge.read(FILE).claims
+    ours = schema.read(FILE).claims
     assert len({claim.text for claim in ours.values()}) == len(ours) == 62
     usual = {"mean": 0, "spread": 1, "minimum": 0, "count": 1}
     other = {n: c for n, c in ours.items() if c.threshold != usual[c.statistic]}
@@ -101,14 +101,14 @@ def test_our_claims_are_directional() -> None:
 
 
 def test_no_two_of_our_claims_are_the_same_test() -> None:
-    ours = judge.read(FILE).claims.values()
+    ours = schema.read(FILE).claims.values()
     tests = [claim.model_dump_json(exclude={"about", "text", "paper"}) for claim in ours]
     assert len(set(tests)) == len(tests)
 
 
 def test_headings_of_our_claims_stand_once_each() -> None:
     """One that comes back after another would be a slip of the pen."""
-    headings = [claim.about for claim in judge.read(FILE).claims.values()]
+    headings = [claim.about for claim in schema.read(FILE).claims.values()]
     changes = [b for a, b in zip([None, *headings], headings, strict=False) if a != b]
     assert len(changes) == len(set(headings)) == 10
 
@@ -130,6 +130,6 @@ def test_numbers_of_the_paper_are_those_it_states() -> None:
         "spread_a_unscaled": (7.7, 5.2),
     }
     reported = {
-        name: (c.paper.first, c.paper.second) for name, c in judge.read(FILE).claims.items()
+        name: (c.paper.first, c.paper.second) for name, c in schema.read(FILE).claims.items()
     }
     assert {name: pair for name, pair in reported.items() if pair != (None, None)} == stated

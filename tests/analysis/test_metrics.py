@@ -16,12 +16,12 @@ def text(**columns: object) -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "empty or cut short"),
-        (text().splitlines()[0] + "\n", "empty or cut short"),
-        (text()[:-1], "empty or cut short"),
-        (text()[:-9] + "\n", "empty or cut short"),
-        (text(test_accuracy="high"), "column 'test_accuracy' holds 'high', not a number"),
-        (text(test_accuracy=54.3), r"'test_accuracy' must lie in 0\.\.1 \(a fraction\)"),
+        ("", "cut short"),
+        (text().splitlines()[0] + "\n", "cut short"),
+        (text()[:-1], "cut short"),
+        (text()[:-9] + "\n", "cut short"),
+        (text(test_accuracy="high"), "column 'test_accuracy' must hold numbers"),
+        (text(test_accuracy=54.3), r"'test_accuracy' must lie in 0\.\.1: "),
         (text(round=40), "run 'zowarmup-10/90-20' seed 0 has round 40 twice"),
     ],
 )

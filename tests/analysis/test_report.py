@@ -14,8 +14,8 @@ import pytest
 import workbench
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.claims import judge
-from zowarmup.analysis.report import cpu_time, front_page
+from zowarmup.analysis.claims import judge, schema
+from zowarmup.analysis.report import front_page
 from zowarmup.config import registry
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
@@ -266,7 +266,7 @@ def test_cpu_time_is_the_sum_of_what_was_measured(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "run.json").write_text('{"commit": "0123456789"}')
     work = [str(path) for path in tmp_path.rglob("run.json")]
-    facts = cpu_time.job_facts(tmp_path, work)
+    facts = front_page.job_facts(tmp_path, work)
     assert facts == {"CPU time": "3 min (2 measured of 3 jobs)", "commit": "0123456"}
 
 
@@ -283,7 +283,7 @@ def test_the_headline_is_the_paired_difference() -> None:
     texts = ("63.0 ± 4.2", "45.0 ± 7.1", "+18.0 [−7.4, +43.4]")
     compared = front_page.comparisons(m.final_rows(metrics))
     assert compared == {"digits, mlp": [("10/90", *texts, "2")]}
-    verdicts = judge.judge(metrics, judge.read(workbench.PROJECT / "config/claims.yaml"))
+    verdicts = judge.judge(metrics, schema.read(workbench.PROJECT / "config/claims.yaml"))
     page = front_page.page("a & b", metrics, verdicts, {"commit": "0123456"})
     assert "<dd>a &amp; b</dd>" in page
     assert "At 10/90 ZOWarmUp reaches" in page

@@ -46,13 +46,6 @@ def test_no_interval_without_spread(values: list[float]) -> None:
     assert isnan(ours.p)
 
 
-def test_bonferroni() -> None:
-    assert statistics.bonferroni(0.95, 1) == 0.95
-    assert statistics.bonferroni(0.95, 5) == pytest.approx(0.99)
-    with pytest.raises(ValueError, match="at least 1, not 0"):
-        statistics.bonferroni(0.95, 0)
-
-
 def test_pitman_morgan_by_hand() -> None:
     """All closed forms, since Student's t of two degrees of freedom has one.
 

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from test_config import overlay, refusal
 
 from zowarmup.analysis import csv_file, metrics
-from zowarmup.analysis.claims import judge
+from zowarmup.analysis.claims import judge, schema
 from zowarmup.analysis.claims import write as claims_write
 from zowarmup.analysis.collect import rows as collect
 from zowarmup.analysis.figures import training_curves
@@ -236,7 +236,7 @@ def test_numbers_that_are_missing_are_still_missing(tmp_path: Path) -> None:
 
 
 def test_verdicts_keep_their_texts(tmp_path: Path) -> None:
-    rules = judge.read("config/claims.yaml")
+    rules = schema.read("config/claims.yaml")
     verdicts = judge.judge(frames.everything(), rules)
     verdicts["paper"], verdicts["claims_sha256"] = "NA", "1e" + 62 * "0"
     claims_write.write(verdicts, [tmp_path / "claims.csv"])
@@ -247,10 +247,10 @@ def test_verdicts_keep_their_texts(tmp_path: Path) -> None:
 
 
 def test_claims_in_markdown_show_their_text(tmp_path: Path) -> None:
-    verdicts = judge.judge(frames.everything(), judge.read("config/claims.yaml"))
+    verdicts = judge.judge(frames.everything(), schema.read("config/claims.yaml"))
     verdicts["text"] = "a|b *c* <b> $5 to $10\nand"
     text = claims_write.markdown(verdicts)
-    assert r"| a\|b \*c\* \<b> \$5 to \$10<br>and (`" in text
+    assert r"| a\|b \*c\* \<b> \$5 to \$10<br>and<br>" in text
 
 
 # --- names and labels that a config may not give ----------------------------------------------

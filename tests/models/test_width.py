@@ -141,16 +141,16 @@ def test_a_part_of_a_wider_network_is_relative_to_it():
 
 
 def test_networks_without_parts_are_refused():
-    with pytest.raises(UserError, match="nothing says how to build it narrower; use a model among"):
+    with pytest.raises(UserError, match=r"no narrower part of Linear .*; use a model among"):
         narrow(FlatModel(nn.Linear(2, 3)), 0.5, 1.0)
     deeper = FlatModel(nn.Linear(2, 3), lambda *_: nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3)))
-    with pytest.raises(UserError, match="it has 2 parameters, the part 4"):
+    with pytest.raises(UserError, match="no narrower part"):
         narrow(deeper, 0.5, 1.0)
     wider = FlatModel(nn.Linear(2, 3), lambda *_: nn.Linear(2, 4))
-    with pytest.raises(UserError, match=r"weight is \(3, 2\) in it, \(4, 2\) in the part"):
+    with pytest.raises(UserError, match="no narrower part"):
         narrow(wider, 0.5, 1.0)
     other = FlatModel(nn.Linear(2, 3), lambda *_: nn.Conv2d(2, 3, 1))
-    with pytest.raises(UserError, match="weight is"):
+    with pytest.raises(UserError, match="no narrower part"):
         narrow(other, 0.5, 1.0)
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from zowarmup import api
 from zowarmup.analysis import metrics
-from zowarmup.analysis.claims import judge
+from zowarmup.analysis.claims import judge, schema
 from zowarmup.analysis.collect import rows as collect
 from zowarmup.analysis.figures import federation as who_holds_what
 from zowarmup.analysis.report import front_page
@@ -88,7 +88,7 @@ def test_the_small_double_leaves_out_no_study_and_no_picture(paper: Plan, small:
 def test_each_claim_finds_its_studies_variants_and_networks(paper: Plan) -> None:
     """So that none will be "not run" because of a name."""
     runs = [(cell, paper.runs[cell.run]) for cell in paper.cells]
-    for name, claim in judge.read(CLAIMS).claims.items():
+    for name, claim in schema.read(CLAIMS).claims.items():
         for side in (claim.first, claim.second):
             for wanted in () if side.chance else side.cells():
                 assert [
@@ -234,7 +234,7 @@ def test_verdicts_and_the_front_page_keep_them_apart(tmp_path: Path, rows: pd.Da
     file.write_text(
         yaml.safe_dump({name: own | common for name, own in written.items()}, sort_keys=False)
     )
-    verdicts = judge.judge(rows, judge.read(file))
+    verdicts = judge.judge(rows, schema.read(file))
     told = verdicts["scale"].str.partition(",")[0]
     assert list(zip(verdicts["claim"], told, strict=True)) == [
         ("both", "digits"), ("both", "many"), ("one", "many"), ("none", ""),

@@ -1,11 +1,11 @@
 """Writes a verdict on every claim."""
 
 from zowarmup.analysis import metrics
-from zowarmup.analysis.claims import judge, write
+from zowarmup.analysis.claims import judge, schema, write
 from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
     verdicts = judge.judge(
-        metrics.read(snakemake.input.metrics), judge.read(snakemake.input.claims)
+        metrics.read(snakemake.input.metrics), schema.read(snakemake.input.claims)
     )
     write.write(verdicts, snakemake.output)

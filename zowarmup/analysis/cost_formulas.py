@@ -23,19 +23,13 @@ TIERS = ("high", "low")
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a run as far as it was trained.
-
-    Attributes:
-        members: number of clients of each tier that take part in the phase.
-        row: settings in the columns of metrics.csv; those of a phase end in its number.
-    """
+    """One phase of a run as far as it was trained."""
 
     algorithm: str
-    clients: str
     rounds: int
-    members: Mapping[str, int]
+    members: Mapping[str, int]  # clients of each tier that take part
     participation: float
-    row: Mapping[str, Any]
+    row: Mapping[str, Any]  # settings by column of metrics.csv; those of a phase end in its number
     number: int
 
     @property
@@ -56,7 +50,7 @@ class Phase:
 
 
 class Cost(NamedTuple):
-    """Of one client in one round."""
+    """Bytes up and down, forward and backward passes of one client in one round."""
 
     up: float
     down: float
@@ -93,11 +87,6 @@ def candidates(phase: Phase, d: float) -> Cost:
     return Cost(up, down, 2 * phase.seen, 0)
 
 
-def unknown(phase: Phase, d: float) -> Cost:
-    """NaN, for an algorithm without a formula."""
-    return Cost(nan, nan, nan, nan)
-
-
 FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "fedavg": models,
     "fedadam": models,
@@ -121,14 +110,16 @@ def phases(row: Mapping[str, Any]) -> list[Phase]:
             row[f"{name}_{number}"] for name in ("algorithm", "clients", "participation")
         )
         members = {"high": high * (clients != "low"), "low": low * (clients != "high")}
-        result.append(Phase(algorithm, clients, int(rounds), members, participation, row, number))
+        result.append(Phase(algorithm, int(rounds), members, participation, row, number))
     return result
 
 
 def per_round(phase: Phase, tier: str) -> Cost:
-    """The costs of a round for a client of a tier."""
+    """The costs of a round for a client of a tier; NaN for an algorithm without a formula."""
+    if phase.algorithm not in FORMULAS:
+        return Cost(nan, nan, nan, nan)
     d = phase.row["d_low" if tier == "low" and phase.algorithm == "heterofl" else "d"]
-    return FORMULAS.get(phase.algorithm, unknown)(phase, d)
+    return FORMULAS[phase.algorithm](phase, d)
 
 
 def once(phase: Phase) -> float:

@@ -1,12 +1,11 @@
 """Reading a CSV file of this project as a table: the one way for metrics, verdicts and rows."""
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from zowarmup.common.errors import UserError
+from zowarmup.common.files import read_rows
 
 MISSING = ["", "nan", "NaN", "NA"]  # where a number belongs
 
@@ -21,13 +20,7 @@ def read(path: str | Path, text: Iterable[str] = ()) -> pd.DataFrame:
     Raises:
         UserError: the file has no rows, or is cut short.
     """
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        lines = csv.reader(file)
-        header = pd.Index(next(lines, []))
-        widths = set(map(len, lines))
-    # pandas would fill a line that is cut short with NaN.
-    if widths != {len(header)} or not Path(path).read_bytes().endswith(b"\n"):
-        raise UserError(f"{path}: empty or cut short; delete it, and the workflow recreates it")
+    header = pd.Index(read_rows(path)[0])  # pandas would fill a line that is cut short with NaN
     words = header.intersection(list(text))
     return pd.read_csv(
         path,

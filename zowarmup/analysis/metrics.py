@@ -33,7 +33,6 @@ METHODS = (
     "high_res_only", "zowarmup", "zowarmup_local", "zowarmup_adam", "zowarmup_high_only",
     "heterofl", "fedkseed_warm", "fedkseed", "zo_init", "fedavg_all",
 )  # fmt: skip
-RANGES = {"test_accuracy": (0, 1, " (a fraction)"), "gradient_cosine": (-1, 1, "")}
 FIX = "delete the file, and the workflow recreates it"
 
 
@@ -49,18 +48,14 @@ def read(path: str | Path) -> pd.DataFrame:
         MetricsError: it lacks a column, holds an impossible value, or a round twice.
     """
     metrics = csv_file.read(path, TEXT)
-    missing = [c for c in (*TEXT, *NUMBERS, "diverged") if c not in metrics.columns]
-    if missing:
-        raise MetricsError(f"{path}: column {missing[0]!r} is missing: {FIX}")
-    for column in NUMBERS:
-        bad = pd.to_numeric(metrics[column], errors="coerce").isna() & metrics[column].notna()
-        if bad.any():
-            value = metrics[column][bad].iloc[0]
-            raise MetricsError(f"{path}: column {column!r} holds {value!r}, not a number: {FIX}")
-    for column, (low, high, meaning) in RANGES.items():
-        if not metrics[column].dropna().between(low, high).all():
-            where = f"{low}..{high}{meaning}"
-            raise MetricsError(f"{path}: column {column!r} must lie in {where}: {FIX}")
+    for column in (*TEXT, *NUMBERS, "diverged"):
+        if column not in metrics:
+            raise MetricsError(f"{path}: column {column!r} is missing: {FIX}")
+        if column in NUMBERS and metrics[column].dtype.kind not in "if":
+            raise MetricsError(f"{path}: column {column!r} must hold numbers: {FIX}")
+    for column, low in (("test_accuracy", 0), ("gradient_cosine", -1)):
+        if not metrics[column].dropna().between(low, 1).all():
+            raise MetricsError(f"{path}: column {column!r} must lie in {low}..1: {FIX}")
     if (twice := metrics.duplicated([*RUN, "round"])).any():
         run, seed, number = metrics[twice].iloc[0][["run", "seed", "round"]]
         raise MetricsError(f"{path}: run {run!r} seed {seed} has round {number} twice: {FIX}")
@@ -73,21 +68,16 @@ def last_rows(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The last rows, with an accuracy for every run.
+    """The last rows; an accuracy that could not be computed is chance, 1 / number of classes.
 
-    A diverged run counts with its last row. Where its accuracy could not be computed it gets
-    chance, one over the number of classes: a network of NaNs names the same class for all images.
+    A diverged run counts with its last row: a network of NaNs names one class for all images.
     """
     last = last_rows(metrics)
     return last.assign(test_accuracy=last["test_accuracy"].fillna(1 / last["classes"]))
 
 
 def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
-    """The rows of these studies.
-
-    Raises:
-        MetricsError: the metrics have no row of any of them.
-    """
+    """The rows of these studies; a MetricsError where there are none."""
     rows = metrics[metrics["study"].isin(studies)]
     if rows.empty:
         present = ", ".join(sorted(metrics["study"].unique())) or "none"
@@ -97,15 +87,10 @@ def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
 
 
 def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
-    """One number per seed, in the order of the seeds.
-
-    Raises:
-        MetricsError: two rows have the same seed, so the rows are not one cell of a study.
-    """
+    """One number per seed, in their order; a MetricsError if two rows have the same seed."""
     twice = rows[rows["seed"].duplicated(keep=False)]
     if len(twice):
-        names = ", ".join(sorted(twice["run"].unique()))
-        seed = twice["seed"].iloc[0]
+        seed, names = twice["seed"].iloc[0], ", ".join(sorted(twice["run"].unique()))
         raise MetricsError(f"seed {seed} occurs more than once, in the runs {names}")
     return rows.set_index("seed")[column].sort_index().astype(float)
 
@@ -122,10 +107,8 @@ def high_share(split: str) -> float:
 
 def splits(rows: pd.DataFrame) -> list[str]:
     """The splits that occur, the fewest high-resource clients first, one without shares last."""
-    return sorted(
-        rows["split"].unique(),
-        key=lambda split: ("/" not in split, high_share(split) if "/" in split else 0, split),
-    )
+    shares = {split: high_share(split) if "/" in split else 1 for split in rows["split"].unique()}
+    return sorted(shares, key=lambda split: (shares[split], split))
 
 
 def by_split(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str, pd.DataFrame]]:
@@ -143,8 +126,8 @@ def methods(rows: pd.DataFrame) -> list[str]:
 
 def known_first(values: pd.Series, order: Iterable[str]) -> list[str]:
     """The values that occur: first those of `order` in that order, then others in theirs."""
-    rank = {value: i for i, value in enumerate(order)}
-    return sorted(values.unique(), key=lambda value: rank.get(value, len(rank)))
+    present = list(values.unique())
+    return list(dict.fromkeys([value for value in order if value in present] + present))
 
 
 def scales(rows: pd.DataFrame) -> list[tuple[str, str]]:

@@ -15,26 +15,13 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Estimate:
-    """An effect with the interval [low, high], the number of pairs and a two-sided p.
-
-    p tests the effect against the threshold that was asked for; it is not corrected.
-    """
+    """An effect, its interval [low, high], the number of pairs, and the two-sided p of a test."""
 
     effect: float
     low: float
     high: float
     n: int
     p: float
-
-
-def bonferroni(level: float, tests: int) -> float:
-    """The level that each of `tests` intervals needs so that all hold together with `level`.
-
-    Widening the intervals, rather than correcting p, keeps a verdict and its interval in step.
-    """
-    if tests < 1:
-        raise ValueError(f"the number of tests must be at least 1, not {tests}")
-    return 1 - (1 - level) / tests
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95, null: float = 0.0) -> Estimate:
@@ -57,17 +44,16 @@ def spread_ratio(
 ) -> Estimate:
     """Std of `first` over std of `second` for paired samples, by the Pitman-Morgan test.
 
-    Var(x) = Var(y) exactly if x + y and x - y are uncorrelated, so the test is Pearson's on sum
-    and difference. The interval is that test turned round, over all ratios that it does not reject:
-    with F the ratio of the variances, r the correlation of x and y and t the critical value,
+    Var(x) = Var(y) exactly if x + y and x - y are uncorrelated: the test is Pearson's on sum and
+    difference. The interval has all ratios that it does not reject: with F the ratio of variances,
+    r the correlation of x and y and t the critical value,
 
         F * (K -+ sqrt(K^2 - 1)),   K = 1 + 2 t^2 (1 - r^2) / (n - 2)
 
-    so interval and p always agree. Both assume normal pairs; heavy tails make the test too eager.
+    so interval and p agree. Both assume normal pairs; heavy tails make the test too eager.
 
     Args:
         first, second: (n,) values of the same seeds in the same order.
-        level: of the interval.
         null: the ratio that p tests.
 
     References: Pitman 1939 and Morgan 1939, Biometrika 31.
@@ -87,16 +73,16 @@ def spread_ratio(
     return Estimate(ratio, ratio / widen, ratio * widen, n, p)
 
 
-def expected_minimum(values: ArrayLike, k: int) -> float:
+def expected_minimum(values: ArrayLike, k: int) -> np.ndarray:
     """The mean over all subsets of k values of the smallest value in the subset.
 
-    An unbiased estimate of the worst of k seeds. The plain minimum (k = n) hangs on one value and
-    no resampling gives it an honest interval; k well below n has one.
+    An unbiased estimate of the worst of k seeds, of each row of (..., n) values. The plain minimum
+    (k = n) hangs on one value and has no honest interval; k well below n has one.
     """
     x = np.sort(np.asarray(values, dtype=float))
-    n = x.size
+    n = x.shape[-1]
     # The i-th smallest (i from 0) is the minimum of C(n - 1 - i, k - 1) of the C(n, k) subsets.
-    return sum(v * comb(n - 1 - i, k - 1) for i, v in enumerate(x)) / comb(n, k)
+    return np.asarray(sum(x[..., i] * comb(n - 1 - i, k - 1) for i in range(n)) / comb(n, k))
 
 
 def minimum_difference(
@@ -109,18 +95,12 @@ def minimum_difference(
     """
     sides = np.array([first, second], dtype=float)
     n = sides.shape[1]
-    if n < k:
-        return Estimate(nan, nan, nan, n, nan)
-    effect = _minimum_difference(sides, k)
-    if n == k:
+    effect = float(np.subtract(*expected_minimum(sides, k))) if n >= k else nan
+    if n <= k:
         return Estimate(effect, nan, nan, n, nan)
-    without = [_minimum_difference(np.delete(sides, i, axis=1), k) for i in range(n)]
+    rest = [np.subtract(*expected_minimum(np.delete(sides, i, axis=1), k)) for i in range(n)]
     # Pseudo-values average to the estimate itself: this statistic is a U-statistic.
-    return mean_interval(n * effect - (n - 1) * np.array(without), level, null)
-
-
-def _minimum_difference(sides: np.ndarray, k: int) -> float:
-    return expected_minimum(sides[0], k) - expected_minimum(sides[1], k)
+    return mean_interval(n * effect - (n - 1) * np.array(rest), level, null)
 
 
 def count_ratio(first: ArrayLike, second: ArrayLike) -> Estimate:

@@ -15,12 +15,5 @@ TEMPLATES = Environment(
 
 
 def render(template: str, **values: object) -> str:
-    """The page that a template gives for these values, with every text escaped.
-
-    Args:
-        template: a file of the folder, e.g. "claims.html".
-
-    Raises:
-        UndefinedError: the template uses a value that was not given.
-    """
+    """The page of a template in that folder; texts are escaped, a value that is absent raises."""
     return TEMPLATES.get_template(template).render(values)

@@ -1,11 +1,8 @@
 """Failure signatures: patterns in the training loss that look wrong, with cause and remedy.
 
-The paper lists them. A run that shows one is not an error, and its numbers count as they are.
-
-Reference: arXiv:2509.03503.
+A run that shows one is not an error; its numbers count. Reference: arXiv:2509.03503.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -45,27 +42,20 @@ Row = Mapping[str, Any]
 def sentences(rows: Sequence[Row], phases: Sequence[Row]) -> Iterator[str]:
     """One sentence for each phase of a run whose training loss looks wrong.
 
-    Args:
-        rows: of metrics.csv in order, numbers or their text. A phase without a row at its start
-            (round 0, or the last row of the phase before) is skipped.
-        phases: all phases of the run, each with its algorithm and its clients.
+    `rows` are those of metrics.csv, in order. A phase without a row at its start (round 0, or the
+    last row of the phase before) is skipped.
     """
     for number, phase in enumerate(phases, start=1):
-        trained = [
-            i for i, row in enumerate(rows) if int(row["phase"]) == number and int(row["round"])
-        ]
+        trained = [i for i, row in enumerate(rows) if row["phase"] == number and row["round"]]
         if not trained or not trained[0]:
             continue
-        start, end = rows[trained[0] - 1], rows[trained[-1]]
         column, algorithm = loss_column(phase["clients"]), phase["algorithm"]
-        losses = [as_number(row[column]) for row in (start, end)]
-        if signature := of_losses(*losses, diverged=str(end["diverged"]) == "True"):
+        start, end = (rows[i][column] for i in (trained[0] - 1, trained[-1]))
+        if signature := of_losses(start, end, diverged=rows[trained[-1]]["diverged"]):
             cause, remedy = advice(signature, algorithm, number)
-            tier = "all" if phase["clients"] == "all" else f"{phase['clients']}-resource"
-            texts = [f"{loss:.4g}" if math.isfinite(loss) else "no number" for loss in losses]
             yield (
-                f"{signature} in phase {number} ({algorithm}): the training loss of {tier} clients "
-                f"went from {texts[0]} to {texts[1]}; likely {cause}; try {remedy}"
+                f"{signature} in phase {number} ({algorithm}): {column} went from {start:.4g} to "
+                f"{end:.4g}; likely {cause}; try {remedy}"
             )
 
 
@@ -75,10 +65,7 @@ def loss_column(clients: str) -> str:
 
 
 def of_losses(start: float, end: float, *, diverged: bool = False) -> str:
-    """FLAT_LOSS, RISING_LOSS or "", from the loss before and after a phase.
-
-    A loss below FITTED at the end is always good.
-    """
+    """FLAT_LOSS, RISING_LOSS or "" (also below FITTED), from the loss before and after a phase."""
     if diverged or not end <= max((1 + RISE) * start, FITTED):
         return RISING_LOSS
     return FLAT_LOSS if end > max((1 - FLAT) * start, FITTED) else ""
@@ -94,8 +81,3 @@ def advice(signature: str, algorithm: str, number: int) -> tuple[str, str]:
     if signature == RISING_LOSS and algorithm in ("zo_local", "fedkseed"):
         return LOCAL
     return SECOND[signature] if zeroth_order else FIRST
-
-
-def as_number(value: Any) -> float:
-    """A number of a row from training, or from a file, where NaN is empty."""
-    return float(value) if value != "" else math.nan

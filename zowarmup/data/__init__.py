@@ -1,1 +1,1 @@
-"""What the clients hold: data sets, their partition into clients, tiers. numpy only."""
+"""Data of the clients: data sets, their partition into clients, tiers. numpy only."""

@@ -3,9 +3,12 @@
 import numpy as np
 
 from zowarmup.data.arrays import PARTS, Arrays, DataError
-from zowarmup.data.labels import tidy_labels
 
 CHANNELS = (1, 2, 3, 4)  # sizes that an axis of channels may have, from grey to RGB + alpha
+NUMBER = (
+    "number the classes 0 to C-1, training and test alike: names, y = numpy.unique("
+    "numpy.concatenate([y_train, y_test]), return_inverse=True)"
+)
 
 
 def tidy(arrays: Arrays, where: str) -> Arrays:
@@ -18,105 +21,124 @@ def tidy(arrays: Arrays, where: str) -> Arrays:
         DataError: wrong dtype or shape, no images, lengths differ, train and test images differ
             in shape.
     """
+    tidied: Arrays = {}
     for part in PARTS:
-        _check_first_axis(arrays[f"x_{part}"], arrays[f"y_{part}"], f"{where}: x_{part}")
-    images = {part: tidy_images(arrays[f"x_{part}"], f"{where}: x_{part}") for part in PARTS}
-    labels = {part: tidy_labels(arrays[f"y_{part}"], f"{where}: y_{part}") for part in PARTS}
-    for part in PARTS:
-        n, m = len(images[part]), len(labels[part])
-        if n != m:
-            other = len(labels[PARTS[part == "train"]])
-            swapped = ", or swap y_train and y_test" if n == other else ""
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if x.ndim in (3, 4) and y.ndim and x.shape[-1] == len(y) != x.shape[0]:  # as in MATLAB
             raise DataError(
-                f"{where}: x_{part} has {n} images but y_{part} has {m} labels; give each image "
-                f"one{swapped}"
+                f"{where}: x_{part} has shape {x.shape}, whose last axis counts the images; store "
+                "it as numpy.moveaxis(x, -1, 0)"
             )
-    train, test = (images[part].shape[1:] for part in PARTS)
+        x, y = _images(x, f"{where}: x_{part}"), _labels(y, f"{where}: y_{part}")
+        if len(x) != len(y):
+            raise DataError(
+                f"{where}: x_{part} has {len(x)} images but y_{part} has {len(y)} labels; give "
+                "each image one, or swap y_train and y_test if they are exchanged"
+            )
+        tidied |= {f"x_{part}": x, f"y_{part}": y}
+    train, test = (tidied[f"x_{part}"].shape[1:] for part in PARTS)
     if train != test:
         raise DataError(
             f"{where}: x_test has images of shape {test} (channels, height, width) but x_train "
             f"{train}; bring them to one shape"
         )
-    return {f"x_{part}": images[part] for part in PARTS} | {f"y_{p}": labels[p] for p in PARTS}
+    return tidied
 
 
-def _check_first_axis(x: np.ndarray, y: np.ndarray, where: str) -> None:
-    """Refuse images that lie along the last axis, as in MATLAB's files."""
-    if x.ndim in (3, 4) and y.ndim and x.shape[-1] == len(y) != x.shape[0]:
-        raise DataError(
-            f"{where} has shape {x.shape}, whose last axis counts the images; store it as "
-            "numpy.moveaxis(x, -1, 0)"
-        )
-
-
-def tidy_images(x: np.ndarray, where: str) -> np.ndarray:
-    """Images as uint8 (N, C, H, W) in one block of memory; see `tidy`."""
+def _images(x: np.ndarray, where: str) -> np.ndarray:
+    """Images as uint8 (N, C, H, W) in one block of memory."""
     if x.dtype != np.uint8:
         raise DataError(f"{where} has dtype {x.dtype} but must be uint8 (0..255); {_as_bytes(x)}")
-    if x.size == 0:
-        raise DataError(
-            f"{where} has shape {x.shape}, which is empty; put at least one image into it"
-        )
-    if x.ndim not in (3, 4):
+    if x.size == 0 or x.ndim not in (3, 4):
         raise DataError(
             f"{where} has shape {x.shape} but must be (images, height, width) or "
-            f"(images, height, width, channels); reshape it{_example(x)}"
+            "(images, height, width, channels) with at least one image; reshape rows of pixels, "
+            "for instance as x.reshape(-1, 28, 28) or x.reshape(-1, 3, 32, 32)"
         )
     if x.ndim == 3:
         return np.ascontiguousarray(x[:, None])
     first, last = x.shape[1] in CHANNELS, x.shape[3] in CHANNELS
     if first == last:
-        raise DataError(f"{where} has shape {x.shape}, in which {_unclear(x, first)}")
-    return np.ascontiguousarray(x if first else x.transpose(0, 3, 1, 2))
-
-
-def _example(x: np.ndarray) -> str:
-    """How to reshape flat images whose sides seem to be equal; else ""."""
-    if x.ndim != 2:
-        return ""
-    for shape in ("", "3, "):  # CIFAR's rows are red, then green, then blue
-        side = round((x.shape[1] / (3 if shape else 1)) ** 0.5)
-        if side**2 * (3 if shape else 1) == x.shape[1]:
-            return f", perhaps as x.reshape(-1, {shape}{side}, {side})"
-    return ""
-
-
-def _unclear(x: np.ndarray, both: bool) -> str:
-    if not both:
-        return (
-            "no axis could be the 1 to 4 channels; store it as (images, height, width, channels) "
-            "or without channels"
+        raise DataError(
+            f"{where} has shape {x.shape}, in which {'two axes' if first else 'no axis'} could be "
+            "the 1 to 4 channels; store colours as (images, height, width, channels) with more "
+            "than 4 pixels a side, and grey images without channels"
         )
-    return (
-        "two axes could be the 1 to 4 channels; store grey images without channels, and pad others "
-        "to more than 4 pixels a side"
-    )
+    return np.ascontiguousarray(x if first else x.transpose(0, 3, 1, 2))
 
 
 def _as_bytes(x: np.ndarray) -> str:
     """How to store images of another number type as bytes, by their values."""
-    if x.dtype.kind == "b":
-        return "store it as 255 * x.astype(numpy.uint8)"
-    if x.dtype.kind not in "iuf":
+    if x.dtype.kind not in "biuf":
         return "store numbers from 0 to 255 as uint8"
-    if x.dtype.kind == "f" and (odd := int((~np.isfinite(x)).sum())):
-        return f"{odd} of its values are NaN or infinite: replace these first"
-    if not x.size:
-        return "store it as x.astype(numpy.uint8)"
-    low, high = x.min(), x.max()
-    return f"its values go from {low:.6g} to {high:.6g}: {_scaled(x.dtype.kind, low, high)}"
-
-
-def _scaled(kind: str, low: float, high: float) -> str:
+    if not np.isfinite(x).all():
+        return "some of its values are NaN or infinite: replace these first"
+    low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
     if low < 0:
-        return "undo the normalisation, so that black is 0 and white 255, and store that as uint8"
-    if high <= 1:
-        return "store it as (255 * x).round().astype(numpy.uint8)"
-    if high <= 255:
-        return f"store it as x{'.round()' * (kind == 'f')}.astype(numpy.uint8)"
-    if high <= 65535:
-        return (
-            "if white is 65535 store it as (x / 257).round().astype(numpy.uint8), else divide by "
-            "white / 255"
+        way = "undo the normalisation, so that black is 0 and white 255, and store that as uint8"
+    elif high <= 1:
+        way = "store it as (255 * x).round().astype(numpy.uint8)"
+    elif high <= 255:
+        way = "store it as x.round().astype(numpy.uint8)"
+    else:
+        way = (
+            "store it as (255 / white * x).round().astype(numpy.uint8), where white is 65535 for "
+            "16 bits"
         )
-    return "divide by white / 255, round, and store it with .astype(numpy.uint8)"
+    return f"its values go from {low:.6g} to {high:.6g}: {way}"
+
+
+def _labels(y: np.ndarray, where: str) -> np.ndarray:
+    """Labels as int64 (N,)."""
+    if y.ndim != 1 or y.dtype.kind not in "iu":
+        raise DataError(
+            f"{where} has dtype {y.dtype} and shape {y.shape} but must be one integer per image; "
+            f"{_as_classes(y)}"
+        )
+    # Checked before the cast, which would turn a huge unsigned label into a negative one.
+    if len(y) and not 0 <= int(y.min()) <= int(y.max()) < 2**31:
+        raise DataError(f"{where} has labels from {y.min()} to {y.max()}; {NUMBER}")
+    return y.astype(np.int64)
+
+
+def _as_classes(y: np.ndarray) -> str:
+    """How to store labels of another type or shape, by their values."""
+    if y.dtype.kind not in "iufb":
+        return NUMBER
+    if y.ndim == 2 and y.shape[1] > 1 and (np.count_nonzero(y, axis=1) == 1).all():
+        return "these look like one-hot rows: store it as y.argmax(axis=1)"
+    if y.shape[:1] != (y.size,):
+        return "keep one class for each image, and number the classes 0 to C-1"
+    if (y != np.floor(y)).any():
+        return (
+            "these are measured values or NaN, not classes; give each image the number of its "
+            "class, or leave it out"
+        )
+    return "store it as y.ravel().astype(numpy.int64)"
+
+
+def check_classes(y_train: np.ndarray, y_test: np.ndarray, where: str) -> None:
+    """Check that C >= 2 and every class 0..C-1 has a training image; C-1 is the largest label.
+
+    Labels that count from 1 would otherwise give a class 0 that nothing ever recalls.
+
+    Raises:
+        DataError: only one class, or the first class without images.
+    """
+    present, every = np.unique(y_train), np.union1d(y_train, y_test)
+    low, top = int(every[0]), int(every[-1])
+    if low == top:
+        raise DataError(
+            f"{where}: all images are of one class, {top}, and there is nothing to tell apart; "
+            "give images of two classes or more"
+        )
+    if len(present) <= top:
+        missing = int(np.setdiff1d(np.arange(len(present) + 1), present)[0])
+        way = "add training images of it, or leave its test images out"
+        if len(every) <= top - low:
+            way = NUMBER
+        elif low:
+            way = f"labels count from 0, so subtract {low} from y_train and y_test"
+        raise DataError(
+            f"{where}: y_train has no image of class {missing} though labels go up to {top}; {way}"
+        )

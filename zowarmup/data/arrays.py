@@ -31,19 +31,13 @@ def read_npz(path: Path, keys: Iterable[str]) -> Arrays:
     if not path.is_file():
         raise DataError(f"{path}: no such file; put the data set there or change data_dir")
     try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(
-                    f"{path}: holds one plain array; write all arrays into one file with "
-                    "numpy.savez(file, x_train=..., y_train=..., x_test=..., y_test=...)"
-                )
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {key: _read_array(archive, key, path) for key in keys}
     except DataError:
         raise
     # A damaged file fails in a dozen ways inside zipfile, zlib and numpy; all mean the same.
     except Exception as error:
-        raise unreadable_npz(path, error) from error
+        raise _unreadable(path, error) from error
 
 
 def describe_npz(path: Path) -> list[dict[str, Any]]:
@@ -56,7 +50,7 @@ def describe_npz(path: Path) -> list[dict[str, Any]]:
         with np.load(path, allow_pickle=False) as archive:
             return [{"array": name} | _describe(archive, name) for name in archive.files]
     except Exception as error:  # see `read_npz`
-        raise unreadable_npz(path, error) from error
+        raise _unreadable(path, error) from error
 
 
 def _describe(archive: np.lib.npyio.NpzFile, name: str) -> dict[str, Any]:
@@ -69,8 +63,7 @@ def _describe(archive: np.lib.npyio.NpzFile, name: str) -> dict[str, Any]:
     return {"shape": list(array.shape), "dtype": str(array.dtype), "values": values}
 
 
-def unreadable_npz(path: Path, error: Exception) -> DataError:
-    """The error for a file that is no .npz: its kind, or else numpy's words."""
+def _unreadable(path: Path, error: Exception) -> DataError:
     kind = file_kinds.instead(path)
     reason = f" but {kind}" if kind else f" ({cause(error)}); {file_kinds.AGAIN}"
     return DataError(f"{path}: not a readable .npz file{reason}")
@@ -79,27 +72,20 @@ def unreadable_npz(path: Path, error: Exception) -> DataError:
 def _read_array(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
     if key not in archive.files:
         has = ", ".join(archive.files)[:LONGEST_LIST] or "no arrays"
-        if any(name.endswith(".npy") for name in zipfile.ZipFile(path).namelist()):
-            fault = f"array {key} is missing (the file has {has}); add it under this name"
-        else:
-            fault = f"a zip archive without arrays (it has {has}); write these with numpy.savez"
-        raise DataError(f"{path}: {fault}")
+        raise DataError(
+            f"{path}: array {key} is missing (the file has {has}); add it with numpy.savez"
+        )
     try:
         return archive[key]
     except Exception as error:
-        if str(error).startswith("Object arrays"):
-            fault = "since it holds Python objects; store plain numbers, images with numpy.stack"
-        else:
-            fault = f"({error}); the file is damaged or holds Python objects, write it again"
-        raise DataError(f"{path}: array {key} cannot be read, {fault}") from error
+        raise DataError(
+            f"{path}: array {key} cannot be read ({cause(error)}); the file is damaged or holds "
+            "Python objects: write plain numbers, images with numpy.stack"
+        ) from error
 
 
 def write_npz(path: str | Path, arrays: Arrays) -> None:
-    """Write an .npz whose bytes depend on the arrays alone: no time, system or compressor.
-
-    `numpy.savez` leaves these to the running Python. Stored uncompressed, since the output of
-    zlib differs between its versions.
-    """
+    """Write an .npz whose bytes depend on the arrays alone: no time, system or compressor."""
     with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))

@@ -11,18 +11,10 @@ import numpy as np
 
 from zowarmup.common import files
 from zowarmup.config.source_files import folder_of
-from zowarmup.data.array_layout import tidy
-from zowarmup.data.arrays import (
-    KEYS,
-    PARTS,
-    Arrays,
-    DataError,
-    read_npz,
-    write_npz,
-)
+from zowarmup.data.array_layout import check_classes, tidy
+from zowarmup.data.arrays import KEYS, PARTS, Arrays, DataError, read_npz, write_npz
 from zowarmup.data.draws import generator
-from zowarmup.data.labels import check_classes
-from zowarmup.data.sources.load import find
+from zowarmup.data.sources.load import read
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +67,6 @@ class Dataset:
         """Fingerprint of the contents, equal for equal data of any name."""
         return fingerprint(self.arrays)
 
-    @property
-    def summary(self) -> dict[str, object]:
-        """The contents of dataset.json."""
-        return {
-            "name": self.name,
-            "classes": self.classes,
-            "sha256": self.sha256,
-            "shapes": {key: getattr(self, key).shape for key in KEYS},
-            "train_images_per_class": np.bincount(self.y_train, minlength=self.classes).tolist(),
-        }
-
 
 def fingerprint(arrays: Arrays) -> str:
     """The SHA-256 of names, number types, shapes and values."""
@@ -115,8 +96,7 @@ def load_source(
     Images as large as ImageNet32's 3.9 GB are held once, and one tenth of them twice.
 
     Args:
-        name: "digits"; or NAME of a file NAME.npz, see `array_layout.tidy`; without such a file
-            "cifar10" and "cifar100" (see `cifar.read`) and "imagenet32" (see `imagenet32.read`).
+        name: "digits"; or NAME of a file NAME.npz, see `array_layout.tidy`; or see `load.READERS`.
         data_dir: folder of such files; if None, the environment variable ZOWARMUP_DATA_DIR.
         images_train, images_test: the number of images to use, chosen by a permutation that depends
             on the data set's name alone: a smaller limit is a subset of a larger one.
@@ -124,13 +104,17 @@ def load_source(
     Raises:
         DataError: one sentence with file, array and fix.
     """
-    arrays, scale, where = find(name)(name, folder_of(data_dir))
+    arrays, scale, where = read(name, folder_of(data_dir))
     arrays = tidy(arrays, where)
     whole = arrays["y_train"]
+    check_classes(whole, arrays["y_test"], where)
     for part, limit in (("train", images_train), ("test", images_test)):
         arrays |= limited(arrays, part, limit, name, where)
-    lost = len(np.unique(whole)) > len(np.unique(arrays["y_train"]))
-    check_classes(arrays["y_train"], arrays["y_test"], where, images_train if lost else None)
+    if len(lost := np.setdiff1d(whole, arrays["y_train"])):
+        raise DataError(
+            f"{where}: y_train has no image of class {lost[0]} left; raise images_train "
+            f"({images_train})"
+        )
     mean, std = channel_statistics(arrays["x_train"], scale)
     return Dataset(name=name, mean=mean, std=std, scale=scale, **arrays)
 
@@ -152,16 +136,15 @@ def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str)
 def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of x / scale per channel, (C,) float32 each.
 
-    From exact integer sums, so that they and the fingerprint are equal on every machine; a float32
-    sum depends on its order. A constant channel gets deviation 1, so that it becomes 0, not NaN.
+    From exact integer sums, so that they and the fingerprint are equal on every machine. A constant
+    channel gets deviation 1, so that it becomes 0, not NaN.
     """
     n = x.size // x.shape[1]
-    counts = np.zeros((x.shape[1], 256), np.int64)
+    counts, values = np.zeros((x.shape[1], 256), np.int64), np.arange(256)
     for start in range(0, len(x), 4096):  # bincount makes 8 bytes of each pixel
         for c, channel in enumerate(np.moveaxis(x[start : start + 4096], 1, 0)):
             counts[c] += np.bincount(channel.ravel(), minlength=256)
-    sums = [sum(v * int(m) for v, m in enumerate(row)) for row in counts]
-    squares = [sum(v * v * int(m) for v, m in enumerate(row)) for row in counts]
+    sums, squares = (counts @ values).tolist(), (counts @ values**2).tolist()
     mean = [s / n / scale for s in sums]
     variance = [(n * q - s * s) / n**2 for s, q in zip(sums, squares, strict=True)]
     std = [math.sqrt(v) / scale or 1.0 for v in variance]
@@ -169,13 +152,17 @@ def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndar
 
 
 def save(dataset: Dataset, path: str | Path) -> None:
-    """Write dataset.npz at `path` and its summary beside it (suffix .json).
-
-    Equal data sets give equal bytes.
-    """
+    """Write dataset.npz and its summary beside it; equal data sets give equal bytes."""
     write_npz(path, dataset.arrays | {"name": np.asarray(dataset.name)})
-    summary = json.dumps(dataset.summary, sort_keys=True, indent=1)
-    files.atomic_write_text(Path(path).with_suffix(".json"), summary + "\n")
+    summary = {
+        "name": dataset.name,
+        "classes": dataset.classes,
+        "sha256": dataset.sha256,
+        "shapes": {key: getattr(dataset, key).shape for key in KEYS},
+        "train_images_per_class": np.bincount(dataset.y_train, minlength=dataset.classes).tolist(),
+    }
+    text = json.dumps(summary, sort_keys=True, indent=1) + "\n"
+    files.atomic_write_text(Path(path).with_suffix(".json"), text)
 
 
 def load(path: str | Path) -> Dataset:

@@ -1,7 +1,6 @@
 """A federation: the images that each client holds, in the one file that all its runs read.
 
-Equal federations give equal bytes. Reading finds a file that was cut short, edited or written by
-another version.
+Equal federations give equal bytes.
 """
 
 import hashlib
@@ -119,10 +118,6 @@ class Federation(Settings):
         """Sorted ids of the high-resource clients when they are this fraction of all."""
         return tuple(sorted(partition.high_clients(self.order, fraction)))
 
-    def low(self, fraction: float) -> tuple[int, ...]:
-        """Sorted ids of all other clients, `fraction` being that of the high-resource ones."""
-        return tuple(sorted(set(self.order) - set(self.high(fraction))))
-
     def holding(self, size: int) -> tuple[int, ...]:
         """Sorted ids of the clients whose budget holds `size` bytes; perhaps none.
 
@@ -130,10 +125,7 @@ class Federation(Settings):
             FederationError: the clients have no budgets.
         """
         if self.budgets is None:
-            raise FederationError(
-                "the clients of this federation have no memory budgets; add memory to it in the "
-                "config"
-            )
+            raise FederationError("this federation has no memory budgets: add memory to it")
         return tuple(k for k, budget in enumerate(self.budgets) if size <= MEGABYTE * budget)
 
 
@@ -147,14 +139,10 @@ def build(
     memory: Sequence[Mapping[str, float]] | None = None,
     tier_order: str = "random",
 ) -> Federation:
-    """Deal the training images of `dataset` to `clients` clients; see `partition`.
+    """Deal the training images of `dataset` to `clients` clients; arguments as in `partition`.
 
     Partition, held-out parts, tiers and budgets have draws of their own: changing alpha leaves the
     tiers, and changing the held-out fraction leaves who holds what.
-
-    Args:
-        memory: the budgets and their shares of the clients, see `partition.deal_budgets`.
-        tier_order: the rule by which clients are high-resource, see `partition.tier_order`.
 
     Raises:
         FederationError: too few images for a client to train on one and to hold one out.
@@ -164,8 +152,7 @@ def build(
     if len(labels) < clients * (each := 2 if holdout else 1):
         raise FederationError(
             f"{clients} clients share only {len(labels)} training images of {dataset.name}, and "
-            "each needs one to train on and one to hold out; use fewer clients: set clients in "
-            f"federations to {len(labels) // each} or less"
+            f"each needs {each}; use fewer: set clients in federations to {len(labels) // each}"
         )
     held = partition.dirichlet_split(labels, clients, alpha, generator("partition", seed))
     parts = [
@@ -233,7 +220,7 @@ def _unsealed(data: bytes) -> Federation:
 
 def _check_against(federation: Federation, dataset: Dataset) -> None:
     if federation.dataset_sha256 != dataset.sha256:
-        raise ValueError(f"it was made for other data than this {dataset.name}")
+        raise ValueError(f"it is a federation of other data than this {dataset.name}")
     if max(indices.max() for indices in federation.held) >= len(dataset.y_train):
         raise ValueError(f"it holds an image that {dataset.name} does not have")
     counts = partition.count_labels(dataset.y_train, federation.held, dataset.classes)

@@ -1,10 +1,9 @@
 """The kind of a file that is not what its name says, by its first bytes, and what to do."""
 
-import zipfile
 from pathlib import Path
 
 ZIP, PICKLE, NPY, GZIP = b"PK\x03\x04", b"\x80", b"\x93NUMPY", b"\x1f\x8b"
-AGAIN = "it may be truncated, copy it again"
+AGAIN = "it may be truncated or changed, get it again from its owner"
 SAVEZ = "read it and write its arrays with numpy.savez(file, x_train=..., y_train=..., ...)"
 UNPACK = "unpack it first"
 IMAGE = "put all images into arrays and write these with numpy.savez"
@@ -15,20 +14,12 @@ SIGNATURES = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", SAVEZ.replace("read it", "read it with h5py")),
     (b"MATLAB 5.0 MAT-file", "a MATLAB file", SAVEZ.replace("read it", "read it with scipy.io")),
     (b"PAR1", "a Parquet file", SAVEZ.replace("read it", "read it with pandas")),
-    (b"ARROW1", "an Arrow file", SAVEZ.replace("read it", "read it with pyarrow")),
-    (b"SQLite format 3", "an SQLite database", SAVEZ),
     (GZIP, "a gzip file", f"{UNPACK}: gunzip or tar -xzf"),
     (b"BZh", "a bzip2 file", f"{UNPACK}: bunzip2 or tar -xjf"),
     (b"\xfd7zXZ\x00", "an xz file", f"{UNPACK}: unxz or tar -xJf"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file", f"{UNPACK}: unzstd"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
-    (b"Rar!", "a RAR archive", UNPACK),
     (b"\x89PNG", "a PNG image", IMAGE),
     (b"\xff\xd8\xff", "a JPEG image", IMAGE),
-    (b"GIF8", "a GIF image", IMAGE),
-    (b"%PDF", "a PDF file", "get the data themselves"),
 )
-LONGEST_QUOTE = 40  # characters of a text file's first line
 
 
 def instead(path: Path, wanted: bytes = ZIP) -> str:
@@ -44,9 +35,9 @@ def instead(path: Path, wanted: bytes = ZIP) -> str:
     if first.startswith(wanted):
         return ""
     if first.startswith(ZIP):
-        return _archive(path)
+        return f"a zip archive; {UNPACK}: unzip, or give its name the ending .npz if it is one"
     if first.startswith(NPY):
-        return "one array of numpy.save; write all arrays into one file with numpy.savez"
+        return "one plain array; write all arrays into one file with numpy.savez"
     if wanted != PICKLE and first[:1] == PICKLE and first[1:2] in b"\2\3\4\5":
         return f"a pickle, which could run code; {SAVEZ}, if you trust it"
     for start, what, remedy in SIGNATURES:
@@ -55,17 +46,6 @@ def instead(path: Path, wanted: bytes = ZIP) -> str:
     if first[257:262] == b"ustar":
         return f"a tar archive; {UNPACK}: tar -xf"
     return _text(first, wanted)
-
-
-def _archive(path: Path) -> str:
-    """A zip archive where none is wanted: an .npz under another name, or of another program."""
-    try:
-        names = zipfile.ZipFile(path).namelist()
-    except (zipfile.BadZipFile, OSError):
-        return f"a damaged zip archive; {AGAIN}"
-    if any(name.endswith(".npy") for name in names):
-        return "an .npz archive; give its name the ending .npz"
-    return f"a zip archive; {UNPACK}: unzip"
 
 
 def _text(first: bytes, wanted: bytes) -> str:
@@ -77,5 +57,5 @@ def _text(first: bytes, wanted: bytes) -> str:
         return "a web page or XML; log in or accept the terms, and download the file itself"
     if wanted == PICKLE or not all(c.isprintable() or c.isspace() for c in text):
         return ""  # the oldest pickles are text
-    line = text.splitlines()[0][:LONGEST_QUOTE]
+    line = text.splitlines()[0][:40]
     return f"a text file that begins with {line!a}; get the data themselves, or {SAVEZ}"

@@ -30,10 +30,9 @@ def dirichlet_split(
 ) -> list[np.ndarray]:
     """Equal-sized clients, each with its own class mix drawn from Dir(alpha).
 
-    alpha = inf is the IID split, alpha -> 0 nearly one class per client. Every image is dealt at
-    most once; up to num_clients - 1 are left over. A class that runs out is dropped from the mixes
-    of the clients still to be served, so the last clients hold what is left rather than what they
-    drew: at small alpha do not read the split as a fair Dirichlet sample, and do not make the
+    alpha = inf is the IID split, alpha -> 0 nearly one class per client. Up to num_clients - 1
+    images are left over. A class that runs out is dropped from the mixes of the clients still to be
+    served, so at small alpha do not read the split as a fair Dirichlet sample, and do not make the
     first clients the high-resource ones (see `tier_order`). It always ends, unlike splits that
     draw sizes until each is large enough.
 
@@ -41,7 +40,6 @@ def dirichlet_split(
         labels: (n,) class of each training image, in 0..C-1.
         num_clients: K, 1 to n.
         alpha: > 0; the mixes are over all C classes alike, however many images each has.
-        rng: the only source of randomness; the same state gives the same split.
 
     Returns:
         One sorted array of n // K indices per client, pairwise disjoint.
@@ -55,38 +53,22 @@ def dirichlet_split(
         dealt = rng.permutation(len(labels))[: size * num_clients].reshape(num_clients, size)
         return list(np.sort(dealt, axis=1))
     available = np.bincount(labels)
-    q = class_mixes(num_clients, len(available), alpha, rng)
-    return deal(labels, class_counts(q, available, size, rng), rng)
-
-
-def class_mixes(
-    num_clients: int, classes: int, alpha: float, rng: np.random.Generator
-) -> np.ndarray:
-    """One class mix q ~ Dir(alpha * 1) per client, (K, C).
-
-    Raises:
-        ValueError: alpha is so extreme that the draw leaves the range of float64.
-    """
-    q = rng.dirichlet(np.full(classes, alpha), size=num_clients)
-    if not np.allclose(q.sum(axis=1), 1):
+    q = rng.dirichlet(np.full(len(available), alpha), size=num_clients)
+    if not np.allclose(q.sum(axis=1), 1):  # the draw has left the range of float64
         raise ValueError(f"alpha = {alpha} is out of range; for the IID split use .inf")
-    return q
+    return deal(labels, class_counts(q, available, size, rng), rng)
 
 
 def class_counts(
     q: np.ndarray, available: np.ndarray, size: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """How many images of each class each client gets, (K, C); every row sums to `size`.
+    """Number of images of each class for each client, (K, C); every row sums to `size`.
 
-    As if each client drew its images one by one from its mix, a draw of an exhausted class being
-    repeated: such a draw costs nothing, so it does not matter that all first draws are made
-    at once and the repetitions after them. Each repetition exhausts a class or is the client's
-    last, hence at most C of them.
+    As if each client drew its images one by one from its mix q (K, C), a draw of an exhausted class
+    being repeated. Each repetition exhausts a class or is the client's last: at most C of them.
 
     Args:
-        q: (K, C) class mixes.
         available: (C,) images of each class, at least K * size in all.
-        size: images per client.
     """
     counts = rng.multinomial(size, q)
     left = available.copy()
@@ -94,7 +76,7 @@ def class_counts(
         np.minimum(row, left, out=row)
         while missing := size - int(row.sum()):
             still = np.flatnonzero(left > row)
-            # A mix without any mass on what is left says nothing: take what is left as it is.
+            # A mix without mass on the classes that are left gives way to their numbers.
             mass = q[k, still] if q[k, still].sum() > 0 else (left - row)[still]
             row[still] += rng.multinomial(missing, mass / mass.sum())
             np.minimum(row, left, out=row)
@@ -139,9 +121,9 @@ def hold_out(
 def tier_order(num_clients: int, seed: int, rule: str = "random") -> list[int]:
     """The clients in the order in which a split makes them high-resource.
 
-    A permutation, because the first clients of `dirichlet_split` are dealt the purest mixes. One
-    for all splits, so that the high-resource clients of 10/90 are among those of 30/70. By the
-    rule "first", that of the group's code, it is the purest ones all the same.
+    A permutation, because the first clients of `dirichlet_split` are dealt the purest mixes; the
+    rule "first" takes these, as the authors' public federated code does. One order for all splits,
+    so that the high-resource clients of 10/90 are among those of 30/70.
     """
     if rule == "first":
         return list(range(num_clients))
@@ -151,9 +133,7 @@ def tier_order(num_clients: int, seed: int, rule: str = "random") -> list[int]:
 def deal_budgets(
     num_clients: int, memory: Sequence[Mapping[str, float]], seed: int
 ) -> tuple[float, ...]:
-    """The megabytes (10^6 bytes) of memory that each client has for training.
-
-    Which client gets which is a random permutation of its own: it says nothing about the images.
+    """The megabytes (10^6 bytes) of memory that each client has for training, in random order.
 
     Args:
         memory: budgets in `megabytes`, and the `share` of clients that have each. The ends of the

@@ -17,7 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from zowarmup.analysis import cost_formulas
-from zowarmup.analysis.collect import run_columns
+from zowarmup.analysis.collect import rows
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
 from zowarmup.config.phase_settings import leaves_records
@@ -126,11 +126,10 @@ class Part:
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
-            clients=self.phase["clients"],
             rounds=self.rounds,
             members={tier: n * (tier in trained) for tier, n in tiers.items()},
             participation=self.phase["participation"],
-            row=run_columns.settings_of([dict(self.phase)]) | sizes,
+            row=rows.settings_of([dict(self.phase)]) | sizes,
             number=1,
         )
 

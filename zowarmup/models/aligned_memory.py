@@ -33,18 +33,12 @@ def stack(w: Tensor, count: int) -> Tensor:
 
 
 def place(start: int, size: int, like: Tensor) -> Tensor:
-    """Room for entries start..start+size-1 of a vector that begins a line, (size,).
-
-    It lies within a line as these entries do in the vector.
-    """
+    """Room (size,) that lies within a line as entry `start` of a vector does that begins one."""
     return like.new_empty(start % LINE + size)[start % LINE :]
 
 
 def fill(x: Tensor, dim: int) -> Tensor:
-    """x with zeros at the end of a dimension, so that its size is a multiple of VECTOR; contiguous.
-
-    Not copied if it is both already.
-    """
+    """x, contiguous, with zeros at the end of a dimension up to a multiple of VECTOR."""
     more = up(x.shape[dim], VECTOR) - x.shape[dim]
     if not more:
         return x.contiguous()

@@ -6,9 +6,8 @@
 
 The generator is splitmix64 read by counter: word k of a key is mix(key + (k + 1) * GOLDEN) in
 64-bit wrap-around arithmetic, so any part of any direction can be made without the rest. Entry j of
-a Rademacher direction is bit j mod 64 of word j div 64 (1 gives +1), j being the index of the
-parameter in the flat vector. A torch.Generator promises neither: its stream differs between CPU and
-CUDA and between sizes.
+a Rademacher direction is bit j mod 64 of word j div 64 (1 gives +1). A torch.Generator would give
+other numbers on CUDA than on the CPU, and for another size.
 
 Reference: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195 (splitmix64).
 """
@@ -57,16 +56,12 @@ def child(keys: Tensor, index: Tensor) -> Tensor:
 
 
 def permutations(base: int, path: Sequence[int], rows: Sequence[int], n: int) -> Tensor:
-    """One random order of 0..n-1 for each row, a function of the names alone.
+    """One random order of 0..n-1 for each row, (len(rows), n) int64, equal on every device.
 
     Args:
         base: key of the purpose, from `seeds.key`.
         path: indices that all rows share, e.g. the round.
         rows: the index of each row, e.g. the clients.
-        n: length of an order.
-
-    Returns:
-        (len(rows), n) int64: the ranks of n random 64-bit words, so equal on every device.
     """
     return words(_below(base, path, rows), 0, n).argsort(dim=1, stable=True)
 
@@ -122,7 +117,6 @@ class Directions:
 
     Attributes:
         keys: (P,) int64, P = clients x S.
-        d: number of parameters.
         distribution: "rademacher" or "gaussian".
     """
 
@@ -153,8 +147,6 @@ class Directions:
 
     def row(self, j: int) -> Tensor:
         """Direction j, (d,) float32."""
-        if self.kept:
-            return self.dense[j]
         return torch.cat([piece for _, piece in self.pieces(j)])
 
     def pieces(self, j: int, scale: float = 1.0) -> Iterator[tuple[Place, Tensor]]:
@@ -180,10 +172,7 @@ class Directions:
         return (slice(start, min(start + size, self.d)) for start in range(0, self.d, size))
 
     def both_sides(self, w: Tensor, j: int, radius: float, out: Tensor) -> None:
-        """w + radius u_j and w - radius u_j into the two rows of `out`, (2, d).
-
-        In one pass over the memory: a piece of u_j serves both while the cache holds it.
-        """
+        """w + radius u_j and w - radius u_j into the two rows of `out`, (2, d), in one pass."""
         above, below = out
         for at, move in self.pieces(j, radius):
             torch.add(w[at], move, out=above[at])
@@ -204,14 +193,11 @@ def draw(
     """The directions of a round, from their names alone.
 
     Args:
-        seed: the run's direction seed.
         t: global round, counted from 1 at the first round of the warm-up.
         clients: the cohort, sorted.
         S: directions per client.
         d: number of parameters.
-        distribution: "rademacher" or "gaussian".
         shared: all clients use the same S directions, instead of S of their own.
-        device: where the directions are made.
     """
     base = torch.tensor([seeds.signed(seeds.key("directions", seed))], device=device)
     names = [EVERYONE] * len(clients) if shared else list(clients)

@@ -2,8 +2,7 @@
 
 All parameters are one contiguous float32 vector in the order of `named_parameters`. The module
 itself holds no weights: it lives on the meta device, and each call lends it views of the w it is
-to use. So a network is a function of (w, x), many w can be tried without copying into the module,
-and any plain nn.Module can be used as it is.
+to use. So any plain nn.Module is a function of (w, x), and nothing is copied into it.
 """
 
 import copy
@@ -39,8 +38,7 @@ class FlatModel:
         """Take a network, best built on the meta device; its own weights are not used.
 
         Raises:
-            ValueError: a parameter appears under two names, or the network has buffers. Neither
-                has a place in w.
+            ValueError: a parameter appears under two names, or the network has buffers.
         """
         named = list(network.named_parameters())
         if len(named) != len(list(network.named_parameters(remove_duplicate=False))):
@@ -69,9 +67,8 @@ class FlatModel:
 
     def logits(self, w: Tensor, x: Tensor) -> Tensor:
         """The network's output for a batch, (n, ...) -> (n, classes)."""
-        for (slot, name), view in zip(
-            self._slots, self.views(aligned_memory.begin(w)), strict=True
-        ):
+        views = self.views(aligned_memory.begin(w))
+        for (slot, name), view in zip(self._slots, views, strict=True):
             slot[name] = view
         return self.shell(x)
 
@@ -85,33 +82,33 @@ class FlatModel:
         """The inverse of `named`.
 
         Raises:
-            ValueError: a parameter is missing, unknown or of another shape or type; the first is
-                named.
+            ValueError: a parameter is missing, unknown or of another shape or type.
         """
         for name, shape in zip(self.names, self.shapes, strict=True):
             if name not in named:
                 raise ValueError(f"the checkpoint has no parameter {name}")
-            if tuple(named[name].shape) != shape:
+            stored = tuple(named[name].shape), named[name].dtype
+            if stored != (shape, torch.float32):
                 raise ValueError(
-                    f"parameter {name} is {tuple(named[name].shape)} in the checkpoint, "
-                    f"{shape} in the network"
+                    f"parameter {name} is {stored[0]} {stored[1]} in the checkpoint, {shape} "
+                    "torch.float32 in the network"
                 )
-            if named[name].dtype != torch.float32:
-                raise ValueError(f"parameter {name} is {named[name].dtype}, not float32")
         if extra := sorted(set(named) - set(self.names)):
             raise ValueError(f"the checkpoint has parameter {extra[0]}, the network has not")
         return torch.cat([named[name].flatten() for name in self.names])
 
     def initial(self, seed: int) -> Tensor:
-        """The first weights, drawn from the names of `seed` and the parameter.
+        """The first weights (d,), on the CPU, drawn from the names of `seed` and the parameter.
 
         By the law of the network, where it has an attribute `law`, else by `default_law`.
-
-        Returns:
-            (d,) float32 on the CPU.
         """
         law: Law = getattr(self.network, "law", default_law)
-        return torch.cat([_initial(self.network, name, law, seed) for name in self.names])
+        parts = []
+        for name in self.names:
+            path, _, last = name.rpartition(".")
+            key = seeds.key("initialisation", seed, name)
+            parts.append(law(self.network.get_submodule(path), last, key))
+        return torch.cat(parts)
 
 
 def default_law(layer: nn.Module, name: str, key: int) -> Tensor:
@@ -125,7 +122,8 @@ def default_law(layer: nn.Module, name: str, key: int) -> Tensor:
     if fan is None or fan.dim() < 2:
         return torch.full((size,), 1.0 if name == "weight" else 0.0)
     bound = 1 / math.sqrt(math.prod(fan.shape[1:]))
-    return _uniform(key, size) * bound
+    bits = words(torch.tensor([seeds.signed(key)]), 0, size)[0] >> 40  # the upper 24 of each word
+    return (bits.float() + 0.5) / 2**23 * bound
 
 
 def _detach(module: nn.Module, name: str) -> tuple[dict[str, object], str]:
@@ -134,14 +132,3 @@ def _detach(module: nn.Module, name: str) -> tuple[dict[str, object], str]:
     layer = module.get_submodule(path)
     del layer._parameters[last]
     return layer.__dict__, last
-
-
-def _initial(network: nn.Module, name: str, law: Law, seed: int) -> Tensor:
-    path, _, last = name.rpartition(".")
-    return law(network.get_submodule(path), last, seeds.key("initialisation", seed, name))
-
-
-def _uniform(key: int, size: int) -> Tensor:
-    """(size,) float32 uniform in (-1, 1): the upper 24 bits of the key's words."""
-    bits = words(torch.tensor([seeds.signed(key)]), 0, size)[0] >> 40
-    return (bits.float() + 0.5) / 2**23

@@ -1,8 +1,7 @@
 """A forward pass that makes each layer's parameters as it reaches the layer, and drops them after.
 
-So a client that can hold the model and run it forward can also run it beside w, at w + eps z: it
-needs the weights, the largest layer, a piece of the direction that this layer is made from, and
-the activations of one micro-batch. w stays as it is.
+So a client that can hold the model and run it forward can also run it at w + eps z: it needs the
+weights, the largest layer, a piece of its direction, and the activations of one micro-batch.
 """
 
 import itertools

@@ -6,12 +6,11 @@
                       + the piece of the direction that they are being made from
 
 Activations are counted in passes over the meta device, which make every tensor without its memory.
-Backpropagation is counted as if all gradients were there while all activations still are. A step
-that frees activations as it goes stays below by a few per cent; one on so few images that the
-weights outweigh the activations goes beyond, for autograd makes the gradient of the flat vector
-from parts that are as large again. Of the scratch of libraries one thing is counted, and in
-forward passes alone: a second copy of a convolution's output, made while its layout in memory is
-changed (by oneDNN on CPUs). Networks of a few channels, which oneDNN fills up to 16, need up to a
+Backpropagation is counted as if all gradients and all activations existed at once. A step that
+frees activations as it goes stays below by a few per cent; one whose weights outweigh the
+activations goes beyond, for autograd makes the gradient of the flat vector from parts that are as
+large again. The only scratch counted is a second copy of a convolution's output in forward passes,
+while oneDNN changes its layout on CPUs. It fills few channels up to 16: such networks need up to a
 third more.
 """
 
@@ -41,26 +40,23 @@ def backprop(model: FlatModel, shape: Shape, batch: int, *, momentum: bool = Fal
 
 def inference(model: FlatModel, shape: Shape, batch: int) -> int:
     """A forward pass over a batch."""
-    w = _weights(model)
-    return FLOAT * model.d + _alive(lambda: model.logits(w, _images(shape, batch)))
+    w = _empty(model.d)
+    return FLOAT * model.d + _alive(lambda: model.logits(w, _empty(batch, *shape)))
 
 
 def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
     """Two-point losses by the engine `layerwise` in micro-batches of `batch` images."""
 
     def perturbed(start: int, stop: int) -> Tensor:
-        return torch.empty(stop - start, device="meta")
+        return _empty(stop - start)
 
-    alive = _alive(lambda: layerwise.logits(model, perturbed, _images(shape, batch)))
+    alive = _alive(lambda: layerwise.logits(model, perturbed, _empty(batch, *shape)))
     return FLOAT * (model.d + min(layerwise.CHUNK, model.d)) + alive
 
 
 def saved(model: FlatModel, shape: Shape, batch: int) -> int:
-    """Bytes that a forward pass keeps for the backward pass, without the parameters.
-
-    Tensors that share their memory count once: the output of a relu is also the next layer's input.
-    """
-    w = _weights(model).requires_grad_()
+    """Bytes that a forward pass keeps for the backward pass, shared memory once, no parameters."""
+    w = _empty(model.d).requires_grad_()
     kept: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -70,7 +66,7 @@ def saved(model: FlatModel, shape: Shape, batch: int) -> int:
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         labels = torch.empty(batch, dtype=torch.int64, device="meta")
-        loss = cross_entropy(model.logits(w, _images(shape, batch)), labels)
+        loss = cross_entropy(model.logits(w, _empty(batch, *shape)), labels)
     del loss  # alive up to here, and with it all that it keeps
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())
@@ -92,9 +88,7 @@ class _Alive(TorchDispatchMode):
         self.now, self.peak = 0, 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, function: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = {t.untyped_storage()._cdata for t in _tensors((args, kwargs))}
         out = function(*args, **(kwargs or {}))
         for tensor in _tensors(out):
@@ -120,9 +114,5 @@ def _tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-def _weights(model: FlatModel) -> Tensor:
-    return torch.empty(model.d, device="meta")
-
-
-def _images(shape: Shape, batch: int) -> Tensor:
-    return torch.empty(batch, *shape, device="meta")
+def _empty(*shape: int) -> Tensor:
+    return torch.empty(shape, device="meta")

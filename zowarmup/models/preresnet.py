@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from zowarmup.models.flat import default_law
-from zowarmup.models.resnet import Channels, stages
+from zowarmup.models.resnet import GROUPS, Channels, stages
 from zowarmup.models.scaler import group_norm, scaled, times
 from zowarmup.models.static_norm import StaticNorm
 
@@ -78,7 +78,7 @@ class Block(nn.Module):
         return self.conv2(relu(self.norm2(self.conv1(active)))) + beside
 
 
-GN: Norm = partial(group_norm, 2)
+GN: Norm = partial(group_norm, GROUPS)
 
 _18 = partial(PreResNet, channels=(64, 128, 256, 512), depth=2)
 _tiny = partial(PreResNet, channels=(8, 16), depth=1)

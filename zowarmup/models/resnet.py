@@ -17,7 +17,6 @@ from zowarmup.models.scaler import group_norm, scaled, times
 
 GROUPS = 2  # of every norm layer
 
-
 Channels = Sequence[int]
 
 

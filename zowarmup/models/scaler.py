@@ -22,9 +22,6 @@ class Scaler(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x / self.scale
 
-    def extra_repr(self) -> str:
-        return f"{self.scale}"
-
 
 def scalers(scale: float) -> list[nn.Module]:
     """One scaler, or none where it would change nothing: for a list of layers."""
@@ -37,11 +34,8 @@ def scaled(norm: nn.Module, scale: float) -> nn.Module:
 
 
 def times(width: float, channels: int) -> int:
-    """Channels of a layer at a relative width, rounded up, at least one.
-
-    Rounded to nine digits before: 0.07 * 100 is a little more than 7 in floating point.
-    """
-    return max(1, math.ceil(round(width * channels, 9)))
+    """Channels of a layer at a relative width, rounded up, at least one."""
+    return max(1, math.ceil(round(width * channels, 9)))  # 0.07 * 100 is a little more than 7
 
 
 def group_norm(groups: int, channels: int) -> nn.GroupNorm:

@@ -6,10 +6,6 @@ averaged over the batches, every batch counting the same whatever its size. That
 images on the server, which a real federation could not do as it stands. Two-point losses use
 batch statistics too, so they depend on the size of a micro-batch.
 
-    statistics = static_norm.collect(model, w, batches)
-    with static_norm.using(model, statistics):
-        model.logits(w, x)
-
 Reference: Diao et al. 2021, arXiv:2010.01264, section 3; BatchNorm: Ioffe and Szegedy 2015,
 arXiv:1502.03167.
 """
@@ -24,8 +20,8 @@ from torch.nn.functional import batch_norm
 
 from zowarmup.models.flat import FlatModel
 
-# Mean and variance, (channels,) each, of each static norm's input; by the name of the layer.
-Statistics = Mapping[str, tuple[Tensor, Tensor]]
+Moments = tuple[Tensor, Tensor]  # mean and variance of a layer's input, (channels,) each
+Statistics = Mapping[str, Moments]  # by the name of each static norm
 
 
 class StaticNorm(nn.Module):
@@ -84,15 +80,10 @@ def _layers(model: FlatModel) -> dict[str, StaticNorm]:
     return {name: layer for name, layer in named if isinstance(layer, StaticNorm)}
 
 
-def _see(
-    mean_var: tuple[Tensor, Tensor], share: float, layer: nn.Module, inputs: tuple[Tensor]
-) -> None:
+def _see(mean_var: Moments, share: float, layer: nn.Module, inputs: tuple[Tensor]) -> None:
     """Move the statistics towards those of a batch, in place."""
     batch_norm(*inputs, *mean_var, training=True, momentum=share)
 
 
-def _normalise(
-    mean_var: tuple[Tensor, Tensor], layer: StaticNorm, inputs: tuple[Tensor], output: Tensor
-) -> Tensor:
-    """The layer's output with the given statistics."""
+def _normalise(mean_var: Moments, layer: StaticNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
     return batch_norm(*inputs, *mean_var, layer.weight, layer.bias, eps=layer.eps)

@@ -3,10 +3,8 @@
     n, T, h     images; tokens, the first of them the class token; hidden features
 
 Norms come before attention and MLP, and none after the last block. Positions are learned, the GELU
-is the one with tanh, nothing is dropped out. Queries, keys and values have a bias: with it, patch 4
-and 512 features give the 18,978,314 parameters of their network, without it 9,216 less. At
-another width there are more or fewer heads of the same size, so that the first channels of every
-layer are the first heads.
+is the one with tanh, nothing is dropped out. Queries, keys and values have a bias. At another width
+there are more or fewer heads of the same size: the first channels of a layer are the first heads.
 
 Reference: Dosovitskiy et al. 2021, arXiv:2010.11929.
 """
@@ -29,8 +27,8 @@ class ViT(nn.Module):
     """Embedding, blocks, and a linear layer that reads the class token.
 
     Args:
-        shape: (C, H, W) of an image; H and W multiples of the patch.
-        patch: edge of a patch in pixels.
+        shape: (C, H, W) of an image.
+        patch: edge of a patch in pixels; H and W are multiples of it.
         layers: number of blocks.
         head: features of a head.
         heads, mlp: number of heads, and units of the MLP, at width 1.
@@ -66,11 +64,7 @@ class ViT(nn.Module):
         return self.linear(self.blocks(self.embedding(x))[:, 0])
 
     def law(self, layer: nn.Module, name: str, key: int) -> Tensor:
-        """N(0, std^2); biases at zero, norms at one and zero.
-
-        Tokens and positions too: their code truncates their normal at 2, which is a hundred
-        standard deviations off.
-        """
+        """N(0, std^2), tokens and positions too; biases at zero, norms at one and zero."""
         size = layer.get_parameter(name).numel()
         if name == "bias":
             return torch.zeros(size)
@@ -144,7 +138,6 @@ vit_small_p4 = partial(ViT, patch=4, layers=6, head=64, heads=8, mlp=2048)
 # CIFAR-10, whose images are no more than 4 patches: d = 85,657,354.
 vit_b16 = partial(ViT, patch=16, layers=12, head=64, heads=12, mlp=3072)
 
-# Digits: d = 4,986, nearly as many as resnet_tiny. Its initial weights are larger by
-# sqrt(512 / 16), so that a layer's outputs start as large as those of vit_small_p4; with 0.02 so
-# small a network does not leave its first plateau.
+# Digits: d = 4,986. Its initial weights are larger by sqrt(512 / 16), so that a layer's outputs
+# start as large as those of vit_small_p4; with 0.02 it does not leave its first plateau.
 vit_tiny = partial(ViT, patch=2, layers=2, head=8, heads=2, mlp=32, std=STD * (512 / 16) ** 0.5)

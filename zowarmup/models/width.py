@@ -23,9 +23,7 @@ class Slice:
     """A narrower network and where in the wide one's w its parameters lie.
 
     Attributes:
-        model: the narrow network.
-        index: (model.d,) int64, sorted within each parameter: its flat parameters are
-            w[index].
+        index: (model.d,) int64, sorted within each parameter: its flat parameters are w[index].
     """
 
     model: FlatModel
@@ -47,24 +45,33 @@ def narrow(model: FlatModel, width: float, scale: float) -> Slice:
     Raises:
         UserError: the network is of a kind without widths.
     """
-    if model.family is None:
-        raise UserError(_unsuitable(model, "nothing says how to build it narrower"))
-    with torch.device("meta"):
-        part = FlatModel(model.family(width, scale))
-    if len(part.shapes) != len(model.shapes):
-        counts = f"it has {len(model.shapes)} parameters, the part {len(part.shapes)}"
-        raise UserError(_unsuitable(model, counts))
-    for name, large, small in zip(model.names, model.shapes, part.shapes, strict=True):
-        if len(small) != len(large) or any(s > n for s, n in zip(small, large, strict=True)):
-            raise UserError(_unsuitable(model, f"{name} is {large} in it, {small} in the part"))
-    return Slice(part, _index(model, part))
+    part = None
+    if model.family is not None:
+        with torch.device("meta"):
+            part = FlatModel(model.family(width, scale))
+    if part is None or not _fits(part, model):
+        raise UserError(
+            f"no narrower part of {type(model.network).__name__} can be taken, whose parameters "
+            f"are the first block of each of its own; use a model among {', '.join(WIDTHS)}"
+        )
+    places = model.views(torch.arange(model.d))
+    blocks = [
+        place[tuple(map(slice, shape))] for place, shape in zip(places, part.shapes, strict=True)
+    ]
+    return Slice(part, torch.cat([block.flatten() for block in blocks]))
+
+
+def _fits(part: FlatModel, model: FlatModel) -> bool:
+    """Whether each parameter has the same dimensions, none of them larger."""
+    return [*map(len, part.shapes)] == [*map(len, model.shapes)] and all(
+        s <= n
+        for small, large in zip(part.shapes, model.shapes, strict=True)
+        for s, n in zip(small, large, strict=True)
+    )
 
 
 def class_rows(model: FlatModel, classes: int) -> Tensor:
-    """For each parameter the class whose row of the last layer it belongs to, -1 for all others.
-
-    Returns:
-        (d,) int64 on the CPU.
+    """(d,) int64: the class whose row of the last layer a parameter belongs to, else -1.
 
     Raises:
         UserError: the last layer has no row for each class.
@@ -80,20 +87,3 @@ def class_rows(model: FlatModel, classes: int) -> Tensor:
                 )
             part.copy_(torch.arange(classes).view(-1, *[1] * (part.dim() - 1)))
     return rows
-
-
-def _index(model: FlatModel, part: FlatModel) -> Tensor:
-    places = model.views(torch.arange(model.d))
-    blocks = (
-        place[tuple(slice(n) for n in shape)]
-        for place, shape in zip(places, part.shapes, strict=True)
-    )
-    return torch.cat([block.flatten() for block in blocks])
-
-
-def _unsuitable(model: FlatModel, reason: str) -> str:
-    name = type(model.network).__name__
-    return (
-        f"no narrower part of {name} can be taken, since {reason}; use a model among "
-        f"{', '.join(WIDTHS)}"
-    )

@@ -23,9 +23,7 @@ _locks: list[IO[str]] = []  # open until the process ends
 
 
 def take(number: int) -> None:
-    """Choose free GPUs for this process and those that it starts; wait until enough are free.
-
-    The choice is among the devices of CUDA_VISIBLE_DEVICES if SLURM or a user has set it, else all.
+    """Choose free ones of the `visible` GPUs for this process; wait until enough are free.
 
     Raises:
         UserError: the machine has fewer devices.
@@ -34,16 +32,15 @@ def take(number: int) -> None:
         return
     devices = visible()
     if len(devices) < number:
-        source = f"{VISIBLE} names" if VISIBLE in os.environ else "nvidia-smi finds"
         raise UserError(
-            f"this job asks for {number} GPUs and {source} {len(devices)} on "
+            f"this job asks for {number} GPUs and {VISIBLE} or nvidia-smi names {len(devices)} on "
             f"{os.uname().nodename}; set engine.device to cpu or engine.processes lower"
         )
     os.environ[VISIBLE] = ",".join(_taken(devices, number))
 
 
 def visible() -> list[str]:
-    """The devices of this process as CUDA_VISIBLE_DEVICES names them."""
+    """The devices of CUDA_VISIBLE_DEVICES if SLURM or a user has set it, else all, by name."""
     if VISIBLE in os.environ:
         return [name for name in os.environ[VISIBLE].split(",") if name.strip()]
     with suppress(OSError, subprocess.SubprocessError):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from zowarmup.common.errors import UserError, cause
 from zowarmup.common.signals import stoppable
+from zowarmup.runtime.progress import log
 
 if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
@@ -39,12 +40,10 @@ def _nodes(processes: int) -> tuple[int, str]:
         UserError: no number that divides `processes`, or no HOST:PORT.
     """
     number, address = os.environ.get(NODES) or "1", os.environ.get(RENDEZVOUS, "")
-    if not number.isdecimal() or int(number) < 1:
-        raise UserError(f"{NODES} is {number!r}, not a number of machines: set it to 2 or more")
-    if processes % int(number):
+    if not number.isdecimal() or int(number) < 1 or processes % int(number):
         raise UserError(
-            f"engine.processes is {processes}, which {NODES}={number} machines cannot share "
-            f"equally: set engine.processes to a multiple of {number}"
+            f"{NODES} is {number!r}, not a number of machines that share {processes} processes "
+            "equally: change it or engine.processes"
         )
     if int(number) == 1:
         return 1, ""
@@ -62,8 +61,8 @@ def run(processes: int, job: Callable[..., None], *arguments: Any, **named: Any)
 
     Args:
         processes: of all machines together.
-        job: a function of a module; several processes also give it their `group`.
-        arguments, named: values that JSON can hold, and paths.
+        job: a function of a module, of values that JSON can hold and paths; several processes also
+            give it their `group`.
 
     Raises:
         UserError: as the job does; a process was killed; or the processes cannot meet.
@@ -140,29 +139,26 @@ def _relayed(pipe: Path) -> Iterator[None]:
     """Within, lines that the first process writes into a named pipe are logged by this process."""
     os.mkfifo(pipe)
     with open(os.open(pipe, os.O_RDWR), "r+b", buffering=0) as file:
-        lines = open(os.dup(file.fileno()), encoding="utf-8")  # noqa: SIM115
-        thread = threading.Thread(target=_relay, args=(lines,), daemon=True)
+        thread = threading.Thread(target=_relay, args=(os.dup(file.fileno()),), daemon=True)
         thread.start()
         try:
             yield
         finally:
             file.write(b"\n\n")  # the first ends a line that was cut short
             thread.join()
-            lines.close()
 
 
-def _relay(lines: Any) -> None:
-    logger = logging.getLogger("zowarmup")
-    while (line := lines.readline()) != "\n":
-        with suppress(ValueError):
-            logger.log(*json.loads(line))
+def _relay(pipe: int) -> None:
+    with open(pipe, encoding="utf-8") as lines:
+        while (line := lines.readline()) != "\n":
+            with suppress(ValueError):
+                log.log(*json.loads(line))
 
 
 def failure_of(failures: "dict[int, ProcessFailure]", processes: int) -> Exception:
-    """The error of the process that failed first; others fail because they have lost it.
+    """The error of the process that failed first; others, by rank, fail because they have lost it.
 
-    Args:
-        failures: by rank, of one machine. A killed process leaves no report.
+    A killed process leaves no report.
     """
     first = min(failure.timestamp for failure in failures.values())
     for rank, failure in failures.items():

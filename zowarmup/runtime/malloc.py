@@ -1,7 +1,7 @@
 """Let this process keep the memory that it frees, if its allocator is that of glibc.
 
-Rounds allocate the same large pieces again and again, and a new page costs more than filling it: on
-one thread, a copy of 11 million parameters takes 17 ms into new memory and 7 ms into old.
+Rounds allocate the same large pieces again, and a new page costs more than filling it: on one
+thread, a copy of 11 million parameters takes 17 ms into new memory and 7 ms into old.
 """
 
 import ctypes

@@ -27,17 +27,11 @@ OF_LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")  # torch'
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes that share a run; all of them call the same methods in the same order.
+    """The processes that share a run; all of them call the same methods in the same order."""
 
-    Attributes:
-        rank: number of this process; process 0 alone writes files.
-        size: number of processes.
-        local_rank, local_size: the same among the processes of this machine.
-    """
-
-    rank: int = 0
+    rank: int = 0  # number of this process; process 0 alone writes files
     size: int = 1
-    local_rank: int = 0
+    local_rank: int = 0  # among the processes of this machine
     local_size: int = 1
 
     @property
@@ -56,9 +50,9 @@ class ProcessGroup:
         """
         if self.size == 1:
             return make()
-        made = [make() if self.first else None]
-        dist.broadcast_object_list(made, src=0, device=torch.device("cpu"))
-        return made[0]  # type: ignore[return-value]
+        value = [make() if self.first else None]
+        dist.broadcast_object_list(value, src=0, device=torch.device("cpu"))
+        return value[0]  # type: ignore[return-value]
 
     def gather(self, rows: Tensor, n: int) -> Tensor:
         """All n rows in order, (n, ...); each process gives those of its `mine(n)`."""
@@ -91,8 +85,7 @@ def joined(meeting: str) -> Iterator[ProcessGroup]:
     """Within, this process can talk to the others that PyTorch's launcher has started with it.
 
     Args:
-        meeting: the URL of a file that the processes of one machine share and that does not exist
-            yet, or env:// for processes on several machines.
+        meeting: the URL of a file of one machine that does not exist yet; env:// for several.
 
     Raises:
         UserError: the processes cannot reach each other.
@@ -121,11 +114,7 @@ def joined(meeting: str) -> Iterator[ProcessGroup]:
 
 
 def _stay_inside() -> None:
-    """Make this process talk over the loopback interface.
-
-    The name of a machine need not have an address, and the variables of a cluster name interfaces
-    between machines, which this machine may lack.
-    """
+    """Make this process talk over the loopback interface, whatever a cluster's variables name."""
     inside = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
     os.environ |= dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), inside)
     os.environ.pop("GLOO_DEVICE_TRANSPORT", None)

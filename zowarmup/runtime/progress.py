@@ -18,13 +18,7 @@ log = logging.getLogger("zowarmup")
 
 
 class Progress:
-    """Logs round, speed, remaining time and the last measurements.
-
-    Args:
-        what: name of the job.
-        total: its last round.
-        folder: for the progress file; None to write none.
-    """
+    """Logs round, speed, remaining time and the last measurements of a job of `total` rounds."""
 
     def __init__(self, what: str, total: int, folder: Path | None = None) -> None:
         self.what, self.total, self.folder = what, total, folder
@@ -52,21 +46,17 @@ class Progress:
             f"{speed:.1f} rounds/s  left {left}"
         )
         if self.folder:
-            facts = {"round": t, "rounds_per_second": speed, "seconds_left": seconds}
-            _write(
-                self.folder / FILE, {"what": self.what, "total": self.total} | facts | self.measured
-            )
+            values = {"what": self.what, "total": self.total, "round": t}
+            values |= {"rounds_per_second": speed, "seconds_left": seconds} | self.measured
+            _write(self.folder, values)
 
 
-def _write(path: Path, facts: dict[str, Any]) -> None:
+def _write(folder: Path, values: dict[str, Any]) -> None:
     """Replace the file as a whole, without a sync: it is worth nothing after a power cut."""
-    process = {
-        "pid": os.getpid(),
-        "host": platform.node(),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
-    }
-    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    hidden = path.with_name(f".{path.name}.tmp")
+    values |= {"pid": os.getpid(), "host": platform.node()}
+    values["slurm_job"] = os.environ.get("SLURM_JOB_ID")
+    values["at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    hidden = folder / f".{FILE}.tmp"
     with suppress(OSError):  # no reason to end a job
-        hidden.write_text(json.dumps(facts | process | {"at": at}), encoding="utf-8")
-        os.replace(hidden, path)
+        hidden.write_text(json.dumps(values), encoding="utf-8")
+        os.replace(hidden, folder / FILE)

@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from zowarmup.common.errors import cause, explain
 from zowarmup.common.signals import SIGNALS, Stopped, stoppable
@@ -47,7 +47,10 @@ def main(order_file: str) -> None:
             signal.signal(number, signal.SIG_IGN)
     try:
         with stoppable():
-            work(order)
+            module, name = order["job"]
+            job = getattr(importlib.import_module(module), name)
+            with joined(order["meeting"]) as group:
+                job(*order["arguments"], **order["named"], group=group)
     except Stopped:
         pass  # the launcher knows of the signal
     except BaseException as error:
@@ -55,14 +58,6 @@ def main(order_file: str) -> None:
     else:
         return
     os._exit(1)  # without taking leave of the others, which could take for ever
-
-
-def work(order: dict[str, Any]) -> None:
-    """Call the job with the group of its processes."""
-    module, name = order["job"]
-    job = getattr(importlib.import_module(module), name)
-    with joined(order["meeting"]) as group:
-        job(*order["arguments"], **order["named"], group=group)
 
 
 def end_with(launcher: int) -> None:
@@ -76,5 +71,5 @@ def report(error: BaseException, rank: int) -> None:
     """Write the file in which torch's launcher looks for the cause of a failure."""
     sentence = explain(error)
     text = sentence or f"{cause(error)}\n{traceback.format_exc()}"
-    said = {"message": text, "timestamp": time.time(), "rank": rank, "user": sentence is not None}
-    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(said), encoding="utf-8")
+    fault = {"message": text, "timestamp": time.time(), "rank": rank, "user": sentence is not None}
+    Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(fault), encoding="utf-8")

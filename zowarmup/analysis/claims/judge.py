@@ -11,11 +11,8 @@ from typing import Any
 import pandas as pd
 
 from zowarmup.analysis import statistics
-from zowarmup.analysis.claims.measure import MEASURES
 from zowarmup.analysis.claims.sample import Sample, samples
-from zowarmup.analysis.claims.schema import Claim, Claims, Paper, read
-
-__all__ = ["LEVEL", "VERDICTS", "Claims", "judge", "read"]
+from zowarmup.analysis.claims.schema import MEASURES, Claim, Claims
 
 LEVEL = 0.95  # of all intervals together
 VERDICTS = ("supported", "contradicted", "inconclusive", "not run")
@@ -36,11 +33,7 @@ def judge(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     Effects, intervals and thresholds are in the row's `unit`; `points` are percentage points. The
     intervals have `level`, so that those of all `n_claims` claims whose runs exist hold together
     with 95 % (Bonferroni; counts have no interval that could fail); `p_value` is two-sided against
-    the threshold and not corrected. A diverged run counts with its last number and is named in the
-    note.
-
-    Args:
-        metrics: as metrics.read returns it.
+    the threshold and not corrected. A diverged run counts with its last number and is named.
 
     Raises:
         ConfigError: a claim's columns choose two runs of one seed where they should choose one.
@@ -51,7 +44,8 @@ def judge(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
         for sample in samples(metrics, claim, f"{claims.file}: {name}")
     ]
     tested = sum(len(s.first) > 0 and claim.statistic != "count" for _, claim, s in cases)
-    level = statistics.bonferroni(LEVEL, max(1, tested))
+    # Wider intervals, rather than corrected p values, keep a verdict and its interval in step.
+    level = 1 - (1 - LEVEL) / max(1, tested)
     rows = [
         _row(*case, level, tested, twin) for case, twin in zip(cases, _twins(cases), strict=True)
     ]
@@ -63,18 +57,21 @@ def _row(
 ) -> dict[str, Any]:
     """The columns of claims.csv, in their order."""
     estimate, rows = _estimate(claim, sample, level), sample.rows
-    paper_effect = _paper_effect(claim.paper, claim.statistic)
+    paper_effect, paper = _paper(claim)
     period = "at the end" if claim.period == "end" else "over phase 2"
+    verdict = "inconclusive" if estimate.n else "not run"
+    if estimate.low > claim.threshold or estimate.high < claim.threshold:
+        verdict = "supported" if estimate.low > claim.threshold else "contradicted"
     return {
         "claim": name,
-        "verdict": _verdict(estimate, claim.threshold),
+        "verdict": verdict,
         "effect": estimate.effect,
         "low": estimate.low,
         "high": estimate.high,
         "n": estimate.n,
         # Directions of one round over parameters; runs without zeroth-order steps have none.
         "p_over_d": float((rows["directions"] / rows["d"]).max()),
-        "paper": _reported(claim, paper_effect),
+        "paper": paper,
         "about": claim.about,
         "text": claim.text,
         "scale": sample.scale,
@@ -98,19 +95,10 @@ def _twins(cases: list[Case]) -> Iterator[str]:
     """
     seen: dict[tuple[object, ...], str] = {}
     for name, claim, sample in cases:
-        numbers = (*sample.first.items(), None, *sample.second.items())
+        sides = [tuple(side.items()) for side in (sample.first, sample.second)]
         test = (claim.statistic, claim.of, claim.measure, claim.period, claim.threshold)
-        first = seen.setdefault((test, sample.scale, numbers), name)
-        twin = first != name and not sample.first.empty
-        yield f"the same numbers as {first}, no further evidence" if twin else ""
-
-
-def _verdict(estimate: statistics.Estimate, threshold: float) -> str:
-    if estimate.n == 0:
-        return "not run"
-    if estimate.low > threshold:
-        return "supported"
-    return "contradicted" if estimate.high < threshold else "inconclusive"
+        first = seen.setdefault((*test, sample.scale, *sides), name) if len(sample.first) else name
+        yield "" if first == name else f"the same numbers as {first}, no further evidence"
 
 
 def _estimate(claim: Claim, sample: Sample, level: float) -> statistics.Estimate:
@@ -125,22 +113,16 @@ def _estimate(claim: Claim, sample: Sample, level: float) -> statistics.Estimate
     return statistics.mean_interval(x - y, level, null)
 
 
-def _reported(claim: Claim, effect: float | None) -> str:
-    """The effect in the paper for a reader; "" where the paper has no number."""
-    if effect is None:
-        return ""
-    paper = claim.paper
-    shown = f"ratio {effect:.2f}" if claim.statistic in RATIOS else f"{effect:+.1f} points"
-    sides = f"{paper.first:g} against {paper.second:g}"
-    return f"{shown} ({sides}; {paper.where})" if paper.where else f"{shown} ({sides})"
-
-
-def _paper_effect(paper: Paper, statistic: str) -> float | None:
-    if paper.first is None or paper.second is None:
-        return None
-    if statistic in RATIOS:
-        return paper.first / paper.second
-    return round(paper.first - paper.second, 9)  # in floating point 54.3 - 44.3 is not 10
+def _paper(claim: Claim) -> tuple[float | None, str]:
+    """The effect in the paper, and its words for a reader; None and "" where it has no number."""
+    first, second, where = claim.paper.first, claim.paper.second, claim.paper.where
+    if first is None or second is None:
+        return None, ""
+    ratio = claim.statistic in RATIOS
+    # In floating point 54.3 - 44.3 is not 10.
+    effect = first / second if ratio else round(first - second, 9)
+    words = f"ratio {effect:.2f}" if ratio else f"{effect:+.1f} points"
+    return effect, f"{words} ({first:g} against {second:g}{where and f'; {where}'})"
 
 
 def _notes(claim: Claim, estimate: statistics.Estimate, rows: pd.DataFrame) -> Iterator[str]:
@@ -148,16 +130,17 @@ def _notes(claim: Claim, estimate: statistics.Estimate, rows: pd.DataFrame) -> I
     # No low-resource client could compute them; a simulator does to save time.
     if (rows["estimator"] == "directional").any():
         yield "directional derivatives"
+    needed = {"mean": 2, "spread": 3, "minimum": (claim.of or 0) + 1, "count": 0}[claim.statistic]
     if estimate.n and isnan(estimate.low):
-        needed = {"mean": 2, "spread": 3, "minimum": (claim.of or 0) + 1, "count": 0}
-        if claim.statistic == "count":
+        if not needed:
             yield "no ratio: the second side counts nothing"
-        elif estimate.n < needed[claim.statistic]:
-            yield f"no interval: {estimate.n} common seeds, needs {needed[claim.statistic]}"
+        elif estimate.n < needed:
+            yield f"no interval: {estimate.n} common seeds, needs {needed}"
         else:
             yield "no interval: the values do not vary between seeds"
     diverged = rows[rows["diverged"]].itertuples()
     runs = [f"{row.run} seed {row.seed} in round {row.round}" for row in diverged]
+    if len(runs) > NAMED:
+        runs[NAMED:] = [f"{len(runs) - NAMED} more"]
     if runs:
-        more = [f"{len(runs) - NAMED} more"] if len(runs) > NAMED else []
-        yield f"diverged: {', '.join(runs[:NAMED] + more)}, counted as it is"
+        yield f"diverged: {', '.join(runs)}, counted as it is"

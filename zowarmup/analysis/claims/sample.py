@@ -1,26 +1,30 @@
 """The numbers that a claim compares, paired by seed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
+from math import log, nan
+from operator import sub
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.claims.measure import values
-from zowarmup.analysis.claims.schema import Claim, Runs
+from zowarmup.analysis.claims.schema import MEASURES, Claim, MeasureName
 from zowarmup.config.yaml_file import ConfigError
 
-Cell = Mapping[str, Any]  # column -> value
+# A loss counts as at most this many times that of guessing. A diverged run has a larger one, or one
+# that is not a number; its size says nothing.
+WORST_LOSS = 10.0
+Cell = dict[str, Any]  # column -> value
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Both sides of a claim: one number for each seed that all its cells have.
+    """Both sides of a claim, one number per seed, and the last rows of all runs that went in.
 
-    Attributes:
-        rows: the last rows of all runs that went in.
-        scale: data set, network and d; zeroth-order steps are easier in a small network.
+    The scale names data set, network and d: zeroth-order steps are easier in a small network.
     """
 
     first: pd.Series
@@ -33,40 +37,41 @@ class Sample:
 def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]:
     """One sample of a claim for every scale that its studies have runs at, else an empty one.
 
-    A scale is a data set and a network; for a claim that compares networks a data set.
-
-    Args:
-        where: the place of the claim, for errors.
-
-    Raises:
-        ConfigError: the columns choose two runs of one seed where they should choose one.
+    A scale is a data set and a network; for a claim that compares networks a data set. A
+    ConfigError names `where`, the claim, if its columns choose two runs of one seed.
     """
-    rows = metrics[metrics["study"].isin(claim.studies)]
-    on = ""
+    rows, on = metrics[metrics["study"].isin(claim.studies)], ""
     if claim.dataset is not None:
         rows, on = rows[rows["dataset"] == claim.dataset], f" on {claim.dataset}"
     if rows.empty:
         yield _empty(rows, f"no runs of the study {' or '.join(claim.studies)}{on}")
     for _, at_scale in rows.groupby(["dataset"] if claim.across_models else m.SCALE):
-        yield _sample(values(at_scale, claim.measure, claim.period), claim, where)
+        try:
+            yield _sample(values(at_scale, claim.measure, claim.period), claim)
+        except ValueError as error:
+            raise ConfigError(
+                f"{where}: {error}; choose one run per seed by naming more columns"
+            ) from None
 
 
-def _sample(final: pd.DataFrame, claim: Claim, where: str) -> Sample:
+def _sample(final: pd.DataFrame, claim: Claim) -> Sample:
     """Both sides of a claim at one scale; an empty sample with a note where runs are absent."""
-    sides = [_terms(runs, claim.over) for runs in (claim.first, claim.second) if not runs.chance]
+    # A term is a cell, alone or followed by the cell that it is the gain over.
+    over = claim.over.cells()
+    sides = [
+        [[cell, cell | base] if base else [cell] for cell in runs.cells() for base in over]
+        for runs in (claim.first, claim.second)
+        if not runs.chance
+    ]
     chosen = [(cell, _choose(final, cell)) for terms in sides for term in terms for cell in term]
     for cell, rows in chosen:
         if rows.empty:
-            studies = " or ".join(claim.studies)
-            return _empty(final, f"study {studies} has no runs with {_words(cell)}")
-    try:
-        pair = [_side(final, terms) for terms in sides]
-        if len(pair) == 1:  # the other side is guessing
-            pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
-    except ValueError as error:
-        raise ConfigError(
-            f"{where}: {error}; choose one run per seed by naming more columns"
-        ) from None
+            texts = [f"{v:g}" if isinstance(v, float) else v for v in cell.values()]
+            words = ", ".join(f"{column} {v}" for column, v in zip(cell, texts, strict=True))
+            return _empty(final, f"study {' or '.join(claim.studies)} has no runs with {words}")
+    pair = [_side(final, terms) for terms in sides]
+    if len(pair) == 1:  # the other side is guessing
+        pair.insert(0 if claim.first.chance else 1, _side(final, sides[0], "chance"))
     return _paired(pair, pd.concat([rows for _, rows in chosen]))
 
 
@@ -93,25 +98,43 @@ def _names(rows: pd.DataFrame) -> str:
     return ", ".join(" and ".join(rows[column].unique()) for column in m.SCALE if len(rows))
 
 
-def _terms(runs: Runs, over: Runs) -> list[tuple[Cell, ...]]:
-    """The cells of one side, each alone or followed by the cell that it is the gain over."""
-    return [
-        (cell, cell | base) if base else (cell,) for cell in runs.cells() for base in over.cells()
-    ]
-
-
-def _side(final: pd.DataFrame, terms: list[tuple[Cell, ...]], column: str = "value") -> pd.Series:
+def _side(final: pd.DataFrame, terms: list[list[Cell]], column: str = "value") -> pd.Series:
     """One number per seed: the mean over the terms, of the seeds that all of them have."""
     numbers = [[m.by_seed(_choose(final, cell), column) for cell in term] for term in terms]
-    gains = [one[0] - one[1] if len(one) > 1 else one[0] for one in numbers]
-    return pd.concat(gains, axis=1).mean(axis=1, skipna=False)
+    return pd.concat([reduce(sub, term) for term in numbers], axis=1).mean(axis=1, skipna=False)
 
 
 def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     return rows[(rows[list(cell)] == pd.Series(cell)).all(axis=1)]
 
 
-def _words(cell: Cell) -> str:
-    """Such as "split 50/50, pivot 200"."""
-    shown = {c: f"{v:g}" if isinstance(v, float) else v for c, v in cell.items()}
-    return ", ".join(f"{column} {value}" for column, value in shown.items())
+def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFrame:
+    """The last rows of the runs, with the number that a claim compares as `value`.
+
+    It is that of the last row, or for "phase_2" the mean over the rounds of the second phase; NaN
+    without such a phase. `chance` is the accuracy of guessing in per cent.
+    """
+    final = m.final_rows(rows)
+    _, unit, columns = MEASURES[measure]
+    value = (rows if period == "phase_2" else final)[list(columns)].sum(axis=1, skipna=False)
+    if unit == "nats":
+        bound = WORST_LOSS * log(final["classes"].max())
+        value = value.where(np.isfinite(value), bound).clip(upper=bound)
+    if period == "phase_2":
+        means = _means_over_phase_2(rows.assign(value=value))
+        value = [means.get(run, nan) for run in final[m.RUN].itertuples(index=False, name=None)]
+    factor = 100 if unit == "points" else 1  # from fractions
+    return final.assign(value=factor * np.asarray(value), chance=100 / final["classes"])
+
+
+def _means_over_phase_2(rows: pd.DataFrame) -> dict[tuple[str, ...], float]:
+    """Run -> mean of `value` over the rounds of phase 2.
+
+    A row stands for the rounds since the row before it. The last row of a diverged run stands for
+    the rest of the phase too.
+    """
+    rows = rows[rows["phase"] == 2].sort_values("round")
+    before = rows.groupby(m.RUN)["round"].shift().fillna(rows["pivot"])
+    until = rows["round"].where(rows.duplicated(m.RUN, keep="last"), rows["rounds"])
+    weighted = rows.assign(weight=until - before).groupby(m.RUN)
+    return {run: np.average(one["value"], weights=one["weight"]) for run, one in weighted}

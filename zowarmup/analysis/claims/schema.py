@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import product
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationInfo, create_model, field_validator
 
-from zowarmup.analysis.claims.measure import COUNTED, MeasureName
 from zowarmup.analysis.metrics import TEXT
 from zowarmup.config.phase import Settings
 from zowarmup.config.text import Name
@@ -27,8 +26,6 @@ Alpha = float | Annotated[Literal["infinite"], AfterValidator(lambda _: inf)]
 # One value of a column, or several.
 Words = Text | Annotated[list[Text], Some]
 Numbers = float | Annotated[list[float], Some]
-Splits = Split | Annotated[list[Split], Some]
-Alphas = Alpha | Annotated[list[Alpha], Some]
 COLUMNS = (
     "model", "method", "variant", "split", "distribution", "estimator", "pivot", "rounds", "alpha",
     "clients", "S", "tau", "eps", "lr_2", "width", "images", "algorithm_1", "algorithm_2",
@@ -36,20 +33,49 @@ COLUMNS = (
     "sampling", "shared_directions",
 )  # fmt: skip
 TYPES: dict[str, Any] = dict.fromkeys(TEXT, Words)
-TYPES |= {"split": Splits, "alpha": Alphas, "shared_directions": bool}
+TYPES |= {
+    "split": Split | Annotated[list[Split], Some],
+    "alpha": Alpha | Annotated[list[Alpha], Some],
+    "shared_directions": bool,
+}
 FIELDS: dict[str, Any] = {name: (TYPES.get(name, Numbers) | None, None) for name in COLUMNS}
 Columns: Any = create_model("Columns", __base__=Settings, **FIELDS)
 
 
-class Runs(Columns):
-    """Runs chosen by columns of metrics.csv; a list stands for the mean over its values.
+class Measure(NamedTuple):
+    """Columns of metrics.csv, added up: their name for readers, and the unit of a difference."""
 
-    Attributes:
-        chance: in place of runs, the accuracy of guessing on the other side's data set.
-    """
+    words: str
+    unit: str
+    columns: tuple[str, ...]
+
+
+MeasureName = Literal[
+    "test_accuracy", "missing_recall", "test_loss", "train_loss", "drift", "gradient_cosine",
+    "bytes_low", "bytes",
+]  # fmt: skip
+MISSING = "recall on the classes that high-resource clients lack"
+DRIFT = "distance of the clients' models from their mean"
+LOW = "bytes of the low-resource clients"
+MEASURES: dict[MeasureName, Measure] = {
+    "test_accuracy": Measure("test accuracy", "points", ("test_accuracy",)),
+    "missing_recall": Measure(MISSING, "points", ("missing_recall",)),
+    "test_loss": Measure("test loss", "nats", ("test_loss",)),
+    "train_loss": Measure("training loss of all clients", "nats", ("train_loss",)),
+    "drift": Measure(DRIFT, "distance", ("drift",)),
+    "gradient_cosine": Measure("cosine of step and gradient", "cosine", ("gradient_cosine",)),
+    "bytes_low": Measure(LOW, "bytes", ("bytes_up_low", "bytes_down_low")),
+    "bytes": Measure("bytes of all clients", "bytes", ("bytes_up", "bytes_down")),
+}
+# They follow from the settings; hardly anything in them varies with the seed.
+COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
+
+
+class Runs(Columns):
+    """Runs chosen by columns of metrics.csv; a list stands for the mean over its values."""
 
     model: Words | None = None
-    chance: Literal[True] | None = None
+    chance: Literal[True] | None = None  # in place of runs: guessing on the other side's data set
 
     def cells(self) -> list[dict[str, Any]]:
         """The columns and values of each cell: one per combination of the listed values."""
@@ -98,28 +124,24 @@ class Claim(Settings):
     @field_validator("statistic", "of", "second", "threshold", "paper")
     @classmethod
     def _fits_the_fields_before(cls, value: Any, info: ValidationInfo) -> Any:
-        if fault := _fault(str(info.field_name), value, info.data):
+        statistic, first = info.data.get("statistic"), info.data.get("first")
+        fault = ""
+        match info.field_name:
+            case "statistic" if (value == "count") != (info.data.get("measure") in COUNTED):
+                fault = f"count, and nothing else, is for the measures {', '.join(COUNTED)}"
+            case "of" if (statistic == "minimum") == (value is None):
+                fault = "a minimum, and nothing else, needs of, its number of seeds"
+            case "second" if value == first:
+                fault = "choose other runs than first"
+            case "second" if any(r and r.chance and r != Runs(chance=True) for r in (first, value)):
+                fault = "chance stands alone"
+            case "threshold" if statistic in ("spread", "count") and value <= 0:
+                fault = "a ratio is above 0, use a number above 0"
+            case "paper" if (value.first is None) != (value.second is None) or value.second == 0:
+                fault = "give first and second, both other than 0, or neither"
+        if fault:
             raise ValueError(fault)
         return value
-
-
-def _fault(field: str, value: Any, before: dict[str, Any]) -> str:
-    """The reason why a field of a claim does not fit the fields before it, or ""."""
-    statistic, first = before.get("statistic"), before.get("first")
-    match field:
-        case "statistic" if (value == "count") != (before.get("measure") in COUNTED):
-            return f"count, and nothing else, is for the measures {', '.join(COUNTED)}"
-        case "of" if (statistic == "minimum") == (value is None):
-            return "a minimum, and nothing else, needs of, its number of seeds"
-        case "second" if value == first:
-            return "choose other runs than first"
-        case "second" if any(r and r.chance and r != Runs(chance=True) for r in (first, value)):
-            return "chance stands alone"
-        case "threshold" if statistic in ("spread", "count") and value <= 0:
-            return "a ratio is above 0, use a number above 0"
-        case "paper" if (value.first is None) != (value.second is None) or value.second == 0:
-            return "give first and second, both other than 0, or neither"
-    return ""
 
 
 class _File(Settings):
@@ -136,13 +158,8 @@ class Claims:
 
 
 def read(path: str | Path) -> Claims:
-    """The claims of a file.
-
-    Raises:
-        ConfigError: one sentence that names the file, the claim and the key.
-    """
-    raw = read_yaml(Path(path))
-    content = Path(path).read_bytes()
+    """The claims of a file; a ConfigError names the file, the claim and the key."""
+    raw, content = read_yaml(Path(path)), Path(path).read_bytes()
     # The hash would not cover a file that this one extends.
     if "extends" in yaml.safe_load(content):
         raise ConfigError(f"{path}: extends: all claims stand in one file; copy those of the other")

@@ -19,7 +19,7 @@ TEXT = (
 )  # fmt: skip
 TITLE = "Claims of the paper"
 NONE = "–"
-HEADINGS = ("claim", "verdict", "effect [interval]", "n", "P/d", "in the paper")
+COLUMNS = ("claim", "verdict", "effect [interval]", "n", "P/d", "in the paper")
 NUMERIC = ("effect [interval]", "n", "P/d", *VERDICTS)
 FORMATS_OF_UNITS = {"ratio": ".2f", "points": "+.1f"}  # else three digits with their sign
 USUAL_MEASURE = "test accuracy at the end"
@@ -36,6 +36,7 @@ METHOD = (
     "largest of the runs compared: the smaller it is, the harder a zeroth-order step. The csv has "
     "p values and full precision too. SHA-256 of the claims file: {sha256}."
 )
+Section = tuple[str, Sequence[str], list[list[Any]]]  # heading, columns, cells of each row
 
 
 def read(path: str | Path) -> pd.DataFrame:
@@ -44,59 +45,40 @@ def read(path: str | Path) -> pd.DataFrame:
 
 
 def write(verdicts: pd.DataFrame, paths: Iterable[str | Path]) -> None:
-    """Writes the verdicts once per path, in the format that the path's ending names.
-
-    Args:
-        verdicts: as `judge` returns them.
-        paths: ending in .csv, .md or .html.
+    """Writes the verdicts once per path that ends in .csv (full precision), .md or .html.
 
     Raises:
         ValueError: a path has another ending.
     """
     for path in paths:
-        if (form := FORMATS.get(Path(path).suffix)) is None:
-            raise ValueError(f"{path}: the claims can end in {', '.join(FORMATS)}")
-        atomic_write_text(path, form(verdicts))
-
-
-def plain(verdicts: pd.DataFrame) -> str:
-    """Comma-separated values; reading them back gives the same numbers."""
-    return verdicts.to_csv(index=False, lineterminator="\n")
+        match Path(path).suffix:
+            case ".csv":
+                text = verdicts.to_csv(index=False, lineterminator="\n")
+            case ".md":
+                text = markdown(verdicts)
+            case ".html":
+                text = html(verdicts)
+            case _:
+                raise ValueError(f"{path}: the claims can end in .csv, .md, .html")
+        atomic_write_text(path, text)
 
 
 def markdown(verdicts: pd.DataFrame) -> str:
-    """The number of verdicts of each kind, then a pipe table under each heading."""
-    tallies = [[markup.markdown(about), *row] for about, row in counts(verdicts).items()]
-    parts = [f"# {TITLE}", LEAD, _pipe_table(("claims", *VERDICTS), tallies)]
-    sections, not_run = _lines(verdicts)
-    for about, lines in sections.items():
-        parts += [f"## {markup.markdown(about)}", _pipe_table(HEADINGS, map(_cells, lines))]
-    if not_run:
-        rows = [
-            [f"{markup.markdown(r.text)} (`{r.claim}`)", markup.markdown(r.below)] for r in not_run
-        ]
-        parts += ["## Not run", _pipe_table(("claim", "why"), rows)]
+    """A pipe table under each heading."""
+    parts = [f"# {TITLE}", LEAD]
+    for heading, columns, rows in _sections(verdicts):
+        parts += [f"## {markup.markdown(heading)}"] if heading else []
+        cells = [[markup.markdown(str(cell)) for cell in row] for row in rows]
+        align = ["right" if column in NUMERIC else "left" for column in columns]
+        parts.append(tabulate(cells, columns, "pipe", colalign=align, disable_numparse=True))
     return "\n\n".join([*parts, "## How the verdicts come about", _method(verdicts)]) + "\n"
 
 
 def html(verdicts: pd.DataFrame) -> str:
     """One page that needs no other file; words tell the verdicts, colours repeat them."""
-    sections, not_run = _lines(verdicts)
-    return render(
-        "claims.html",
-        title=TITLE,
-        lead=LEAD,
-        method=_method(verdicts),
-        verdicts=VERDICTS,
-        counts=counts(verdicts),
-        headings=HEADINGS,
-        numeric=NUMERIC,
-        sections=sections,
-        not_run=not_run,
-    )
-
-
-FORMATS = {".csv": plain, ".md": markdown, ".html": html}
+    texts = {"title": TITLE, "lead": LEAD, "method": _method(verdicts)}
+    names = {"verdicts": VERDICTS, "numeric": NUMERIC}
+    return render("claims.html", sections=_sections(verdicts), **texts, **names)
 
 
 def counts(verdicts: pd.DataFrame) -> dict[str, list[int]]:
@@ -106,41 +88,30 @@ def counts(verdicts: pd.DataFrame) -> dict[str, list[int]]:
     return {**table.T.to_dict("list"), "all": table.sum().tolist()}
 
 
-def effect(row: Any) -> tuple[str, str, str]:
-    """The effect of a verdict with its unit, its interval, and its threshold if not the usual one.
-
-    Args:
-        row: of the verdicts, as `itertuples` gives it.
-    """
+def effect(row: Any) -> str:
+    """The effect of a row of verdicts with its unit, interval, and threshold if not the usual."""
     if isnan(row.effect):
-        return NONE, "", ""
+        return NONE
     form = FORMATS_OF_UNITS.get(row.unit, "+#.3g")
-    middle, low, high = (_number(value, form) for value in (row.effect, row.low, row.high))
-    with_unit = f"ratio {middle}" if row.unit == "ratio" else f"{middle} {row.unit}"
-    # Counts that do not vary have both ends at the effect itself.
-    interval = "" if isnan(row.low) or row.low == row.high else f" [{low}, {high}]"
+    text, low, high = (_number(value, form) for value in (row.effect, row.low, row.high))
+    text = f"ratio {text}" if row.unit == "ratio" else f"{text} {row.unit}"
+    if not (isnan(row.low) or row.low == row.high):  # counts need not vary
+        text += f" [{low}, {high}]"
     usual = row.threshold == (1 if row.unit == "ratio" else 0)
-    return with_unit, interval, "" if usual else f", threshold {_number(row.threshold, 'g')}"
+    return text if usual else f"{text}, threshold {_number(row.threshold, 'g')}"
 
 
-def _lines(verdicts: pd.DataFrame) -> tuple[dict[str, list[Any]], list[Any]]:
-    """The verdicts by heading, without empty headings, and the claims whose runs do not exist.
-
-    Each is a row with its texts for a reader: `below` for the small print, `effects`, `share`.
-    """
-    measure = verdicts["measure"].replace(USUAL_MEASURE, "")
-    parts = zip(verdicts["scale"], measure, verdicts["note"], strict=True)
-    lines = verdicts.assign(
-        below=[" · ".join(filter(None, texts)) for texts in parts],
-        effects=[effect(row) for row in verdicts.itertuples()],
-        share=[_number(value, "#.3g") for value in verdicts["p_over_d"]],
-    )
-    lines["paper"] = lines["paper"].replace("", NONE)
-    absent = lines["verdict"] == "not run"
-    groups = lines[~absent].groupby("about", sort=False)
-    sections = {str(about): list(rows.itertuples()) for about, rows in groups}
-    scale = lines["scale"].map(lambda scale: f" ({scale})" if scale else "")
-    return sections, list(lines[absent].assign(below=lines["note"] + scale).itertuples())
+def _sections(verdicts: pd.DataFrame) -> list[Section]:
+    """The number of verdicts of each kind, the verdicts by heading, and the claims without runs."""
+    tallies = [[about, *numbers] for about, numbers in counts(verdicts).items()]
+    sections: list[Section] = [("", ("claims", *VERDICTS), tallies)]
+    absent = verdicts["verdict"] == "not run"
+    for about, rows in verdicts[~absent].groupby("about", sort=False):
+        sections.append((str(about), COLUMNS, [_cells(row) for row in rows.itertuples()]))
+    if absent.any():
+        why = [[_named(row, row.scale), row.note] for row in verdicts[absent].itertuples()]
+        sections.append(("Not run", ("claim", "why"), why))
+    return sections
 
 
 def _method(verdicts: pd.DataFrame) -> str:
@@ -154,13 +125,12 @@ def _number(value: float, form: str) -> str:
 
 
 def _cells(row: Any) -> list[Any]:
-    """The cells of a row under HEADINGS."""
-    text, below, effect, paper = map(
-        markup.markdown, (row.text, row.below, "".join(row.effects), row.paper)
-    )
-    return [f"{text} (`{row.claim}` · {below})", row.verdict, effect, row.n, row.share, paper]
+    """The cells of a row of verdicts under COLUMNS."""
+    text = _named(row, row.scale, row.measure.replace(USUAL_MEASURE, ""), row.note)
+    share = _number(row.p_over_d, "#.3g")
+    return [text, row.verdict, effect(row), row.n, share, row.paper or NONE]
 
 
-def _pipe_table(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    align = ["right" if heading in NUMERIC else "left" for heading in headings]
-    return tabulate(rows, headings, tablefmt="pipe", colalign=align, disable_numparse=True)
+def _named(row: Any, *below: str) -> str:
+    """The text of a claim, and below it in small print its name and more."""
+    return f"{row.text}\n{' · '.join(filter(None, [row.claim, *below]))}"

@@ -1,29 +1,43 @@
 """The rows of all runs as one tidy file, each with the settings of its run.
 
 Numbers keep the text of the run's own file, so collecting changes no bit. Where a data set has many
-classes, the recall of single classes stays in the run's own file: a thousand columns, empty for all
-other data sets, that no table and no figure needs.
+classes, the recall of single classes stays in the run's own file: no table and no figure needs it.
 """
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from zowarmup.analysis.collect.run_columns import Cell, Files, Row, run_columns
+import numpy as np
+
 from zowarmup.common.errors import UserError, reading
-from zowarmup.common.files import atomic_write_text
+from zowarmup.common.files import atomic_write_text, read_json, read_rows
+from zowarmup.config.splits import high_clients
+from zowarmup.data.federation import Federation, load
 
 MANY = 100  # classes; with more, only a run's own file has the recall of each
+LACKED = 0.01  # a tier lacks a class if it holds less than this share of its images
+PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
+ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator", "shared_directions")
+OTHER_COLUMNS = {"beta2": "beta2", "epsilon": "epsilon", "candidates": "K", "sampling": "sampling"}
+
+Cell = Mapping[str, Any]  # one run with one seed in a study, as Paths.cells describes it
+Row = dict[str, Any]
+
+
+class Files:
+    """Reads each file behind the rows once, though many cells name it."""
+
+    def __init__(self) -> None:
+        self.json, self.rows, self.federation = cache(read_json), cache(read_rows), cache(load)
 
 
 def collect(cells: Sequence[Cell], output: Path | str) -> None:
     """Writes the rows of all cells, one after the other, all or nothing.
-
-    Args:
-        cells: each with its study, method, label, variant, split, run, seed, clients, alpha,
-            federation file, description of the run, and the folders whose metrics follow each
-            other.
 
     Raises:
         UserError: one of these files is missing, is cut short or ends too early.
@@ -40,13 +54,21 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
 
 def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
     """The rows of one cell, after the columns of its run."""
-    columns = run_columns(cell, files)
-    with reading(cell["federation"]):
-        lacked = files.holdings(cell["federation"]).lacked_classes(columns["high_clients"])
-    for part, last in _parts(cell):
-        with reading(f"{part}/metrics.csv"):
-            rows = [row for row in files.rows(f"{part}/metrics.csv") if int(row["round"]) <= last]
-            _check_end(part, rows, last)
+    parts = cell["parts"]
+    with reading(" or ".join([*(f"{part}/run.json" for part in parts), *cell["selections"]])):
+        columns = run_columns(cell, files)
+    lacked = lacked_classes(files.federation(cell["federation"]), columns["high_clients"])
+    # A warm-up counts up to the pivot, the end of the first phase.
+    for part, last in zip(parts, [columns["pivot"], columns["rounds"]][-len(parts) :], strict=True):
+        file = f"{part}/metrics.csv"
+        with reading(file):
+            rows = [row for row in files.rows(file) if int(row["round"]) <= last]
+            end = rows[-1] if rows else {"round": "none", "diverged": ""}
+            if end["round"] != str(last) and end["diverged"] != "True":
+                raise UserError(
+                    f"{file}: the last round is {end['round']} instead of {last} though nothing "
+                    "diverged; delete the file, and the workflow recreates it"
+                )
             for row in rows:
                 own: Row = row
                 if columns["classes"] > MANY:
@@ -54,23 +76,11 @@ def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
                 yield columns | own | _low_bytes(row, columns, cell) | _missing(row, lacked)
 
 
-def _check_end(part: str, rows: Sequence[Row], last: int) -> None:
-    """The rows of a folder must end at its last round, or where training diverged."""
-    end = rows[-1] if rows else {"round": "none", "diverged": ""}
-    if end["round"] != str(last) and end["diverged"] != "True":
-        raise UserError(
-            f"{part}/metrics.csv: the last round is {end['round']} instead of {last} though "
-            "nothing diverged; delete the file, and the workflow recreates it"
-        )
-
-
-def _parts(cell: Cell) -> Iterator[tuple[str, int]]:
-    """Each folder, and the last of its rounds that belongs to the run."""
-    phases = cell["spec"]["phases"]
-    end = sum(phase["rounds"] for phase in phases)
-    first, *rest = cell["parts"]
-    yield first, phases[0]["rounds"] if rest else end
-    yield from ((part, end) for part in rest)
+def lacked_classes(federation: Federation, high: int) -> list[int]:
+    """The classes of which the high-resource clients hold under 1 % of all clients' images."""
+    counts = federation.label_counts
+    held = counts[list(federation.order[:high])].sum(axis=0)
+    return [int(c) for c in np.flatnonzero(held < LACKED * counts.sum(axis=0))]
 
 
 def _missing(row: Row, lacked: Sequence[int]) -> Row:
@@ -91,3 +101,66 @@ def _low_bytes(row: Row, columns: Row, cell: Cell) -> Row:
     K, low = columns["clients"], columns["clients"] - columns["high_clients"]
     names = ("bytes_up", "bytes_down")
     return {f"{name}_low": int(row[name]) * low // K if whole else "" for name in names}
+
+
+def run_columns(cell: Cell, files: Files) -> Row:
+    """The columns of a run, before those that training measured."""
+    spec, phases = cell["spec"], cell["spec"]["phases"]
+    *_, last = records = [files.json(f"{part}/run.json") for part in cell["parts"]]
+    federation, high = files.federation(cell["federation"]), last["high_clients"]
+    images = float(federation.train_sizes.mean())  # of a client
+    if high is None:  # the run does not know the tiers; the split has them for all runs
+        high = high_clients(cell["split"], cell["clients"])
+    # The last record has the learning rate of every phase, as trained.
+    rates = [phase["lr"] for phase in last["spec"].get("phases", [last["spec"].get("phase")])]
+    early = last.get("loss_change_first_10_rounds")
+    return {
+        **{name: cell[name] for name in ("study", "run", "method", "label")},
+        **{name: spec[name] for name in ("dataset", "model", "width")},
+        "split": cell["split"],
+        "alpha": "inf" if cell["alpha"] == "infinite" else cell["alpha"],
+        "clients": cell["clients"],
+        "high_clients": int(high),
+        "images": repr(images),
+        "classes": federation.classes,
+        "seed": cell["seed"],
+        "variant": cell["variant"],
+        "pivot": phases[0]["rounds"] if len(phases) > 1 else "",
+        "rounds": sum(phase["rounds"] for phase in phases),
+        **settings_of(phases),
+        "lr_1": rates[0],
+        "lr_2": rates[1] if len(rates) > 1 else "",
+        "lr_at_edge": any(files.json(file)["at_edge"] for file in cell["selections"]),
+        "d": records[0]["d"],
+        "d_low": min(record["d_low"] for record in records),
+        "directions": max(directions(p, cell["clients"], high, images) for p in phases),
+        "engine": spec["engine"]["name"],
+        "loss_change_first_10_rounds": "" if early is None else repr(early),
+    }
+
+
+def settings_of(phases: Sequence[Row]) -> Row:
+    """The settings of the phases: each phase's own, or those of the last phase that has them."""
+    first, last = phases[0], phases[1] if len(phases) > 1 else {}
+    every = {key: value for phase in phases for key, value in phase.items()}
+    zo: Row = next((phase for phase in phases if "S" in phase), {})
+    return {
+        **{f"{name}_1": first.get(name, "") for name in PHASE_COLUMNS},
+        **{f"{name}_2": last.get(name, "") for name in PHASE_COLUMNS},
+        **{name: zo.get(name, "") for name in ZO_COLUMNS},
+        **{column: every.get(name, "") for column, name in OTHER_COLUMNS.items()},
+    }
+
+
+def directions(phase: Row, clients: int, high: int, images: float) -> int:
+    """P, the different directions of a round; `images` are the training images of a client."""
+    if "eps" not in phase:
+        return 0
+    S = int(phase.get("S", 1))
+    if phase.get("shared_directions"):
+        return S
+    tier = {"all": clients, "high": high, "low": clients - high}[phase["clients"]]
+    # A round over all data of a client is one local step.
+    steps = phase["epochs"] * math.ceil(images / phase["batch"]) if "batch" in phase else 1
+    of_client = min(steps, phase["K"]) if "K" in phase else S * steps
+    return max(1, round(phase["participation"] * tier)) * int(of_client)

@@ -1,9 +1,7 @@
-"""The front page of the report: the runs, the comparison that counts, and every verdict.
-
-It shows the contents of metrics.csv, claims.csv and the records of the jobs, and nothing else.
-"""
+"""The front page of the report: the runs, the comparison that counts, and every verdict."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,48 +11,46 @@ from zowarmup.analysis.claims import write as claims
 from zowarmup.analysis.claims.judge import VERDICTS
 from zowarmup.analysis.tables import cells, display
 from zowarmup.analysis.template import render
+from zowarmup.common.files import read_json
 
 METHODS = ("zowarmup", cells.REFERENCE)
 GAIN = "difference [95 %], points"
 LISTED = 4  # of more values only the first and the last are named
+RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # by folder of results
 
 
 def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping[str, str]) -> str:
-    """The HTML fragment.
-
-    Args:
-        name: of the config.
-        metrics: as metrics.read returns it.
-        verdicts: the columns of claims.csv; its empty numbers are NaN, its empty texts "".
-        jobs: further facts, heading -> text.
-    """
+    """The HTML fragment for a config, with the facts of its jobs."""
     final = m.final_rows(metrics)
-    rows = main_rows(final)
+    main = final[final["study"] == "main"]
+    rows = main if len(main) else final
+    runs = final.drop_duplicates(["run", "seed"])  # studies share some
     counts = claims.counts(verdicts)
-    total = counts.pop("all")
+    total = zip(counts.pop("all"), VERDICTS, strict=True)
+    facts = {
+        "config": name,
+        **settings(rows),
+        "studies": final["study"].nunique(),
+        "runs": f"{len(runs)}, {runs['diverged'].sum()} diverged",
+        **jobs,
+    }
     return render(
         "front_page.html",
         datasets=several(rows["dataset"]),
-        facts={"config": name, **setting(rows), **amount(final), **jobs},
+        facts=facts,
         comparisons=comparisons(rows),
         labels=tuple(rows.loc[rows["method"] == name, "label"].min() for name in METHODS),
         gain=GAIN,
-        number=len(verdicts),
-        summary=", ".join(f"{n} {word}" for n, word in zip(total, VERDICTS, strict=True)),
+        summary=f"{len(verdicts)} verdicts on claims of the paper: "
+        + ", ".join(f"{n} {word}" for n, word in total),
         verdicts=VERDICTS,
         counts=[(about, *numbers) for about, numbers in counts.items()],
         decided={word: decided(verdicts, word) for word in ("contradicted", "supported")},
     )
 
 
-def main_rows(final: pd.DataFrame) -> pd.DataFrame:
-    """The last rows of the main comparison; without one, those of all runs."""
-    main = final[final["study"] == "main"]
-    return main if len(main) else final
-
-
-def setting(rows: pd.DataFrame) -> dict[str, str]:
-    """The models, clients, splits, rounds and seeds of the main comparison."""
+def settings(rows: pd.DataFrame) -> dict[str, str]:
+    """The models, clients, splits, rounds and seeds of these runs."""
     skew = rows["alpha"].map(lambda a: "IID" if a == float("inf") else f"Dirichlet {a:g}")
     steps = rows[(rows["method"] == METHODS[0]) & (rows["directions"] > 0)]
     shares = (steps["directions"] / steps["d"]).sort_values().map("{:.2g}".format)
@@ -66,14 +62,6 @@ def setting(rows: pd.DataFrame) -> dict[str, str]:
         "rounds": several(rows["rounds"]),
         "seeds": str(rows["seed"].nunique()),
     }
-
-
-def amount(final: pd.DataFrame) -> dict[str, str]:
-    """The number of runs in all studies; a run that several studies share counts once."""
-    once = final.drop_duplicates(["run", "seed"])
-    studies, diverged = final["study"].nunique(), int(once["diverged"].sum())
-    text = f"{len(once)} in {studies} " + ("studies" if studies > 1 else "study")
-    return {"runs": text + (f", {diverged} diverged" if diverged else "")}
 
 
 def several(values: Iterable[Any]) -> str:
@@ -100,11 +88,29 @@ def comparisons(rows: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
 
 
 def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
-    """The claims with one verdict and their effects, with the data set if there are several."""
-    datasets = verdicts["scale"].str.partition(",")[0]  # of "cifar10, resnet18, d = 11,173,962"
-    several = datasets[verdicts["n"] > 0].nunique() > 1
-    rows = verdicts.assign(dataset=datasets + ": " if several else "")
+    """The claims with one verdict, each with its data set and its effect."""
     return [
-        f"{row.dataset}{row.text} ({''.join(claims.effect(row))}, n = {row.n})"
-        for row in rows[rows["verdict"] == word].itertuples()
+        f"{row.scale.partition(',')[0]}: {row.text} ({claims.effect(row)}, n = {row.n})"
+        for row in verdicts[verdicts["verdict"] == word].itertuples()
     ]
+
+
+def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
+    """CPU time of all training and selection, and the commits of the code that ran.
+
+    A job that was cut off and resumed counts with its last attempt alone; jobs without a measured
+    time were too short, or their benchmark is gone. `work` has a file of each job, below root.
+    """
+    files = [Path(file).relative_to(root) for file in work]
+    files = [file for file in files if file.parts[0] in RULES]
+    names = [f"{RULES[file.parts[0]]}/{'/'.join(file.parts[1:-1])}.tsv" for file in files]
+    benchmarks = [file for name in names if (file := root / "benchmarks" / name).exists()]
+    times = [pd.read_csv(file, sep="\t")["cpu_time"].iloc[-1] for file in benchmarks]
+    seconds = pd.Series(times, dtype=float)
+    records = [root / file for file in files if file.name == "run.json"]
+    commits = {str(read_json(file)["commit"] or "none")[:7] for file in records}
+    return {
+        "CPU time": f"{seconds.sum() / 60:.0f} min ({seconds.count()} measured of "
+        f"{len(files)} jobs)",
+        "commit": ", ".join(sorted(commits)),
+    }

@@ -1,20 +1,15 @@
 """Failure signatures of all runs, each with its likely cause and what to try.
 
-A list for the experimenter, not a test: differences are of means over the seeds, and no
-interval says whether they exceed chance. The claims have intervals.
-
-Reference: arXiv:2509.03503.
+Differences are of means over the seeds, without an interval: the claims have intervals.
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.tables import cells
-from zowarmup.analysis.tables import write as tables
 from zowarmup.common import failure_signatures
 
 CELL = [column for column in m.RUN if column != "seed"]
@@ -44,7 +39,7 @@ CAPTION = (
     "Failure signatures: runs that ended as the paper warns of. Differences and spreads are in "
     "percentage points of final test accuracy over n seeds, not tested; a difference is listed if "
     "it is larger than its standard error. A loss is called flat or diverging by seed, from the "
-    "pivot to the end, and the number is that of such seeds."
+    "pivot to the end, and the number is that of such seeds. An empty table: no run shows any."
 )
 
 
@@ -66,9 +61,6 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     """One row for each run (all its seeds) and failure signature that it shows.
 
     A run that several studies share stands under the first of them.
-
-    Args:
-        metrics: as metrics.read returns it.
     """
     pivot = metrics.loc[metrics["round"] == metrics["pivot"], [*m.RUN, *LOSSES]]
     final = m.final_rows(metrics).merge(pivot, on=m.RUN, how="left", suffixes=("", "_start"))
@@ -82,43 +74,11 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def write(signatures: pd.DataFrame, paths: Sequence[str | Path]) -> None:
-    """Writes the signatures once per path, ending in .csv, .md or .html.
-
-    An empty table becomes a csv with its header alone, and "none found" in the other formats.
-    """
-    nothing = pd.DataFrame({"signature": ["none found"]})
-    nothing.attrs = signatures.attrs
-    for path in paths:
-        empty = signatures.empty and Path(path).suffix != ".csv"
-        tables.write(nothing if empty else signatures, [path])
-
-
-def sentences(signatures: pd.DataFrame) -> Iterator[str]:
-    """One line per row, for a log."""
-    for row in signatures.itertuples():
-        extent = f"{row.number:.1f} {row.unit}, n = {row.n}"
-        if row.unit == "seeds":
-            extent = f"{row.number:g} of {row.n} seeds"
-        yield (
-            f"{row.study}: {row.run}: {row.signature} ({extent}); likely {row.likely_cause}; "
-            f"try {row.what_to_try}"
-        )
-
-
 def _signatures(cell: pd.DataFrame, final: pd.DataFrame) -> Iterator[Signature]:
-    """The signatures of one run.
-
-    Args:
-        cell: its last rows, one per seed.
-        final: the last rows of all runs.
-    """
-    first = cell.iloc[0]
+    """The signatures of one run, from its last rows, one per seed, and the last rows of all."""
+    first, values = cell.iloc[0], 100 * m.by_seed(cell)
     if first["clients_2"] == "all":
-        yield from _below(
-            BELOW, BELOW_ADVICE, cell, _reference(first, final, method="high_res_only")
-        )
-    values = 100 * m.by_seed(cell)
+        yield from _below(BELOW, BELOW_ADVICE, cell, final, method="high_res_only")
     if len(values) >= LEAST and values.std() > SPREAD:
         zeroth_order = (cell["directions"] > 0).any()
         advice = VARIES_ZEROTH_ORDER if zeroth_order else VARIES_FIRST_ORDER
@@ -126,12 +86,11 @@ def _signatures(cell: pd.DataFrame, final: pd.DataFrame) -> Iterator[Signature]:
     yield from _losses(cell)
     if "adam" in first["algorithm_1"] + first["algorithm_2"]:
         plain = {"algorithm_1": "fedavg", "algorithm_2": "zo", "clients_2": "all"}
-        yield from _below(ADAM, failure_signatures.ADAM, cell, _reference(first, final, **plain))
+        yield from _below(ADAM, failure_signatures.ADAM, cell, final, **plain)
     # All seeds have the learning rates that were selected on the tuning seeds.
     if (cell["lr_at_edge"] == "True").any():
-        yield Signature(
-            EDGE, cell["lr_2"].fillna(cell["lr_1"]).iloc[0], "", len(cell), *EDGE_ADVICE
-        )
+        rate = first["lr_1"] if pd.isna(first["lr_2"]) else first["lr_2"]
+        yield Signature(EDGE, rate, "", len(cell), *EDGE_ADVICE)
 
 
 def _losses(cell: pd.DataFrame) -> Iterator[Signature]:
@@ -150,12 +109,13 @@ def _losses(cell: pd.DataFrame) -> Iterator[Signature]:
 
 
 def _below(
-    name: str, advice: tuple[str, str], cell: pd.DataFrame, reference: pd.DataFrame
+    name: str, advice: tuple[str, str], cell: pd.DataFrame, final: pd.DataFrame, **columns: str
 ) -> Iterator[Signature]:
-    """A signature where the cell's mean lies below the reference's, over the seeds of both.
+    """A signature where the cell's mean lies below that of its reference, over common seeds.
 
     By more than its standard error: half of all runs that are as good lie below by a little.
     """
+    reference = _reference(cell.iloc[0], final, **columns)
     differences = 100 * m.differences(m.by_seed(cell), m.by_seed(reference))
     error = differences.sem() if len(differences) > 1 else 0.0
     if len(differences) and differences.mean() < -error:
@@ -163,14 +123,14 @@ def _below(
 
 
 def _reference(first: pd.Series, final: pd.DataFrame, **columns: str) -> pd.DataFrame:
-    """The run with these columns and the same clients and network, of the same study or `main`.
+    """The one run with these columns and the same clients and network, of the same study or `main`.
 
     Empty if no run or several runs match, as where the study varies another setting as well.
     """
-    same = (final[cells.CONTEXT] == first[cells.CONTEXT]).all(axis=1)
-    same &= (final[list(columns)] == pd.Series(columns)).all(axis=1)
+    same = pd.Series(columns | first[cells.CONTEXT].to_dict())
+    rows = final[(final[same.index] == same).all(axis=1)]
     for study in (first["study"], "main"):
-        rows = final[same & (final["study"] == study)]
-        if len(rows) and not rows["seed"].duplicated().any():
-            return rows
+        of_study = rows[rows["study"] == study]
+        if len(of_study) and not of_study["seed"].duplicated().any():
+            return of_study
     return final.iloc[:0]

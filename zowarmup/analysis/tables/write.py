@@ -76,7 +76,7 @@ def html(table: pd.DataFrame) -> str:
 
 
 def _body(table: pd.DataFrame, form: str, escaped: Callable[[str], str] = str) -> str:
-    shown = display(table).map(escaped)
+    shown = display(table).map(escaped).astype(str)
     # Words stand on the left; numbers, also with an interval or a unit, on the right.
     words = [shown[c].str.contains("[A-Za-z]{3}|/").any() for c in shown.columns]
     align = ["left" if text else "right" for text in words]

@@ -10,10 +10,9 @@ from zowarmup.data.sources.image_rows import Format, check_sizes, read_batches
 
 log = logging.getLogger("zowarmup")
 
-# By source: the class of torchvision with the address, names and checksums of the files.
-KINDS = {
-    "cifar10": ("CIFAR10", Format("labels", first=0, last=9)),
-    "cifar100": ("CIFAR100", Format("fine_labels", first=0, last=99)),
+FORMS = {
+    "cifar10": Format("labels", first=0, last=9),
+    "cifar100": Format("fine_labels", first=0, last=99),
 }
 SIZES = 50_000, 10_000
 
@@ -21,9 +20,8 @@ SIZES = 50_000, 10_000
 def read(name: str, folder: Path) -> Arrays:
     """The arrays x_train, y_train, x_test, y_test in their official order.
 
-    The folder of batches is unpacked from its archive if it is missing. torchvision downloads the
-    archive unless it lies beside the folder, and verifies its MD5. Existing batches are taken as
-    they are; the log names those that are not the official ones.
+    torchvision downloads the archive unless it or its unpacked folder is in `folder`, and verifies
+    its MD5. Existing batches are taken as they are; the log names those that are not official.
 
     Raises:
         DataError: the download fails; a batch is missing, damaged or of another format; or one
@@ -31,12 +29,15 @@ def read(name: str, folder: Path) -> Arrays:
     """
     from torchvision import datasets
 
-    kind, form = getattr(datasets, KINDS[name][0]), KINDS[name][1]
+    # torchvision's class has the address, names and checksums of the files.
+    kind, form = getattr(datasets, name.upper()), FORMS[name]
     place = folder / kind.base_folder
     if not place.exists():
         _download(name, folder, kind)
-    train, test = (_batches(place, files) for files in (kind.train_list, kind.test_list))
-    arrays = dict(zip(KEYS, read_batches(train, form) + read_batches(test, form), strict=True))
+    train, test = (
+        read_batches(_batches(place, files), form) for files in (kind.train_list, kind.test_list)
+    )
+    arrays = dict(zip(KEYS, train + test, strict=True))
     check_sizes(arrays, SIZES, str(place))
     return arrays
 
@@ -69,8 +70,7 @@ def _batches(place: Path, files: list[list[str]]) -> list[Path]:
             )
         if not check_integrity(place / name, md5):
             log.warning(
-                "%s is not the official file by its md5 and taken as data of your own; if it "
-                "should be official, remove its folder to have it downloaded again",
-                place / name,
+                f"{place / name} is not the official file by its md5 and taken as data of your "
+                "own; if it should be official, remove its folder to have it downloaded again"
             )
     return [place / name for name, _ in files]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zowarmup.data.arrays import Arrays, DataError, read_npz, unreadable_npz
+from zowarmup.data.arrays import Arrays, DataError, read_npz
 from zowarmup.data.sources.pickles import read_pickle
 
 SHAPE = (3, 32, 32)
@@ -28,8 +28,7 @@ def read_batch(path: Path, form: Format) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, 3072) uint8 and labels (n,) int64, from 0, of one pickle or .npz.
 
     Raises:
-        DataError: the file cannot be read (see `read_pickle`, `read_npz`), lacks images or labels,
-            has rows of another width, another number of labels, or a label outside of `form`.
+        DataError: the file cannot be read or is not of this format.
     """
     content = _content(path, form)
     x, y = content["data"], _labels(content[form.labels], path, form)
@@ -50,11 +49,11 @@ def _content(path: Path, form: Format) -> dict[str, Any]:
     if path.suffix == ".npz":
         return read_npz(path, ("data", form.labels))
     content = read_pickle(path)
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no dict with data and {form.labels}; copy it again")
-    for key in {"data", form.labels} - content.keys():
-        has = ", ".join(map(ascii, content))[:120] or "nothing"
-        raise DataError(f"{path}: {key} is missing (the file has {has}); copy it again")
+    if not isinstance(content, dict) or not {"data", form.labels} <= content.keys():
+        has = ascii([*content])[:120] if isinstance(content, dict) else type(content).__name__
+        raise DataError(
+            f"{path}: holds no dict with data and {form.labels} but {has}; copy it again"
+        )
     return content
 
 
@@ -64,57 +63,35 @@ def _labels(labels: Any, path: Path, form: Format) -> np.ndarray:
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or y.ndim != 1:
         raise DataError(f"{path}: {form.labels} are not one integer per image; copy it again")
     if len(y) and not form.first <= y.min() <= y.max() <= form.last:
-        hint = "use the files as their owner gives them" if form.first else "copy it again"
         raise DataError(
             f"{path}: {form.labels} go from {y.min()} to {y.max()}, but this format counts from "
-            f"{form.first} to at most {form.last}; {hint}"
+            f"{form.first} to at most {form.last}; use the files as their owner gives them"
         )
     return y.astype(np.int64) - form.first
 
 
 def most_rows(path: Path) -> int:
-    """An upper bound of the rows of a batch, by its size alone.
-
-    Raises:
-        DataError: not a readable .npz.
-    """
-    if path.suffix != ".npz":
+    """An upper bound of the rows of a batch by its size alone, if the file is whole."""
+    if not zipfile.is_zipfile(path):
         return path.stat().st_size // WIDTH
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return sum(entry.file_size for entry in archive.infolist()) // WIDTH
-    except (zipfile.BadZipFile, OSError) as error:
-        raise unreadable_npz(path, error) from error
+    with zipfile.ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist()) // WIDTH
 
 
 def read_batches(paths: Sequence[Path], form: Format) -> tuple[np.ndarray, np.ndarray]:
     """Images (n, 3, 32, 32) uint8 and labels (n,) of several batches; see `read_batch`.
 
     The images are held once, and each batch twice while it is copied into the common block.
-
-    Raises:
-        DataError: a batch cannot be used, or all of them do not fit into memory.
     """
-    rows = sum(map(most_rows, paths))
-    try:
-        x = np.empty((rows, WIDTH), np.uint8)  # the unused end takes no memory
-    except (MemoryError, ValueError) as error:  # ValueError: more than any machine has
-        raise DataError(
-            f"{paths[0]}: it and its other batches need {rows * WIDTH / 1e9:.1f} GB of memory; use "
-            "a machine that has it"
-        ) from error
+    x = np.empty((sum(map(most_rows, paths)), WIDTH), np.uint8)  # the unused end takes no memory
     labels, n = [], 0
     for path in paths:
-        labels.append(_fill(x[n:], path, form))
-        n += len(labels[-1])
+        rows, y = read_batch(path, form)
+        x[n : n + len(rows)] = rows
+        del rows  # so that the next batch is the only one beside `x`
+        labels.append(y)
+        n += len(y)
     return x[:n].reshape(-1, *SHAPE), np.concatenate(labels)
-
-
-def _fill(x: np.ndarray, path: Path, form: Format) -> np.ndarray:
-    """The labels of a batch, whose images are copied to the beginning of `x`."""
-    rows, y = read_batch(path, form)
-    x[: len(rows)] = rows
-    return y
 
 
 def check_sizes(arrays: Arrays, official: tuple[int, int], where: str) -> None:

@@ -25,8 +25,7 @@ def read(name: str, folder: Path) -> Arrays:
     too. Labels are counted from 0.
 
     Raises:
-        DataError: a file is missing, damaged or of another format; the validation set is that of
-            small ImageNet; or one part is incomplete.
+        DataError: a file is missing, damaged, of another format or of small ImageNet.
     """
     train, test = _find(folder, "train"), _find(folder, "test")
     x_test, y_test = read_batches(test, FORM)  # first, for it is the smaller one

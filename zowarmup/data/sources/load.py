@@ -1,7 +1,7 @@
 """Sources of data sets: computed, downloaded, or a file in the data folder.
 
-A new data set needs no code: put NAME.npz into the data folder. One that has to be computed or
-downloaded is a function in `SOURCES`.
+A new data set needs no code: put NAME.npz into the data folder. One of several files, or that has
+to be downloaded, is a function in READERS.
 """
 
 from collections.abc import Callable
@@ -15,61 +15,40 @@ from zowarmup.data.draws import generator
 from zowarmup.data.sources import cifar, imagenet32
 
 DIGITS_TRAIN = 1437  # of 1797, the usual 80 %
-Source = tuple[Arrays, float, str]  # arrays, scale, place (for messages)
-Loader = Callable[[str, Path | None], Source]
 
-
-def digits(name: str, folder: Path | None) -> Source:
-    """scikit-learn's 1797 handwritten digits, 8 x 8, grey levels 0..16; needs no folder."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    order = generator("dataset split", name).permutation(len(bunch.target))
-    x, y = bunch.images.astype(np.uint8)[order], bunch.target.astype(np.int64)[order]
-    train, test = slice(None, DIGITS_TRAIN), slice(DIGITS_TRAIN, None)
-    return dict(zip(KEYS, (x[train], y[train], x[test], y[test]), strict=True)), 16.0, name
-
-
-def npz_file(name: str, folder: Path | None) -> Source:
-    """The data set in NAME.npz of the data folder."""
-    path = need_folder(name, folder) / f"{name}.npz"
-    return read_npz(path, KEYS), 255.0, str(path)
-
-
-def owners_files(read: Callable[[str, Path], Arrays]) -> Loader:
-    """A loader that reads NAME.npz or, without it, lets `read` take the owner's files."""
-
-    def load(name: str, folder: Path | None) -> Source:
-        folder = need_folder(name, folder)
-        if (folder / f"{name}.npz").exists():
-            return npz_file(name, folder)
-        return read(name, folder), 255.0, str(folder)
-
-    return load
-
-
-SOURCES: dict[str, Loader] = {
-    "digits": digits,
-    "cifar10": owners_files(cifar.read),
-    "cifar100": owners_files(cifar.read),
-    "imagenet32": owners_files(imagenet32.read),
+# They read the owner's files where the data folder has no NAME.npz.
+READERS: dict[str, Callable[[str, Path], Arrays]] = {
+    "cifar10": cifar.read,
+    "cifar100": cifar.read,
+    "imagenet32": imagenet32.read,
 }
 
 
-def find(name: str) -> Loader:
-    """The loader of a data set; a name outside of the table is that of a file."""
-    return SOURCES.get(name, npz_file)
-
-
-def need_folder(name: str, folder: Path | None) -> Path:
-    """The data folder.
+def read(name: str, folder: Path | None) -> tuple[Arrays, float, str]:
+    """The arrays of a data set, the value of a white pixel, and their place for messages.
 
     Raises:
-        DataError: none is set.
+        DataError: the data set needs a folder and none is set, or its files cannot be used.
     """
+    if name == "digits":
+        return _digits(), 16.0, name
     if folder is None:
         raise DataError(
-            f"data set {name} is read from {name}.npz in a data folder, but none is set; "
-            f"set data_dir or the environment variable {DATA_DIR} (built in: {', '.join(SOURCES)})"
+            f"data set {name} is read from {name}.npz in a data folder, but none is set; set "
+            f"data_dir or the environment variable {DATA_DIR}, or use the source digits"
         )
-    return folder
+    own = folder / f"{name}.npz"
+    if own.exists() or name not in READERS:
+        return read_npz(own, KEYS), 255.0, str(own)
+    return READERS[name](name, folder), 255.0, str(folder)
+
+
+def _digits() -> Arrays:
+    """scikit-learn's 1797 handwritten digits, 8 x 8, grey levels 0..16."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    order = generator("dataset split", "digits").permutation(len(bunch.target))
+    x, y = bunch.images.astype(np.uint8)[order], bunch.target.astype(np.int64)[order]
+    train, test = slice(None, DIGITS_TRAIN), slice(DIGITS_TRAIN, None)
+    return dict(zip(KEYS, (x[train], y[train], x[test], y[test]), strict=True))

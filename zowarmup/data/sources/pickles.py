@@ -1,10 +1,9 @@
 """Pickles of numbers, text, lists, dicts and numpy arrays, read without running their code.
 
 A pickle is a program, and `pickle.load` calls whatever function it names. The reader below looks up
-no names but those with which numpy writes arrays, as "Restricting Globals" in the documentation of
-Python's `pickle` shows. They stand for classes of this module, since numpy's own trust the memory
-layout that a file describes: a damaged byte in it ends the process. A file made to do harm can at
-worst do the same, for lack of memory.
+no names but those with which numpy writes arrays ("Restricting Globals" in the documentation of
+`pickle`). They stand for classes of this module, since numpy's own trust the memory layout that a
+file describes: a damaged byte in it ends the process.
 """
 
 import pickle
@@ -19,10 +18,6 @@ from zowarmup.data.arrays import DataError
 
 PLAIN = re.compile(r"[biuf][0-9]{1,2}")  # truth values, integers and floats by their bytes
 LONGEST_DETAIL = 120  # characters of an error's cause; a damaged file may quote all of itself
-
-
-class Forbidden(pickle.UnpicklingError):
-    """The file asks for something that is not data."""
 
 
 class NumberType:
@@ -76,12 +71,13 @@ class NumpyUnpickler(pickle.Unpickler):
         """The class or function that stands for a name.
 
         Raises:
-            Forbidden: any other name.
+            UnpicklingError: any other name, which is not that of data.
         """
         for old, new in OLD.items():
             module = module.replace(old, new)
         if f"{module}.{name}" not in ALLOWED:
-            raise Forbidden(f"it asks for {module}.{name}")
+            asked = f"{module}.{name}"[: LONGEST_DETAIL // 2]
+            raise pickle.UnpicklingError(f"it asks for {asked}, but nothing of it was run")
         return ALLOWED[f"{module}.{name}"]
 
 
@@ -100,8 +96,7 @@ def read_pickle(path: Path) -> Any:
     of Python 2 is bytes. The arrays may be read-only.
 
     Raises:
-        DataError: no such file; "asks for NAME": the pickle would run something, and nothing was
-            run; "not a readable pickle": truncated or damaged.
+        DataError: no such file, truncated or damaged, or it asks for a name that is not of data.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; put the data set there or change data_dir")
@@ -110,16 +105,7 @@ def read_pickle(path: Path) -> Any:
             return _plain(NumpyUnpickler(file, encoding="bytes").load())
     # A damaged program can ask for anything, so anything can go wrong; all mean the same.
     except Exception as error:
-        raise DataError(f"{path}: {_fault(path, error)}") from error
-
-
-def _fault(path: Path, error: Exception) -> str:
-    if kind := file_kinds.instead(path, file_kinds.PICKLE):
-        return f"not a readable pickle of numbers and text but {kind}"
-    detail = ascii(str(error) or type(error).__name__)[1:-1][:LONGEST_DETAIL]
-    if isinstance(error, Forbidden):
-        return (
-            f"{detail}, but a data file holds only numbers, text, lists, dicts and arrays of "
-            "numbers; nothing of it was run, get the file from its owner"
-        )
-    return f"not a readable pickle of numbers and text ({detail}); {file_kinds.AGAIN}"
+        detail = ascii(str(error) or type(error).__name__)[1:-1][:LONGEST_DETAIL]
+        kind = file_kinds.instead(path, file_kinds.PICKLE)
+        fault = f"but {kind}" if kind else f"({detail}); {file_kinds.AGAIN}"
+        raise DataError(f"{path}: not a readable pickle of numbers and text {fault}") from error
