@@ -18,16 +18,16 @@ help: ## list the commands
 
 install: $(READY) ## create .venv from requirements.lock, if it is not up to date
 
-# Rich draws bars on a terminal but is silent in a pipe; there, one plain line a finished job.
+# Rich draws bars on a terminal but is silent in a pipe; a pipe gets one plain line for each finished job.
 reproduce: $(READY) ## make every table and figure of the default config under results/
 	@if [ -t 1 ]; then show="--logger rich"; else show="--quiet host rules"; fi; \
 	set -x; $(BIN)/snakemake --cores $(CORES) $$show $(ARGS)
 
-# The report is of results that are there, it starts no job; CONFIG names those of another config:
-# one file, whatever its name, or several words as a shell reads them. The recipe reads it from its
-# environment, since no character of it may be read by make.
+# The report shows existing results and starts no job. CONFIG names another config: one file with any name,
+# or several words as a shell reads them. The recipe reads CONFIG from its environment, since make must not
+# interpret any character of it.
 report: export CONFIG := $(CONFIG)
-report: $(READY) ## put all results into one page, results/<name>/report.html
+report: $(READY) ## put all results on one page, results/<name>/report.html
 	@if [ -e "$$CONFIG" ]; then set -- "$$CONFIG"; else eval "set -- $$CONFIG"; fi; \
 	set -- $${1+--configfile} "$$@" --report-stylesheet "$$(pwd)/workflow/report/report.css" $(ARGS); \
 	page=$$($(BIN)/python workflow/report/page.py "$$@") && set -x && \
@@ -37,7 +37,7 @@ report: $(READY) ## put all results into one page, results/<name>/report.html
 test: $(READY) ## run the tests on all cores (ARGS="tests/plan" for some)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
-# One after the other: some measure how fast a job saves, and there is one SLURM cluster.
+# One after the other: some tests measure how fast a job saves, and they share one SLURM cluster.
 test-all: test ## run the tests, and those that take minutes or start SLURM
 	$(BIN)/python -m pytest -m "long or slurm" $(ARGS)
 
@@ -56,8 +56,8 @@ evidence: $(READY) ## copy the results that the documentation quotes to docs/evi
 	$(BIN)/python workflow/evidence/pages.py
 	$(BIN)/python workflow/evidence/commands.py
 
-# Pins that still fit are kept; ARGS=--upgrade takes the newest. "fewest" asks for one version
-# of a package on every Python, so that results do not depend on which one is there.
+# Pins that still fit stay; ARGS=--upgrade takes the newest. "fewest" asks for one version of a package on
+# every Python, so that results do not depend on the Python.
 lock: $(READY) ## resolve pyproject.toml anew into requirements.lock and envs/
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes \
@@ -75,20 +75,20 @@ clean: ## remove .venv and the tools' caches; results/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# After a move, in a copy or without its Python a .venv imports other code or none: it is built again.
-# The question costs one start of Python.
+# A moved or copied .venv, or one whose Python is gone, imports other code or none: make builds it again.
+# The check costs one start of Python.
 IMPORTS_THIS := $(shell $(BIN)/python -I -c \
   'import os, zowarmup; print(os.path.samefile(zowarmup.__path__[0], "zowarmup"))' 2>/dev/null)
 ifneq ($(IMPORTS_THIS),True)
 $(READY): FORCE
 endif
 
-# Scripts in .venv name its place in their first lines.
+# The first lines of scripts in .venv name its path.
 BUILT_HERE := head -n 2 $(BIN)/pip 2>/dev/null | grep -qF "$$(pwd -P)/$(BIN)/python"
 
-# pip fetches the uv that the lock names; uv then installs the rest of the lock, hashes checked,
-# also for what an sdist needs to be built. Bytecode is compiled here and now because jobs are
-# short and many, and some machines forbid writing it later.
+# pip fetches the uv that the lock names; uv then installs the rest of the lock and checks all hashes, also
+# of the packages that build an sdist. It compiles bytecode now, because jobs are short and many, and some
+# machines forbid to write it later.
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
 	  "zowarmup needs Python 3.11 or newer, and $(PYTHON) is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }

@@ -10,8 +10,8 @@ min_version("9.20")
 report: "workflow/report/workflow.rst"
 
 
-# A config on the command line replaces the default one. A folder without a default config of its own
-# uses the one beside this file.
+# A config on the command line replaces the default config. A folder without config/config.yaml uses the one
+# beside this file.
 if not workflow.configfiles:
     default = Path("config/config.yaml")
 
@@ -27,8 +27,8 @@ include: "rules/analysis.smk"
 include: "rules/studies.smk"
 
 
-# A cluster's login node runs these itself: it fetches data, which compute nodes often cannot, and
-# jobs of seconds, for which submitting, waiting and starting Snakemake twice would take a minute.
+# On a cluster the login node runs these itself: it can fetch data, which compute nodes often cannot, and for
+# jobs of seconds, submitting, waiting and starting Snakemake twice would take a minute.
 localrules:
     all,
     dataset,

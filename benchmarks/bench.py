@@ -1,7 +1,8 @@
-"""Time the hot parts and print one table: `python -m benchmarks.bench [NAME ...]`.
+"""Times the hot parts and prints one table: `python -m benchmarks.bench [NAME ...]`.
 
-Timings of one row come from one process, its sides in turns; goals are ratios, because milliseconds
-do not travel. Leaves results/bench.json, where rows that were not asked for stay as they are.
+The timings of a row come from one process whose sides take turns; goals are ratios, because
+milliseconds differ between machines. Writes results/bench.json; rows of benchmarks that did not run
+stay as they are.
 """
 
 import json
@@ -22,7 +23,7 @@ from zowarmup.runtime import malloc
 
 RESULTS = Path("results/bench.json")
 
-# A benchmark takes whether it is to be tiny, for the tests, and gives rows.
+# A benchmark returns rows; its argument says whether to run at a tiny size, as the tests do.
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "rounds": rounds.against_plain,
     "step": resnet.overhead,
@@ -35,7 +36,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
 
 
 def main(names: list[str]) -> None:
-    """Run benchmarks, all of them where none is named."""
+    """Run the named benchmarks, by default all of them."""
     torch.set_num_threads(1)
     malloc.keep()  # as every training job does
     results: dict[str, Any] = (

@@ -4,7 +4,7 @@ from zowarmup.plan.specs import EngineSpec, JobSpec
 
 
 def job_spec(model: str, engine: str) -> JobSpec:
-    """A job without tiers: a network and an engine on one CPU thread."""
+    """Return the spec of a job without tiers: a network and an engine on one CPU thread."""
     return JobSpec(
         dataset="benchmark",
         federation="benchmark",

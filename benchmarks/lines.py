@@ -1,7 +1,7 @@
-"""What a zeroth-order round costs against clients K, directions S and parameters d: lines.
+"""The time of a zeroth-order round by clients K, directions S and parameters d: straight lines.
 
-Digits-sized images, engine batched, one thread. A slope comes from the medians of all sizes, which
-run in turns; R2 says how much of a line it is.
+Images of the size of digits, engine batched, one thread. A slope comes from the medians of all
+sizes, which take turns; R2 says how straight the line is.
 """
 
 import statistics
@@ -26,32 +26,33 @@ UNITS = {"K": "client", "S": "direction", "width": "1000 parameters"}
 
 
 def directional_derivatives(tiny: bool) -> list[Row]:
-    """Milliseconds of a round for one more client, direction or thousand parameters."""
+    """Measure the milliseconds of a round for one more client, direction or 1000 parameters."""
     networks = ("mlp",) if tiny else ("mlp", "cnn")
     return [slope(network, of, tiny) for network in networks for of in SIZES]
 
 
 def slope(network: str, of: str, tiny: bool) -> Row:
-    """Of one network along one of the three."""
+    """Measure the slope of one network by K, S or width."""
     sizes = SIZES[of][:3] if tiny else SIZES[of]
-    made = [round_of(network, **{**BASE, of: size}) for size in sizes]
+    rounds = [round_of(network, **{**BASE, of: size}) for size in sizes]
     x = [
-        d / 1000 if of == "width" else float(size) for size, (d, _) in zip(sizes, made, strict=True)
+        d / 1000 if of == "width" else float(size)
+        for size, (d, _) in zip(sizes, rounds, strict=True)
     ]
-    sides = {str(size): run for size, (_, run) in zip(sizes, made, strict=True)}
+    sides = {str(size): run for size, (_, run) in zip(sizes, rounds, strict=True)}
     repeats = 2 if tiny else REPEATS
     times = list(turns(sides, repeats, 1 if tiny else 3).values())
-    per_unit, intercept, R2 = fit(x, [statistics.median(found) for found in times])
+    per_unit, intercept, R2 = fit(x, [statistics.median(ms) for ms in times])
     each = [fit(x, ms)[0] for ms in zip(*times, strict=True)]
     what = f"two-point round, {network}: ms for one more {UNITS[of]} (R2 {R2:.4f})"
     more = {"R2": R2, "intercept_ms": intercept, "x": x}
-    more["ms"] = [statistics.median(found) for found in times]
+    more["ms"] = [statistics.median(ms) for ms in times]
     name = f"{network} {'d' if of == 'width' else of}"
     return Row(name, what, per_unit, quartiles(each), repeats, None, more)
 
 
 def round_of(network: str, K: int, S: int, width: float) -> tuple[int, Callable[[int], Tensor]]:
-    """Parameters, and a round as a function of t."""
+    """Return the number of parameters, and a round as a function of t."""
     model = context.model(network, (1, 8, 8), 10, width)
     x = torch.linspace(-2, 2, IMAGES * 64).view(IMAGES, 1, 8, 8)
     data = [(x.roll(k, 0), torch.arange(k, k + IMAGES) % 10) for k in range(K)]
@@ -61,6 +62,6 @@ def round_of(network: str, K: int, S: int, width: float) -> tuple[int, Callable[
 
 
 def fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
-    """Slope and intercept of the line of least squares, and the share of variance it explains."""
+    """Return slope and intercept of the least-squares line, and its share of the variance."""
     line = statistics.linear_regression(x, y)
     return line.slope, line.intercept, statistics.correlation(x, y) ** 2

@@ -1,7 +1,7 @@
-"""Peak memory of a whole process for few and for many clients that share the same images.
+"""The peak memory of a whole process, for few and for many clients that share the same images.
 
-50,000 random images of 3 x 32 x 32 are dealt to 10 clients, then to 10,000, and the process trains
-two rounds. Nothing is subtracted from the peak of its resident set.
+The process deals 50,000 random images of 3 x 32 x 32 to 10 or to 10,000 clients and trains two
+rounds. The result is the peak of its resident set; nothing is subtracted.
 
     python -m benchmarks.memory ENGINE METHOD CLIENTS IMAGES      prints the bytes
 """
@@ -24,7 +24,7 @@ from zowarmup.training.costs import Costs
 
 FEW, MANY, IMAGES = 10, 10_000, 50_000
 GOAL = 1.05
-COHORT = 5  # clients of a round of FedAvg; those of a zeroth-order round are all
+COHORT = 5  # clients in a round of FedAvg; all clients take part in a zeroth-order round
 METHODS: dict[str, dict[str, Any]] = {
     "zo": {"algorithm": "zo", "lr": 1e-3, "S": 3, "catch_up_limit": 20_000},
     "fedavg": {"algorithm": "fedavg", "lr": 0.1, "epochs": 1, "batch": 64},
@@ -32,13 +32,13 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def growth(tiny: bool) -> list[Row]:
-    """Peak with many clients / peak with few."""
+    """Measure the peak with many clients divided by the peak with few."""
     engines = ("batched",) if tiny else ("batched", "plain")
     return [of(engine, method, tiny) for engine in engines for method in METHODS]
 
 
 def of(engine: str, method: str, tiny: bool) -> Row:
-    """One engine and method, each number of clients in a process of its own."""
+    """Measure one engine and method, each number of clients in a new process."""
     many, images = (100, 1000) if tiny else (MANY, IMAGES)
     peaks = {K: peak(engine, method, K, images) for K in (FEW, many)}
     ratio = peaks[many] / peaks[FEW]
@@ -51,37 +51,37 @@ def of(engine: str, method: str, tiny: bool) -> Row:
 
 
 def peak(engine: str, method: str, clients: int, images: int) -> int:
-    """Bytes, from a fresh process."""
+    """Return the peak bytes of a new process."""
     arguments = [engine, method, str(clients), str(images)]
     call = [sys.executable, "-m", "benchmarks.memory", *arguments]
     return int(subprocess.run(call, stdout=subprocess.PIPE, check=True).stdout)
 
 
 def main(engine: str, method: str, clients: int, images: int) -> None:
-    """Two rounds, then the largest resident set that this process ever had."""
-    ready = context.assemble(job_spec("mlp", engine), *made(clients, images))
+    """Train two rounds, then print the largest resident set of this process."""
+    job = context.assemble(job_spec("mlp", engine), *images_of(clients, images))
     share = COHORT / clients if method == "fedavg" else 1.0
     settings = {"clients": "all", "rounds": 2, "participation": share, **METHODS[method]}
-    (phase,) = phases.prepare(ready, [Phase.read(settings)])
-    begin = loop.begin(ready, phase, ready.model.initial(0), Costs())
-    for _ in loop.run(ready, phase, begin, Seeds(0, 0, 0)):
+    (phase,) = phases.prepare(job, [Phase.read(settings)])
+    begin = loop.begin(job, phase, job.model.initial(0), Costs())
+    for _ in loop.run(job, phase, begin, Seeds(0, 0, 0)):
         pass
     print(largest())
 
 
 def largest() -> int:
-    """Bytes of the largest resident set so far, on Linux.
+    """Return the bytes of the largest resident set so far, on Linux.
 
-    Not `resource.getrusage`, which knows the parent as well: until a new process loads its program,
-    it is as large as the one that started it.
+    `resource.getrusage` would include the parent: until a new process loads its program, it is as
+    large as the process that started it.
     """
     lines = Path("/proc/self/status").read_text().splitlines()
     [peak] = [line.split() for line in lines if line.startswith("VmHWM")]
     return 1024 * int(peak[1])
 
 
-def made(clients: int, images: int) -> tuple[Dataset, Federation]:
-    """Random images, and clients that share them evenly in order."""
+def images_of(clients: int, images: int) -> tuple[Dataset, Federation]:
+    """Return random images, and clients that share them evenly in order."""
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (images, 3, 32, 32), dtype=np.uint8)
     y = np.arange(images) % 10

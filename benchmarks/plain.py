@@ -1,8 +1,8 @@
-"""What a careful researcher writes for one round: a flat buffer, a loop over clients, no framework.
+"""One round as a careful researcher writes it: a flat buffer, a loop over clients, no framework.
 
-The yardstick of benchmarks.bench. Straightforward, but not wasteful: the weights are views of one
-vector, a direction is drawn once and held for both losses and for the update, and forward passes
-run in inference mode. It shares no code with the package.
+benchmarks.bench compares with it. It is simple but not wasteful: the weights are views of one
+vector, a direction is drawn once and kept for both losses and the update, and forward passes run in
+inference mode. It shares no code with the package.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ def fedavg_round(
     lr: float,
     batch: int,
 ) -> Tensor:
-    """One local epoch of SGD at every client, then the weighted mean."""
+    """Return the weighted mean of the models after one local epoch of SGD at every client."""
     total = sum(len(y) for _, y in clients)
     new = torch.zeros_like(w)
     for x, y in clients:
@@ -74,7 +74,7 @@ def zo_round(
     eps: float,
     tau: float,
 ) -> Tensor:
-    """S two-point probes of every client, then one step along all of them."""
+    """Return w after one step along all directions, from S two-point losses of every client."""
     total = sum(len(y) for _, y in clients)
     step = torch.zeros_like(w)
     for x, y in clients:

@@ -9,7 +9,7 @@ from zowarmup.engines.images import Images, Scaling, whole
 
 
 def as_recorded(clients: Sequence[tuple[Tensor, Tensor]]) -> list[Images]:
-    """For our side, which normalises images where it uses them; these are normalised already."""
+    """Return images for an engine, which would normalise them; these are already normalised."""
     x, y = (torch.cat(part) for part in zip(*clients, strict=True))
     zero, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
     return whole(x, y, Scaling(one[0, 0, 0], zero, one)).split([len(y) for _, y in clients])

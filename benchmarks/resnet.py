@@ -1,12 +1,13 @@
-"""ResNet18 at the paper's size on one thread: what a step costs beside its forward passes.
+"""ResNet18 at the paper's size on one thread: the cost of a step beside its forward passes.
 
-CPU time of one thread, which on a machine of its own is the time that passes.
+Times are the CPU time of one thread; on an otherwise idle machine this is the elapsed time.
 """
 
 import itertools
 import statistics
 import time
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,19 +28,21 @@ GOAL = 0.05
 
 
 class Timed(Plain):
-    """Plain, that counts the milliseconds of its forward passes."""
+    """Engine plain that adds up the milliseconds of its forward passes."""
 
-    forwards = 0.0
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.forwards = [0.0]  # shared with copies of this engine
 
     def mean_loss(self, logits: Logits, images: Images) -> float:
         start = time.process_time()
         loss = super().mean_loss(logits, images)
-        self.forwards += 1e3 * (time.process_time() - start)
+        self.forwards[0] += 1e3 * (time.process_time() - start)
         return loss
 
 
 def engine(tiny: bool) -> Timed:
-    """One client of 64 images."""
+    """Return an engine with one client of 64 images."""
     model = context.model("resnet_tiny" if tiny else "resnet18", (3, 32, 32), 10)
     n = 2 if tiny else IMAGES
     x = torch.linspace(-2, 2, n * 3 * 32 * 32).view(n, 3, 32, 32)
@@ -47,14 +50,14 @@ def engine(tiny: bool) -> Timed:
 
 
 def overhead(tiny: bool) -> list[Row]:
-    """A two-point round of one client and one direction, less its two forward passes."""
+    """Measure a two-point round of one client and one direction without its two forward passes."""
     one, method, repeats = engine(tiny), ZO(lr=1e-3, S=1), 2 if tiny else REPEATS
     w, n = one.model.initial(0), len(one.data[0])
     cohort, seen = Cohort((0,), (n,)), [0.0]
 
     def step(t: int) -> None:
         method.round(State(w), t, cohort, one, Seeds(0, 0, 0))
-        seen.append(one.forwards)
+        seen.append(one.forwards[0])
 
     ours = turns({"ours": step}, repeats, clock=time.process_time)["ours"]
     forwards = [b - a for a, b in itertools.pairwise(seen)][1:]
@@ -69,7 +72,7 @@ def product(a: Tensor, out: Tensor, t: int) -> Tensor:
 
 
 def share_of_peak(tiny: bool) -> list[Row]:
-    """FLOP/s of a forward pass over those of the fastest matrix product, in turns."""
+    """Measure the FLOP/s of a forward pass divided by those of the fastest matrix product."""
     one = engine(tiny)
     w, x = one.model.initial(0), one.data[0].x()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
@@ -82,10 +85,10 @@ def share_of_peak(tiny: bool) -> list[Row]:
         sides[f"mm {size}"] = partial(product, a, out)
     repeats = 2 if tiny else REPEATS
     times = turns(sides, repeats, clock=time.process_time)
-    rates = {side: [flops[side] / 1e6 / ms for ms in found] for side, found in times.items()}
+    rates = {side: [flops[side] / 1e6 / one_ms for one_ms in ms] for side, ms in times.items()}
     peak = max(statistics.median(rates[side]) for side in sides if side != "forward")
     shares = [rate / peak for rate in rates["forward"]]
-    gigaflops = {side: statistics.median(found) for side, found in rates.items()}
+    gigaflops = {side: statistics.median(rate) for side, rate in rates.items()}
     more = {"gflop_per_s": gigaflops, "gflop": flops["forward"] / 1e9}
     what = f"forward pass, ResNet18, {len(x)} images: FLOP/s / those of torch.mm"
     return [Row("forward", what, statistics.median(shares), quartiles(shares), repeats, None, more)]

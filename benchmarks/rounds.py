@@ -1,4 +1,4 @@
-"""A round of the batched engine against plain PyTorch.
+"""The time of a round of the batched engine against plain PyTorch.
 
 scikit-learn's digits, 50 clients of 28 images, one thread, evaluation left out.
 """
@@ -34,9 +34,9 @@ class Workload:
     """One comparison.
 
     Attributes:
-        clients: how many of the clients take part.
-        goal: the largest ratio ours / plain that we accept.
-        rounds: timed together, so that a repeat takes some tenths of a second.
+        clients: number of the clients that take part.
+        goal: the largest accepted ratio ours / plain.
+        rounds: number of rounds timed together, so that a repeat takes some tenths of a second.
     """
 
     name: str
@@ -67,7 +67,7 @@ WORKLOADS = [
 
 
 def against_plain(tiny: bool) -> list[Row]:
-    """Ours / plain, of medians."""
+    """Measure ours / plain, as a ratio of medians."""
     clients = federation()
     repeats = 1 if tiny else REPEATS
     return [compare(work, sides(work, clients), repeats) for work in WORKLOADS]
@@ -83,7 +83,7 @@ def federation() -> Data:
 
 
 def sides(work: Workload, clients: Data) -> dict[str, Round]:
-    """A round of both sides as functions of t; every round starts from the same weights."""
+    """Return a round of both sides as functions of t; every round starts from the same weights."""
     with torch.device("meta"):
         model = FlatModel(work.network((1, 8, 8), 10))
     w, some = model.initial(0), clients[: work.clients]
@@ -106,7 +106,7 @@ def sides(work: Workload, clients: Data) -> dict[str, Round]:
 
 
 def compare(work: Workload, sides: dict[str, Round], repeats: int) -> Row:
-    """Both sides in turns, `work.rounds` at a time; milliseconds of one round."""
+    """Time both sides in turns, `work.rounds` rounds at a time."""
     times = turns(sides, repeats, work.rounds if repeats > 1 else 1)
     ratio = statistics.median(times["ours"]) / statistics.median(times["plain"])
     ratios = [a / b for a, b in zip(times["ours"], times["plain"], strict=True)]

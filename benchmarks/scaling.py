@@ -1,10 +1,9 @@
-"""A round by two processes against one alone.
+"""The time of a round by two processes against one process.
 
-Zeroth-order rounds (two-point, S = 3) of a ResNet on random images of the size of CIFAR's, by 8
-clients of 14, engine plain, one thread a process. The second process waits while the first one
-works alone; both ways take turns, so that whatever else the machine does meets both. Two processes
-need two idle cores: where there are none, the processor time of the busier one says what the work
-is divided by.
+Zeroth-order rounds (two-point, S = 3) of a ResNet on random images of the size of CIFAR-10's, by 8
+clients with 14 images each, engine plain, one thread per process. The second process waits while
+the first one works alone; both ways take turns, so that other work on the machine slows both. Two
+processes need two idle cores; without them, compare the processor time of the busier process.
 """
 
 import json
@@ -35,8 +34,9 @@ PHASE = {"algorithm": "zo", "clients": "all", "rounds": 100, "lr": 0.01, "partic
 
 
 def processes(tiny: bool) -> list[Row]:
-    """Time of a round by two processes over that by one; half would be all that there is."""
-    ratios = {name: [1 / ratio for ratio in found] for name, found in measured(tiny).items()}
+    """Measure the time of a round by two processes over that by one; the best is one half."""
+    speedups = measured(tiny)
+    ratios = {name: [1 / speedup for speedup in each] for name, each in speedups.items()}
     what = f"two-point round, resnet8, {CLIENTS} clients: 2 processes / 1, by "
     clocks = {"wall": "the clock", "processor": "processor time"}
     return [
@@ -46,17 +46,18 @@ def processes(tiny: bool) -> list[Row]:
 
 
 def measured(tiny: bool) -> dict[str, Any]:
-    """How many times faster two processes are, of each repeat: by wall and by processor time."""
-    from benchmarks import scaling as here  # by a name that the workers can import
+    """Return the speedup by two processes in each repeat: by wall and by processor time."""
+    from benchmarks import scaling  # the workers import the function by this name
 
     with tempfile.TemporaryDirectory() as folder:
-        launch.run(2, here.measure, Path(folder, "found.json"), 2 if tiny else REPEATS)
-        found: dict[str, Any] = json.loads(Path(folder, "found.json").read_text(encoding="utf-8"))
-    return found
+        file = Path(folder, "speedups.json")
+        launch.run(2, scaling.measure, file, 2 if tiny else REPEATS)
+        speedups: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return speedups
 
 
 def measure(output: str, repeats: int, group: ProcessGroup) -> None:
-    """What `measured` returns, written by the first of the processes that run this."""
+    """Measure the speedups; the first of the processes that run this writes them to a file."""
     data = images()
     dealt = federation.build(data, clients=CLIENTS, alpha="infinite", holdout=0.1, seed=0)
     spec = job_spec("resnet8", "plain")
@@ -68,19 +69,18 @@ def measure(output: str, repeats: int, group: ProcessGroup) -> None:
         both = group.gather(seconds(common, t), group.size)
         ratios.append((alone[0] / both.max(dim=0).values).tolist())
     if group.first:
-        found = dict(zip(("wall", "processor"), zip(*ratios[1:], strict=True), strict=True))
-        Path(output).write_text(
-            json.dumps(found), encoding="utf-8"
-        )  # without the first repeat, which warms up
+        timed = zip(*ratios[1:], strict=True)  # without the first repeat, which warms up
+        speedups = dict(zip(("wall", "processor"), timed, strict=True))
+        Path(output).write_text(json.dumps(speedups), encoding="utf-8")
 
 
-def seconds(ready: context.Context, t: int) -> Tensor:
-    """Of one round from the same weights, on the wall and of the processor, (1, 2)."""
-    (phase,) = phases.prepare(ready, [Phase.read(PHASE)])
-    state, seeds = State(ready.model.initial(0)), Seeds(0, 0, 0)
-    cohort = loop.cohort(ready, phase, t, seeds)
+def seconds(job: context.Context, t: int) -> Tensor:
+    """Return wall and processor seconds of one round from the same weights, (1, 2)."""
+    state, seeds = State(job.model.initial(0)), Seeds(0, 0, 0)
+    (phase,) = phases.prepare(job, [Phase.read(PHASE)])
+    cohort = loop.cohort(job, phase, t, seeds)
     start = time.perf_counter(), time.process_time()
-    phase.algorithm.round(state, t, cohort, ready.engine, seeds)
+    phase.algorithm.round(state, t, cohort, job.engine, seeds)
     end = time.perf_counter(), time.process_time()
     return torch.tensor([end], dtype=torch.float64) - torch.tensor([start], dtype=torch.float64)
 

@@ -1,4 +1,4 @@
-"""What all benchmarks share: a row of the table, and functions timed in turns."""
+"""Shared by all benchmarks: a row of the table, and functions timed in turns."""
 
 import os
 import platform
@@ -18,10 +18,10 @@ class Row:
     """One line of the table.
 
     Attributes:
-        what: what `value` is, with its unit.
-        quartiles: lower and upper, of n repeats.
-        goal: the largest value that we accept, None where there is none.
-        more: what else goes to bench.json, by name.
+        what: description of `value`, with its unit.
+        quartiles: lower and upper quartile of n repeats.
+        goal: the largest accepted value, None for no goal.
+        more: further entries of bench.json, by name.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Row:
         ).rstrip()
 
     def facts(self) -> dict[str, Any]:
-        """The row as bench.json has it."""
+        """Return the row as an entry of bench.json."""
         own = {name: value for name, value in vars(self).items() if name not in ("name", "more")}
         return own | dict(self.more)
 
@@ -53,10 +53,10 @@ def turns(
     rounds: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Milliseconds of a call of each side, `repeats` times, in turns.
+    """Return the milliseconds of a call of each side, `repeats` times, in turns.
 
-    So whatever else the machine does meets all sides. Each turn makes `rounds` calls, numbered on;
-    one more turn before the first warms up.
+    In turns, so that other work on the machine slows all sides. Each turn makes `rounds` calls,
+    numbered consecutively; one turn before the first warms up.
     """
     times: dict[str, list[float]] = {side: [] for side in sides}
     for repeat in range(repeats + 1):
@@ -65,11 +65,11 @@ def turns(
             for t in range(rounds):
                 run(repeat * rounds + t)
             times[side].append(1e3 * (clock() - start) / rounds)
-    return {side: found[1:] for side, found in times.items()}
+    return {side: ms[1:] for side, ms in times.items()}
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
-    """Lower and upper; a single value is both."""
+    """Return the lower and upper quartile; a single value is both."""
     if len(values) < 2:
         return values[0], values[0]
     low, _, high = statistics.quantiles(values, n=4)
@@ -77,12 +77,12 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
 
 
 def summary(name: str, times: Sequence[float]) -> dict[str, Any]:
-    """Median and quartiles under a name, for bench.json."""
+    """Return median and quartiles under a name, for bench.json."""
     return {f"{name}_ms": statistics.median(times), f"{name}_ms_quartiles": quartiles(times)}
 
 
 def hardware() -> dict[str, Any]:
-    """The machine."""
+    """Return a description of the machine."""
     return {
         "processor": processor(),
         "capability": torch.backends.cpu.get_cpu_capability(),
@@ -93,5 +93,5 @@ def hardware() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of what decides the speed."""
+    """Return the versions that decide the speed."""
     return {"python": platform.python_version(), "torch": str(torch.__version__)}

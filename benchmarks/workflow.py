@@ -1,7 +1,7 @@
-"""The whole workflow on one core: how much of its time is not training.
+"""The share of the time of a whole workflow on one core that is not training.
 
-Training is what the jobs of warm-ups, selections and runs take beyond the start of a process that
-imports what they import; the rest is process starts, Snakemake, data, tables, figures and claims.
+Training is the time of the jobs of warm-ups, selections and runs, without the start of a process
+with the same imports; the rest is process starts, Snakemake, data, tables, figures and claims.
 """
 
 import csv
@@ -22,7 +22,7 @@ IMPORTS = "import zowarmup.jobs.train, zowarmup.engines.batched"
 
 
 def outside_of_training(tiny: bool) -> list[Row]:
-    """Of config/smoke.yaml; of nothing but its data where it is to be tiny."""
+    """Measure the share for config/smoke.yaml; at the tiny size only a dry run."""
     with tempfile.TemporaryDirectory() as folder:
         project = copy(Path(folder) / "project")
         wall = snakemake(project, ["--dry-run"] if tiny else [])
@@ -36,7 +36,7 @@ def outside_of_training(tiny: bool) -> list[Row]:
 
 
 def copy(folder: Path) -> Path:
-    """The sources of the project, without results."""
+    """Copy the sources of the project, without results."""
     folder.mkdir()
     for part in PARTS:
         if (ROOT / part).is_dir():
@@ -48,7 +48,7 @@ def copy(folder: Path) -> Path:
 
 
 def snakemake(project: Path, arguments: list[str]) -> float:
-    """Seconds of the whole workflow."""
+    """Run the whole workflow and return its seconds."""
     call = ["--cores", "1", "--configfile", "config/smoke.yaml", "--quiet", "all", *arguments]
     began = time.perf_counter()
     run(project, ["-m", "snakemake", *call])
@@ -56,7 +56,7 @@ def snakemake(project: Path, arguments: list[str]) -> float:
 
 
 def start(project: Path, n: int) -> float:
-    """Seconds of a process that does nothing but import what a training job imports; the least."""
+    """Return the least seconds of n processes that only import what a training job imports."""
     times = []
     for _ in range(n):
         began = time.perf_counter()
@@ -71,7 +71,7 @@ def run(project: Path, arguments: list[str]) -> None:
 
 
 def seconds(folder: Path) -> list[float]:
-    """Of all jobs that train, as Snakemake noted them."""
+    """Return the seconds of all jobs that train, from Snakemake's benchmark files."""
     files = [file for rule in TRAINING for file in sorted((folder / rule).rglob("*.tsv"))]
     return [float(row["s"]) for file in files for row in rows(file)]
 

@@ -3,8 +3,8 @@
     python config/render_schema.py           write config/schema.json
     python config/render_schema.py --check   exit 1 if it is stale
 
-It follows from the models that read a config. Names across keys, such as a method of a study, are
-checked when the config is read, and not here.
+The pydantic models that read a config give the schema. It does not check names across keys, such
+as a method of a study; reading the config does.
 """
 
 import json

@@ -3,8 +3,8 @@
     python envs/render.py           write envs/*.yaml
     python envs/render.py --check   exit 1 if one of them is stale
 
-The pins stand inside the files: Snakemake copies an environment file elsewhere before it solves it,
-so a path to the lock would lead nowhere.
+The files hold the pins themselves: Snakemake copies an environment file to another folder before it
+solves it, where a path to the lock would be wrong.
 """
 
 import re
@@ -16,7 +16,7 @@ from packaging.markers import Marker
 HERE = Path(__file__).parent
 LOCK = HERE.parent / "requirements.lock"
 
-# What the scripts of each environment import; the lock's "via" comments tell what that needs.
+# The imports of each environment's scripts; the lock's "via" comments name their requirements.
 NEEDS = {
     "train": {
         *("torch", "torchvision", "numpy", "pandas", "scikit-learn", "scipy"),
@@ -65,25 +65,25 @@ def read_lock(text: str) -> dict[str, tuple[str, set[str]]]:
 
 
 def closure(pins: dict[str, tuple[str, set[str]]], roots: set[str]) -> list[str]:
-    """The pins of the roots and of everything that they require, directly or not."""
+    """Return the pins of the roots and of all their requirements, direct or not."""
     if missing := roots - pins.keys():
         raise KeyError(f"not in {LOCK.name}: {sorted(missing)}")
     names: set[str] = set()
-    found = roots
-    while found:
-        names |= found
-        found = {name for name, (_, parents) in pins.items() if parents & names} - names
+    new = roots
+    while new:
+        names |= new
+        new = {name for name, (_, parents) in pins.items() if parents & names} - names
     return [pins[name][0] for name in sorted(names)]
 
 
 def render(roots: set[str]) -> str:
-    """The text of one environment file."""
+    """Return the text of one environment file."""
     pins = closure(read_lock(LOCK.read_text(encoding="utf-8")), roots)
     return HEADER + "".join(f'      - "{pin}"\n' for pin in pins)
 
 
 def main() -> None:
-    """Write the files, or compare them with what would be written."""
+    """Write the files, or check that they are up to date."""
     stale = []
     for name, roots in NEEDS.items():
         path, text = HERE / f"{name}.yaml", render(roots)

@@ -1,4 +1,4 @@
-# All rows of all runs, tidy; everything below reads this file alone.
+# All rows of all runs in one tidy table; the rules below read the results only from it.
 rule collect_metrics:
     input:
         unpack(ask(WORK.inputs, "collect_metrics")),

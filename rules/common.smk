@@ -1,9 +1,9 @@
-# Resolves the config into named work; the library answers the rules' questions about it. No torch
-# here: every job of a cluster reads this file again.
+# Resolves the config into named jobs; the library answers the rules' questions about them. Imports no
+# torch: every job of a cluster reads this file again.
 
 import sys
 
-# The code beside the Snakefile runs, whatever else is installed.
+# Runs the code beside the Snakefile, not an installed one.
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
@@ -15,7 +15,7 @@ try:
     preflight.check(CHECKOUT)
     preflight.import_in_jobs_from(CHECKOUT)
     WORK = Workflow(workflow.configfiles, workflow.config_settings.config, CHECKOUT)
-    if workflow.is_main_process:  # while a job of a cluster reads this, others write results
+    if workflow.is_main_process:  # a job of a cluster reads this while other jobs write results
         for warning in WORK.check_results():
             print(f"zowarmup: {warning}", file=sys.stderr)
 except UserError as error:
@@ -29,7 +29,7 @@ wildcard_constraints:
 
 
 def ask(question, rule):
-    """The function of wildcards that puts a question to the library about a job of a rule."""
+    """The function of wildcards that asks the library a question about a job of a rule."""
 
     def answer(wildcards):
         return question(WORK.job(rule, wildcards))
@@ -38,12 +38,12 @@ def ask(question, rule):
 
 
 def data_dir(wildcards, output):
-    """Snakemake does not compare a function of outputs, so a move of the files reruns nothing."""
+    """The data folder. Snakemake does not compare functions of outputs: moved files rerun nothing."""
     return CONFIG.datasets[wildcards.dataset].data_dir
 
 
 def claims_file(wildcards):
-    """A function, whose result Snakemake does not read as a pattern."""
+    """The file of the claims; from a function, so that Snakemake does not read it as a pattern."""
     return WORK.claims
 
 
@@ -52,7 +52,7 @@ def training_mb(wildcards, input, attempt):
 
 
 def training_minutes(wildcards, attempt):
-    """A job that met its limit resumes, so a second attempt need not start over."""
+    """The time limit of an attempt; a second attempt resumes the work of the first."""
     return attempt * CONFIG.jobs.minutes
 
 

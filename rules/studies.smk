@@ -1,4 +1,4 @@
-# One target per study: `snakemake pivot` trains that study alone and draws its tables and figures, under
+# One target per study: `snakemake pivot` trains only this study and makes its tables and figures, under
 # results/{name}/studies/pivot/.
 for study in CONFIG.studies:
 

@@ -1,4 +1,4 @@
-# The fan-out: one job per run and seed, each from a snapshot of its warm-up.
+# One job per run and seed, each from a snapshot of its warm-up.
 rule train:
     input:
         unpack(ask(WORK.inputs, "train")),

@@ -1,4 +1,4 @@
-# One first-order trajectory feeds everything that starts with the same phase.
+# One first-order trajectory serves all runs that start with the same phase.
 rule warmup:
     input:
         unpack(ask(WORK.inputs, "warmup")),
@@ -25,7 +25,7 @@ rule warmup:
         "../workflow/scripts/warmup.py"
 
 
-# The tuning rule of all learning rates: a grid, judged on held-out images.
+# The tuning rule of all learning rates: the losses of a grid on held-out images.
 rule select:
     input:
         unpack(ask(WORK.inputs, "select")),

@@ -1,7 +1,7 @@
 """Draws the rooms of zowarmup/ and their imports: python tools/architecture.py
 
-Writes docs/architecture.svg. An arrow leads from a room to a room that it imports; where a room is
-reached over others already, its arrow is left out.
+Writes docs/architecture.svg. An arrow leads from a room to a room that it imports; an arrow that
+follows from other arrows is left out.
 """
 
 import ast
@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "zowarmup"
 PICTURE = ROOT / "docs" / "architecture.svg"
 
-# What users call, above all rooms.
+# The entrances for users, above all rooms.
 FACES = ("cli", "api", "without_snakemake")
 
-# The middle of each room's box: what is imported lies below what imports it.
+# The middle of each room's box; a room lies below the rooms that import it.
 PLACES = {
     "cli": (1.0, 10),
     "api": (1.0, 9),
@@ -44,7 +44,7 @@ Graph = dict[str, set[str]]
 
 
 def rooms() -> Iterator[tuple[str, Path]]:
-    """(room, file) of every Python file of the package: its folder, or its own name."""
+    """Yield (room, file) for every Python file of the package: its folder, or its own name."""
     for file in sorted(PACKAGE.rglob("*.py")):
         room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
         if not room.startswith("__"):
@@ -52,7 +52,7 @@ def rooms() -> Iterator[tuple[str, Path]]:
 
 
 def imports() -> Graph:
-    """The rooms that each room imports, also inside functions."""
+    """Return the rooms that each room imports, also inside functions."""
     names = {room for room, _ in rooms()}
     graph: Graph = {room: set() for room in names}
     for room, file in rooms():
@@ -64,18 +64,18 @@ def imports() -> Graph:
 
 
 def reachable(graph: Graph, room: str) -> set[str]:
-    """All rooms that a room imports, over others too."""
+    """Return all rooms that a room imports, directly or through others."""
     return graph[room].union(*(reachable(graph, other) for other in graph[room]))
 
 
 def arrows(graph: Graph) -> dict[str, list[str]]:
-    """Only the imports that do not follow from others."""
+    """Return only the imports that do not follow from other imports."""
     over_others = {r: set().union(*(reachable(graph, o) for o in graph[r])) for r in graph}
     return {room: sorted(graph[room] - over_others[room]) for room in sorted(graph)}
 
 
 def draw() -> bytes:
-    """The picture, equal bytes for an equal graph.
+    """Return the picture as SVG: equal bytes for an equal graph.
 
     Raises:
         KeyError: a room has no place in PLACES.

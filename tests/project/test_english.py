@@ -10,15 +10,19 @@ import workbench
 
 PROJECT = workbench.PROJECT
 CODE = sorted([*PROJECT.glob("zowarmup/**/*.py"), *PROJECT.glob("workflow/**/*.py")])
+# All but the claims, whose hash stands in verdicts.
 PROSE = sorted(
     [
         *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Snakefile")),
         *PROJECT.glob("docs/*.md"),
-        *PROJECT.glob("config/*.*"),
+        *(file for file in PROJECT.glob("config/*.*") if not file.match("claims*")),
         *PROJECT.glob("rules/*.smk"),
         *PROJECT.glob("zowarmup/**/*.html"),
     ]
 )
+
+# Copies of result files in a page, which a run wrote.
+QUOTED = re.compile(r"<!-- ([\w -]+) -->\n.*?<!-- \1 -->", re.DOTALL)
 
 # Each a turn of phrase that a reader had to read twice, and what says it plainly.
 BANNED = {
@@ -48,7 +52,8 @@ def name_of(file: Path) -> str:
 
 @pytest.mark.parametrize("file", [*CODE, *PROSE], ids=name_of)
 def test_no_sentence_has_a_banned_turn(file: Path) -> None:
-    text = re.sub(r"\s*\n[#\s]*", " ", file.read_text(encoding="utf-8"))
+    text = QUOTED.sub("", file.read_text(encoding="utf-8"))
+    text = re.sub(r"\s*\n[#\s]*", " ", text)
     for pattern, plain in BANNED.items():
         match = re.search(pattern, text)
         place = text[max(0, match.start() - 40) : match.end() + 40] if match else ""

@@ -1,7 +1,7 @@
-"""Runs the commands that docs/checkpoints.md shows, and writes their output into the page.
+"""Runs the commands of docs/checkpoints.md and writes their output into the page.
 
-With --check it writes nothing, and exits 1 if a command prints other words than the page. Numbers,
-hashes and the name of the machine may differ between machines.
+With --check it writes nothing and exits 1 if a command prints other words than the page. Numbers,
+hashes and the name of the machine may differ.
 """
 
 import contextlib
@@ -19,11 +19,17 @@ from zowarmup.__main__ import main as zowarmup
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "checkpoints.md"
 BLOCK = re.compile(r"```console\n\$ (zowarmup [^\n]*)\n(.*?)```", re.DOTALL)
-OF_THE_MACHINE = ("torch", "device", "machine", "commit", "finished")  # lines that begin so
+OF_THE_MACHINE = (
+    "torch",
+    "device",
+    "machine",
+    "commit",
+    "finished",
+)  # first words
 
 
-def said(command: str) -> str:
-    """The output of a command, run in this process."""
+def output(command: str) -> str:
+    """Run a command in this process and return its output."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         code = zowarmup(shlex.split(command)[1:])
     assert code == 0, command
@@ -31,13 +37,13 @@ def said(command: str) -> str:
 
 
 def page(folder: Path) -> str:
-    """The page with the output of its commands, run one after the other in an empty folder."""
+    """Return the page with the output of its commands, run in turn in an empty folder."""
     shutil.copytree(ROOT / "config", folder / "config")
     before = Path.cwd()
     os.chdir(folder)
     try:
         return BLOCK.sub(
-            lambda m: f"```console\n$ {m[1]}\n{said(m[1])}```", PAGE.read_text(encoding="utf-8")
+            lambda m: f"```console\n$ {m[1]}\n{output(m[1])}```", PAGE.read_text(encoding="utf-8")
         )
     finally:
         os.chdir(before)
@@ -54,16 +60,16 @@ def words(text: str) -> list[str]:
 def main() -> int:
     """Write the page, or check it."""
     with tempfile.TemporaryDirectory() as folder:
-        made = page(Path(folder))
+        new = page(Path(folder))
     old = PAGE.read_text(encoding="utf-8")
     if "--check" not in sys.argv:
-        PAGE.write_text(made, encoding="utf-8")
+        PAGE.write_text(new, encoding="utf-8")
         return 0
-    for shown, printed in zip(words(old), words(made), strict=False):
+    for shown, printed in zip(words(old), words(new), strict=False):
         if shown != printed:
             print(f"{PAGE}: shows {shown!r}, the command prints {printed!r}: make evidence")
             return 1
-    return int(len(words(old)) != len(words(made)))
+    return int(len(words(old)) != len(words(new)))
 
 
 if __name__ == "__main__":

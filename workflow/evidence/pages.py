@@ -1,7 +1,7 @@
-"""Copies results that the documentation quotes to docs/evidence/, and writes them into the pages.
+"""Copies results that the documentation quotes to docs/evidence/ and writes them into the pages.
 
-`make evidence` calls it. With --check it copies and writes nothing, and exits 1 if a page has other
-numbers than the files.
+`make evidence` calls it. With --check it changes no file and exits 1 if a page has other numbers
+than the files.
 """
 
 import csv
@@ -29,7 +29,7 @@ TABLES = (
 )
 FIGURES = ("steps", "sensitivity", "width", "gradient_quality", "server", "clients")
 REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
-RUN = "runs/zowarmup-10-90/0/run.json"  # stands for all: machine, versions, settings
+RUN = "runs/zowarmup-10-90/0/run.json"  # the run whose machine, versions and settings stand for all
 FILES = {
     "digits": (
         *(f"tables/{name}.csv" for name in ("main", "pivot", "distribution", "costs")),
@@ -57,7 +57,7 @@ METHODS = (
 
 
 def copy(config: str) -> None:
-    """Copies the files of a config; fails, naming it, if one does not exist."""
+    """Copy the files of a config; a missing file is an error that names it."""
     (EVIDENCE / config).mkdir(exist_ok=True)
     for file in FILES[config]:
         shutil.copyfile(RESULTS / config / file, EVIDENCE / config / Path(file).name)
@@ -68,18 +68,18 @@ def copy(config: str) -> None:
 
 
 def read(page: Path) -> str:
-    """A page of the documentation."""
+    """Return a page of the documentation."""
     return page.read_text(encoding="utf-8")
 
 
 def rows(name: str, config: str = "digits") -> list[dict[str, str]]:
-    """The rows of a file."""
+    """Return the rows of a CSV file of the evidence."""
     with (EVIDENCE / config / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def results() -> str:
-    """Final accuracy by method and split, mean and standard deviation."""
+    """Return the table of final accuracies by method and split, mean and standard deviation."""
     cells = {(row["split"], row["method"]): row for row in rows("main.csv")}
     splits = list(dict.fromkeys(split for split, _ in cells))
     lines = [f"| high / low-resource clients, % | {' | '.join(splits)} |"]
@@ -95,7 +95,7 @@ def _accuracy(row: dict[str, str]) -> str:
 
 
 def verdicts(config: str) -> str:
-    """The number of each verdict, among claims that the runs of the config can test."""
+    """Return the number of each verdict among the claims that the runs of the config can test."""
     words = [row["verdict"] for row in rows("claims.csv", config)]
     tested = len(words) - words.count("not run")
     counted = [f"{words.count(w)} {w}" for w in ("supported", "contradicted", "inconclusive")]
@@ -103,17 +103,17 @@ def verdicts(config: str) -> str:
 
 
 def skew() -> str:
-    """The worth of low-resource clients' data where they hold most of it, and the least."""
-    found = {(row["split"], row["method"]): row for row in rows("main.csv")}
+    """Return the paragraph on the data of low-resource clients, where they are many and few."""
+    cells = {(row["split"], row["method"]): row for row in rows("main.csv")}
 
     def percent(split: str, method: str, column: str = "accuracy_mean") -> str:
-        return f"{100 * float(found[split, method][column]):.1f}"
+        return f"{100 * float(cells[split, method][column]):.1f}"
 
     few, many = "10/90", "50/50"
-    lacked = f"{float(found[few, 'zowarmup']['missing_classes']):.1f}"
+    lacked = f"{float(cells[few, 'zowarmup']['missing_classes']):.1f}"
     recall = [percent(few, method, "missing_recall") for method in METHODS[:3]]
     at_few, at_many = (", ".join(percent(x, m) for m in METHODS[:3]) for x in (few, many))
-    n = found[few, "zowarmup"]["n"]
+    n = cells[few, "zowarmup"]["n"]
     return f"""
 On digits at {few} the high-resource clients lack {lacked} of 10 classes on average. On those, High
 Res Only ends with a recall of {recall[0]} %, ZOWarmUp with {recall[1]} %, and its control, which
@@ -124,7 +124,7 @@ takes such steps on the high-resource clients' data alone, with {recall[2]} %; t
 
 
 def bench() -> str:
-    """The timings of the engine of small networks."""
+    """Return the table of the timings of the engine for small networks."""
     lines = ["| round | plain, ms | batched, ms | ratio | goal |", "|---|---|---|---|---|"]
     for name in ("W1", "W2", "W2b"):
         row = measured()[name]
@@ -134,7 +134,7 @@ def bench() -> str:
 
 
 def all_bench() -> str:
-    """Every measurement of `make bench`."""
+    """Return the table of all measurements of `make bench`."""
     lines = ["| row | what | value [quartiles] | n | goal |", "|---|---|---|---|---|"]
     for name, row in measured().items():
         if isinstance(row, dict) and "value" in row:
@@ -146,15 +146,14 @@ def all_bench() -> str:
 
 
 def measured() -> dict[str, Any]:
-    """The file that `make bench` writes."""
-    found: dict[str, Any] = json.loads(
-        (EVIDENCE / "digits" / "bench.json").read_text(encoding="utf-8")
-    )
-    return found
+    """Return the measurements in the file that `make bench` writes."""
+    text = (EVIDENCE / "digits" / "bench.json").read_text(encoding="utf-8")
+    measurements: dict[str, Any] = json.loads(text)
+    return measurements
 
 
 def render(text: str) -> str:
-    """A page with its quoted blocks written anew from the files."""
+    """Return a page with its quoted blocks rewritten from the files."""
     blocks = {
         "results": results(),
         "verdicts": verdicts("digits"),
@@ -165,7 +164,7 @@ def render(text: str) -> str:
         **real_images.blocks(),
     }
     for file in sorted((EVIDENCE / "digits-full").glob("*.md")):
-        # one level down, since the page has a heading for each of them
+        # headings one level down, since the page has a heading for each file
         lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text(encoding="utf-8"))
         blocks[f"full {file.stem}"] = lowered.strip()
     for name, block in blocks.items():
@@ -177,14 +176,14 @@ def render(text: str) -> str:
 
 
 def main() -> int:
-    """Copy and write, or check."""
+    """Copy the files and write the pages, or check them."""
     if "--check" in sys.argv:
         return int(any((old := read(page)) != render(old) for page in PAGES))
     for config in FILES:
         if (RESULTS / config).is_dir():
             copy(config)
         else:
-            print(f"results/{config}: no such results; the files in docs/evidence stay")
+            print(f"results/{config}: no results; the files in docs/evidence stay as they are")
     if (RESULTS / "bench.json").is_file():
         shutil.copyfile(RESULTS / "bench.json", EVIDENCE / "digits" / "bench.json")
     for page in PAGES:

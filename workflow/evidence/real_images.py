@@ -1,4 +1,4 @@
-"""The blocks of docs/reproduction.md: runs on real images, ours beside the paper's."""
+"""The blocks of docs/reproduction.md: runs on real images beside the results of the paper."""
 
 import csv
 import statistics
@@ -17,16 +17,18 @@ METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "zo_init")
 
 
 def blocks() -> dict[str, str]:
-    """Each block by the name of its mark in the page."""
-    made = {"beside the paper": beside()}
+    """Return each block by the name of its mark in the page."""
+    texts = {"beside the paper": beside()}
     for config in PAPER:
-        made[f"{config} seeds"] = seeds(config)
-        made[f"{config} main"] = (EVIDENCE / config / "main.md").read_text(encoding="utf-8").strip()
-    return made | {"estimators": estimators(), "rates": rates()}
+        texts[f"{config} seeds"] = seeds(config)
+        texts[f"{config} main"] = (
+            (EVIDENCE / config / "main.md").read_text(encoding="utf-8").strip()
+        )
+    return texts | {"estimators": estimators(), "rates": rates()}
 
 
 def beside() -> str:
-    """The paper's headline beside these runs."""
+    """Return the table of the paper's main result beside these runs."""
     lines = [
         "| accuracy at 10/90, % | High Res Only | ZOWarmUp | difference, points |",
         "|---|---|---|---|",
@@ -45,23 +47,23 @@ def beside() -> str:
 
 
 def seeds(config: str) -> str:
-    """Every seed at the end: accuracy and test loss of each method."""
+    """Return the table of final accuracy and test loss of each method and seed."""
     final = [row for row in ends(config) if row["study"] == "main"]
-    found = {(row["method"], row["seed"]): row for row in final}
+    cells = {(row["method"], row["seed"]): row for row in final}
     numbers = sorted({row["seed"] for row in final}, key=int)
-    methods = [method for method in METHODS if (method, numbers[0]) in found]
+    methods = [method for method in METHODS if (method, numbers[0]) in cells]
     lines = [
         f"| accuracy, %; test loss | {' | '.join(f'seed {seed}' for seed in numbers)} |",
         "|---" * (len(numbers) + 1) + "|",
     ]
     for method in methods:
-        cells = " | ".join(_both(found[method, seed]) for seed in numbers)
-        lines.append(f"| {found[method, numbers[0]]['label']} | {cells} |")
+        values = " | ".join(_both(cells[method, seed]) for seed in numbers)
+        lines.append(f"| {cells[method, numbers[0]]['label']} | {values} |")
     return "\n".join(lines)
 
 
 def estimators() -> str:
-    """The paired seeds of both estimators, as one sentence."""
+    """Return a sentence that compares the paired seeds of both estimators."""
     final = [row for row in ends("cifar10-cpu") if row["study"] == "estimator"]
     texts = [f"`{row['estimator']}` ends at {_both(row)}" for row in final]
     curves: dict[str, list[float]] = {}
@@ -78,7 +80,7 @@ def estimators() -> str:
 
 
 def rates() -> str:
-    """High Res Only with the chosen learning rate and with the next one."""
+    """Return the accuracies of High Res Only at the selected learning rate and at the next one."""
     ours = [row for row in ends("cifar10-cpu") if row["method"] == "high_res_only"]
     texts = []
     for lr in sorted({float(row["lr_1"]) for row in ours}):
@@ -89,13 +91,13 @@ def rates() -> str:
 
 
 def rows(config: str, name: str) -> list[Row]:
-    """The rows of a file."""
+    """Return the rows of a CSV file of the evidence."""
     with (EVIDENCE / config / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def ends(config: str) -> list[Row]:
-    """The last row of every run, seed and study."""
+    """Return the last row of every run, seed and study."""
     last = {(r["study"], r["run"], r["seed"]): r for r in rows(config, "metrics.csv")}
     return list(last.values())
 

@@ -1,4 +1,4 @@
-"""Prints the path of the page of `make report`, for arguments of Snakemake.
+"""Prints the path of the page of `make report` for the arguments of Snakemake.
 
 It is results/<name>/report.html. The config, the file that it extends or the command line
 (`--config name=...`) gives the name.
@@ -17,7 +17,7 @@ DEFAULT = "config/config.yaml"
 
 
 def page(arguments: Sequence[str]) -> Path:
-    """The path of the page for these arguments.
+    """Return the path of the page.
 
     Raises:
         UserError: the config is wrong, or it has no results.

@@ -1,4 +1,4 @@
-"""A verdict on every claim."""
+"""Writes a verdict on every claim."""
 
 from zowarmup.analysis import metrics
 from zowarmup.analysis.claims import judge, schema, write

@@ -1,4 +1,4 @@
-"""All rows of all runs as one tidy file."""
+"""Writes all rows of all runs into one tidy file."""
 
 from zowarmup.analysis.collect import rows
 from zowarmup.common.job_log import log_to

@@ -1,4 +1,4 @@
-"""Who holds what: partition, held-out parts and tiers of one seed."""
+"""Writes the federation of one seed: partition, held-out parts and tiers."""
 
 from zowarmup.common.job_log import log_to
 from zowarmup.data import datasets, federation

@@ -1,4 +1,4 @@
-"""One figure in all its formats."""
+"""Draws one figure in all its formats."""
 
 from zowarmup.common.job_log import log_to
 
@@ -12,7 +12,7 @@ with log_to(snakemake.log[0]):
     from zowarmup.data import federation
 
     draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
-    paths = snakemake.params.federations  # of those figures that show federations
+    paths = snakemake.params.federations  # empty unless the figure shows federations
     read = {name: federation.load(path).model_dump() for name, path in paths.items()}
     write.write(
         draw(metrics.read(snakemake.input.metrics), *([read] if paths else [])), snakemake.output

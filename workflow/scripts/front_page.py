@@ -1,4 +1,4 @@
-"""The front page of the report."""
+"""Writes the front page of the report."""
 
 from pathlib import Path
 

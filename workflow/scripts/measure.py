@@ -1,4 +1,4 @@
-"""Peak memory of one client of a network: by formula and measured."""
+"""Measures the peak memory of one client of a network, and computes it by formula."""
 
 from zowarmup.common.job_log import log_to
 

@@ -1,4 +1,4 @@
-"""One learning rate: the whole grid from where the phase starts, and the choice."""
+"""Selects one learning rate: tries the whole grid from the start of the phase."""
 
 from zowarmup.common.job_log import log_to
 

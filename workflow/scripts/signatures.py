@@ -1,4 +1,4 @@
-"""Failure signatures of all runs."""
+"""Writes the failure signatures of all runs."""
 
 from zowarmup.analysis import metrics
 from zowarmup.analysis.report import signatures_page

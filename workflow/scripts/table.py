@@ -1,4 +1,4 @@
-"""One table in all its formats."""
+"""Writes one table in all its formats."""
 
 from zowarmup.analysis import metrics
 from zowarmup.analysis.tables import write
@@ -8,6 +8,6 @@ from zowarmup.config import registry
 
 with log_to(snakemake.log[0]):
     make = registry.load(registry.TABLES, snakemake.wildcards.table)
-    measured = snakemake.input.get("measured")  # of those tables that read it
+    measured = snakemake.input.get("measured")  # None unless the table shows memory
     more = [] if measured is None else [[files.read_json(path) for path in measured]]
     write.write(make(metrics.read(snakemake.input.metrics), *more), snakemake.output)

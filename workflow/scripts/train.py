@@ -1,4 +1,4 @@
-"""One run from its pivot to its end: snapshot in, metrics and final model out."""
+"""Trains one run from its pivot to its end: snapshot in, metrics and final model out."""
 
 from zowarmup.common.job_log import log_to
 

@@ -1,4 +1,4 @@
-"""One warm-up: federation in, snapshots and metrics out."""
+"""Trains one warm-up: federation in, snapshots and metrics out."""
 
 from zowarmup.common.job_log import log_to
 
