@@ -16,8 +16,9 @@ from pydantic.json_schema import models_json_schema
 
 from zowarmup.config.phase import Settings
 from zowarmup.config.phase_settings import PHASES
-from zowarmup.config.registry import ENGINES, FIGURES, NETWORKS, TABLES
+from zowarmup.config.registry import ENGINES, NETWORKS
 from zowarmup.config.schema import Config
+from zowarmup.config.tables_and_figures import FIGURES, TABLES
 
 Schema = dict[str, Any]
 FILE = Path(__file__).with_name("schema.json")

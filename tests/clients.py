@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from toys import dealt
 
-from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.common.seeds import key
 from zowarmup.engines.batched import Batched
 from zowarmup.engines.plain import Plain

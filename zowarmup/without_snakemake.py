@@ -57,7 +57,7 @@ class Maker:
             seeds = set(seeds)
             cells = [(cell, seed) for cell, seed in cells if seed in seeds]
         if not cells:
-            raise UserError(f"seeds: {sorted(seeds or [])}: no study of these runs has them")
+            raise UserError(f"seeds: no study of these runs uses any of {sorted(seeds or [])}")
         for file in self.paths.work_of(cells):
             self.make(graph.job_of(self.paths, file))
         output = Path(self.paths.root) / "selected-metrics.csv"

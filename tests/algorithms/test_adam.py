@@ -8,7 +8,7 @@ from torch import nn
 from toys import dealt
 
 from zowarmup.algorithms.adam import Adam
-from zowarmup.algorithms.engine import SGD
+from zowarmup.algorithms.engine_protocol import SGD
 from zowarmup.algorithms.fedadam import FedAdam
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import Cohort, State

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toys import cohort, linear
 
-from zowarmup.algorithms.engine import LocalZO
+from zowarmup.algorithms.engine_protocol import LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.fedkseed import FedKSeed
 from zowarmup.algorithms.rounds import Cohort, RoundRecord, State

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from toys import cohort, linear
 
-from zowarmup.algorithms.engine import LocalZO
+from zowarmup.algorithms.engine_protocol import LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO

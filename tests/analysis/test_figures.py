@@ -22,9 +22,9 @@ from zowarmup.analysis.figures import curves, strips, sweeps
 from zowarmup.analysis.figures import federation as who_holds_what
 from zowarmup.analysis.figures.drawing import style, write
 from zowarmup.common.errors import UserError
-from zowarmup.config import registry
+from zowarmup.config import registry, tables_and_figures
 
-NAMES = tuple(registry.FIGURES)
+NAMES = tuple(tables_and_figures.FIGURES)
 ENDINGS = tuple(write.METADATA)
 METRICS = frames.everything()
 LOST = frames.diverge(METRICS, 1, 30, method="zowarmup")
@@ -32,8 +32,8 @@ ONE_SPLIT = METRICS[METRICS["split"] == "10/90"]
 
 
 def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
-    more = [{"digits": frames.federation()}] if name in registry.NEED_FEDERATION else []
-    return registry.load(registry.FIGURES, name)(metrics, *more)
+    more = [{"digits": frames.federation()}] if name in tables_and_figures.NEED_FEDERATION else []
+    return registry.load(tables_and_figures.FIGURES, name)(metrics, *more)
 
 
 def digest(name: str) -> str:
@@ -190,14 +190,14 @@ def test_no_text_overlaps_another_or_leaves_the_page(name: str, metrics: pd.Data
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_that_is_missing_is_named(name: str) -> None:
-    metrics = METRICS[~METRICS["study"].isin(registry.SHOWS[name])]
-    wanted = " or ".join(map(repr, registry.SHOWS[name]))
+    metrics = METRICS[~METRICS["study"].isin(tables_and_figures.SHOWS[name])]
+    wanted = " or ".join(map(repr, tables_and_figures.SHOWS[name]))
     with pytest.raises(m.MetricsError, match=rf"hold no rows of study {wanted} \(they hold: "):
         draw(name, metrics)
 
 
 @pytest.mark.parametrize(
-    ("name", "study"), [(name, study) for name in NAMES for study in registry.SHOWS[name]]
+    ("name", "study"), [(name, study) for name in NAMES for study in tables_and_figures.SHOWS[name]]
 )
 def test_the_rows_of_one_study_that_it_shows_are_enough(name: str, study: str) -> None:
     draw(name, METRICS[METRICS["study"] == study]).draw_without_rendering()

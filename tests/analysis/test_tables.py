@@ -14,10 +14,10 @@ import pytest
 
 from zowarmup.analysis import cost_formulas, metrics
 from zowarmup.analysis.tables import costs, display, gradient_quality, studies, write
-from zowarmup.config import registry
+from zowarmup.config import registry, tables_and_figures
 
 approx = pytest.approx
-OF_ROWS = [name for name in registry.TABLES if name not in registry.NEED_MEMORY]
+OF_ROWS = [name for name in tables_and_figures.TABLES if name not in tables_and_figures.NEED_MEMORY]
 T2 = 4.302653  # Student's t, two degrees of freedom, 95 %
 REFERENCE = frames.run("high_res_only", {0: 0.40, 1: 0.42, 2: 0.44})
 
@@ -402,19 +402,19 @@ class TestReading:
 @pytest.mark.parametrize("name", OF_ROWS)
 def test_a_study_that_is_missing_is_named(name: str) -> None:
     other = frames.frame(frames.run("zowarmup", {0: 0.5}, study="other"))
-    wanted = " or ".join(map(repr, registry.SHOWS[name]))
+    wanted = " or ".join(map(repr, tables_and_figures.SHOWS[name]))
     with pytest.raises(ValueError, match=rf"no rows of study {wanted} \(they hold: other\)"):
-        registry.load(registry.TABLES, name)(other)
+        registry.load(tables_and_figures.TABLES, name)(other)
 
 
 @pytest.mark.parametrize(
-    ("name", "study"), [(name, s) for name in OF_ROWS for s in registry.SHOWS[name]]
+    ("name", "study"), [(name, s) for name in OF_ROWS for s in tables_and_figures.SHOWS[name]]
 )
 def test_the_rows_of_one_study_that_it_shows_are_enough(name: str, study: str) -> None:
     rows = frames.everything()
     rows = rows[rows["study"] == study]
     if len(rows):
-        assert len(registry.load(registry.TABLES, name)(rows))
+        assert len(registry.load(tables_and_figures.TABLES, name)(rows))
 
 
 class Page(HTMLParser):
@@ -450,7 +450,7 @@ class TestFormats:
     METRICS = frames.everything()
 
     def table(self, name: str) -> pd.DataFrame:
-        found = registry.load(registry.TABLES, name)(self.METRICS)
+        found = registry.load(tables_and_figures.TABLES, name)(self.METRICS)
         assert isinstance(found, pd.DataFrame)
         return found
 

@@ -292,6 +292,20 @@ def test_a_name_that_no_folder_can_have_is_refused_at_once(
     assert "\n" not in sentence
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_names_that_are_one_folder_on_some_disks_are_refused(tmp_path: Path, place: str) -> None:
+    value = PLACES[place].format()
+    sentence = refusal(overlay(tmp_path, f"{place}: {{new: {value}, NEW: {value}}}"))
+    assert f"{place}.NEW: only the case of letters tells this name from new" in sentence
+
+
+def test_variants_that_are_one_folder_on_some_disks_get_a_number(tmp_path: Path) -> None:
+    cell = "{method: zowarmup, set: {zo.tau: %s}}"
+    text = f"studies: {{main: {{variants: {{a: {cell % 0.5}, A: {cell % 0.6}}}}}}}"
+    runs = plan([str(overlay(tmp_path, text))]).runs
+    assert list(runs) == ["high_res_only", "zowarmup", "a", "A-2"]
+
+
 def test_two_methods_of_a_study_that_do_the_same_are_refused(tmp_path: Path) -> None:
     """Their rows would be one run's, twice."""
     method = PLACES["methods"].format()

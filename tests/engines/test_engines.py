@@ -25,7 +25,7 @@ from clients import (
 from torch import nn
 from toys import dealt
 
-from zowarmup.algorithms.engine import SGD
+from zowarmup.algorithms.engine_protocol import SGD
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds

@@ -23,7 +23,7 @@ from torch.nn.functional import cross_entropy
 from toys import dealt
 
 from zowarmup.algorithms import zo
-from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines.batched import Batched
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.local_steps import batches

@@ -6,7 +6,7 @@ import torch
 from clients import FULL, directions_of
 from small_runs import job_spec
 
-from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds, key

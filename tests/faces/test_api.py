@@ -137,7 +137,7 @@ def test_commands_are_functions_too(run):
 def test_wrong_names_are_said_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match="nonsense: the config has no such run"):
         api.run_config("config/smoke.yaml", runs=["nonsense"], results=tmp_path)
-    with pytest.raises(UserError, match="no study of these runs has them"):
+    with pytest.raises(UserError, match="no study of these runs uses any of"):
         api.run_config("config/smoke.yaml", runs=[RUN], seeds=[77], results=tmp_path)
     with pytest.raises(UserError, match=r"run\.json: no such file"):
         api.load_run(tmp_path)

@@ -105,7 +105,10 @@ def test_a_choice_at_the_edge_is_warned_of(
 ) -> None:
     with caplog.at_level(logging.WARNING, "zowarmup"):
         selected(inputs, tmp_path, [1e-9, 0.1])
-    assert "lr 0.1 is the edge of the grid [1e-09, 0.1]; widen it" in caplog.messages
+    assert (
+        "lr 0.1 is at the edge of the grid [1e-09, 0.1]; add candidates beyond it"
+        in caplog.messages
+    )
 
 
 def test_a_selection_keeps_its_whole_grid(inputs: dict[str, Path], tmp_path: Path) -> None:

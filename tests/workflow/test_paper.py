@@ -15,7 +15,7 @@ from zowarmup.analysis.collect import rows as collect
 from zowarmup.analysis.figures import federation as who_holds_what
 from zowarmup.analysis.report import front_page
 from zowarmup.common.files import read_json
-from zowarmup.config import registry
+from zowarmup.config import registry, tables_and_figures
 from zowarmup.plan.plan import Plan, plan
 
 CONFIG = workbench.PROJECT / "config"
@@ -183,7 +183,7 @@ def test_the_recall_of_many_classes_stays_with_the_run(two: Path, rows: pd.DataF
 
 @pytest.mark.parametrize("name", ["training_curves", "recall", "costs", "gradient_quality"])
 def test_each_panel_says_whose_it_is(rows: pd.DataFrame, name: str) -> None:
-    figure = registry.load(registry.FIGURES, name)(rows)
+    figure = registry.load(tables_and_figures.FIGURES, name)(rows)
     figure.draw_without_rendering()
     said = [f"{axes.get_title(loc='left')} {axes.get_ylabel()}" for axes in figure.axes]
     assert [sum(f"{scale}, mlp" in text for text in said) for scale in ("digits", "many")] == [
@@ -193,7 +193,7 @@ def test_each_panel_says_whose_it_is(rows: pd.DataFrame, name: str) -> None:
 
 def test_a_data_set_has_its_own_scale_of_accuracy(rows: pd.DataFrame) -> None:
     """Beside 90 % one that ends at 2 % would be a line at the bottom."""
-    figure = registry.load(registry.FIGURES, "training_curves")(rows)
+    figure = registry.load(tables_and_figures.FIGURES, "training_curves")(rows)
     tops = [axes.get_ylim()[1] for axes in figure.axes]
     assert len(set(tops)) == 2
     assert max(tops) > 10 * min(tops)

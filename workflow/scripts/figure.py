@@ -8,10 +8,10 @@ with log_to(snakemake.log[0]):
     matplotlib_environment.shut_out()
     from zowarmup.analysis import metrics
     from zowarmup.analysis.figures.drawing import write
-    from zowarmup.config import registry
+    from zowarmup.config import registry, tables_and_figures
     from zowarmup.data import federation
 
-    draw = registry.load(registry.FIGURES, snakemake.wildcards.figure)
+    draw = registry.load(tables_and_figures.FIGURES, snakemake.wildcards.figure)
     paths = snakemake.params.federations  # empty unless the figure shows federations
     read = {name: federation.load(path).model_dump() for name, path in paths.items()}
     write.write(

@@ -11,7 +11,7 @@ from torch import Tensor
 from zowarmup.algorithms.adam import Adam
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import difference
-from zowarmup.algorithms.engine import SGD, Engine
+from zowarmup.algorithms.engine_protocol import SGD, Engine
 from zowarmup.algorithms.fedavg import report, visits
 from zowarmup.algorithms.rounds import Cohort, Report, State
 from zowarmup.common.seeds import Seeds

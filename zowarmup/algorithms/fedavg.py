@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
-from zowarmup.algorithms.engine import SGD, Engine
+from zowarmup.algorithms.engine_protocol import SGD, Engine
 from zowarmup.algorithms.rounds import Cohort, Report, State
 from zowarmup.common.seeds import Seeds, key
 from zowarmup.config.phase import Count, NonNegative, Positive, Rate

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.client_drift import Drift
-from zowarmup.algorithms.engine import Engine, LocalZO
+from zowarmup.algorithms.engine_protocol import Engine, LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State

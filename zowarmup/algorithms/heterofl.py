@@ -22,7 +22,7 @@ from torch import Tensor
 
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.average import average
-from zowarmup.algorithms.engine import SGD, Engine
+from zowarmup.algorithms.engine_protocol import SGD, Engine
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.rounds import Cohort, Report, State
 from zowarmup.common.seeds import Seeds

@@ -14,7 +14,7 @@ from typing import Annotated, Protocol
 from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 
-from zowarmup.algorithms.engine import Engine
+from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 
@@ -131,8 +131,8 @@ class RoundRecord:
         expected = t, list(cohort.clients), cohort.shares(self.dropped or ())
         if (self.round, self.clients, self.weights) != expected:
             raise RecordError(
-                f"a record of round {self.round} stands where round {t} of {len(cohort.clients)} "
-                "clients with their shares is due"
+                f"found a record of round {self.round}, but expected round {t} with "
+                f"{len(cohort.clients)} clients and their shares"
             )
 
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import moves
-from zowarmup.algorithms.engine import Engine
+from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State
 from zowarmup.common.seeds import Seeds
@@ -154,7 +154,7 @@ def step(
 
 
 def combine(a: Sequence[float], directions: Directions, like: Tensor, *, scale: float) -> Tensor:
-    """sum_j a_j scale u_j, (d,) as `like`."""
+    """Returns sum_j a_j scale u_j, of the shape (d,), type and device of `like`."""
     total = torch.empty_like(like)
     for at, part in sums(a, directions, like, scale=scale):
         total[at] = part

@@ -16,7 +16,7 @@ from typing import Any
 PACKAGE = "zowarmup"
 
 # Names and defaults only; the values that a run gets from them are in its params already.
-TABLES = (f"{PACKAGE}.config.registry", f"{PACKAGE}.config.phase")
+TABLES = tuple(f"{PACKAGE}.config.{name}" for name in ("registry", "tables_and_figures", "phase"))
 ROOT = Path(__file__).parents[1]
 
 

@@ -43,7 +43,7 @@ def folder(path: str | Path, name: str) -> Path:
 
 
 def find(key: str, name: str, configs: Iterable[Path | str], checkout: Path | str) -> str:
-    """The path of a file: as given, else beside a config, else in the checkout.
+    """The path of an existing file: as given, else beside a config, else in the checkout.
 
     Args:
         key: the key of the config that has the path `name`.

@@ -124,7 +124,7 @@ class Part(Settings):
 
 
 class Study(Part):
-    """Runs to compare. Parts hold the rest that no grid can say, such as another data set."""
+    """Runs to compare. Parts vary what a grid cannot, such as the data set."""
 
     also: dict[Name, Part] = {}
 

@@ -127,7 +127,7 @@ def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str)
     if not 1 <= limit <= len(y):
         raise DataError(
             f"{where}: images_{part} is {limit} but x_{part} has {len(y)} images; "
-            f"set it to 1 to {len(y)} or leave it out"
+            f"set images_{part} to a number from 1 to {len(y)}, or leave it out"
         )
     keep = np.sort(generator("image subset", name, part).permutation(len(y))[:limit])
     return {f"x_{part}": x[keep], f"y_{part}": y[keep]}

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.engine import SGD
+from zowarmup.algorithms.engine_protocol import SGD
 from zowarmup.engines import dense, local_steps
 from zowarmup.engines.chain import chain, logits
 from zowarmup.engines.side_by_side import SideBySide

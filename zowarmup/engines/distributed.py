@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import Moves
-from zowarmup.algorithms.engine import SGD, Engine, LocalZO
+from zowarmup.algorithms.engine_protocol import SGD, Engine, LocalZO
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 from zowarmup.runtime.process_group import ProcessGroup
@@ -35,21 +35,21 @@ class Distributed:
         self.model, self.d = engine.model, engine.d
 
     def with_model(self, model: FlatModel) -> "Distributed":
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         return Distributed(self.engine.with_model(model), self.sizes, self.group)
 
     def with_moves(self, moves: Moves | None) -> "Distributed":
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         return Distributed(self.engine.with_moves(moves), self.sizes, self.group)
 
     def labels(self, clients: Sequence[int]) -> Tensor:
-        """See algorithms.engine; known everywhere."""
+        """See algorithms.engine_protocol; known everywhere."""
         return self.engine.labels(clients)
 
     def local_sgd(
         self, w: Tensor, clients: Sequence[int], orders: Tensor, sgd: SGD
     ) -> Iterator[Tensor]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         mine, rows = self._mine(clients)
         trained = self.engine.local_sgd(w, mine, orders[rows], sgd) if mine else ()
         return self._models(w, trained, len(clients))
@@ -62,7 +62,7 @@ class Distributed:
         orders: Tensor,
         zo: LocalZO,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         mine, rows = self._mine(clients)
         models: Iterable[tuple[Tensor, ...]] = ()
         if mine:
@@ -78,19 +78,19 @@ class Distributed:
     def two_point(
         self, w: Tensor, clients: Sequence[int], directions: Directions, radius: float
     ) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         compute = partial(self.engine.two_point, w, radius=radius)
         return self._scalars(compute, clients, directions, 2)
 
     def directional_derivatives(
         self, w: Tensor, clients: Sequence[int], directions: Directions
     ) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         compute = partial(self.engine.directional_derivatives, w)
         return self._scalars(compute, clients, directions)
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         mine, _ = self._mine(clients)
         return self._models(w, self.engine.each_gradient(w, mine) if mine else (), len(clients))
 

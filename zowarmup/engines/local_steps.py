@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines.client_groups import ClientImages
 from zowarmup.engines.images import Images
 from zowarmup.models.flat import FlatModel

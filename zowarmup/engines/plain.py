@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.augmentation import Moves
-from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines import local_steps
 from zowarmup.engines.images import Images
 from zowarmup.models import aligned_memory
@@ -49,25 +49,25 @@ class Plain:
         self.sides = torch.empty(2, 0)  # where `both_sides` puts its two models
 
     def with_model(self, model: FlatModel) -> Self:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         other = copy.copy(self)
         other.model, other.d, other.sides = model, model.d, torch.empty(2, 0)
         return other
 
     def with_moves(self, moves: Moves | None) -> Self:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         other = copy.copy(self)
         other.moves = moves
         return other
 
     def labels(self, clients: Sequence[int]) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         return torch.stack([local_steps.present(self.data[i].y, self.model) for i in clients])
 
     def local_sgd(
         self, w: Tensor, clients: Sequence[int], orders: Tensor, sgd: SGD
     ) -> Iterator[Tensor]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         for client, order in zip(clients, orders, strict=True):
             epochs = self.epochs(client, len(order))
             absent = local_steps.absent(epochs[0].y, self.model, sgd)
@@ -88,7 +88,7 @@ class Plain:
         orders: Tensor,
         zo: LocalZO,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         steps = len(directions.keys) // (len(clients) * zo.S)
         for i, client in enumerate(clients):
             w_i, scalars = w, []
@@ -111,7 +111,7 @@ class Plain:
     def two_point(
         self, w: Tensor, clients: Sequence[int], directions: Directions, radius: float
     ) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for i, client in enumerate(clients):
@@ -149,7 +149,7 @@ class Plain:
     def directional_derivatives(
         self, w: Tensor, clients: Sequence[int], directions: Directions
     ) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         S = len(directions.keys) // len(clients)
         derivatives = torch.empty(len(clients), S, dtype=torch.float64)
         for i, client in enumerate(clients):  # one direction at a time: all would be S A d numbers
@@ -160,7 +160,7 @@ class Plain:
         return derivatives
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         return (self.gradient(w, self.epochs(client)[0]) for client in clients)
 
     def gradient(self, w: Tensor, images: Images, precision: str = "float32") -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.augmentation import Moves
-from zowarmup.algorithms.engine import SGD, LocalZO
+from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines import local_steps
 from zowarmup.engines.client_groups import (
     ClientGroup,
@@ -69,19 +69,19 @@ class SideBySide(ABC):
         """The outputs of all models: W (G, d), x the images of B clients -> (G, classes, n)."""
 
     def with_model(self, model: FlatModel) -> Self:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         other = copy.copy(self)
         other.set_model(model)
         return other
 
     def with_moves(self, moves: Moves | None) -> Self:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         other = copy.copy(self)
         other.moves = moves
         return other
 
     def labels(self, clients: Sequence[int]) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         present = (
             (rows, local_steps.present(images.y, self.model))
             for rows, (images,) in self.blocks(clients)
@@ -91,7 +91,7 @@ class SideBySide(ABC):
     def local_sgd(
         self, w: Tensor, clients: Sequence[int], orders: Tensor, sgd: SGD
     ) -> Iterator[Tensor]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         blocks = self.blocks(clients, epochs=orders.shape[1])
         return in_order((rows, self._sgd(w, b, orders[as_slice(rows)], sgd)) for rows, b in blocks)
 
@@ -118,7 +118,7 @@ class SideBySide(ABC):
         orders: Tensor,
         zo: LocalZO,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         layout = (len(clients), len(directions.keys) // (len(clients) * zo.S), zo.S)
 
         def steps(rows: list[int], epochs: Epochs) -> Iterator[tuple[Tensor, Tensor]]:
@@ -137,7 +137,7 @@ class SideBySide(ABC):
     def two_point(
         self, w: Tensor, clients: Sequence[int], directions: Directions, radius: float
     ) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         S = len(directions.keys) // len(clients)
         losses = torch.empty(len(clients), S, 2, dtype=torch.float64)
         for rows, (images,) in self.blocks(clients, 2 * S):
@@ -155,7 +155,7 @@ class SideBySide(ABC):
     def directional_derivatives(
         self, w: Tensor, clients: Sequence[int], directions: Directions
     ) -> Tensor:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         S = len(directions.keys) // len(clients)
         derivatives = torch.empty(len(clients), S, dtype=torch.float64)
         for rows, (images,) in self.blocks(clients):
@@ -165,7 +165,7 @@ class SideBySide(ABC):
         return derivatives
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterator[Tensor]:
-        """See algorithms.engine."""
+        """See algorithms.engine_protocol."""
         blocks = self.blocks(clients)
         return in_order((rows, self.mean_gradients(w, images)) for rows, (images,) in blocks)
 

@@ -88,7 +88,7 @@ def forecast(plan: Plan, cores: int, devices: int, results: Path | None) -> Fore
 
 
 def by_sheet(table: pd.DataFrame) -> dict[str, float]:
-    """Return the seconds of all operations on each device, by its data sheet."""
+    """Return the seconds that all operations take on each device, from its data sheet."""
     operations, fast = table[FLOPS].to_numpy().sum(), table["bfloat16"].sum()
     return {
         name: (operations - fast) / (REACHED_FLOAT32 * slow) + fast / (REACHED_BFLOAT16 * quick)

@@ -76,8 +76,8 @@ def measure(model: Model, file: Path, engine: EngineSpec | None, dealt: Path | N
     shape = tuple(data.x_train.shape[1:])
     if (shape, data.classes) != (about.shape, about.classes):
         raise UserError(
-            f"{file}: images of shape {shape} in {data.classes} classes, but the model takes "
-            f"{about.shape} in {about.classes}; name its own data set with --data"
+            f"{file} has images of shape {shape} and {data.classes} classes, but the model "
+            f"expects {about.shape} and {about.classes} classes; pass its data set with --data"
         )
     torch.set_num_threads(threads)
     device = torch.device("cuda" if cuda and torch.cuda.is_available() else "cpu")
@@ -110,8 +110,8 @@ def _statistics(
         return nullcontext()
     if dealt is None or not dealt.is_file():
         raise UserError(
-            "a network with static norms is evaluated with its clients' training images; leave the "
-            "checkpoint in the folder of its run, beside its federation"
+            "a network with static norms needs its clients' training images for an evaluation; put "
+            "the checkpoint back into the folder of its run, where its federation is known"
         )
     everything = images.part(data, "train", w.device)
     train = images.dealt(everything, federation.load(dealt, data).train)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.engine import SGD
+from zowarmup.algorithms.engine_protocol import SGD
 from zowarmup.common import seeds
 from zowarmup.common.errors import UserError
 from zowarmup.engines.images import Images, Scaling, whole

@@ -85,7 +85,10 @@ def _write(
     """The choice, beside everything that it rests on."""
     choice = choose(trials)
     if choice.at_edge:
-        log.warning(f"lr {choice.lr:g} is the edge of the grid {list(spec.grid)}; widen it")
+        log.warning(
+            f"lr {choice.lr:g} is at the edge of the grid {list(spec.grid)}; "
+            "add candidates beyond it"
+        )
     grid = [asdict(trial) for trial in trials]
     more = {"grid": grid, "machines": machines, "versions": run_json.versions()}
     text = json.dumps(asdict(choice) | more | origin, indent=1, sort_keys=True)

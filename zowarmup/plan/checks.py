@@ -1,4 +1,4 @@
-"""Runs as a config describes them, and checks that they can work before anything is computed."""
+"""Drafts of runs, and the checks of them before anything is computed."""
 
 import json
 from dataclasses import dataclass
@@ -78,7 +78,10 @@ def _check_tiers(config: Config, method: str, draft: Draft) -> None:
     clients = config.federations[draft.job.federation].clients
     all_high = high_clients(str(draft.job.split), clients) == clients
     if all_high and any(phase.clients == "low" for phase in draft.phases):
-        raise ConfigError(f"split: {draft.job.split}: leaves no low-resource client for {method}")
+        raise ConfigError(
+            f"split is {draft.job.split}, which leaves no low-resource client for {method}: choose "
+            "another split"
+        )
 
 
 def _check_memory(config: Config, method: str, draft: Draft) -> None:

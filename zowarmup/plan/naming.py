@@ -37,9 +37,12 @@ class Names:
                 if draft.job.split if setting == "split" else _differs(of, rest, draft):
                     words.append(_slug(setting, value, overrides))
             short = "-".join(words)
-            taken = {other for (k, _), other in self.given.items() if k == kind}
+            # Where the case of letters does not count, names that differ in it are one folder.
+            taken = {other.casefold() for (k, _), other in self.given.items() if k == kind}
             numbered = (f"{short}-{i}" for i in itertools.count(2))
-            free = (name for name in itertools.chain([short], numbered) if name not in taken)
+            free = (
+                name for name in itertools.chain([short], numbered) if name.casefold() not in taken
+            )
             self.given[key] = next(free)
         return self.given[key]
 

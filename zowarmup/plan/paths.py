@@ -1,7 +1,7 @@
 """The paths of all files, and the files that each training job reads."""
 
 from zowarmup.common.json_value import JsonObject
-from zowarmup.config import registry
+from zowarmup.config import tables_and_figures
 from zowarmup.plan.plan import Cell, Plan
 from zowarmup.plan.specs import JobSpec, RunSpec, SelectionSpec, TrainingSpec
 
@@ -119,7 +119,7 @@ class Paths:
     def shown_inputs(self, rule: str, name: str, scope: str) -> Inputs:
         """The inputs of a table or figure: metrics, and one shows memory, one federations."""
         inputs: Inputs = {"metrics": self.metrics(scope)}
-        if rule == "table" and name in registry.NEED_MEMORY:
+        if rule == "table" and name in tables_and_figures.NEED_MEMORY:
             models = self.plan.config.memory.models
             inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]
         if rule == "figure" and (shown := self.federations(name)):
@@ -132,7 +132,7 @@ class Paths:
         It is the config's, also where a study varies it; of another data set of the main
         comparison the first one that is used there.
         """
-        if figure not in registry.NEED_FEDERATION:
+        if figure not in tables_and_figures.NEED_FEDERATION:
             return {}
         config = self.plan.config
         shown = {config.federations[config.federation].dataset: config.federation}
@@ -146,7 +146,9 @@ class Paths:
     def targets(self, scope: str = "") -> Inputs:
         """The results of a scope: tables, figures, and the work behind them; verdicts of all."""
         study = scope.removeprefix("studies/").rstrip("/")
-        shown = {name for name, studies in registry.SHOWS.items() if study in ("", *studies)}
+        shown = {
+            name for name, studies in tables_and_figures.SHOWS.items() if study in ("", *studies)
+        }
         tables, figures = self.plan.config.tables, self.plan.config.figures
         pages = () if study else ("claims.csv", "signatures.csv", "front_page.html")
         folder = f"{self.root}/{scope}"

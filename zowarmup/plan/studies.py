@@ -1,11 +1,12 @@
 """The cells of the studies of a config, and checks of the names that it refers to."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from zowarmup.config.phase_settings import PHASES
-from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, FIGURES, NETWORKS, SHOWS, TABLES
+from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, NETWORKS
 from zowarmup.config.schema import Config, Part, Study, Value
+from zowarmup.config.tables_and_figures import FIGURES, SHOWS, TABLES
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.resolve import Overrides
 
@@ -63,7 +64,7 @@ def check_references(config: Config) -> None:
         ConfigError: names the key and the possible values.
     """
     _check_names(config)
-    _check_labels(config)
+    _check_apart(config)
     for key, names in (("tables", config.tables), ("figures", config.figures)):
         for name in names:
             if not any(study in config.studies for study in SHOWS[name]):
@@ -78,16 +79,28 @@ def check_references(config: Config) -> None:
             raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
 
 
-def _check_labels(config: Config) -> None:
-    """Checks that readers can tell methods apart."""
-    first: dict[str, str] = {}
-    for name, method in config.methods.items():
-        twin = first.setdefault(" ".join(method.label.split()), name)
-        if twin != name:
+def _check_apart(config: Config) -> None:
+    """Checks that disks can tell names apart, and readers the labels of methods."""
+    for key in ("datasets", "federations", "methods", "studies"):
+        for twin, name in _twins({name: name.casefold() for name in getattr(config, key)}):
             raise ConfigError(
-                f"methods.{name}.label: {twin} is called {method.label!r} too, so tables and "
-                "figures could not tell them apart; change one of the labels"
+                f"{key}.{name}: only the case of letters tells this name from {twin}, and on some "
+                "disks they would be one folder; rename one of them"
             )
+    labels = {name: " ".join(method.label.split()) for name, method in config.methods.items()}
+    for twin, name in _twins(labels):
+        raise ConfigError(
+            f"methods.{name}.label: {twin} is called {labels[twin]!r} too, so tables and figures "
+            "could not tell them apart; change one of the labels"
+        )
+
+
+def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Pairs of names with one key."""
+    first: dict[str, str] = {}
+    for name, key in keys.items():
+        if first.setdefault(key, name) != name:
+            yield first[key], name
 
 
 def _check_names(config: Config) -> None:

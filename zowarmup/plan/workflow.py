@@ -11,7 +11,7 @@ from pathlib import Path
 from zowarmup.common import user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.json_value import JsonObject
-from zowarmup.config import registry
+from zowarmup.config import registry, tables_and_figures
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import MEMORY_ROLES, Inputs, Paths
@@ -64,8 +64,8 @@ class Workflow:
             "selection": plan.selections,
             "model": config.memory.models,
             "role": MEMORY_ROLES,
-            "table": registry.TABLES,
-            "figure": registry.FIGURES,
+            "table": tables_and_figures.TABLES,
+            "figure": tables_and_figures.FIGURES,
         }
         # re.escape: a dot in a name is a dot.
         patterns = {key: "|".join(map(re.escape, given)) or "-" for key, given in names.items()}
@@ -101,7 +101,11 @@ class Workflow:
 
     def code(self, job: Job) -> str:
         """The digest of a job's script and of the modules that it names: a change reruns it."""
-        named = {"table": registry.TABLES, "figure": registry.FIGURES, "measure": registry.NETWORKS}
+        named = {
+            "table": tables_and_figures.TABLES,
+            "figure": tables_and_figures.FIGURES,
+            "measure": registry.NETWORKS,
+        }
         modules = [registry.module_of(named[job.rule], job.name)] if job.rule in named else []
         if job.rule in graph.RESULT:
             modules = graph.modules(graph.spec_of(self.plan, job))
@@ -117,7 +121,7 @@ class Workflow:
 
     def labels(self, job: Job) -> dict[str, str]:
         """The entry of a table or figure in the report's menu: its name and its studies."""
-        shown = registry.SHOWS.get(job.name, ())
+        shown = tables_and_figures.SHOWS.get(job.name, ())
         return {job.rule: job.name.replace("_", " "), "study": ", ".join(shown)}
 
     def training_mb(self, data: str) -> int:

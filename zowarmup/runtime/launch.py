@@ -42,8 +42,8 @@ def _nodes(processes: int) -> tuple[int, str]:
     number, address = os.environ.get(NODES) or "1", os.environ.get(RENDEZVOUS, "")
     if not number.isdecimal() or int(number) < 1 or processes % int(number):
         raise UserError(
-            f"{NODES} is {number!r}, not a number of machines that share {processes} processes "
-            "equally: change it or engine.processes"
+            f"{NODES} is {number!r}, but the {processes} processes must divide equally among the "
+            f"machines: change {NODES} or engine.processes"
         )
     if int(number) == 1:
         return 1, ""

@@ -114,7 +114,7 @@ def joined(meeting: str) -> Iterator[ProcessGroup]:
 
 
 def _stay_inside() -> None:
-    """Make this process talk over the loopback interface, whatever a cluster's variables name."""
+    """Make this process use the loopback interface, against a cluster's variables."""
     inside = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
     os.environ |= dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), inside)
     os.environ.pop("GLOO_DEVICE_TRANSPORT", None)

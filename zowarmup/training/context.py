@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.engine import Engine
+from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.common.errors import UserError
 from zowarmup.common.json_value import Json
 from zowarmup.common.seeds import Seeds

@@ -84,7 +84,7 @@ def lacked_classes(federation: Federation, high: int) -> list[int]:
 
 
 def _missing(row: Row, lacked: Sequence[int]) -> Row:
-    """The number of classes that high-resource clients lack, and the mean recall on them."""
+    """The number of classes that high-resource clients lack, and the mean recall on those."""
     recalls = [float(text) for c in lacked if (text := row[f"recall_{c}"])]
     mean = repr(sum(recalls) / len(recalls)) if recalls else ""
     return {"missing_classes": len(lacked), "missing_recall": mean}

@@ -60,7 +60,10 @@ def _figure(
 
 
 def _strips(axes: Axes, groups: list[pd.DataFrame], colors: list[str]) -> list[str]:
-    """Strips at 0, 1, ..., where a faint line joins the runs of a seed; each one's mean and std."""
+    """Draw strips at 0, 1, ...; a faint line joins the runs of a seed.
+
+    Returns:
+        The mean and the standard deviation of each strip."""
     accuracy = pd.DataFrame({i: 100 * m.by_seed(group) for i, group in enumerate(groups)})
     x = style.side_by_side(len(accuracy), 0.3)
     for shift, (_, seed) in zip(x, accuracy.iterrows(), strict=True):

@@ -70,7 +70,7 @@ def _batches(place: Path, files: list[list[str]]) -> list[Path]:
             )
         if not check_integrity(place / name, md5):
             log.warning(
-                f"{place / name} is not the official file by its md5 and taken as data of your "
-                "own; if it should be official, remove its folder to have it downloaded again"
+                f"{place / name}: the md5 is not that of the official file, so it counts as your "
+                "own data; to download the official file, delete its folder"
             )
     return [place / name for name, _ in files]

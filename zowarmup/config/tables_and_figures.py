@@ -1,0 +1,54 @@
+"""The tables and figures that a config can name, and the studies that each shows.
+
+Entries are as in `registry`: "module:function".
+"""
+
+TABLES = {
+    "main": "zowarmup.analysis.tables.studies:main",
+    "pivot": "zowarmup.analysis.tables.studies:pivot",
+    "distribution": "zowarmup.analysis.tables.studies:distribution",
+    "server": "zowarmup.analysis.tables.studies:server",
+    "server_sweep": "zowarmup.analysis.tables.studies:server_sweep",
+    "architecture": "zowarmup.analysis.tables.studies:architecture",
+    "steps": "zowarmup.analysis.tables.studies:steps",
+    "sweeps": "zowarmup.analysis.tables.studies:sweeps",
+    "participation": "zowarmup.analysis.tables.studies:participation",
+    "costs": "zowarmup.analysis.tables.costs:costs",
+    "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
+    "memory": "zowarmup.analysis.tables.costs:memory",
+}
+
+FIGURES = {
+    "training_curves": "zowarmup.analysis.figures.curves:training_curves",
+    "pivot": "zowarmup.analysis.figures.sweeps:pivot",
+    "distribution": "zowarmup.analysis.figures.strips:distribution",
+    "federation": "zowarmup.analysis.figures.federation:figure",
+    "server": "zowarmup.analysis.figures.strips:server",
+    "server_sweep": "zowarmup.analysis.figures.sweeps:server_sweep",
+    "architecture": "zowarmup.analysis.figures.sweeps:architecture",
+    "steps": "zowarmup.analysis.figures.curves:steps",
+    "S": "zowarmup.analysis.figures.sweeps:S",
+    "sensitivity": "zowarmup.analysis.figures.sweeps:sensitivity",
+    "alpha": "zowarmup.analysis.figures.sweeps:alpha",
+    "clients": "zowarmup.analysis.figures.sweeps:clients",
+    "width": "zowarmup.analysis.figures.sweeps:width",
+    "participation": "zowarmup.analysis.figures.sweeps:participation",
+    "costs": "zowarmup.analysis.figures.sweeps:costs",
+    "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
+    "estimator": "zowarmup.analysis.figures.curves:estimator",
+    "recall": "zowarmup.analysis.figures.recall:figure",
+}
+
+# The studies that a table or figure shows: the one of its name, but for these.
+SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURES)} | {
+    **dict.fromkeys(("training_curves", "federation", "recall", "costs", "memory"), ("main",)),
+    "sweeps": (
+        *("S", "tau", "eps", "lr", "seeds_shared", "alpha", "clients", "extreme", "width"),
+        *("heterofl", "fedkseed", "memory", "estimator"),
+    ),
+    "sensitivity": ("tau", "eps", "lr"),
+    "gradient_quality": ("main", "width"),
+}
+
+NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
+NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics
