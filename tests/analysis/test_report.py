@@ -16,7 +16,7 @@ import workbench
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.claims import judge, schema
 from zowarmup.analysis.report import front_page
-from zowarmup.config import registry
+from zowarmup.config import tables_and_figures
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -232,7 +232,7 @@ def test_everything_marked_is_in_the_file_with_its_caption(report: Path) -> None
         "See the curve of ZOWarmUp leave",
         "What every method reaches on every split",
         "Every testable statement of the paper",
-        "Signs that something in a run went wrong",
+        "Failure signatures of runs",
     ):
         assert caption in page
 
@@ -251,7 +251,7 @@ def test_the_report_starts_no_job_and_leaves_nothing_to_do(report: Path, finishe
 def test_every_table_and_figure_has_a_caption(page: str, table: str) -> None:
     text = (workbench.PROJECT / f"workflow/report/{page}.rst").read_text()
     captions = dict(re.findall(r'^  "(\w+)": "(.+)",$', text, re.M))
-    assert set(captions) == set(getattr(registry, table))
+    assert set(captions) == set(getattr(tables_and_figures, table))
     assert all("See " in caption for caption in captions.values())
 
 

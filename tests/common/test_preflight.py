@@ -147,7 +147,9 @@ def test_snakemake_refuses_a_path_that_cannot_start_jobs(
     )
     assert done.returncode == 1
     said = done.stderr.splitlines()[-1]
-    assert said.startswith(f"zowarmup: {environment}/bin/python: a shell starts jobs by this path")
+    assert said.startswith(
+        f"zowarmup: {environment}/bin/python: jobs cannot be started from a path"
+    )
 
 
 MISREAD = " \t\n\"'$&()*;<>?[]\\`{|}:"
@@ -321,7 +323,7 @@ def test_make_refuses_a_path_before_it_installs(installed: Path) -> None:
     shutil.copytree(PROJECT / "zowarmup/common", folder / "zowarmup/common")
     done = make(folder, "install")
     assert done.returncode != 0
-    assert f"zowarmup: {folder}/.venv/bin/python: a shell starts jobs by this path" in done.stderr
+    assert f"zowarmup: {folder}/.venv/bin/python: jobs cannot be started from a path" in done.stderr
 
 
 def test_make_from_another_folder_says_what_to_type(installed: Path, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_snakemake_says_it_before_any_job_and_only_while_it_matters(
     assert answer.code == 1
     said = answer.text.strip().splitlines()[-1]
     assert "Traceback" not in answer.text
-    assert said.startswith("zowarmup: data_dir: ~nosuchuser: this user has no home folder here")
+    assert said.startswith("zowarmup: data_dir: ~nosuchuser: this user has no home folder")
     (copy / "results/tiny/datasets/digits").mkdir(parents=True)
     (copy / "results/tiny/datasets/digits/dataset.npz").write_bytes(b"made before")
     [answer] = workbench.snakemake_many([call])

@@ -84,9 +84,9 @@ def test_two_launchers_that_meet_at_an_address_have_the_bits_of_one_process(
 @pytest.mark.parametrize(
     ("nodes", "address", "said"),
     [
-        ("two", "", "ZOWARMUP_NODES is 'two', not a number of machines"),
+        ("two", "", "ZOWARMUP_NODES is 'two', but the 4 processes must divide equally"),
         ("0", "", "ZOWARMUP_NODES is '0'"),
-        ("3", "a:1", "engine.processes is 4, .* set engine.processes to a multiple of 3"),
+        ("3", "a:1", "ZOWARMUP_NODES is '3', but the 4 processes must divide equally"),
         ("2", "", "ZOWARMUP_RENDEZVOUS is '', .* set it to HOST:PORT"),
         ("2", "node01", "ZOWARMUP_RENDEZVOUS is 'node01'"),
         ("2", "node01:99999", "ZOWARMUP_RENDEZVOUS is 'node01:99999'"),

@@ -39,7 +39,7 @@ def test_what_nobody_foresaw_is_in_the_log_and_one_line_on_the_terminal(tmp_path
     log = tmp_path / "log"
     with pytest.raises(SystemExit) as end, log_to(log):
         raise LookupError("odd\nin many lines")
-    assert end.value.code == f"zowarmup: the job failed (LookupError: odd); {log} says where"
+    assert end.value.code == f"zowarmup: the job failed (LookupError: odd); {log} has the traceback"
     assert "Traceback" in log.read_text()
 
 

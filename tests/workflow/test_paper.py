@@ -39,11 +39,11 @@ def small() -> Plan:
 def test_it_has_the_setting_of_the_paper(paper: Plan) -> None:
     """Each number stands in the paper or in the authors' code."""
     run = paper.runs["zowarmup-10-90"]
-    first, second = run["phases"]
+    first, second = ({"rounds": phase.rounds, **phase.settings} for phase in run.phases)
     assert (first["rounds"], first["epochs"], first["batch"]) == (200, 3, 64)
     assert (second["rounds"], second["S"], second["eps"], second["tau"]) == (300, 3, 1e-4, 0.75)
     assert (second["distribution"], second["estimator"]) == ("rademacher", "two_point")
-    assert (run["model"], run["width"], run["dataset"]) == ("resnet18", 1.0, "cifar10")
+    assert (run.model, run.width, run.dataset) == ("resnet18", 1.0, "cifar10")
     assert paper.seeds_of("gaussian_tau1_same_lr-10-90") == list(range(12))
     for federation in paper.config.federations.values():
         assert (federation.clients, federation.alpha, federation.holdout) == (50, 0.1, 0.1)
@@ -52,24 +52,24 @@ def test_it_has_the_setting_of_the_paper(paper: Plan) -> None:
 def test_what_is_directional_has_a_two_point_twin(paper: Plan) -> None:
     """One seed at least of each data set, from the same warm-up at the same learning rate."""
     by_estimator = {
-        (run["dataset"], phase["estimator"]): run
+        (run.dataset, phase.settings["estimator"]): run
         for cell in paper.cells
         if cell.study == "estimator" and cell.seeds[0] == 0
         for run in [paper.runs[cell.run]]
-        for phase in run["phases"][1:]
+        for phase in run.phases[1:]
     }
     datasets = {dataset for dataset, _ in by_estimator}
     shortcut = {
-        run["dataset"]
+        run.dataset
         for run in paper.runs.values()
-        for phase in run["phases"]
-        if phase.get("estimator") == "directional"
+        for phase in run.phases
+        if phase.settings.get("estimator") == "directional"
     }
     assert shortcut <= datasets
     for dataset in datasets:
         ours, theirs = (by_estimator[dataset, name] for name in ("two_point", "directional"))
-        assert ours["warmup"] == theirs["warmup"]
-        assert ours["phases"][1] | {"estimator": "directional"} == theirs["phases"][1]
+        assert ours.warmup == theirs.warmup
+        assert ours.phases[1].but(estimator="directional") == theirs.phases[1]
 
 
 def test_the_small_double_leaves_out_no_study_and_no_picture(paper: Plan, small: Plan) -> None:
@@ -77,7 +77,7 @@ def test_the_small_double_leaves_out_no_study_and_no_picture(paper: Plan, small:
         assert getattr(small.config, key) == getattr(paper.config, key)
     compared = [
         {
-            (cell.study, cell.method, cell.variant, made.runs[cell.run]["dataset"])
+            (cell.study, cell.method, cell.variant, made.runs[cell.run].dataset)
             for cell in made.cells
         }
         for made in (paper, small)
@@ -95,11 +95,11 @@ def test_each_claim_finds_its_studies_variants_and_networks(paper: Plan) -> None
                     cell
                     for cell, run in runs
                     if cell.study in claim.studies
-                    and claim.dataset in (None, run["dataset"])
+                    and claim.dataset in (None, run.dataset)
                     and all(
                         getattr(cell, key) == wanted.get(key, getattr(cell, key)) for key in KEYS
                     )
-                    and run["model"] == wanted.get("model", run["model"])
+                    and run.model == wanted.get("model", run.model)
                 ], (name, wanted)
 
 

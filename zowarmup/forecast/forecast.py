@@ -67,7 +67,7 @@ def forecast(plan: Plan, cores: int, devices: int, results: Path | None) -> Fore
     sources = {d.source for d in plan.config.datasets.values() if not data_files(d)}
     return Forecast(
         name=plan.name,
-        jobs=counts(jobs),
+        jobs=dict(counts(jobs)),
         like={name: other for name, other in formulas.items() if name != other},
         operations={
             f"by_{column}": table.groupby(column, sort=False)[FLOPS].sum().to_dict("index")

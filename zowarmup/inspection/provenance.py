@@ -81,6 +81,8 @@ def read_record(file: Path) -> JobRecord:
             journal.provenance_of(file) if kinds.is_journal(file) else read_json(file)
         )
         values = values.get("origin", values)
+        if not isinstance(values.get("start"), str | None):
+            raise ValueError("start is not a path")
         recorded = {f.name: values[f.name] for f in fields(JobRecord) if f.name in values}
         return JobRecord(file=file, **recorded | {"spec": read_spec(values["spec"])})
 

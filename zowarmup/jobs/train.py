@@ -60,18 +60,12 @@ def train_run(
         ready = context.build(spec, data, federation, group)
         files = {"data": data, "federation": federation} | ({"start": start} if start else {})
         where = os.path.relpath(start, folder) if start else None
+        w = context.start(ready, seeds, start)  # before anything is written
         origin = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
         machines = machines_json.enter(folder, origin, group)
-        end = run.run(
-            ready,
-            phases.of_run(ready, spec),
-            context.start(ready, seeds, start),
-            seeds,
-            evaluate_every=spec.evaluate_every,
-            folder=folder,
-            provenance=origin,
-            costs=before[0].costs if before else Costs(),
-        )
+        costs = before[0].costs if before else Costs()
+        own, every = phases.of_run(ready, spec), spec.evaluate_every
+        end = run.run(ready, own, w, seeds, every, folder=folder, provenance=origin, costs=costs)
         if group.first:  # files are written once
             checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
             write_rows(metrics, before, end.rows, spec)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from zowarmup.common.errors import STRANGE, UserError
 from zowarmup.common.files import atomic_write_text, read_json
-from zowarmup.runtime.machine import Machine, here, said
+from zowarmup.runtime import machine
+from zowarmup.runtime.machine import Machine, said
 from zowarmup.runtime.process_group import ProcessGroup
 from zowarmup.runtime.progress import log
 from zowarmup.storage import provenance as provenances
@@ -32,8 +33,8 @@ def enter(folder: Path, provenance: Provenance, group: ProcessGroup) -> list[Mac
     fingerprint = provenances.fingerprint(provenance)
     recorded, before = _read(folder / FILE)
     before = before if recorded == fingerprint else []
-    now = here()
-    machines = [machine for machine in before if machine != now] + [now]
+    now = machine.here()
+    machines = [other for other in before if other != now] + [now]
     if before and before[-1] != now:
         log.warning(
             f"resuming work of another kind of machine, {said(before[-1])}, on {said(now)}: the "
@@ -54,7 +55,7 @@ def _read(file: Path) -> tuple[str, list[Machine]]:
     """Provenance and machines; empty for a damaged file, since no result depends on it."""
     try:
         values = read_json(file)
-        _ = [said(machine) for machine in values["machines"]]
+        _ = [said(other) for other in values["machines"]]
         return str(values["provenance"]), list(values["machines"])
     except (OSError, UserError, *STRANGE):
         return "", []
