@@ -20,7 +20,7 @@ def as_alpha(value: float | str) -> float:
         ValueError: anything else.
     """
     alpha = math.inf if value == INFINITE else value
-    if isinstance(alpha, str | bool) or not alpha > 0:
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not alpha > 0:
         raise ValueError(f'alpha is {value!r} but must be a number > 0, .inf or "{INFINITE}"')
     return float(alpha)
 
