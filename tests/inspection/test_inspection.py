@@ -270,7 +270,7 @@ def test_static_norms_want_the_training_images(methods: list[Path], tmp_path: Pa
     [snapshot] = (tmp_path / "static/warmups").glob("*/0/snapshots/round-000003.safetensors")
     assert evaluate(snapshot)["metrics_csv"] == "the same"
     bare = Path(shutil.copy(snapshot, tmp_path))
-    with pytest.raises(UserError, match="evaluated with its clients' training images"):
+    with pytest.raises(UserError, match="needs its clients' training images"):
         evaluate(bare, tmp_path / "static/datasets/digits/dataset.npz")
 
 

@@ -79,7 +79,7 @@ def _check_tiers(config: Config, method: str, draft: Draft) -> None:
     all_high = high_clients(str(draft.job.split), clients) == clients
     if all_high and any(phase.clients == "low" for phase in draft.phases):
         raise ConfigError(
-            f"split is {draft.job.split}, which leaves no low-resource client for {method}: choose "
+            f"split: {draft.job.split}: there is no low-resource client for {method}; choose "
             "another split"
         )
 
