@@ -40,7 +40,8 @@ class Distributed:
 
     def with_moves(self, moves: Moves | None) -> "Distributed":
         """See algorithms.engine_protocol."""
-        return Distributed(self.engine.with_moves(moves), self.sizes, self.group)
+        engine = self.engine.with_moves(moves)
+        return self if engine is self.engine else Distributed(engine, self.sizes, self.group)
 
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.engine_protocol; known everywhere."""

@@ -5,6 +5,7 @@ batch: each of them is a list of rows of that tensor, so that ImageNet32 takes i
 the number of clients.
 """
 
+import copy
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +18,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from zowarmup.algorithms.augmentation import PAD, STARTS
+from zowarmup.algorithms.augmentation import PAD, STARTS, Moves
 from zowarmup.data.datasets import Dataset, is_train
+
+
+class Movable:
+    """An engine that can show the images of its clients moved."""
+
+    moves: Moves | None = None
+
+    def with_moves(self, moves: Moves | None) -> Self:
+        """See algorithms.engine_protocol; the engine itself if nothing changes."""
+        if moves is self.moves:
+            return self
+        other = copy.copy(self)
+        other.moves = moves
+        return other
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines import local_steps
-from zowarmup.engines.images import Images
+from zowarmup.engines.images import Images, Movable
 from zowarmup.models import aligned_memory
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
@@ -20,7 +19,7 @@ from zowarmup.models.flat import FlatModel
 Logits = Callable[[Tensor], Tensor]
 
 
-class Plain:
+class Plain(Movable):
     """Clients one after another on one copy of the model.
 
     Args:
@@ -45,19 +44,12 @@ class Plain:
         self.model, self.data, self.micro_batch = model, data, micro_batch
         self.precision, self.channels_last = precision, channels_last
         self.d = model.d
-        self.moves: Moves | None = None
         self.sides = torch.empty(2, 0)  # where `both_sides` puts its two models
 
     def with_model(self, model: FlatModel) -> Self:
         """See algorithms.engine_protocol."""
         other = copy.copy(self)
         other.model, other.d, other.sides = model, model.d, torch.empty(2, 0)
-        return other
-
-    def with_moves(self, moves: Moves | None) -> Self:
-        """See algorithms.engine_protocol."""
-        other = copy.copy(self)
-        other.moves = moves
         return other
 
     def labels(self, clients: Sequence[int]) -> Tensor:

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines import local_steps
 from zowarmup.engines.client_groups import (
@@ -32,7 +31,7 @@ from zowarmup.engines.client_groups import (
     in_order,
     select,
 )
-from zowarmup.engines.images import Images
+from zowarmup.engines.images import Images, Movable
 from zowarmup.models import aligned_memory
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
@@ -40,7 +39,7 @@ from zowarmup.models.flat import FlatModel
 Block = tuple[list[int], Epochs]  # rows of the cohort, and the images of these clients
 
 
-class SideBySide(ABC):
+class SideBySide(Movable, ABC):
     """Clients of equal size side by side.
 
     Args:
@@ -56,7 +55,6 @@ class SideBySide(ABC):
         self, model: FlatModel, data: Sequence[Images], micro_batch: int, block: int = 60
     ) -> None:
         self.micro_batch, self.block = micro_batch, block
-        self.moves: Moves | None = None
         self.groups = client_groups(data, self.axis)
         self.set_model(model)
 
@@ -72,12 +70,6 @@ class SideBySide(ABC):
         """See algorithms.engine_protocol."""
         other = copy.copy(self)
         other.set_model(model)
-        return other
-
-    def with_moves(self, moves: Moves | None) -> Self:
-        """See algorithms.engine_protocol."""
-        other = copy.copy(self)
-        other.moves = moves
         return other
 
     def labels(self, clients: Sequence[int]) -> Tensor:
