@@ -18,8 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from zowarmup.analysis import cost_formulas
 from zowarmup.analysis.collect import rows
 from zowarmup.common.errors import UserError
-from zowarmup.config import registry
-from zowarmup.config.phase_settings import leaves_records
+from zowarmup.config.phase_settings import TRAJECTORIES
 from zowarmup.engines import client_groups
 from zowarmup.forecast.sizes import Size, network
 from zowarmup.models import memory, static_norm
@@ -200,7 +199,7 @@ def peak(part: Part) -> dict[str, float]:
 def _record(part: Part) -> float:
     """Return the bytes of a round in a journal; 0 where models travel."""
     phase, formula = part.phase, part.formula
-    if not leaves_records(registry.ALGORITHMS[phase["algorithm"]]):
+    if phase["algorithm"] in TRAJECTORIES:
         return 0.0
     scalar = SCALAR + (INDEX if "K" in phase else 0.0)
     steps = formula.T if "batch" in phase else 1

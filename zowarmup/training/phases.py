@@ -7,6 +7,7 @@ from typing import cast
 from zowarmup.algorithms.rounds import Algorithm, Replayable
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
+from zowarmup.config.phase_settings import TRAJECTORIES
 from zowarmup.plan.specs import Phase, RunSpec, Tier
 from zowarmup.training.context import Context
 
@@ -17,7 +18,6 @@ class TrainingPhase:
 
     Attributes:
         number: its place in the method, from 1.
-        name: of its algorithm, as in the config.
         tier, clients: who can take part; sorted.
         participation: share of the clients that takes part in a round.
         first, last: its rounds, counted from the start of the method.
@@ -26,7 +26,6 @@ class TrainingPhase:
     """
 
     number: int
-    name: str
     algorithm: Algorithm
     tier: Tier
     clients: tuple[int, ...]
@@ -79,7 +78,6 @@ def prepare(
         ready.append(
             TrainingPhase(
                 number=i,
-                name=phase.algorithm,
                 algorithm=build(phase),
                 tier=phase.clients,
                 clients=clients,
@@ -107,4 +105,4 @@ def build(phase: Phase) -> Algorithm:
 
 def has_records(phase: Phase) -> bool:
     """Whether the rounds of a phase leave records, without building its algorithm."""
-    return hasattr(registry.load(registry.ALGORITHMS, phase.algorithm), "apply")
+    return phase.algorithm not in TRAJECTORIES
