@@ -7,7 +7,6 @@ from typing import cast
 from zowarmup.algorithms.rounds import Algorithm, Replayable
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
-from zowarmup.config.phase_settings import TRAJECTORIES
 from zowarmup.plan.specs import Phase, RunSpec, Tier
 from zowarmup.training.context import Context
 
@@ -104,5 +103,8 @@ def build(phase: Phase) -> Algorithm:
 
 
 def has_records(phase: Phase) -> bool:
-    """Whether the rounds of a phase leave records, without building its algorithm."""
-    return phase.algorithm not in TRAJECTORIES
+    """Whether the rounds of a phase leave records, without building its algorithm.
+
+    The class is asked, not the planner's table: else every edit of the planner would train again.
+    """
+    return hasattr(registry.load(registry.ALGORITHMS, phase.algorithm), "apply")
