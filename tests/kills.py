@@ -87,14 +87,15 @@ def jobs(
         phases: rounds of each phase of the run; its pivot is the first.
     """
     data, dealt = inputs / "dataset.npz", inputs / "federation.json"
-    chosen = {"selection": "any"}
+    chosen = {"selection": "any", "axis": "1.lr"}
 
     def select() -> None:
-        own = averaging(100) | {"lr": {"selection": "this"}}
-        trial = {"phase": own, "start": 0, "grid": [0.03, 0.1, 0.3], "seeds": [3]}
+        own = averaging(100) | {"lr": {"selection": "this", "axis": "1.lr"}}
+        trial = {"phases": [own], "name": "this", "axes": {"1.lr": [0.03, 0.1, 0.3]}, "seeds": [3]}
+        spec = spec_of(**trial)
         launch.run(
-            processes, job_select.select_rate, spec_of(**trial, warmup=None), "code", data=data,
-            federations=[dealt], warmups=[], selections=[],
+            processes, job_select.select_rates, spec, "code", data=data, federations=[dealt],
+            selections=[],
             selection=folder / "select/selection.json",
         )  # fmt: skip
 

@@ -11,14 +11,15 @@ from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, RoundRecor
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.plan.specs import JobSpec, Phase, RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.tuning_rule import product
 from zowarmup.storage import checkpoint, journal
 from zowarmup.training import context as contexts
 from zowarmup.training import loop, phases, run, warmup
-from zowarmup.training import selection as select
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
 from zowarmup.training.phases import TrainingPhase
+from zowarmup.training.selection import Trials
 
 SEEDS = Seeds.of(3, {})
 
@@ -187,22 +188,24 @@ def equal_rows(rows: Sequence[Spec], others: Sequence[Spec]) -> bool:
     return len(rows) == len(others) and all(map(same, rows, others))
 
 
-def chosen(context: Context, spec: Spec, w: Tensor, folder: Path, seed: int = 3) -> list[Spec]:
+def tried(context: Context, spec: Spec, w: Tensor, folder: Path, seed: int = 3) -> list[Spec]:
     """All trials of a seed, with their work in a folder."""
     plan = SelectionSpec.read(spec)
-    candidates = [
-        (lr, phases.prepare(context, [plan.phase.but(lr=lr)], after=plan.start)[0])
-        for lr in plan.grid
-    ]
-    state = folder / "state"
-    made = select.trials(context, candidates, w, SEEDS, seed, folder=state, provenance=THIS)
-    return [asdict(trial) for trial in made]
+    candidates = [(rates, plan.candidate(rates)) for rates in product(plan.axes)]
+    trials = Trials(context, w, SEEDS, seed, folder / "state", THIS)
+    return [asdict(trial) for trial in trials.run(candidates)]
 
 
-def trial(phase: Spec, grid: Sequence[float] = (0.1,), rounds: int = 12) -> Spec:
-    own = phase | {"rounds": rounds, "lr": {"selection": "this"}}
-    spec = {"phase": own, "start": WARM, "warmup": None, "grid": list(grid), "seeds": [3]}
-    return without(spec_of(), {"phases", "warmup"}) | spec
+def trial(*phases: Spec, seeds: Sequence[int] = (3,), **axes: Sequence[float]) -> Spec:
+    """The description of a selection; an axis is named like `lr_2` for the lr of phase 2."""
+    own = [dict(phase) for phase in phases]
+    named = {}
+    for axis, grid in axes.items():
+        key, number = axis.rsplit("_", 1)
+        named[f"{number}.{key}"] = list(grid)
+        own[int(number) - 1][key] = {"selection": "this", "axis": f"{number}.{key}"}
+    rest = without(spec_of(*own), {"warmup"})
+    return rest | {"name": "this", "axes": named, "seeds": list(seeds)}
 
 
 def algorithm(phase: Spec) -> Algorithm:

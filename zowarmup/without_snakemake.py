@@ -17,7 +17,7 @@ from zowarmup.runtime import launch
 
 TRAINING: dict[str, Callable[..., None]] = {
     "warmup": warmup.warm_up,
-    "select": select.select_rate,
+    "select": select.select_rates,
     "train": train.train_run,
 }
 

@@ -41,13 +41,11 @@ def inputs(data: Dataset, dealt: Federation, tmp_path: Path) -> dict[str, Path]:
 
 
 def selected(inputs: dict[str, Path], tmp_path: Path, grid: Sequence[float]) -> Path:
-    spec = trial(fedavg(), grid) | {"start": 0}
-    job_select.select_rate(
-        spec,
+    job_select.select_rates(
+        trial(fedavg(12), lr_1=grid),
         "code",
         data=inputs["data"],
         federations=[inputs["federation"]],
-        warmups=[],
         selections=[],
         selection=tmp_path / "selection.json",
     )
@@ -57,7 +55,7 @@ def selected(inputs: dict[str, Path], tmp_path: Path, grid: Sequence[float]) -> 
 def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) -> None:
     """Selection, warm-up and run, as the scripts call them; the records say what was done."""
     selection = selected(inputs, tmp_path, [1e-9, 0.1, 1e30])
-    chosen = {"selection": "fedavg-high"}
+    chosen = {"selection": "high", "axis": "1.lr"}
     phase = fedavg(ALL) | {"lr": chosen}
     warm = {
         name: tmp_path / "warm" / file
@@ -100,28 +98,27 @@ def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) 
     assert int(first["bytes_up"]) > int(pivot_row["bytes_up"])
 
 
-def test_a_choice_at_the_edge_is_warned_of(
+def test_a_choice_at_the_edge_widens_the_grid_twice_and_is_warned_of(
     inputs: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING, "zowarmup"):
-        selected(inputs, tmp_path, [1e-9, 0.1])
-    assert (
-        "lr 0.1 is at the edge of the grid [1e-09, 0.1]; add candidates beyond it"
-        in caplog.messages
-    )
+    with caplog.at_level(logging.INFO, "zowarmup"):
+        made = json.loads(selected(inputs, tmp_path, [0.001, 0.003]).read_text())
+    assert [row["rates"]["1.lr"] for row in made["trials"]] == [0.001, 0.003, 0.009, 0.027]
+    assert (made["rates"], made["edges"], made["tried"]) == ({"1.lr": 0.027}, ["1.lr"], 4)
+    assert any("1.lr: the chosen rate lies at the edge" in said for said in caplog.messages)
 
 
-def test_a_selection_keeps_its_whole_grid(inputs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_selection_keeps_all_of_its_trials(inputs: dict[str, Path], tmp_path: Path) -> None:
     made = json.loads(selected(inputs, tmp_path, [1e-9, 0.1, 1e30]).read_text())
-    assert [row["lr"] for row in made["grid"]] == [1e-9, 0.1, 1e30]
-    assert made["grid"][2]["heldout_loss"] is None
-    assert (made["lr"], made["at_edge"], made["code"]) == (0.1, False, "code")
-    assert made["spec"]["phase"]["rounds"] == 12
+    assert [row["rates"]["1.lr"] for row in made["trials"]] == [1e-9, 0.1, 1e30]
+    assert made["trials"][2]["accuracy"] is None
+    assert (made["rates"], made["edges"], made["code"]) == ({"1.lr": 0.1}, [], "code")
+    assert not [*(tmp_path / "state").glob("pivot-*")]
 
 
 def test_a_grid_of_nothing_but_divergence_fails_clearly(
     inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"every learning rate of .* diverged; add smaller ones"):
+    with pytest.raises(UserError, match=r"every candidate .* diverged; add smaller ones"):
         selected(inputs, tmp_path, [1e25, 1e30])
     assert not (tmp_path / "selection.json").exists()

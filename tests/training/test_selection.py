@@ -1,95 +1,129 @@
-"""Selection: trials on held-out images, and the rule that chooses a learning rate."""
+"""Trials: whole methods, trained on tuning seeds and judged on held-out images."""
 
-import itertools
 import json
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from small_runs import SEEDS, chosen, last_of, phase_of, spec_of, steps_of, trial, zo
+from small_runs import (
+    SEEDS,
+    at,
+    fedavg,
+    finish,
+    last_of,
+    phase_of,
+    spec_of,
+    steps_of,
+    trial,
+    tried,
+    warm_up,
+    zo,
+)
 from torch import Tensor
 
-from zowarmup.common.errors import UserError
 from zowarmup.plan.specs import RunSpec
+from zowarmup.plan.tuning_rule import Trial, choose
 from zowarmup.storage import selection_json
 from zowarmup.training import evaluate
 from zowarmup.training import selection as select
 from zowarmup.training.context import Context
-from zowarmup.training.selection import Trial
+
+METHOD = fedavg(10), zo(20)
 
 
-def test_a_trial_is_training_judged_on_held_out_images(
-    context: Context, pivot: Tensor, tmp_path: Path
+@pytest.fixture
+def initial(context: Context) -> Tensor:
+    return context.model.initial(SEEDS.initialisation)
+
+
+def test_a_trial_trains_the_whole_method(context: Context, initial: Tensor, tmp_path: Path) -> None:
+    """The same model as a warm-up and the run that starts from its snapshot."""
+    [row] = tried(context, trial(*METHOD, lr_1=[0.1], lr_2=[0.03]), initial, tmp_path)
+    warm_up(context, tmp_path / "warm", 10)
+    pivot = at(context, tmp_path / "warm", 10)
+    w = finish(context, spec_of(*METHOD), pivot, tmp_path / "run").w
+    loss, accuracy = evaluate.heldout(context, w)
+    assert (row["loss"], row["accuracy"]) == (loss, accuracy)
+    assert (row["rates"], row["seed"]) == ({"1.lr": 0.1, "2.lr": 0.03}, 3)
+
+
+def test_late_is_the_mean_over_the_last_rounds(
+    context: Context, initial: Tensor, tmp_path: Path
 ) -> None:
-    [row] = chosen(context, trial(zo()), pivot, tmp_path)
-    w = last_of(itertools.islice(steps_of(context, zo(lr=0.1), pivot), 12)).w
-    assert row == {"lr": 0.1, "seed": 3, "heldout_loss": evaluate.heldout_loss(context, w)}
+    [row] = tried(context, trial(fedavg(70), lr_1=[0.1]), initial, tmp_path)
+    models = [step.w for step in steps_of(context, fedavg(70), initial, first=1)]
+    late = [evaluate.heldout(context, models[t - 1])[1] for t in (30, 40, 50, 60, 70)]
+    assert row["late"] == pytest.approx(sum(late) / 5)
 
 
-def test_the_step_that_learns_is_chosen(context: Context, pivot: Tensor, tmp_path: Path) -> None:
-    """From among one that goes nowhere and one that explodes."""
-    made = chosen(context, trial(zo(), [1e-9, 0.1, 1e30], rounds=20), pivot, tmp_path)
-    choice = select.choose([Trial(**row) for row in made])
-    assert made[2]["heldout_loss"] is None
-    assert (choice.lr, choice.at_edge) == (0.1, False)
-    assert choice.mean_losses[0.1] < choice.mean_losses[1e-9]
+def test_the_rates_that_learn_are_chosen(context: Context, initial: Tensor, tmp_path: Path) -> None:
+    """From among rates that go nowhere and some that explode."""
+    spec = trial(*METHOD, lr_1=[1e-9, 0.1, 1e30], lr_2=[0.03, 1e30])
+    made = [Trial(**row) for row in tried(context, spec, initial, tmp_path)]
+    assert [t.accuracy is None for t in made] == [False, True, False, True, True, True]
+    assert choose(made, 0.1).rates == {"1.lr": 0.1, "2.lr": 0.03}
 
 
-def grid_of(*losses: Sequence[float | None]) -> list[Trial]:
-    """Candidates 0.1, 0.2, ... with the held-out losses of seeds 0, 1, ... each."""
-    return [
-        Trial((i + 1) / 10, seed, loss)
-        for i, row in enumerate(losses)
-        for seed, loss in enumerate(row)
-    ]
+def test_candidates_share_the_first_phase(
+    context: Context, initial: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    run = select.loop.run
+
+    def counted(context, phase, *rest):  # type: ignore[no-untyped-def]
+        trained.append(phase.number)
+        return run(context, phase, *rest)
+
+    monkeypatch.setattr(select.loop, "run", counted)
+    spec = trial(*METHOD, lr_1=[0.1, 0.3], lr_2=[0.01, 0.03, 0.1])
+    shared = tried(context, spec, initial, tmp_path)
+    assert (trained.count(1), trained.count(2)) == (2, 6)
+    alone = trial(*METHOD, lr_1=[0.3], lr_2=[0.03])
+    assert tried(context, alone, initial, tmp_path / "alone") == [shared[4]]
 
 
-@pytest.mark.parametrize(
-    ("losses", "lr", "at_edge"),
-    [
-        ([[3], [1], [2]], 0.2, False),
-        ([[1], [2], [3]], 0.1, True),
-        ([[3], [2], [1]], 0.3, True),
-        ([[2], [1], [1]], 0.2, False),  # the smaller one in a tie
-        ([[1, 5], [2.9, 3], [4, 4]], 0.2, False),  # the mean over seeds
-        ([[5, 5], [0, None], [4, 4]], 0.3, True),  # one diverged trial rules a candidate out
-        ([[2], [1], [None]], 0.2, False),  # a wider grid would hold nothing but divergence
-        ([[7]], 0.1, True),
-    ],
-)
-def test_the_rule_of_choice(losses: Any, lr: float, at_edge: bool) -> None:
-    choice = select.choose(grid_of(*losses))
-    assert (choice.lr, choice.at_edge) == (lr, at_edge)
-
-
-def test_nothing_to_choose_from_is_a_clear_error() -> None:
-    expected = r"^selection.grid: every learning rate of \[0.1, 0.2\] diverged; add smaller ones$"
-    with pytest.raises(UserError, match=expected):
-        select.choose(grid_of([None, 1.0], [1.0, None]))
+def test_trials_go_on_where_they_were_stopped(
+    context: Context, initial: Tensor, tmp_path: Path
+) -> None:
+    """Finished ones are read, the others resume from their journal or state."""
+    spec = trial(*METHOD, lr_1=[0.1, 0.3], lr_2=[0.03, 0.1])
+    whole = tried(context, spec, initial, tmp_path / "whole")
+    tried(context, trial(*METHOD, lr_1=[0.1], lr_2=[0.03]), initial, tmp_path / "cut")
+    state = tmp_path / "cut" / "state"
+    assert (state / "trials-3.jsonl").exists()
+    assert tried(context, spec, initial, tmp_path / "cut") == whole
+    shutil.rmtree(state / "pivot-3-0")
+    assert tried(context, spec, initial, tmp_path / "cut") == whole
 
 
 def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None:
-    """lr before client_lr within a phase; numbers stay as they are and take no file."""
-    for name, lr in (("a", 0.1), ("b", 0.2), ("c", 0.3)):
-        (tmp_path / name).write_text(json.dumps({"lr": lr}))
-    lr, client_lr, last = ({"selection": name} for name in ("first", "second", "third"))
+    """Numbers stay as they are and take no file; a file may give several."""
+    (tmp_path / "a").write_text(json.dumps({"rates": {"1.lr": 0.1, "1.client_lr": 0.2}}))
+    (tmp_path / "b").write_text(json.dumps({"rates": {"3.lr": 0.3}}))
+    lr, client_lr, last = (
+        {"selection": name, "axis": axis}
+        for name, axis in (("first", "1.lr"), ("first", "1.client_lr"), ("other", "3.lr"))
+    )
     phases = [
         phase_of("fedadam") | {"client_lr": client_lr, "lr": lr},
         phase_of("fedadam", lr=0.5, client_lr=0.6),
         zo() | {"lr": last},
     ]
     spec = RunSpec.read(spec_of(*phases))
-    rated = selection_json.with_rates(spec, [tmp_path / name for name in "abc"])
+    assert spec.selections == ("first", "other")
+    rated = selection_json.with_rates(spec, [tmp_path / "a", tmp_path / "b"])
     rates = [(phase.lr, phase.settings.get("client_lr")) for phase in rated.phases]
     assert rates == [(0.1, 0.2), (0.5, 0.6), (0.3, None)]
 
 
-def test_a_trial_of_fedadam_varies_the_server_s_rate_alone(
-    context: Context, tmp_path: Path
+def test_a_trial_of_fedadam_varies_both_rates(
+    context: Context, initial: Tensor, tmp_path: Path
 ) -> None:
-    w = context.model.initial(SEEDS.initialisation)
     phase = phase_of("fedadam", 12, clients="high")
-    [row] = chosen(context, trial(phase) | {"start": 0}, w, tmp_path)
-    expected = last_of(steps_of(context, phase | {"lr": 0.1}, w, first=1)).w
-    assert row["heldout_loss"] == evaluate.heldout_loss(context, expected)
+    spec = trial(phase, lr_1=[0.01, 0.1], client_lr_1=[0.1])
+    made = tried(context, spec, initial, tmp_path)
+    assert [row["rates"] for row in made] == [
+        {"1.lr": lr, "1.client_lr": 0.1} for lr in (0.01, 0.1)
+    ]
+    expected = last_of(steps_of(context, phase | {"lr": 0.1}, initial, first=1)).w
+    assert (made[1]["loss"], made[1]["accuracy"]) == evaluate.heldout(context, expected)

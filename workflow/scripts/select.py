@@ -1,4 +1,4 @@
-"""Selects one learning rate: tries the whole grid from the start of the phase."""
+"""Selects the learning rates of a method: trains every candidate on the tuning seeds."""
 
 from zowarmup.common.job_log import log_to
 
@@ -9,12 +9,11 @@ with log_to(snakemake.log[0]):
     gpu_lock.take(snakemake.resources.gpu)
     launch.run(
         snakemake.resources.processes,
-        select.select_rate,
+        select.select_rates,
         snakemake.params.spec,
         snakemake.params.code,
         data=snakemake.input.data,
         federations=snakemake.input.federations,
-        warmups=snakemake.input.get("warmups", []),
         selections=snakemake.input.get("selections", []),
         selection=snakemake.output.selection,
     )

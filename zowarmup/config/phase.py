@@ -65,5 +65,5 @@ TYPES = {
     "Count": Count,
     "Rounds": list[Count],
     "Rate": LearningRate,
-    "OtherRate": Positive | SameAs,
+    "OtherRate": LearningRate,
 }

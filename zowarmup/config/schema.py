@@ -91,12 +91,34 @@ class Memory(Settings):
     batch: Count = 64  # the authors' public federated code
 
 
+Grid = dict[str, Annotated[list[Positive], Field(min_length=1)]]
+
+
 class Selection(Settings):
-    """The tuning rule for learning rates, and its budget."""
+    """The tuning rule for learning rates, and its budget; see plan.tuning_rule.
+
+    grid: the candidates of a rate that is selected alone, by algorithm; of another rate than lr by
+        algorithm and setting, such as fedadam.client_lr.
+    joint_grid: the candidates of each rate where a method selects several; by default as `grid`.
+    rounds: marks of the trials, where these are shorter than the runs.
+    trials: a file of earlier trials, which are not run again.
+    """
 
     seeds: Annotated[list[Seed], Field(min_length=1)]
-    rounds: Count
-    grid: dict[str, Annotated[list[Positive], Field(min_length=1)]]  # per algorithm
+    grid: Grid
+    joint_grid: Grid = {}
+    rounds: dict[Name, Count] = {}
+    trials: File | None = None
+
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _marks(cls, rounds: object) -> object:
+        if isinstance(rounds, int):
+            raise ValueError(
+                "a trial trains the whole method; leave it out, or give earlier marks such as "
+                "{total: 200}"
+            )
+        return rounds
 
 
 class Method(Settings):
@@ -124,8 +146,13 @@ class Part(Settings):
 
 
 class Study(Part):
-    """Runs to compare. Parts vary what a grid cannot, such as the data set."""
+    """Runs to compare. Parts vary what a grid cannot, such as the data set.
 
+    same_as: another study, whose methods selected the learning rates of this one's: only what that
+        study varies tells them apart.
+    """
+
+    same_as: Name | None = None
     also: dict[Name, Part] = {}
 
 

@@ -5,20 +5,22 @@ No run is assumed to diverge; one that does ends earlier.
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import pandas as pd
 
+from zowarmup.config.phase_settings import TRAJECTORIES
 from zowarmup.forecast.part import Part, disk
 from zowarmup.forecast.sizes import Size, high_resource
 from zowarmup.plan.graph import Job
 from zowarmup.plan.plan import Plan
 from zowarmup.plan.specs import JobSpec, Phase
+from zowarmup.plan.tuning_rule import LATE
 from zowarmup.training.run import EARLY
-from zowarmup.training.selection import CHECK_EVERY
+from zowarmup.training.selection import CHECK_EVERY, LATE_EVERY
 
-LOSS = 4  # bytes of the held-out loss that a client sends for a candidate learning rate
+ACCURACY = 4  # bytes that a client sends for a candidate and tuning seed
 FIRST, LATER, ALONE, RATES = "phase 1", "phase 2", "methods of one phase", "learning rates"
 
 
@@ -78,15 +80,20 @@ class Work:
 
     def _select(self, name: str) -> Iterator[Part]:
         spec = self.plan.selections[name]
-        trials, rounds = len(spec.grid) * len(spec.seeds), spec.phase.rounds
-        losses = trials * (1 + ceil(rounds / CHECK_EVERY))
-        yield self._part(spec, spec.phase, RATES, trials * rounds, losses=losses, trials=trials)
+        trials, losses = prod(map(len, spec.axes.values())) * len(spec.seeds), 0
+        for i, phase in enumerate(spec.phases):
+            shared = i == 0 and len(spec.phases) > 1 and phase.algorithm in TRAJECTORIES
+            own = [len(v) for axis, v in spec.axes.items() if axis.startswith("1.")]
+            times = prod(own) * len(spec.seeds) if shared else trials
+            if i == len(spec.phases) - 1:
+                losses = trials * (ceil(phase.rounds / CHECK_EVERY) + LATE // LATE_EVERY)
+            yield self._part(spec, phase, RATES, times * phase.rounds, losses=losses, trials=times)
 
 
 def costs(part: Part) -> dict[str, Any]:
     """Return operations, those in bfloat16, bytes sent and bytes on the disk."""
     one, fast = part.round, part.spec.engine.precision == "bfloat16" and part.round.backward > 0
-    asked = LOSS * part.federation["clients"] * part.trials if part.stage == RATES else 0
+    asked = ACCURACY * part.federation["clients"] * part.trials if part.losses else 0
     return {
         "model": part.title,
         "stage": part.stage,

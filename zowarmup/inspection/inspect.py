@@ -198,16 +198,16 @@ def warmup(folder: Path) -> Facts:
 
 
 def selection(file: Path) -> Facts:
-    """A selected learning rate, and the grid it was selected from."""
+    """The selected learning rates of a method, and the trials that they were selected by."""
     selected = read_json(file)
-    columns = ("seed", "lr", "heldout_loss")
+    columns = ("accuracy", "late", "loss", "tried", "trains")
     return {
-        "chosen": selected["lr"],
-        "at_the_edge": selected["at_edge"],
-        "phase": selected["spec"]["phase"]["algorithm"],
+        "chosen": selected["rates"],
+        "at_the_edge": ", ".join(selected["edges"]),
+        **{key: selected[key] for key in columns},
         "sha256": sha256(file),
         "origin": origin(record_of(file.parent), file.absolute().parent),
-        "grid": [{key: row[key] for key in columns} for row in selected["grid"]],
+        "trials": [row.pop("rates") | row for row in selected["trials"]],
     }
 
 

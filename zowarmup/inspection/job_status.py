@@ -102,8 +102,9 @@ def _status(place: Place, status: JobStatus) -> JobStatus:
 def _finished(place: Place, status: JobStatus, row: Mapping[str, Any]) -> JobStatus:
     if place.rule == "select":
         selected = read_json(place.folder / "selection.json")
-        edge = ", the edge of its grid" if selected["at_edge"] else ""
-        return replace(status, state=DONE, note=f"lr {selected['lr']:g}{edge}")
+        rates = ", ".join(f"{rate:g}" for rate in selected["rates"].values())
+        edge = ", an edge of the grid" if selected["edges"] else ""
+        return replace(status, state=DONE, note=f"lr {rates}{edge}")
     return replace(status, state=DIVERGED if row.get("diverged") else DONE, of=row.get("round"))
 
 

@@ -15,7 +15,7 @@ RECORD, STATE, SUMMARY, SOURCE = "record", "saved state", "summary", "source"
 # The keys by which a JSON file is of a kind: it has all of them.
 KEYS = {
     FEDERATION: {"dataset_sha256", "train", "heldout", "order"},
-    SELECTION: {"mean_losses", "grid", "lr"},
+    SELECTION: {"rates", "trials", "tried"},
     RECORD: {"spec", "seeds", "code"},
     STATE: {"t", "rows", "origin"},
     SUMMARY: {"shapes", "classes", "train_images_per_class"},

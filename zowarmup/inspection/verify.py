@@ -24,7 +24,6 @@ from zowarmup.inspection.results import Place, places, row_at
 from zowarmup.plan import source_record
 from zowarmup.plan.graph import RESULT
 from zowarmup.plan.specs import SelectionSpec
-from zowarmup.storage import checkpoint
 from zowarmup.storage.provenance import kind_of_device
 from zowarmup.storage.run_json import sha256
 from zowarmup.training import replay
@@ -186,9 +185,6 @@ def inputs(place: Place, record: JobRecord) -> Iterator[tuple[str, Path]]:
         files = record.inputs_of(seed)
         yield "data", files["data"]
         yield f"federation.{i}", files["federation"]
-        if spec.warmup:
-            folder = place.root / "warmups" / spec.warmup / str(seed) / "snapshots"
-            yield f"start.{i}", checkpoint.snapshot(folder, spec.start)
 
 
 def _record(place: Place) -> JobRecord:

@@ -1,56 +1,79 @@
-"""The job that selects a learning rate: files in, files out."""
+"""The job that selects the learning rates of a method: files in, files out."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from zowarmup.common.files import atomic_write_text
 from zowarmup.plan.specs import Plain, SelectionSpec
+from zowarmup.plan.tuning_rule import WIDENINGS, Choice, Trial, choose, product, wider
 from zowarmup.runtime.machine import Machine
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
-from zowarmup.storage import checkpoint, machines_json, provenance, run_json, selection_json
+from zowarmup.storage import machines_json, provenance, run_json, selection_json
 from zowarmup.storage.folder_lock import exclusive
-from zowarmup.training import context, phases
-from zowarmup.training.selection import Trial, choose
-from zowarmup.training.selection import trials as run_trials
+from zowarmup.training import context
+from zowarmup.training.selection import Trials
 
 File = Path | str
+Candidates = list[dict[str, float]]
 
 
-def select_rate(
+def select_rates(
     plain: Plain,
     code: str,
     *,
     data: File,
     federations: Sequence[File],
-    warmups: Sequence[File],
     selections: Sequence[File],
     selection: File,
     group: ProcessGroup = ALONE,
 ) -> None:
-    """Try a whole grid of learning rates and write the choice with everything it rests on.
+    """Try all candidates, add some where the best lies at an edge, and write the choice.
 
     Args:
         plain: a SelectionSpec as plain values.
-        federations, warmups: one for each tuning seed; no warmups for a first phase.
-        selections: files of the selections that other rates of the phase refer to.
-        selection: the file to write.
+        federations: one for each tuning seed.
+        selections: files of the selections that other rates of the method refer to.
+        selection: the file to write, with everything that the choice rests on.
         group: the processes that share the job.
     """
     spec = selection_json.with_rates(SelectionSpec.read(plain), selections)
-    starts = [checkpoint.snapshot(folder, spec.start) for folder in warmups]
-    files = provenance.files_of_trials(data, federations, starts)
+    files = provenance.files_of_trials(data, federations)
     with exclusive(Path(selection).parent, group) as folder:
-        origin, trials = provenance.of(spec, code, files), list[Trial]()
+        origin = provenance.of(spec, code, files)
         machines = machines_json.enter(folder, origin, group)
-        for i, seed in enumerate(spec.seeds):
-            # A function of its own: the context is gone before that of the next seed is built.
-            start = starts[i] if starts else None
-            trials += _trials(spec, seed, data, federations[i], start, folder, origin, group)
+        trials, chance = _widened(spec, data, federations, folder, origin, group)
         if group.first:
-            _write(selection, spec, trials, origin, machines)
+            _write(selection, trials, choose(trials, chance), chance, origin, machines)
+            for left in (folder / "state").glob("pivot-*"):
+                shutil.rmtree(left)
+
+
+def _widened(
+    spec: SelectionSpec,
+    data: File,
+    federations: Sequence[File],
+    folder: Path,
+    origin: provenance.Provenance,
+    group: ProcessGroup,
+) -> tuple[list[Trial], float]:
+    """The trials of the grid, and of what lies beyond an edge at which the best one lies."""
+    candidates = product(spec.axes)
+    for widening in range(WIDENINGS + 1):
+        trials, chance = list[Trial](), 0.0
+        for seed, federation in zip(spec.seeds, federations, strict=True):
+            made, chance = _trials(spec, seed, data, federation, candidates, folder, origin, group)
+            trials += made
+        choice = choose(trials, chance)
+        more = wider(trials, choice)
+        if widening == WIDENINGS or not more:
+            break
+        log.info(f"the best candidate lies at the edge of {', '.join(choice.edges)}: widening")
+        candidates += more
+    return trials, chance
 
 
 def _trials(
@@ -58,38 +81,39 @@ def _trials(
     seed: int,
     data: File,
     federation: File,
-    start: Path | None,
+    candidates: Candidates,
     folder: Path,
     origin: provenance.Provenance,
     group: ProcessGroup,
-) -> list[Trial]:
-    """The trials of one tuning seed."""
+) -> tuple[list[Trial], float]:
+    """The trials of one tuning seed, and the accuracy of guessing.
+
+    The context is gone before that of the next seed is built.
+    """
     ready, seeds = context.build(spec, data, federation, group), spec.seeds_of(seed)
-    number = 2 if spec.start else 1
-    candidates = [
-        (lr, phases.prepare(ready, [spec.phase.but(lr=lr)], after=spec.start, number=number)[0])
-        for lr in spec.grid
-    ]
-    w = context.start(ready, seeds, start)
-    state = folder / "state"
-    return run_trials(ready, candidates, w, seeds, seed, folder=state, provenance=origin)
+    w = context.start(ready, seeds, None)
+    trials = Trials(ready, w, seeds, seed, folder / "state", origin)
+    made = trials.run([(rates, spec.candidate(rates)) for rates in candidates])
+    return made, 1 / ready.classes
 
 
 def _write(
     output: File,
-    spec: SelectionSpec,
     trials: list[Trial],
+    choice: Choice,
+    chance: float,
     origin: provenance.Provenance,
     machines: list[Machine],
 ) -> None:
     """The choice, beside everything that it rests on."""
-    choice = choose(trials)
-    if choice.at_edge:
+    if choice.edges:
         log.warning(
-            f"lr {choice.lr:g} is at the edge of the grid {list(spec.grid)}; "
+            f"{', '.join(choice.edges)}: the chosen rate lies at the edge of all that were tried; "
             "add candidates beyond it"
         )
-    grid = [asdict(trial) for trial in trials]
-    more = {"grid": grid, "machines": machines, "versions": run_json.versions()}
+    if not choice.trains:
+        log.warning("no candidate is better than guessing by two standard errors: nothing trains")
+    more = {"trials": [asdict(trial) for trial in trials], "chance": chance}
+    more |= {"machines": machines, "versions": run_json.versions()}
     text = json.dumps(asdict(choice) | more | origin, indent=1, sort_keys=True)
     atomic_write_text(output, text + "\n")

@@ -40,9 +40,7 @@ class Paths:
         inputs: Inputs = {"data": self.dataset(spec.dataset)}
         inputs["selections"] = [self.selection(name) for name in spec.selections]
         if isinstance(spec, SelectionSpec):
-            folders = [self.warmup(spec.warmup, s) for s in spec.seeds if spec.warmup]
-            inputs["federations"] = [self._dealt(spec, s) for s in spec.seeds]
-            return inputs | {"warmups": [f"{folder}/snapshots" for folder in folders]}
+            return inputs | {"federations": [self._dealt(spec, s) for s in spec.seeds]}
         inputs["federation"] = self._dealt(spec, seed)
         if isinstance(spec, RunSpec) and spec.warmup:
             folder = self.warmup(spec.warmup, seed)

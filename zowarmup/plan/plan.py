@@ -3,28 +3,29 @@
     cell        one row of a study: a method at one point of the grid
     run         what a cell trains; identical cells of different studies are one run
     warm-up     the first phase that runs share, trained once to the longest of their pivots
-    selection   the choice of one learning rate, from where its phase starts
+    selection   the joint choice of a method's learning rates
 
 Runs, warm-ups and selections are described by specs; see `specs` for how rules hand them on.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from zowarmup.common.json_value import Json
+from zowarmup.common import user_paths
 from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
-from zowarmup.config.schema import Config, Value, load, place
+from zowarmup.config.schema import Config, load, place
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import Draft
+from zowarmup.plan.earlier_trials import EarlierTrials
 from zowarmup.plan.naming import Names
+from zowarmup.plan.rates import Rates
 from zowarmup.plan.resolve import Overrides, overrides_of, resolve
-from zowarmup.plan.specs import Phase, RunSpec, Selected, SelectionSpec, WarmupSpec
-from zowarmup.plan.studies import cells, check_references, parts, seed_list
+from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.studies import cells, check_references, parts, tuned_overrides
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,12 @@ def plan(files: list[str], overrides: Mapping[str, object] | None = None) -> Pla
         ConfigError: one sentence that names the file, the key and the fix.
     """
     config = load([Path(file) for file in files], overrides)
+    earlier = EarlierTrials()
+    if (name := config.selection.trials) is not None:
+        folder = Path(files[0]).parent
+        earlier = EarlierTrials(user_paths.find("selection.trials", name, files, folder))
     try:
-        return _Planner(config).plan()
+        return _Planner(config, earlier).plan()
     except ConfigError as error:
         raise ConfigError(f"{place(files, overrides)}: {error}") from None
 
@@ -72,11 +77,11 @@ def plan(files: list[str], overrides: Mapping[str, object] | None = None) -> Pla
 class _Planner:
     """Names every distinct piece of work once."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, earlier: EarlierTrials) -> None:
         self.config = config
         self.planned = Plan(config.name, config)
         self.names = Names()
-        self.open: set[str] = set()  # selections whose own learning rates are being resolved
+        self.rates = Rates(config, self.names, self.planned.selections, earlier)
 
     def plan(self) -> Plan:
         config, schema = self.config, overrides_of(tuple(self.config.rounds))
@@ -89,7 +94,8 @@ class _Planner:
                             f"{where}: there is no method {method}; define it in methods"
                         )
                     check(schema, overrides, partial("{}: {}".format, where))
-                    run = self._run(method, variant, overrides)
+                    tuned = tuned_overrides(config, study, overrides)
+                    run = self._run(method, variant, overrides, tuned)
                     split = str(overrides.get("split", config.split))
                     label = config.methods[method].label
                     self._add(where, Cell(name, method, label, variant, split, run, seeds))
@@ -107,10 +113,9 @@ class _Planner:
                 raise ConfigError(f"{where}: {fault}")
         self.planned.cells.append(cell)
 
-    def _run(self, method: str, variant: str, overrides: Overrides) -> str:
+    def _run(self, method: str, variant: str, overrides: Overrides, tuned: Overrides) -> str:
         draft = resolve(self.config, method, overrides)
-        numbers = range(len(draft.phases))
-        phases = tuple(self._rated(method, overrides, k, draft) for k in numbers)
+        phases = tuple(self.rates.phases(method, tuned, draft))
         name = self.names.name(
             "run",
             variant or method,
@@ -129,7 +134,7 @@ class _Planner:
         """The warm-up that ends in a phase; an earlier one is made longer if need be."""
 
         def of(o: Overrides) -> Draft:
-            return _start(resolve(self.config, method, o), 0, but=("rounds",))
+            return start(resolve(self.config, method, o))
 
         draft = of(overrides)
         rates = {key: v for key, v in phase.model_dump(mode="json").items() if key in RATES}
@@ -140,86 +145,9 @@ class _Planner:
         self.planned.warmups[name] = WarmupSpec(**dict(draft.job), phase=phase.but(rounds=rounds))
         return name
 
-    def _rated(
-        self, method: str, overrides: Overrides, k: int, draft: Draft, lr: Selected | None = None
-    ) -> Phase:
-        """Phase k with each of its learning rates, but `lr`, as a number or its selection."""
-        settings = draft.phases[k].model_dump() | ({"lr": lr} if lr else {})
-        for key in RATES:
-            if key in settings and not isinstance(settings[key], Selected):
-                algorithm, rate = settings["algorithm"], settings[key]
-                settings[key] = self._rate(method, overrides, k, algorithm, key, rate)
-        return Phase.read(settings)
 
-    def _rate(
-        self, method: str, overrides: Overrides, k: int, algorithm: str, key: str, rate: Value
-    ) -> float | Selected:
-        if isinstance(rate, int | float):
-            return float(rate)
-        if isinstance(rate, dict):  # another method's choice
-            if (other := rate["same_as"]) not in self.config.methods:
-                raise ConfigError(f"methods.{method}: lr.same_as: there is no method {other}")
-            method, own = other, algorithm + "."
-            overrides = {name: v for name, v in overrides.items() if not name.startswith(own)}
-        # A rate beside lr, such as the clients' own, may well be of another algorithm.
-        own_kind = algorithm if key == "lr" else None
-        return Selected(selection=self._selection(method, overrides, k, own_kind))
-
-    def _selection(self, method: str, overrides: Overrides, k: int, algorithm: str | None) -> str:
-        def of(o: Overrides) -> Draft:
-            return _start(resolve(self.config, method, o), k)
-
-        draft = resolve(self.config, method, overrides)
-        phase = draft.phases[k] if k < len(draft.phases) else None
-        if phase is None or phase.lr != "select" or algorithm not in (None, phase.algorithm):
-            raise ConfigError(
-                f"methods.{method}: phase {k + 1} selects no learning rate of "
-                f"{algorithm or 'any algorithm'} that another method could use; make it such a "
-                "phase and set its lr to select"
-            )
-        own = json.dumps([method, dict(overrides), k])
-        if own in self.open:
-            raise ConfigError(
-                f"methods.{method}: learning rates wait for each other; give one as a number"
-            )
-        self.open.add(own)
-        spec = self._selection_spec(method, overrides, k, draft)
-        self.open.remove(own)
-        after = f"-after-{draft.phases[0].algorithm}" if k else ""
-        base = f"{phase.algorithm}-{phase.clients}{after}"
-        rates: list[Json] = [spec.phase.model_dump(mode="json"), spec.warmup]
-        name = self.names.name("selection", base, of(overrides), of, overrides, rates)
-        if name not in self.planned.selections:
-            trial = spec.phase.but(lr=Selected(selection=name))
-            self.planned.selections[name] = spec.model_copy(update={"phase": trial})
-        return name
-
-    def _selection_spec(
-        self, method: str, overrides: Overrides, k: int, draft: Draft
-    ) -> SelectionSpec:
-        """The selection for phase k, without its own name."""
-        rule, phase = self.config.selection, draft.phases[k]
-        if phase.algorithm not in rule.grid:
-            raise ConfigError(f"selection.grid: {phase.algorithm}: add its candidate rates")
-        if k > 1 or (k == 1 and draft.phases[0].algorithm not in TRAJECTORIES):
-            raise ConfigError(f"methods.{method}: only a phase that follows a warm-up can select")
-        warmup = None
-        if k == 1:
-            warmup = self._warmup(method, overrides, self._rated(method, overrides, 0, draft))
-        trial = self._rated(method, overrides, k, draft, lr=Selected(selection=""))
-        return SelectionSpec(
-            **dict(_start(draft, k).job),
-            phase=trial.but(rounds=rule.rounds),
-            start=draft.phases[0].rounds if k else 0,
-            warmup=warmup,
-            grid=tuple(sorted(rule.grid[phase.algorithm])),
-            seeds=seed_list(rule.seeds, "selection.seeds"),
-        )
-
-
-def _start(draft: Draft, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Draft:
-    """The part of a draft that decides where phase k starts, and the phase `but` some settings."""
-    last = {key: v for key, v in draft.phases[k].model_dump().items() if key not in but}
-    split = draft.job.split if know_tiers(draft.phases[: k + 1]) else None
-    job = draft.job.model_copy(update={"split": split})
-    return Draft(job, draft.phases[:k], last)
+def start(draft: Draft) -> Draft:
+    """The part of a draft that decides its first phase, whatever its length."""
+    first = {k: v for k, v in draft.phases[0].model_dump().items() if k not in ("rounds", *RATES)}
+    split = draft.job.split if know_tiers(draft.phases[:1]) else None
+    return Draft(draft.job.model_copy(update={"split": split}), (), first)

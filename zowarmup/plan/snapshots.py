@@ -20,10 +20,8 @@ def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
         for job in jobs
         if job.rule == "warmup"
     }
-    selections = [plan.selections[job.name] for job in jobs if job.rule == "select"]
     runs = [(plan.runs[cell.run], cell.seeds) for cell in plan.cells]
-    starts = [(spec.warmup, spec.start, spec.seeds) for spec in selections]
-    starts += [(spec.warmup, spec.pivot, seeds) for spec, seeds in runs]
+    starts = [(spec.warmup, spec.pivot, seeds) for spec, seeds in runs]
     for warmup, t, seeds in starts:
         for seed in seeds if warmup else ():
             needed[str(warmup), str(seed)].add(t)

@@ -43,11 +43,13 @@ class Value(Settings):
 
 
 class Selected(Value):
-    """A learning rate that the selection of this name chooses."""
+    """A learning rate that the selection of this name chooses, for one axis of its grid."""
 
     selection: str
+    axis: str  # the number of the phase and the setting, such as "2.lr"
 
 
+Rates = Mapping[str, Mapping[str, float]]  # what selections chose: rate by axis, by name
 Setting = bool | int | float | str | tuple[int, ...] | Selected
 
 
@@ -78,10 +80,11 @@ class Phase(Value):
         """The same phase with other settings."""
         return self.read(self.model_dump(mode="json") | settings)
 
-    def with_rates(self, rates: Mapping[str, float]) -> Self:
-        """The phase with the rates of selections as numbers, those by name that `rates` has."""
+    def with_rates(self, rates: Rates) -> Self:
+        """The phase with the rates of those selections as numbers that `rates` has."""
         selected = {k: rate for k, rate in self.settings.items() if isinstance(rate, Selected)}
-        return self.but(**{k: rates.get(rate.selection, rate) for k, rate in selected.items()})
+        known = {k: r for k, r in selected.items() if r.selection in rates}
+        return self.but(**{k: rates[r.selection][r.axis] for k, r in known.items()})
 
 
 class EngineSpec(Value):
@@ -123,21 +126,31 @@ class JobSpec(Value):
         return Seeds.of(seed, {str(name): value for name, value in self.pin.items()})
 
 
-class RunSpec(JobSpec):
-    """A run, its warm-up included."""
+class PhasesSpec(JobSpec):
+    """The common part of runs and selections: the job trains phases one after the other."""
 
     phases: tuple[Phase, ...]  # all of its method
-    warmup: str | None  # that is its first phase; None if it trains that phase itself
 
     @property
     def selections(self) -> tuple[str, ...]:
         """The selections that learning rates come from, in the order of phases and RATES."""
-        return tuple(name for phase in self.phases for name in phase.selections)
+        return tuple(dict.fromkeys(name for phase in self.phases for name in phase.selections))
 
-    def with_rates(self, rates: Mapping[str, float]) -> Self:
-        """The same run with selected learning rates as numbers."""
+    def with_rates(self, rates: Rates) -> Self:
+        """The same job with selected learning rates as numbers."""
         phases = tuple(phase.with_rates(rates) for phase in self.phases)
         return self.model_copy(update={"phases": phases})
+
+    @property
+    def rounds(self) -> int:
+        """The last round."""
+        return sum(phase.rounds for phase in self.phases)
+
+
+class RunSpec(PhasesSpec):
+    """A run, its warm-up included."""
+
+    warmup: str | None  # that is its first phase; None if it trains that phase itself
 
     @property
     def own_phases(self) -> tuple[Phase, ...]:
@@ -149,14 +162,9 @@ class RunSpec(JobSpec):
         """The round after which the run's own job begins: 0 without a warm-up."""
         return self.phases[0].rounds if self.warmup else 0
 
-    @property
-    def rounds(self) -> int:
-        """The last round."""
-        return sum(phase.rounds for phase in self.phases)
 
-
-class OnePhaseSpec(JobSpec):
-    """The common part of warm-ups and selections: the job trains one phase."""
+class WarmupSpec(JobSpec):
+    """A first-order trajectory that several runs share; it ends at the last of their pivots."""
 
     phase: Phase
 
@@ -175,32 +183,38 @@ class OnePhaseSpec(JobSpec):
         """The selections that learning rates come from, in the order of RATES."""
         return self.phase.selections
 
-    def with_rates(self, rates: Mapping[str, float]) -> Self:
+    def with_rates(self, rates: Rates) -> Self:
         """The same job with selected learning rates as numbers."""
         return self.model_copy(update={"phase": self.phase.with_rates(rates)})
-
-
-class WarmupSpec(OnePhaseSpec):
-    """A first-order trajectory that several runs share; it ends at the last of their pivots."""
 
     def is_snapshot(self, t: int) -> bool:
         """Whether the model after round t is kept."""
         return t % self.snapshot_every == 0 or t == self.phase.rounds
 
 
-class SelectionSpec(OnePhaseSpec):
-    """The choice of a learning rate: of the `lr` of its phase, which every candidate trains."""
+class SelectionSpec(PhasesSpec):
+    """The joint choice of all learning rates of a method that are not given otherwise.
 
-    start: Round  # after which the phase begins
-    warmup: str | None  # that round's model is from it; None for a first phase
-    grid: tuple[Positive, ...]  # the candidates, sorted
+    The rates of a candidate take the place of those that are `Selected` by this selection.
+    """
+
+    name: str
+    axes: dict[str, tuple[Positive, ...]]  # the candidates of each rate, such as "2.lr"; sorted
     seeds: tuple[Seed, ...]  # one trial of every candidate for each
 
     @property
+    def own_phases(self) -> tuple[Phase, ...]:
+        """All phases, each of which a trial trains itself."""
+        return self.phases
+
+    @property
     def selections(self) -> tuple[str, ...]:
-        """The selections of rates other than the one that is chosen here."""
-        own = self.phase.lr.selection if isinstance(self.phase.lr, Selected) else None
-        return tuple(name for name in self.phase.selections if name != own)
+        """The selections of rates that are not chosen here."""
+        return tuple(name for name in super().selections if name != self.name)
+
+    def candidate(self, rates: Mapping[str, float]) -> tuple[Phase, ...]:
+        """The phases with the rates of a candidate."""
+        return self.with_rates({self.name: rates}).phases
 
 
 TrainingSpec = RunSpec | WarmupSpec | SelectionSpec
@@ -212,6 +226,6 @@ def read_spec(raw: Plain) -> TrainingSpec:
     Raises:
         ValueError: names the first field that does not fit.
     """
-    if "grid" in raw:
+    if "axes" in raw:
         return SelectionSpec.read(raw)
     return WarmupSpec.read(raw) if "phase" in raw else RunSpec.read(raw)

@@ -46,6 +46,20 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
         yield cell.method, variant, {**study.set, **point, **cell.set}
 
 
+def tuned_overrides(config: Config, study: Study, overrides: Overrides) -> Overrides:
+    """The overrides that tell apart the selections behind a cell: with `same_as` fewer.
+
+    Raises:
+        ConfigError: there is no such study.
+    """
+    if study.same_as is None:
+        return overrides
+    if study.same_as not in config.studies:
+        raise ConfigError(f"same_as: there is no study {study.same_as}; define it in studies")
+    other = config.studies[study.same_as]
+    return {**other.set, **{key: v for key, v in overrides.items() if key in other.grid}}
+
+
 def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
     """The seeds of a number n (0 .. n-1) or of a list.
 

@@ -38,12 +38,9 @@ def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Json) -> Pro
     return dict(json.loads(json.dumps(values)))  # as it is when it has been read again
 
 
-def files_of_trials(
-    data: File, federations: Sequence[File], starts: Sequence[File]
-) -> dict[str, File]:
-    """The inputs of a selection: per tuning seed a federation and, after a warm-up, a start."""
-    of_seeds = {f"federation.{i}": file for i, file in enumerate(federations)}
-    return {"data": data} | of_seeds | {f"start.{i}": file for i, file in enumerate(starts)}
+def files_of_trials(data: File, federations: Sequence[File]) -> dict[str, File]:
+    """The inputs of a selection: the images, and a federation for each tuning seed."""
+    return {"data": data} | {f"federation.{i}": file for i, file in enumerate(federations)}
 
 
 def kind_of_device(device: str) -> str:

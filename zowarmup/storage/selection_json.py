@@ -26,14 +26,15 @@ def with_rates(spec: Spec, selections: Sequence[File]) -> Spec:
     return cast(Spec, spec.with_rates(rates))
 
 
-def chosen(selection: File) -> float:
-    """The learning rate in a selection file.
+def chosen(selection: File) -> dict[str, float]:
+    """The learning rates in a selection file, by axis.
 
     Raises:
         UserError: the file is missing, cut short or not a selection.
     """
     with reading(selection):
-        lr = float(read_json(selection)["lr"])
-        if not 0 < lr < math.inf:
-            raise ValueError(f"lr is {lr}")
-        return lr
+        rates = {str(axis): float(rate) for axis, rate in read_json(selection)["rates"].items()}
+        for axis, rate in rates.items():
+            if not 0 < rate < math.inf:
+                raise ValueError(f"{axis} is {rate}")
+        return rates

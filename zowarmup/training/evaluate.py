@@ -54,10 +54,19 @@ def _of_tiers(context: Context, values: Tensor) -> dict[Tier, float]:
 
 
 @torch.inference_mode()
-def heldout_loss(context: Context, w: Tensor) -> float:
-    """Mean loss over the held-out images of all clients: what learning rates are chosen by."""
+def train_loss(context: Context, w: Tensor, tier: Tier) -> float:
+    """Mean loss over the training images of a tier's clients."""
     with _statistics(context, w):
-        return outcomes(context.model, w, context.heldout, context.group)[0].mean().item()
+        losses, _ = outcomes(context.model, w, context.train, context.group)
+    return _of_tiers(context, losses)[tier]
+
+
+@torch.inference_mode()
+def heldout(context: Context, w: Tensor) -> tuple[float, float]:
+    """Mean loss and accuracy over the held-out images of all clients together."""
+    with _statistics(context, w):
+        losses, right = outcomes(context.model, w, context.heldout, context.group)
+    return losses.mean().item(), right.double().mean().item()
 
 
 def _statistics(context: Context, w: Tensor) -> AbstractContextManager[None]:

@@ -16,7 +16,7 @@ from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.evaluate import evaluate
 from zowarmup.training.gradient_quality import Quality, quality
-from zowarmup.training.metrics_row import Measured, MetricsRow
+from zowarmup.training.metrics_row import MetricsRow
 from zowarmup.training.phases import TrainingPhase
 
 # Training has failed when the loss of the clients that train is this many times that of guessing.
@@ -156,10 +156,10 @@ def row(context: Context, phase: TrainingPhase, step: Step) -> MetricsRow:
         drift=step.drift,
         gradient_cosine=of_step.gradient_cosine,
         dissimilarity=of_step.dissimilarity,
-        diverged=diverged(context, phase, measured),
+        diverged=diverged(context, measured.loss_of(phase.tier)),
     )
 
 
-def diverged(context: Context, phase: TrainingPhase, measured: Measured) -> bool:
-    """Whether training has failed: a loss of its clients not finite, or far above guessing."""
-    return not measured.loss_of(phase.tier) < DIVERGED * math.log(context.classes)
+def diverged(context: Context, loss: float) -> bool:
+    """Whether training has failed: its clients' loss is not finite, or far above guessing."""
+    return not loss < DIVERGED * math.log(context.classes)

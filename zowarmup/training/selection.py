@@ -1,172 +1,143 @@
-"""The choice of a learning rate: the same trial for every candidate, judged on held-out images.
+"""The trials of a selection: whole methods, trained on tuning seeds, judged on held-out images.
 
-The rule: train for a fixed number of rounds from where the phase starts, once for each candidate
-and tuning seed; take the candidate with the lowest mean held-out loss over all clients. In a real
-federation each client sends one 4-byte loss per candidate. The held-out images of high-resource
-clients alone would choose badly, since they lack the classes that the second phase is to learn.
-Test images never choose anything.
+See `plan.tuning_rule` for what they decide.
 """
 
-import math
+import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
+from statistics import fmean
 
-from pydantic import TypeAdapter
 from torch import Tensor
 
-from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
+from zowarmup.plan.specs import Phase
+from zowarmup.plan.tuning_rule import LATE, Candidate, Trial
 from zowarmup.runtime.progress import Progress, log
 from zowarmup.storage import journal as journals
 from zowarmup.storage.provenance import Provenance
-from zowarmup.training import loop
+from zowarmup.training import loop, phases
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
-from zowarmup.training.evaluate import heldout_loss
+from zowarmup.training.evaluate import heldout, train_loss
 from zowarmup.training.loop import Step
 from zowarmup.training.phases import TrainingPhase
 from zowarmup.training.resume_state import ResumeState
 
 CHECK_EVERY = 25  # rounds between two looks at whether a trial has already failed
+LATE_EVERY = 10  # rounds between the measurements whose mean decides between equals
 
 
-@dataclass(frozen=True)
-class Trial:
-    """The result of a candidate for one tuning seed.
-
-    Attributes:
-        heldout_loss: mean over the held-out images of all clients; None if training diverged.
-    """
-
-    lr: float
-    seed: int
-    heldout_loss: float | None
-
-    @classmethod
-    def read(cls, entry: Mapping[str, object]) -> "Trial":
-        """The trial that a line of a journal holds."""
-        return TypeAdapter(cls).validate_python(entry)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The result of a selection.
-
-    Attributes:
-        lr: the candidate of the lowest mean loss, the smaller one in a tie.
-        mean_losses: of the candidates that never diverged.
-        at_edge: whether lr is the smallest or the largest candidate, so that a wider grid might
-            hold a better one.
-    """
-
-    lr: float
-    mean_losses: dict[float, float]
-    at_edge: bool
-
-
-def trials(
-    context: Context,
-    candidates: Sequence[tuple[float, TrainingPhase]],
-    w: Tensor,
-    seeds: Seeds,
-    seed: int,
-    *,
-    folder: Path,
-    provenance: Provenance,
-) -> list[Trial]:
-    """The trials of all candidates for one tuning seed.
+@dataclass
+class Trials:
+    """The trials of one tuning seed, which share the trajectories of their first phase.
 
     Args:
-        candidates: learning rates, each with the phase that it trains.
-        w: (d,) the model before the phase.
-        folder: where finished trials, and the work of the one in progress, are kept; work of the
+        w: (d,) the initialisation.
+        folder: where finished trials, and the work of those in progress, are kept; work of the
             same provenance is resumed.
     """
-    provenance = provenance | {"trials_of_seed": seed}
-    with journals.shared(folder / f"trials-{seed}.jsonl", provenance, context.group) as kept:
-        count, recorded, keep = kept
-        done = [Trial.read(row) for row in recorded]
-        for i, (lr, phase) in enumerate(candidates):
-            own = folder / f"trial-{seed}-{lr!r}"
-            if i >= count:
-                by = provenance | {"trial_of": lr}
-                loss = trial(context, phase, w, seeds, lr, folder=own, provenance=by)
-                log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
-                done.append(Trial(lr, seed, None if loss == math.inf else loss))
-                keep(asdict(done[-1]))
-            if context.group.first:  # also where a kill came right after the trial was kept
-                shutil.rmtree(own, ignore_errors=True)
-    return done
 
+    context: Context
+    w: Tensor
+    seeds: Seeds
+    seed: int
+    folder: Path
+    provenance: Provenance
+    pivots: dict[str, Tensor] = field(default_factory=dict)  # models after a first phase
 
-def trial(
-    context: Context,
-    phase: TrainingPhase,
-    w: Tensor,
-    seeds: Seeds,
-    lr: float,
-    *,
-    folder: Path,
-    provenance: Provenance,
-) -> float:
-    """Held-out loss after the phase; inf if it is not finite by then."""
-    watched = folder.parent.parent if context.group.first else None
-    progress = Progress(f"lr {lr:g}", phase.last, watched)
-    loss = heldout_loss(context, w)
-    for step in _steps(context, phase, w, seeds, folder, provenance):
-        progress.step(step.t)
-        if (step.t - phase.first + 1) % CHECK_EVERY == 0 or step.t == phase.last:
-            loss = heldout_loss(context, step.w)
-            if not math.isfinite(loss):
-                return math.inf
-    return loss
+    def run(self, candidates: Sequence[tuple[Candidate, Sequence[Phase]]]) -> list[Trial]:
+        """The trials of candidates, each with the phases that it trains, in their order."""
+        provenance = self.provenance | {"trials_of_seed": self.seed}
+        group, path = self.context.group, self.folder / f"trials-{self.seed}.jsonl"
+        with journals.shared(path, provenance, group) as (count, recorded, keep):
+            done = [Trial.read(row) for row in recorded]
+            for i, (rates, of_candidate) in enumerate(candidates):
+                if i >= count:
+                    done.append(self._trial(rates, of_candidate))
+                    keep(asdict(done[-1]))
+                if group.first:  # also where a kill came right after the trial was kept
+                    shutil.rmtree(self._own(rates), ignore_errors=True)
+        return done
 
+    def _own(self, rates: Candidate) -> Path:
+        return self.folder / f"trial-{self.seed}-{'-'.join(map(repr, rates.values()))}"
 
-def _steps(
-    context: Context,
-    phase: TrainingPhase,
-    w: Tensor,
-    seeds: Seeds,
-    folder: Path,
-    provenance: Provenance,
-) -> Iterator[Step]:
-    """The rounds of a trial that its folder does not hold yet."""
-    step = loop.begin(context, phase, w, Costs())
-    if phase.has_records:
-        path = folder / "journal.jsonl"
-        with journals.shared_rounds(path, provenance, context.group) as (_, records, keep):
-            steps = loop.run(context, phase, step, seeds, records)
-            for step in steps:
-                if step.record is not None:
-                    keep(step.record)
+    def _trial(self, rates: Candidate, of_candidate: Sequence[Phase]) -> Trial:
+        ready = phases.prepare(self.context, of_candidate)
+        words = ", ".join(f"{rate:g}" for rate in rates.values())
+        watched = self.folder.parent if self.context.group.first else None
+        progress = Progress(f"lr {words}, seed {self.seed}", ready[-1].last, watched)
+        late: list[float] = []
+        for step in self._steps(rates, of_candidate, ready):
+            progress.step(step.t)
+            left = ready[-1].last - step.t
+            if left % LATE_EVERY if left < LATE else step.t % CHECK_EVERY:
+                continue
+            loss, accuracy = heldout(self.context, step.w)
+            if not isfinite(loss) or (not left and self._failed(ready[-1], step.w)):
+                log.info(f"lr {words}, seed {self.seed}: diverged by round {step.t}")
+                return Trial(dict(rates), self.seed)
+            late += [accuracy] * (left < LATE)
+        log.info(f"lr {words}, seed {self.seed}: held-out accuracy {accuracy:.4f}, loss {loss:.4f}")
+        return Trial(dict(rates), self.seed, accuracy, fmean(late), loss)
+
+    def _failed(self, phase: TrainingPhase, w: Tensor) -> bool:
+        return loop.diverged(self.context, train_loss(self.context, w, phase.tier))
+
+    def _steps(
+        self, rates: Candidate, of_candidate: Sequence[Phase], ready: Sequence[TrainingPhase]
+    ) -> Iterator[Step]:
+        """The rounds of a trial, but for those of a first phase that another one has trained."""
+        w, rest, own = self.w, ready, self._own(rates)
+        if len(ready) > 1 and not ready[0].has_records:
+            w, rest = self._pivot(of_candidate[0], ready[0]), ready[1:]
+        for phase in rest:
+            provenance = self.provenance | {"trial_of": dict(rates), "phase": phase.number}
+            folder = own / f"phase-{phase.number}"
+            for step in self._phase(phase, w, folder, provenance, ready[-1].last - LATE):
+                w = step.w
                 yield step
-        return
-    with ResumeState(folder, provenance, context) as saved:
-        if saved.state:
-            step = saved.step()
-            yield step
-        steps = loop.run(context, phase, step, seeds)
-        for step in steps:
-            yield step
-            saved.offer(step)
 
+    def _pivot(self, settings: Phase, phase: TrainingPhase) -> Tensor:
+        """The model after a first phase, trained once for all candidates with its settings."""
+        key = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
+        if key not in self.pivots:
+            number = len(self.pivots)
+            folder = self.folder / f"pivot-{self.seed}-{number}"
+            provenance = self.provenance | {"seed": self.seed, "first_phase": json.loads(key)}
+            progress = Progress(f"warm-up {number + 1}, seed {self.seed}", phase.last)
+            for step in self._phase(phase, self.w, folder, provenance, phase.last):
+                progress.step(step.t)
+            self.pivots[key] = step.w
+        return self.pivots[key]
 
-def choose(trials: Sequence[Trial]) -> Choice:
-    """The learning rate of the lowest mean held-out loss.
+    def _phase(
+        self, phase: TrainingPhase, w: Tensor, folder: Path, provenance: Provenance, until: int
+    ) -> Iterator[Step]:
+        """The rounds of a phase that its folder does not hold yet; all that its journal holds.
 
-    Raises:
-        UserError: every candidate diverged.
-    """
-    grid = sorted({trial.lr for trial in trials})
-    losses = {lr: [trial.heldout_loss for trial in trials if trial.lr == lr] for lr in grid}
-    means = {
-        lr: sum(values) / len(values)
-        for lr, results in losses.items()
-        if len(values := [loss for loss in results if loss is not None]) == len(results)
-    }
-    if not means:
-        raise UserError(f"selection.grid: every learning rate of {grid} diverged; add smaller ones")
-    best = min(means, key=lambda lr: (means[lr], lr))
-    return Choice(best, means, best in (grid[0], grid[-1]))
+        Args:
+            until: the last round from which a phase without a journal is resumed, so that the
+                rounds after it, which are measured, come again.
+        """
+        first = loop.begin(self.context, phase, w, Costs())
+        if phase.has_records:
+            path = folder / "journal.jsonl"
+            with journals.shared_rounds(path, provenance, self.context.group) as (_, records, keep):
+                for step in loop.run(self.context, phase, first, self.seeds, records):
+                    if step.record is not None:
+                        keep(step.record)
+                    yield step
+            return
+        with ResumeState(folder, provenance, self.context, phase.is_end) as saved:
+            if saved.state:
+                first = saved.step()
+                yield first
+            for step in loop.run(self.context, phase, first, self.seeds):
+                yield step
+                if step.t <= until:
+                    saved.offer(step)

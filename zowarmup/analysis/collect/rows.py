@@ -130,7 +130,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
         **settings_of(phases),
         "lr_1": rates[0],
         "lr_2": rates[1] if len(rates) > 1 else "",
-        "lr_at_edge": any(files.json(file)["at_edge"] for file in cell["selections"]),
+        "lr_at_edge": any(files.json(file)["edges"] for file in cell["selections"]),
         "d": records[0]["d"],
         "d_low": min(record["d_low"] for record in records),
         "directions": max(directions(p, cell["clients"], high, images) for p in phases),

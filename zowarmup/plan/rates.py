@@ -1,0 +1,194 @@
+"""The learning rates of a plan: numbers, or what a selection chooses for a whole method."""
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+
+from typing_extensions import TypeIs
+
+from zowarmup.config.phase import RATES
+from zowarmup.config.phase import Phase as Settings
+from zowarmup.config.schema import Config, Value
+from zowarmup.config.yaml_file import ConfigError
+from zowarmup.plan.checks import Draft
+from zowarmup.plan.earlier_trials import EarlierTrials
+from zowarmup.plan.naming import Names
+from zowarmup.plan.resolve import PREFIX, Overrides, resolve
+from zowarmup.plan.specs import Phase, Selected, SelectionSpec
+from zowarmup.plan.studies import seed_list
+
+# Settings of a job that change no trial.
+NO_MATTER = {"evaluate_every", "snapshot_every"}
+
+
+class Rates:
+    """Plans the selections that phases need; `selections` takes them up by name."""
+
+    def __init__(
+        self,
+        config: Config,
+        names: Names,
+        selections: dict[str, SelectionSpec],
+        earlier: EarlierTrials,
+    ) -> None:
+        self.config, self.names, self.selections = config, names, selections
+        self.earlier = earlier
+        self.open: set[str] = set()  # methods whose other learning rates are being resolved
+        self.digests: dict[str, str] = {}  # of what decides a selection, by its name
+
+    def phases(self, method: str, overrides: Overrides, draft: Draft) -> Iterator[Phase]:
+        """The phases of a run with each learning rate as a number or as what a selection chooses.
+
+        Args:
+            overrides: those that the selection distinguishes.
+        """
+        for number, phase in enumerate(draft.phases, start=1):
+            settings = phase.model_dump()
+            for key in _rates_of(phase):
+                settings[key] = self._rate(method, overrides, number, key, settings[key])
+            yield Phase.read(settings)
+
+    def _rate(
+        self, method: str, overrides: Overrides, number: int, key: str, rate: Value
+    ) -> float | Selected:
+        if isinstance(rate, int | float):
+            return float(rate)
+        return self._known(self._selected(method, overrides, number, key, rate))
+
+    def _known(self, selected: Selected) -> float | Selected:
+        """The rate that earlier trials have chosen, if there are any of this selection."""
+        known = self.earlier.rates(self.digests[selected.selection])
+        if known is None:
+            return selected
+        self.selections.pop(selected.selection, None)
+        return known[selected.axis]
+
+    def _selected(
+        self, method: str, overrides: Overrides, number: int, key: str, rate: Value
+    ) -> Selected:
+        """The selection of a rate that is no number."""
+        axis = f"{number}.{key}"
+        if isinstance(rate, dict):  # another method's choice
+            phase = resolve(self.config, method, overrides).phases[number - 1]
+            method = self._other(method, rate["same_as"], phase.algorithm, number, key)
+            axis, own = f"{number}.lr", f"{phase.algorithm}."
+            overrides = {name: v for name, v in overrides.items() if not name.startswith(own)}
+        return Selected(selection=self._selection(method, overrides, axis), axis=axis)
+
+    def _other(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:
+        """The other method, whose phase has the same algorithm if the rate is its lr."""
+        if other not in self.config.methods:
+            raise ConfigError(f"methods.{method}: {key}.same_as: there is no method {other}")
+        phases = self.config.methods[other].phases
+        found = phases[number - 1]["algorithm"] if number <= len(phases) else None
+        if key == "lr" and found != algorithm:
+            raise ConfigError(
+                f"methods.{method}: {key}.same_as: phase {number} of {other} is no {algorithm}, so "
+                "its learning rate has another meaning; name a method where it is"
+            )
+        return other
+
+    def _selection(self, method: str, overrides: Overrides, axis: str) -> str:
+        """The name of the selection that chooses an axis of a method."""
+        overrides = self._shorter(overrides)
+        draft = resolve(self.config, method, overrides)
+        axes = dict(self._axes(draft))
+        if axis not in axes:
+            number, _, key = axis.partition(".")
+            raise ConfigError(
+                f"methods.{method}: phase {number} selects no {key} that another method could use; "
+                f"set its {key} to select, or give a number"
+            )
+        own = json.dumps([method, dict(overrides)])
+        if own in self.open:
+            raise ConfigError(
+                f"methods.{method}: learning rates wait for each other; give one as a number"
+            )
+        self.open.add(own)
+        others = dict(self._others(method, overrides, draft))
+        self.open.remove(own)
+        return self._named(method, overrides, draft, axes, others)
+
+    def _named(
+        self,
+        method: str,
+        overrides: Overrides,
+        draft: Draft,
+        axes: Mapping[str, tuple[float, ...]],
+        others: Mapping[str, float | Selected],
+    ) -> str:
+        seeds = seed_list(self.config.selection.seeds, "selection.seeds")
+        waits = {a: [self.digests[r.selection], r.axis] for a, r in others.items() if not _given(r)}
+        job = draft.job.model_dump(mode="json", exclude=NO_MATTER)
+        decides = [job, [phase.model_dump() for phase in draft.phases], axes, seeds, waits]
+        text = json.dumps(decides, sort_keys=True)
+
+        def of(o: Overrides) -> Draft:
+            return resolve(self.config, method, self._shorter(o))
+
+        name = self.names.name("selection", method, draft, of, overrides, [text])
+        if name not in self.selections:
+            self.digests[name] = sha256(text.encode()).hexdigest()[:16]
+            rates = {axis: r if _given(r) else self._known(r) for axis, r in others.items()}
+            rates |= {axis: Selected(selection=name, axis=axis) for axis in axes}
+            self.selections[name] = SelectionSpec(
+                **dict(draft.job),
+                phases=tuple(_with(draft, rates)),
+                name=name,
+                axes=dict(axes),
+                seeds=seeds,
+            )
+        return name
+
+    def _others(
+        self, method: str, overrides: Overrides, draft: Draft
+    ) -> Iterator[tuple[str, float | Selected]]:
+        """The rates of a method, by axis, that are given or another method's."""
+        for axis, rate in _axes_of(draft):
+            if isinstance(rate, int | float):
+                yield axis, float(rate)
+            elif rate != "select":
+                number, _, key = axis.partition(".")
+                yield axis, self._selected(method, overrides, int(number), key, rate)
+
+    def _axes(self, draft: Draft) -> Iterator[tuple[str, tuple[float, ...]]]:
+        """The axes of a method that are selected, each with its candidates."""
+        rule = self.config.selection
+        selected = [axis for axis, rate in _axes_of(draft) if rate == "select"]
+        for axis in selected:
+            number, _, key = axis.partition(".")
+            algorithm = draft.phases[int(number) - 1].algorithm
+            grid = algorithm if key == "lr" else f"{algorithm}.{key}"
+            joint = rule.joint_grid.get(grid, []) if len(selected) > 1 else []
+            if not (candidates := joint or rule.grid.get(grid, [])):
+                raise ConfigError(f"selection.grid: {grid}: add its candidate rates")
+            yield axis, tuple(sorted(candidates))
+
+    def _shorter(self, overrides: Overrides) -> Overrides:
+        """The overrides of trials, which may end at earlier marks than the runs."""
+        if not (marks := self.config.selection.rounds):
+            return overrides
+        rest = {key: v for key, v in overrides.items() if key != "pivot"}
+        return rest | {PREFIX + mark: number for mark, number in marks.items()}
+
+
+def _given(rate: float | Selected) -> TypeIs[float]:
+    return isinstance(rate, float)
+
+
+def _rates_of(phase: Settings) -> list[str]:
+    return [key for key in RATES if key in type(phase).model_fields]
+
+
+def _axes_of(draft: Draft) -> Iterator[tuple[str, Value]]:
+    """Every learning rate of a draft by its axis."""
+    for number, phase in enumerate(draft.phases, start=1):
+        settings = phase.model_dump()
+        for key in _rates_of(phase):
+            yield f"{number}.{key}", settings[key]
+
+
+def _with(draft: Draft, rates: Mapping[str, float | Selected]) -> Iterator[Phase]:
+    for number, phase in enumerate(draft.phases, start=1):
+        own = {key: rates[f"{number}.{key}"] for key in _rates_of(phase)}
+        yield Phase.read(phase.model_dump() | own)
