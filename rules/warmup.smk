@@ -25,7 +25,7 @@ rule warmup:
         "../workflow/scripts/warmup.py"
 
 
-# The tuning rule of all learning rates: the losses of a grid on held-out images.
+# Selects a learning rate by the one tuning rule: the losses of a grid on held-out images.
 rule select:
     input:
         unpack(ask(WORK.inputs, "select")),

@@ -46,7 +46,7 @@ def select_rate(
         origin, trials = provenance.of(spec, code, files), list[Trial]()
         machines = machines_json.enter(folder, origin, group)
         for i, seed in enumerate(spec.seeds):
-            # A function of its own: the context is gone before that of the next seed is built.
+            # A separate function, so that one seed's context is freed before the next is built.
             start = starts[i] if starts else None
             trials += _trials(spec, seed, data, federations[i], start, folder, origin, group)
         if group.first:
@@ -82,7 +82,7 @@ def _write(
     origin: provenance.Provenance,
     machines: list[Machine],
 ) -> None:
-    """The choice, beside everything that it rests on."""
+    """Write the choice with everything that it rests on."""
     choice = choose(trials)
     if choice.at_edge:
         log.warning(

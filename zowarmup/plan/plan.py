@@ -3,7 +3,7 @@
     cell        one row of a study: a method at one point of the grid
     run         what a cell trains; identical cells of different studies are one run
     warm-up     the first phase that runs share, trained once to the longest of their pivots
-    selection   the choice of one learning rate, from where its phase starts
+    selection   the choice of one learning rate, by trials from the start of a phase
 
 Runs, warm-ups and selections are described by specs; see `specs` for how rules hand them on.
 """
@@ -52,7 +52,7 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
 
     def seeds_of(self, run: str) -> list[int]:
-        """Every seed that some study wants of a run."""
+        """Return every seed for which some study needs a run."""
         return sorted({seed for cell in self.cells if cell.run == run for seed in cell.seeds})
 
 
@@ -76,7 +76,7 @@ class _Planner:
         self.config = config
         self.planned = Plan(config.name, config)
         self.names = Names()
-        self.open: set[str] = set()  # selections whose own learning rates are being resolved
+        self.open: set[str] = set()  # selections whose learning rates are being resolved
 
     def plan(self) -> Plan:
         config, schema = self.config, overrides_of(tuple(self.config.rounds))
@@ -86,7 +86,7 @@ class _Planner:
                 for method, variant, overrides in cells(where, part):
                     if method not in config.methods:
                         raise ConfigError(
-                            f"{where}: there is no method {method}; define it in methods"
+                            f"{where}: there is no method {method}; define it in `methods`"
                         )
                     check(schema, overrides, partial("{}: {}".format, where))
                     run = self._run(method, variant, overrides)
@@ -126,7 +126,7 @@ class _Planner:
         return name
 
     def _warmup(self, method: str, overrides: Overrides, phase: Phase) -> str:
-        """The warm-up that ends in a phase; an earlier one is made longer if need be."""
+        """Return the name of a phase's warm-up, which is as long as its longest run needs."""
 
         def of(o: Overrides) -> Draft:
             return _start(resolve(self.config, method, o), 0, but=("rounds",))
@@ -143,7 +143,7 @@ class _Planner:
     def _rated(
         self, method: str, overrides: Overrides, k: int, draft: Draft, lr: Selected | None = None
     ) -> Phase:
-        """Phase k with each of its learning rates, but `lr`, as a number or its selection."""
+        """Return phase k with each learning rate as a number or a selection; `lr` may be given."""
         settings = draft.phases[k].model_dump() | ({"lr": lr} if lr else {})
         for key in RATES:
             if key in settings and not isinstance(settings[key], Selected):
@@ -161,7 +161,7 @@ class _Planner:
                 raise ConfigError(f"methods.{method}: lr.same_as: there is no method {other}")
             method, own = other, algorithm + "."
             overrides = {name: v for name, v in overrides.items() if not name.startswith(own)}
-        # A rate beside lr, such as the clients' own, may well be of another algorithm.
+        # A rate other than lr, such as client_lr, may be selected for another algorithm.
         own_kind = algorithm if key == "lr" else None
         return Selected(selection=self._selection(method, overrides, k, own_kind))
 
@@ -174,8 +174,8 @@ class _Planner:
         if phase is None or phase.lr != "select" or algorithm not in (None, phase.algorithm):
             raise ConfigError(
                 f"methods.{method}: phase {k + 1} selects no learning rate of "
-                f"{algorithm or 'any algorithm'} that another method could use; make it such a "
-                "phase and set its lr to select"
+                f"{algorithm or 'any algorithm'}, which another method asks for; give the phase "
+                "that algorithm and `lr: select`"
             )
         own = json.dumps([method, dict(overrides), k])
         if own in self.open:
@@ -197,12 +197,12 @@ class _Planner:
     def _selection_spec(
         self, method: str, overrides: Overrides, k: int, draft: Draft
     ) -> SelectionSpec:
-        """The selection for phase k, without its own name."""
+        """Return the selection for phase k, before it has a name."""
         rule, phase = self.config.selection, draft.phases[k]
         if phase.algorithm not in rule.grid:
-            raise ConfigError(f"selection.grid: {phase.algorithm}: add its candidate rates")
+            raise ConfigError(f"selection.grid: {phase.algorithm}: add candidate learning rates")
         if k > 1 or (k == 1 and draft.phases[0].algorithm not in TRAJECTORIES):
-            raise ConfigError(f"methods.{method}: only a phase that follows a warm-up can select")
+            raise ConfigError(f"methods.{method}: only phase 1, or 2 after a warm-up, can select")
         warmup = None
         if k == 1:
             warmup = self._warmup(method, overrides, self._rated(method, overrides, 0, draft))
@@ -218,7 +218,7 @@ class _Planner:
 
 
 def _start(draft: Draft, k: int, but: tuple[str, ...] = ("lr", "rounds")) -> Draft:
-    """The part of a draft that decides where phase k starts, and the phase `but` some settings."""
+    """Return the part of a draft that decides the start of phase k, and phase k without `but`."""
     last = {key: v for key, v in draft.phases[k].model_dump().items() if key not in but}
     split = draft.job.split if know_tiers(draft.phases[: k + 1]) else None
     job = draft.job.model_copy(update={"split": split})

@@ -37,13 +37,13 @@ class Value(Settings):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, dump: Callable[[Self], dict[str, object]]) -> dict[str, object]:
-        """Leaves out fields whose default None means that the run has nothing of the kind."""
+        """Leave out optional fields that are None, because the run does not use them."""
         optional = {name for name, f in type(self).model_fields.items() if not f.is_required()}
         return {k: v for k, v in dump(self).items() if v is not None or k not in optional}
 
 
 class Selected(Value):
-    """A learning rate that the selection of this name chooses."""
+    """A learning rate that the named selection chooses."""
 
     selection: str
 
@@ -52,16 +52,16 @@ Setting = bool | int | float | str | tuple[int, ...] | Selected
 
 
 class Phase(Value):
-    """One phase; the settings of its algorithm stand beside the fields, see `settings`."""
+    """One phase; the settings of its algorithm are extra fields, see `settings`."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Setting] = Field(init=False)
 
     algorithm: str
-    clients: Tier  # that takes part
+    clients: Tier  # the tier that takes part
     rounds: Count
     lr: Positive | Selected
-    participation: Share  # of the tier, in a round
+    participation: Share  # share of the tier that takes part in a round
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -70,7 +70,7 @@ class Phase(Value):
 
     @property
     def selections(self) -> tuple[str, ...]:
-        """The selections that its learning rates come from, in the order of RATES."""
+        """The selections that the learning rates come from, in the order of RATES."""
         rates = [self.settings.get(key) for key in RATES]
         return tuple(rate.selection for rate in rates if isinstance(rate, Selected))
 
@@ -79,7 +79,7 @@ class Phase(Value):
         return self.read(self.model_dump(mode="json") | settings)
 
     def with_rates(self, rates: Mapping[str, float]) -> Self:
-        """The phase with the rates of selections as numbers, those by name that `rates` has."""
+        """Return the phase with a number for each selected rate whose selection is in `rates`."""
         selected = {k: rate for k, rate in self.settings.items() if isinstance(rate, Selected)}
         return self.but(**{k: rates.get(rate.selection, rate) for k, rate in selected.items()})
 
@@ -94,7 +94,7 @@ class EngineSpec(Value):
     precision: Literal["float32", "bfloat16"]
     channels_last: bool
     options: dict[str, Count]
-    processes: Count | None = None  # where the bits depend on the number that share a run
+    processes: Count | None = None  # only if the bits depend on this number
 
 
 class Backprop(Value):
@@ -126,8 +126,8 @@ class JobSpec(Value):
 class RunSpec(JobSpec):
     """A run, its warm-up included."""
 
-    phases: tuple[Phase, ...]  # all of its method
-    warmup: str | None  # that is its first phase; None if it trains that phase itself
+    phases: tuple[Phase, ...]  # all phases of the method
+    warmup: str | None  # the name of its first phase; None if the run trains that phase itself
 
     @property
     def selections(self) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ class RunSpec(JobSpec):
 
     @property
     def own_phases(self) -> tuple[Phase, ...]:
-        """Those that the run's own job trains."""
+        """The phases that the run's own job trains."""
         return self.phases[1 if self.warmup else 0 :]
 
     @property
@@ -189,12 +189,12 @@ class WarmupSpec(OnePhaseSpec):
 
 
 class SelectionSpec(OnePhaseSpec):
-    """The choice of a learning rate: of the `lr` of its phase, which every candidate trains."""
+    """The choice of the `lr` of a phase, by trials that train the phase with each candidate."""
 
-    start: Round  # after which the phase begins
-    warmup: str | None  # that round's model is from it; None for a first phase
+    start: Round  # the phase begins after this round
+    warmup: str | None  # it gives the model at `start`; None for a first phase
     grid: tuple[Positive, ...]  # the candidates, sorted
-    seeds: tuple[Seed, ...]  # one trial of every candidate for each
+    seeds: tuple[Seed, ...]  # every candidate has one trial per seed
 
     @property
     def selections(self) -> tuple[str, ...]:

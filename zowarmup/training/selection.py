@@ -3,7 +3,7 @@
 The rule: train for a fixed number of rounds from where the phase starts, once for each candidate
 and tuning seed; take the candidate with the lowest mean held-out loss over all clients. In a real
 federation each client sends one 4-byte loss per candidate. The held-out images of high-resource
-clients alone would choose badly, since they lack the classes that the second phase is to learn.
+clients alone would choose badly: those images lack the classes that the second phase is to learn.
 Test images never choose anything.
 """
 
@@ -29,7 +29,7 @@ from zowarmup.training.loop import Step
 from zowarmup.training.phases import TrainingPhase
 from zowarmup.training.resume_state import ResumeState
 
-CHECK_EVERY = 25  # rounds between two looks at whether a trial has already failed
+CHECK_EVERY = 25  # rounds between two checks that a trial has not failed
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def trials(
     Args:
         candidates: learning rates, each with the phase that it trains.
         w: (d,) the model before the phase.
-        folder: where finished trials, and the work of the one in progress, are kept; work of the
-            same provenance is resumed.
+        folder: keeps finished trials and the work of the current trial; work of the same
+            provenance is resumed.
     """
     provenance = provenance | {"trials_of_seed": seed}
     with journals.shared(folder / f"trials-{seed}.jsonl", provenance, context.group) as kept:
@@ -96,7 +96,7 @@ def trials(
                 log.info(f"seed {seed}: lr {lr:g} gives a held-out loss of {loss:.4f}")
                 done.append(Trial(lr, seed, None if loss == math.inf else loss))
                 keep(asdict(done[-1]))
-            if context.group.first:  # also where a kill came right after the trial was kept
+            if context.group.first:  # even if a kill came right after the trial was recorded
                 shutil.rmtree(own, ignore_errors=True)
     return done
 
@@ -111,7 +111,7 @@ def trial(
     folder: Path,
     provenance: Provenance,
 ) -> float:
-    """Held-out loss after the phase; inf if it is not finite by then."""
+    """Return the held-out loss after the phase, or inf as soon as the loss is not finite."""
     watched = folder.parent.parent if context.group.first else None
     progress = Progress(f"lr {lr:g}", phase.last, watched)
     loss = heldout_loss(context, w)
@@ -132,7 +132,7 @@ def _steps(
     folder: Path,
     provenance: Provenance,
 ) -> Iterator[Step]:
-    """The rounds of a trial that its folder does not hold yet."""
+    """Yield the steps of a trial, resuming the work in its folder."""
     step = loop.begin(context, phase, w, Costs())
     if phase.has_records:
         path = folder / "journal.jsonl"
@@ -154,7 +154,7 @@ def _steps(
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
-    """The learning rate of the lowest mean held-out loss.
+    """Choose the learning rate with the lowest mean held-out loss.
 
     Raises:
         UserError: every candidate diverged.
