@@ -10,8 +10,8 @@ min_version("9.20")
 report: "workflow/report/workflow.rst"
 
 
-# A config on the command line replaces the default config. A folder without config/config.yaml uses the one
-# beside this file.
+# A config on the command line replaces the default, config/config.yaml in the current folder or, if that
+# folder has none, beside this Snakefile.
 if not workflow.configfiles:
     default = Path("config/config.yaml")
 
@@ -27,8 +27,8 @@ include: "rules/analysis.smk"
 include: "rules/studies.smk"
 
 
-# On a cluster the login node runs these itself: it can fetch data, which compute nodes often cannot, and for
-# jobs of seconds, submitting, waiting and starting Snakemake twice would take a minute.
+# On a cluster the login node runs these rules: it can fetch data, which compute nodes often cannot, and to
+# submit a job of seconds, wait for it and start Snakemake again would take a minute.
 localrules:
     all,
     dataset,

@@ -1,4 +1,4 @@
-# All rows of all runs in one tidy table; the rules below read the results only from it.
+# All rows of all runs in one tidy table, from which alone the rules below read the results.
 rule collect_metrics:
     input:
         unpack(ask(WORK.inputs, "collect_metrics")),

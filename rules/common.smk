@@ -1,9 +1,9 @@
-# Resolves the config into named jobs; the library answers the rules' questions about them. Imports no
-# torch: every job of a cluster reads this file again.
+# Resolves the config into named jobs; the library answers the rules' questions about these jobs. This file
+# does not import torch, because every job of a cluster reads the file again.
 
 import sys
 
-# Runs the code beside the Snakefile, not an installed one.
+# Jobs run the code beside the Snakefile, not an installed version.
 CHECKOUT = workflow.basedir
 sys.path.insert(0, CHECKOUT)
 
@@ -19,7 +19,7 @@ try:
         for warning in WORK.check_results():
             print(f"zowarmup: {warning}", file=sys.stderr)
 except UserError as error:
-    sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the sentence
+    sys.exit(f"zowarmup: {error}")  # a WorkflowError would show a traceback below the message
 
 CONFIG = WORK.config
 
@@ -29,7 +29,7 @@ wildcard_constraints:
 
 
 def ask(question, rule):
-    """The function of wildcards that asks the library a question about a job of a rule."""
+    """Return a function of wildcards, which asks the library a question about a job of the rule."""
 
     def answer(wildcards):
         return question(WORK.job(rule, wildcards))
@@ -38,12 +38,12 @@ def ask(question, rule):
 
 
 def data_dir(wildcards, output):
-    """The data folder. Snakemake does not compare functions of outputs: moved files rerun nothing."""
+    """Return the data folder. Snakemake compares no functions of outputs, so moved files rerun nothing."""
     return CONFIG.datasets[wildcards.dataset].data_dir
 
 
 def claims_file(wildcards):
-    """The file of the claims; from a function, so that Snakemake does not read it as a pattern."""
+    """Return the claims file; a function, so that Snakemake does not read the name as a pattern."""
     return WORK.claims
 
 

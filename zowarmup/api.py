@@ -1,4 +1,4 @@
-"""The project from Python, without Snakemake.
+"""Use the project from Python, without Snakemake.
 
 from zowarmup import api
 
@@ -44,7 +44,7 @@ class Run:
     Attributes:
         folder: results/<name>/runs/<run>/<seed>.
         metrics: one row per evaluated round of the phases after the warm-up.
-        record: run.json: settings, inputs, versions and seeds of the run.
+        record: the run record (run.json): settings, inputs, versions and seeds of the run.
     """
 
     folder: Path
@@ -52,7 +52,7 @@ class Run:
     record: dict[str, Any]
 
     def module(self, round: int | None = None) -> nn.Module:
-        """The model after a round, the last by default, as a plain module with its weights.
+        """Return the model after a round (by default the last) as a plain module with its weights.
 
         Raises:
             UserError: the run has no such round.
@@ -65,7 +65,7 @@ def load_run(folder: File) -> Run:
     """Open a finished run.
 
     Raises:
-        UserError: the folder holds none, or the installed code is not that of the checkout.
+        UserError: the folder has no finished run, or the installed code is not the checkout's.
     """
     preflight.check_code()
     record = Path(folder) / "run.json"
@@ -75,10 +75,10 @@ def load_run(folder: File) -> Run:
 
 
 def load_module(file: File) -> nn.Module:
-    """A checkpoint or snapshot as a plain module with its weights.
+    """Return a checkpoint or snapshot as a plain module with its weights.
 
     Raises:
-        CheckpointError: unreadable, or not of this project.
+        CheckpointError: the file is unreadable, or not of this project.
     """
     return models.load(Path(file)).module()
 
@@ -87,14 +87,14 @@ def export_state_dict(file: File, output: File, *, overwrite: bool = True) -> No
     """Write a checkpoint, or the model of a run's folder, as a state_dict for `torch.load`.
 
     Raises:
-        CheckpointError: unreadable, or not of this project.
-        UserError: the output exists, and is not to be overwritten.
+        CheckpointError: the file is unreadable, or not of this project.
+        UserError: the output exists, and `overwrite` is false.
     """
     models.export(models.latest(Path(file)), output, overwrite=overwrite)
 
 
 def status(results: File) -> pd.DataFrame:
-    """The state of the warm-ups, selections and runs in results/<name>, a row each."""
+    """Return the state of the warm-ups, selections and runs in results/<name>, a row per job."""
     return pd.DataFrame(map(dataclasses.asdict, job_status.jobs_of(Path(results))))
 
 
@@ -105,13 +105,13 @@ def run_config(
     seeds: Iterable[int] | None = None,
     results: File = "results",
 ) -> pd.DataFrame:
-    """Train runs of a config in this process, with everything that they start from.
+    """Train runs of a config in this process, after the jobs that these runs start from.
 
-    Files, names and bits are those of the workflow; existing results are used.
+    Names and bits of the files are those of the workflow; existing results are reused.
 
     Args:
         runs: names as `zowarmup plan --list` shows them; all by default.
-        seeds: all that the studies ask for by default.
+        seeds: by default all that the studies ask for.
         results: the folder to use in place of results/.
 
     Returns:

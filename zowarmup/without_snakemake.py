@@ -1,4 +1,4 @@
-"""The workflow in one process: writes the files of a job, and before it those that it waits for."""
+"""The workflow in one process: make a job's files, after those of the jobs that it waits for."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,12 +38,12 @@ class Maker:
         for question in (source_record.reconfigured, source_record.replaced):
             for sentence in replaced_data.changed(self.paths, question):
                 raise UserError(
-                    f"{sentence}; run snakemake to recreate it and what follows, or write "
-                    "elsewhere with --results"
+                    f"{sentence}; run snakemake to recreate it and all that depends on "
+                    "it, or write to another folder with --results"
                 )
 
     def metrics(self, runs: Iterable[str] | None, seeds: Iterable[int] | None) -> Path:
-        """The tidy file of some runs and seeds, all by default.
+        """Make the tidy file of some runs and seeds (by default all); return its path.
 
         Raises:
             UserError: a run or a seed is not in the config.
@@ -65,7 +65,7 @@ class Maker:
         return output
 
     def make(self, job: Job) -> None:
-        """The outputs of a job up to a run, unless all of them exist."""
+        """Make the outputs of a run, or of a job before runs, unless all of them exist."""
         files = graph.outputs(self.paths, job)
         if all(Path(file).exists() for file in files.values()):
             return

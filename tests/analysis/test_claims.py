@@ -424,5 +424,5 @@ def test_html_tells_verdicts_by_word_and_needs_no_other_file(verdicts: pd.DataFr
 
 
 def test_other_endings_are_refused(tmp_path: Path, verdicts: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"can end in .csv, .md, .html"):
+    with pytest.raises(ValueError, match=r"must end in one of .csv, .md, .html"):
         write.write(verdicts, [tmp_path / "claims.tex"])

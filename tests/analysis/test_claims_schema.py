@@ -47,26 +47,26 @@ def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
         ("{method: ours}", "{metod: ours}", "a.first.metod: unknown key; did you mean method"),
         ("{method: ours}", "{split: 10-90}", "a.first.split: .*, not '10-90'"),
         ("{method: ours}", "{pivot: x}", "a.first.pivot: .*, not 'x'"),
-        ("{method: theirs}", "{method: ours}", "a.second: choose other runs than first"),
+        ("{method: theirs}", "{method: ours}", "a.second: choose other runs than those of `first`"),
         ("{method: theirs}", "{chance: false}", "a.second.chance: "),
-        ("{method: theirs}", "{chance: true, S: 3}", "a.second: chance stands alone"),
-        ("{method: ours}", "{chance: true, S: 3}", "a.second: chance stands alone"),
+        ("{method: theirs}", "{chance: true, S: 3}", "a.second: remove the other keys"),
+        ("{method: ours}", "{chance: true, S: 3}", "a.second: remove the other keys"),
         ("threshold: 0", "threshold: 0\n  measure: loss", "a.measure: .*, not 'loss'"),
         ("mean", "mean\n  period: phase_1", "a.period: .*, not 'phase_1'"),
         ("{method: ours}", "{alpha: none}", "a.first.alpha: .*, not 'none'"),
         ("study: main", "study: []", "a.study: "),
-        ("mean", "count", "a.statistic: count, and nothing else, is for the measures bytes_low"),
+        ("mean", "count", "a.statistic: use `count` for the measures bytes_low"),
         (
             "statistic: mean",
             "measure: bytes\n  statistic: mean",
-            "a.statistic: count, and nothing else",
+            "a.statistic: use `count` for the measures",
         ),
         ("threshold: 0", "threshold: .nan", "a.threshold: .*finite.*, not nan"),
         ("threshold: 0", "threshold: much", "a.threshold: .*, not 'much'"),
-        ("mean", "spread", "a.threshold: a ratio is above 0"),
-        ("mean", "minimum", "a: a minimum, and nothing else, needs of, its number"),
-        ("mean", "mean\n  of: 3", "a.of: a minimum, and nothing else, needs of, its number"),
-        ("threshold: 0", "threshold: 0\n  paper: {first: 3}", "a.paper: give first and second"),
+        ("mean", "spread", "a.threshold: the effect is a ratio, which is above 0"),
+        ("mean", "minimum", "a: give `of: <number of seeds>` for a minimum"),
+        ("mean", "mean\n  of: 3", "a.of: give `of: <number of seeds>` for a minimum"),
+        ("threshold: 0", "threshold: 0\n  paper: {first: 3}", "a.paper: give both `first`"),
         ("threshold: 0", "threshold: 0\n  paper: {frst: 3}", "a.paper.frst: unknown key; did you"),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_malformed_file_is_one_sentence(tmp_path: Path, old: str, new: str, me
 
 def test_claims_stand_in_one_file(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(GOOD)
-    with pytest.raises(ConfigError, match=r"claims.yaml: extends: all claims stand in one file"):
+    with pytest.raises(ConfigError, match=r"claims.yaml: extends: not for claims"):
         schema.read(written(tmp_path, "extends: other.yaml\n" + GOOD.replace("a:", "b:", 1)))
 
 

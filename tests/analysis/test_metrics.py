@@ -21,7 +21,7 @@ def text(**columns: object) -> str:
         (text()[:-1], "cut short"),
         (text()[:-9] + "\n", "cut short"),
         (text(test_accuracy="high"), "column 'test_accuracy' must hold numbers"),
-        (text(test_accuracy=54.3), r"'test_accuracy' must lie in 0\.\.1: "),
+        (text(test_accuracy=54.3), r"'test_accuracy' must lie in 0\.\.1; "),
         (text(round=40), "run 'zowarmup-10/90-20' seed 0 has round 40 twice"),
     ],
 )

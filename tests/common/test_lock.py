@@ -27,7 +27,9 @@ def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
         other = subprocess.Popen([sys.executable, "-c", code], stdout=PIPE, stderr=PIPE, text=True)
         assert other.stderr
         said = other.stderr.readline()
-        assert f"waiting, since another process works in this folder: pid {os.getpid()} on" in said
+        assert (
+            f"waiting, because another process works in this folder: pid {os.getpid()} on" in said
+        )
         assert other.poll() is None
     assert other.communicate()[0] == "mine\n"
     assert holder(tmp_path / "lock") is None

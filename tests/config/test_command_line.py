@@ -61,7 +61,7 @@ def test_nothing_takes_a_key_out_as_in_a_file() -> None:
         ("seeds=[0,a]", "seeds.1: input should be a valid integer, not 'a'"),
         ("seeds=[0.5]", "seeds.0: input should be a valid integer, not 0.5"),
         ("seeds=", "seeds: this key is required; add it"),
-        ("name=2024", "valid string, not 2024; put it in quotes, in a config file"),
+        ("name=2024", "valid string, not 2024; put it in quotes (in a config file)"),
         ("engine=plain", "engine: input should be a valid dictionary, not 'plain'"),
         (
             "split=50:50",

@@ -99,7 +99,7 @@ BAD = {
         "pin.directions",
         "valid integer, not 'a'",
     ),
-    "number for a name": ("name: a/b", "name", "use letters"),
+    "number for a name": ("name: a/b", "name", "use only letters"),
     "no high-resource share": ("split: 0/100", "split: 0/100", "give a larger first share"),
     "no high-resource client": ("split: 4/96", "split: 4/96", "no high-resource client among 10"),
     "no high-resource client in a grid": (
@@ -121,7 +121,7 @@ BAD = {
     "unknown mark": (
         UNTIL.format("until: pivto", "until: total"),
         "methods.zowarmup.phases.0.until",
-        "there is no mark pivto in rounds; did you mean pivot?",
+        "there is no mark pivto in `rounds`; did you mean pivot?",
     ),
     "unknown mark without a likeness": (
         UNTIL.format("until: [1]", "until: total"),
@@ -131,22 +131,22 @@ BAD = {
     "a mark that is not above the one before": (
         UNTIL.format("until: total", "until: pivot"),
         "methods.zowarmup.phases.1.until",
-        "pivot is round 20, but the phase begins at round 60; use a mark above 60",
+        "pivot is round 20, but the phase begins after round 60; use a mark after 60",
     ),
     "a mark in a grid past the end": (
         UNTIL.format("until: pivot", "until: total") + GRID.format("rounds.pivot: [70]"),
         "methods.zowarmup.phases.1.until",
-        "use a mark above 70",
+        "use a mark after 70",
     ),
     "a mark and a number of rounds": (
         UNTIL.format("until: pivot, rounds: 20", "until: total"),
         "methods.zowarmup.phases.0",
-        "give either a number, or until",
+        "give either `rounds: <number>` or",
     ),
     "neither a mark nor a number of rounds": (
         UNTIL.format("lr: 0.1", "until: total"),
         "methods.zowarmup.phases.0.rounds",
-        "give either a number, or until with a mark",
+        "give either `rounds: <number>` or `until: <mark>`",
     ),
     "a mark at 0": ("rounds: {pivot: 0}", "rounds.pivot", "equal to 1, not 0"),
     "unknown mark in a grid": (
@@ -199,7 +199,7 @@ BAD = {
         "memory.models",
         "there is no other",
     ),
-    "a table of no measurements": ("tables: [memory]", "memory.models", "name a network"),
+    "a table of no measurements": ("tables: [memory]", "memory.models", "at least one network"),
     "a figure twice": ("figures: [federation, federation]", "figures", "given twice; remove one"),
     "a seed twice": ("seeds: [1, 2, 1]", "seeds", "give each seed once"),
     "a study without seeds": ("studies: {main: {seeds: []}}", "studies.main.seeds", "at least one"),
@@ -252,7 +252,7 @@ BAD = {
     "the rate of a method that selects none": (
         "algorithms: {zo: {lr: {same_as: high_res_only}}}",
         "methods.high_res_only",
-        "set its lr to select",
+        "that algorithm and `lr: select`",
     ),
     "unknown model": ("model: resnett", "model", "there is no resnett; use one of mlp,"),
     "unknown model in a grid": (GRID.format("model: [mpl]"), "model", "there is no mpl; use one"),
@@ -264,12 +264,12 @@ BAD = {
     "a precision that the engine does not know": (
         "engine: {precision: bfloat16}",
         "engine.precision",
-        "batched computes with precision float32 only; leave it out, or use engine plain or",
+        "batched computes only with `precision: float32`; leave this key out, or use the engine",
     ),
     "a layout that the engine does not know": (
         "engine: {channels_last: true}",
         "engine.channels_last",
-        "batched computes with channels_last false only",
+        "batched computes only with `channels_last: false`",
     ),
     "unknown engine": (
         "engine: {name: fast}",
@@ -298,16 +298,16 @@ BAD = {
     "unknown device": ("engine: {device: tpu}", "engine.device", "'cpu' or 'cuda', not 'tpu'"),
     "unknown table": ("tables: [mian]", "tables", "there is no mian; use one of main,"),
     "unknown figure": ("figures: [curves]", "figures", "there is no curves; use one of"),
-    "unknown federation": ("federation: other", "federation", "define it in federations"),
+    "unknown federation": ("federation: other", "federation", "define it in `federations`"),
     "unknown federation in a grid": (
         GRID.format("federation: [other]"),
         "federation",
-        "there is no other; define it in federations",
+        "there is no other; define it in `federations`",
     ),
     "unknown data set": (
         "federations: {default: {dataset: other}}",
         "federations.default.dataset",
-        "define it in datasets",
+        "define it in `datasets`",
     ),
     "unknown algorithm of a phase": (
         PHASES.format("batch: 1").replace("algorithm: zo", "algorithm: fedzo"),
@@ -320,13 +320,13 @@ BAD = {
         "selection.grid",
         "there is no fedzo",
     ),
-    "no candidates": ("selection: {grid: {zo: null}}", "selection.grid: zo", "add its candidate"),
+    "no candidates": ("selection: {grid: {zo: null}}", "selection.grid: zo", "add candidate"),
     "no study": ("studies: {main: null}", "studies", "at least 1 item"),
-    "an empty study": ("studies: {main: {methods: []}}", "studies.main", "name at least one of"),
+    "an empty study": ("studies: {main: {methods: []}}", "studies.main", "name at least one"),
     "an empty part of a study": (
         "studies: {main: {also: {more: {seeds: 1}}}}",
         "studies.main.also.more",
-        "name at least one of methods or variants",
+        "name at least one method or variant",
     ),
     "a part that repeats a run": (
         "studies: {main: {also: {more: {methods: [zowarmup], seeds: [1, 2]}}}}",
@@ -359,7 +359,7 @@ BAD = {
         "rename the study",
     ),
     "a table without its study": ("tables: [pivot]", "tables", "pivot shows the study pivot"),
-    "a figure without its study": ("figures: [pivot]", "figures", "remove one or add the other"),
+    "a figure without its study": ("figures: [pivot]", "figures", "or add the study"),
     "a circle of files": ("extends: config.yaml", "extends", "break the circle"),
     "a file that is not there": ("extends: nowhere.yaml", "nowhere.yaml", "give the path"),
     "a folder for a file": ("extends: .", "Is a directory", "give the path"),
@@ -682,8 +682,8 @@ def test_a_client_s_rate_as_a_number_needs_no_other_selection(tmp_path: Path) ->
     ("rate", "expected"),
     [
         ("client_lr: {same_as: nobody}", "there is no method nobody"),
-        ("client_lr: {same_as: high_res_only}, lr: {same_as: high_res_only}", "of fedadam that"),
-        ("client_lr: {same_as: zowarmup}, lr: {same_as: adam}", "set its lr to select"),
+        ("client_lr: {same_as: high_res_only}, lr: {same_as: high_res_only}", "of fedadam, which"),
+        ("client_lr: {same_as: zowarmup}, lr: {same_as: adam}", "that algorithm and `lr: select`"),
         ("client_lr: {same_as: adam}", "give one as a number"),
     ],
 )
@@ -838,7 +838,7 @@ def test_a_split_by_memory_says_in_every_part_of_a_run_what_must_be_held(tmp_pat
         (
             BUDGETS % "low"
             + "methods: {low: {label: A, phases: [{algorithm: zo, clients: low, rounds: 20}]}}",
-            "methods.low begins with no backpropagation",
+            "methods.low does not begin with backpropagation",
         ),
     ],
 )

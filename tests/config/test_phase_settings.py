@@ -229,7 +229,7 @@ def test_an_unknown_annotation_says_what_is_known(written: Any, annotation: str)
     with pytest.raises(TypeError) as caught:
         phase_settings.settings_of(f"{module}:Mine")
     said = str(caught.value)
-    assert said.startswith(f"{module}:Mine: no config value is known for")
+    assert said.startswith(f"{module}:Mine: a config has no type")
     assert annotation in said
     assert "Positive" in said
     assert "Literal[...]" in said

@@ -263,13 +263,13 @@ NAMES = {
     "1.0": "YAML reads this key as 1.0; put it in quotes",
     "1e5": "YAML reads this key as 100000.0; put it in quotes",
     "007": "YAML reads this key as 7; put it in quotes",
-    "N/A": "use letters, digits",
-    "'..'": "use letters, digits",
-    "'{x}'": "use letters, digits",
-    "'a%b'": "use letters, digits",
-    "' a'": "use letters, digits",
-    "'-1'": "use letters, digits",
-    "''": "use letters, digits",
+    "N/A": "use only letters, digits",
+    "'..'": "use only letters, digits",
+    "'{x}'": "use only letters, digits",
+    "'a%b'": "use only letters, digits",
+    "' a'": "use only letters, digits",
+    "'-1'": "use only letters, digits",
+    "''": "use only letters, digits",
     "x" * 101: "use at most 100 characters",
 }
 HETEROFL = "{label: %s, phases: [{algorithm: heterofl, clients: all, rounds: 60, lr: 0.1}]}"
@@ -327,7 +327,9 @@ def test_a_text_that_yaml_reads_as_something_else_is_told_of_quotes(
     "label", ["", "  ", "\t\n", "\x07", "a\ud800", "\x00", "\x85", "\uffff", "\u200b", " \u2060"]
 )
 def test_a_label_that_nobody_could_read_is_refused(label: str) -> None:
-    with pytest.raises(ValidationError, match=r"say what readers|that a text file can hold"):
+    with pytest.raises(
+        ValidationError, match=r"use at least one character|that a text file can hold"
+    ):
         LABEL.validate_python(label)
 
 
@@ -341,7 +343,9 @@ def test_two_methods_that_look_alike_are_refused(tmp_path: Path, label: str) -> 
 def test_a_claims_file_whose_name_snakemake_would_fill_in_is_refused(
     tmp_path: Path, file: str
 ) -> None:
-    assert "claims: name a file without braces" in refusal(overlay(tmp_path, f"claims: {file}"))
+    assert "claims: give a file name without braces" in refusal(
+        overlay(tmp_path, f"claims: {file}")
+    )
 
 
 def test_snakemake_finds_every_file_of_odd_names(tmp_path: Path) -> None:

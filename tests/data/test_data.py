@@ -262,7 +262,9 @@ def test_data_folder_comes_from_the_environment(
     assert datasets.load_source("mine").sha256 == datasets.load_source("mine", tmp_path).sha256
     monkeypatch.setenv("ZOWARMUP_DATA_DIR", "")
     for name in ("mine", "cifar10"):
-        with pytest.raises(DataError, match=rf"{name}\.npz.* set data_dir or .*ZOWARMUP_DATA_DIR"):
+        with pytest.raises(
+            DataError, match=rf"{name}\.npz.* set `data_dir` or .*ZOWARMUP_DATA_DIR"
+        ):
             datasets.load_source(name)
 
 
@@ -465,17 +467,17 @@ BAD: dict[str, tuple[m.Damage, str]] = {
     "text": (m.sealed_field("train.0", "abc"), "not a federation"),
     "no number": (m.sealed_field("label_counts", 7), "label_counts"),
     "missing key": (m.sealed_field("order", m.GONE), "not a federation: order"),
-    "client lost": (m.sealed_field("train.0", m.GONE), "not of its 19 clients"),
-    "no clients": (m.sealed_field("train", []), "not of its 0 clients"),
+    "client lost": (m.sealed_field("train.0", m.GONE), "not fit its 19 clients"),
+    "no clients": (m.sealed_field("train", []), "not fit its 0 clients"),
     "empty client": (m.sealed_field("train.3", []), "a client has no images to train on"),
     "order": (m.sealed_field("order.0", 99), "its order"),
     "no budgets": (m.sealed_field("budgets", m.GONE), "not a federation: budgets"),
-    "budgets of others": (m.sealed_field("budgets", [1.0]), "its budgets are not of its 20"),
-    "budgets out of order": (m.sealed_field("budgets", [1.0] * 19 + [2.0]), "in their order"),
+    "budgets of others": (m.sealed_field("budgets", [1.0]), "its budgets do not fit its 20"),
+    "budgets out of order": (m.sealed_field("budgets", [1.0] * 19 + [2.0]), "or their order"),
     "negative budget": (m.sealed_field("budgets", [-1.0] * 20), "budgets: 0: .* greater than 0"),
     "budget as text": (m.sealed_field("budgets", ["1"] * 20), "budgets: 0: .* valid number"),
     "labels": (m.sealed_field("label_counts.0.0", 5), "label_counts are not those of digits"),
-    "other data": (m.sealed_field("dataset_sha256", "0" * 64), "a federation of other data"),
+    "other data": (m.sealed_field("dataset_sha256", "0" * 64), "made from other data"),
 }
 
 
@@ -564,7 +566,7 @@ def test_budgets_say_nothing_about_images(
 
 
 def test_without_budgets_nobody_knows_who_holds_what(federated: federation.Federation) -> None:
-    with pytest.raises(FederationError, match="no memory budgets: add memory"):
+    with pytest.raises(FederationError, match="no memory budgets: add `memory`"):
         federated.holding(1)
 
 

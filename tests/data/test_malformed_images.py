@@ -70,7 +70,7 @@ IMAGES: dict[str, tuple[str, Make, m.Damage, str]] = {
     "cifar10: cut in two": ("cifar10", cifar, m.cut(0.5), "data_batch_3: not a readable pickle"),
     "cifar10: empty": ("cifar10", cifar, m.only(b""), "data_batch_3: not a readable pickle"),
     "cifar10: code": ("cifar10", cifar, m.only(pickle.dumps({"a": m.Bomb()}, 2)), "nothing of it"),
-    "cifar10: a list": ("cifar10", cifar, pickled([1]), "no dict"),
+    "cifar10: a list": ("cifar10", cifar, pickled([1]), "hold a dict"),
     "cifar10: text for images": ("cifar10", cifar, pickled({"data": "x", "labels": [0]}), "data"),
     "cifar10: label 10": (
         "cifar10",

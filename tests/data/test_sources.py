@@ -263,15 +263,15 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "no test": (lambda f: (f / "val_data").unlink(), "val_data is missing, as pickle or .npz"),
     "from 0": (put("val_data", labels=[0, 1, 2, 3]), "labels go from 0 to 3.* counts from 1"),
     "too many": (put("val_data", labels=[1, 1, 1, 1001]), "labels go from 1 to 1001"),
-    "huge label": (put("val_data", labels=[2**70] * 4), "labels are not one integer per image"),
-    "float labels": (put("val_data", labels=[1.0] * 4), "labels are not one integer per image"),
-    "no labels": (put("val_data", labels=None), r"no dict with data and labels but \['data'\]"),
+    "huge label": (put("val_data", labels=[2**70] * 4), "labels must be one integer per image"),
+    "float labels": (put("val_data", labels=[1.0] * 4), "labels must be one integer per image"),
+    "no labels": (put("val_data", labels=None), r"with data and labels but holds \['data'\]"),
     "width": (put("train_data_batch_1", data=RED), r"batch_1: data is uint8 of shape \(4, 1024\)"),
-    "64": (put("val_data", data=np.zeros((4, 12288), np.uint8)), "the edition of 32 x 32"),
+    "64": (put("val_data", data=np.zeros((4, 12288), np.uint8)), "the edition with 32 x 32"),
     "floats": (put("val_data", data=np.zeros((4, 3072))), "data is float64 of shape"),
     "list": (put("val_data", data=[[0] * 3072] * 4), "data is list but must be uint8"),
     "rows": (put("val_data", labels=[1, 2, 3]), "has 4 images but 3 labels"),
-    "no dict": (lambda f: pickling.write(f / "val_data", [1]), "holds no dict"),
+    "no dict": (lambda f: pickling.write(f / "val_data", [1]), "must hold a dict"),
     "gap": (
         lambda f: pickling.write_imagenet32(f, classes=3) or put("val_data")(f),
         "y_train has no image of class 3",
@@ -297,7 +297,7 @@ def test_sizes_that_do_not_go_together(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(imagenet32, "SIZES", (40, 8))
     datasets.load_source("imagenet32", folder)
     monkeypatch.setattr(imagenet32, "SMALL_TEST", 8)
-    with pytest.raises(DataError, match="val_data: has 8 images, so it is of small ImageNet"):
+    with pytest.raises(DataError, match="val_data: has 8 images, so it is from small ImageNet"):
         datasets.load_source("imagenet32", folder)
 
 

@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[Arrays, str]] = {
     "bytes": (both("y", lambda y: WORDS.astype(bytes)[y]), UNIQUE),
     "whole floats": (both("y", lambda y: y / 1), INTEGERS),
     "measured values": (both("y", lambda y: y / 2), "measured values or NaN"),
-    "NaN labels": (both("y", lambda y: np.where(y == 1, np.nan, y)), "or leave it out"),
+    "NaN labels": (both("y", lambda y: np.where(y == 1, np.nan, y)), "or leave the image out"),
     "booleans": (both("y", lambda y: y > 2), INTEGERS),
     "from 1": (both("y", lambda y: y + 1), "class 0 .* subtract 1 from y_train and y_test"),
     "from 100": (both("y", lambda y: y + 100), "subtract 100 from"),
@@ -225,7 +225,7 @@ def test_a_limit_that_loses_a_class_is_what_to_raise(tmp_path: Path) -> None:
 def test_more_clients_than_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", **good())
     data = datasets.load_source("own", tmp_path)
-    with pytest.raises(FederationError, match="set clients in federations to 20"):
+    with pytest.raises(FederationError, match="set `clients: 20` in `federations`"):
         federation.build(data, clients=21, alpha=0.1, holdout=0.1, seed=0)
 
 
@@ -318,7 +318,7 @@ def test_inspect_describes_the_users_own_file(
     np.savez(tmp_path / "own.npz", **good())
     found = inspected(tmp_path / "own.npz", capsys)
     assert (found["is"], found["classes"], found["image"]) == ("images", 5, [3, 6, 7])
-    assert found["usable"].startswith("yes, as source: own")
+    assert found["usable"].startswith("yes, as `source: own`")
     assert found["arrays"][0]["array"] == "x_train"
     assert found["arrays"][0]["shape"] == [40, 6, 7, 3]
     assert found["arrays"][0]["values"] == "0 to 255"

@@ -329,7 +329,7 @@ UNSUITABLE = {
 
 @pytest.mark.parametrize(("network", "named"), UNSUITABLE.values(), ids=UNSUITABLE)
 def test_other_networks_are_refused_at_once(network, named):
-    with pytest.raises(ValueError, match=f"(?s){named}.*use engine vmap"):
+    with pytest.raises(ValueError, match=f"(?s){named}.*set engine.name to vmap"):
         Batched(FlatModel(network()), dealt(make_data()), 64)
 
 

@@ -96,7 +96,7 @@ def test_operations_of_the_default_config_by_hand() -> None:
 def test_an_algorithm_without_a_formula_costs_as_one_with_its_settings() -> None:
     assert formula_name({"algorithm": "new", "epochs": 3, "batch": 16}) == "fedavg"
     assert formula_name({"algorithm": "new", "S": 3, "eps": 1e-4}) == "zo"
-    with pytest.raises(UserError, match="new: no formula gives the cost of its rounds"):
+    with pytest.raises(UserError, match="new: no formula gives the cost of a round"):
         formula_name({"algorithm": "new"})
 
 

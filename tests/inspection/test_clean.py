@@ -95,7 +95,7 @@ def test_a_running_job_is_left_alone(copy: Path, capsys: pytest.CaptureFixture[s
     with lock(Path(WARMUP) / "0" / "lock"):
         for more in (["--dry-run"], []):
             assert main(["clean", "tiny.yaml", *more]) == 0
-            assert f"a job is at work there: {WARMUP}/0" in capsys.readouterr().out
+            assert f"a job is running there: {WARMUP}/0" in capsys.readouterr().out
     assert len(snapshots(0)) == 7
     assert snapshots(1) == [20, 60]
 
@@ -107,7 +107,7 @@ def test_what_the_config_does_not_name_goes_only_when_asked(
     edit("tiny.yaml", "methods: [high_res_only, zowarmup]", "methods: [high_res_only]")(copy)
     assert main(["clean", "tiny.yaml"]) == 0
     said = capsys.readouterr().out
-    assert f"--orphans removes it: {RUN}/0" in said
+    assert f"--orphans removes it): {RUN}/0" in said
     assert snapshots(0) == [20, 60]  # the run can still be looked into
     assert main(["clean", "tiny.yaml", "--orphans"]) == 0
     assert not (copy / "results/tiny/runs/zowarmup").exists()

@@ -119,7 +119,9 @@ def test_rounds_of_the_first_phase_are_its_snapshots(there: Path, tmp_path: Path
         model, _ = replay(folder, 10)
         models.write(model, file := tmp_path / f"{folder.parent.name}.safetensors")
         assert file.read_bytes() == (WARMUP / "snapshots/round-000010.safetensors").read_bytes()
-        with pytest.raises(UserError, match=r"only snapshots are kept; give one of 0, 10, 20"):
+        with pytest.raises(
+            UserError, match=r"no records to replay; give one of these rounds: 0, 10, 20"
+        ):
             replay(folder, 11)
 
 
@@ -130,7 +132,7 @@ def test_replay_writes_and_says_what_it_wrote(
     assert found["wrote"] == "zowarmup-0-round-000060.safetensors"
     assert Path(found["wrote"]).read_bytes() == (RUN / "final.safetensors").read_bytes()
     assert main(["replay", str(RUN), "-o"]) == 2
-    assert "is there already; name another file or add --force" in capsys.readouterr().err
+    assert "exists already; name another file or add `--force`" in capsys.readouterr().err
     assert main(["replay", str(RUN), "-o", "--force"]) == 0
 
 
@@ -236,7 +238,7 @@ def test_a_checkpoint_alone_wants_its_data_named(
 ) -> None:
     file = shutil.copy(RUN / "final.safetensors", tmp_path)
     assert main(["evaluate", file]) == 2
-    assert "one with --data" in capsys.readouterr().err
+    assert "a data set with `--data FILE`" in capsys.readouterr().err
     data = TINY / "datasets/digits/dataset.npz"
     found = answer(capsys, "evaluate", file, "--data", data)
     assert found["test_accuracy"] == rows_of(RUN)[-1]["test_accuracy"]
@@ -270,7 +272,7 @@ def test_static_norms_want_the_training_images(methods: list[Path], tmp_path: Pa
     [snapshot] = (tmp_path / "static/warmups").glob("*/0/snapshots/round-000003.safetensors")
     assert evaluate(snapshot)["metrics_csv"] == "the same"
     bare = Path(shutil.copy(snapshot, tmp_path))
-    with pytest.raises(UserError, match="needs its clients' training images"):
+    with pytest.raises(UserError, match="needs the clients' training images"):
         evaluate(bare, tmp_path / "static/datasets/digits/dataset.npz")
 
 
@@ -281,7 +283,7 @@ def test_export_takes_a_run_and_overwrites_nothing_unasked(
     state = torch.load("zowarmup-0-round-000060.pt", weights_only=True)
     assert torch.equal(state["1.bias"], models.latest(RUN).saved.named["1.bias"])
     assert main(["export", str(RUN)]) == 2
-    assert "add --force" in capsys.readouterr().err
+    assert "add `--force`" in capsys.readouterr().err
     assert main(["export", str(RUN), "--force"]) == 0
 
 

@@ -189,7 +189,7 @@ def test_a_folder_without_results_is_one_clear_error(
 ) -> None:
     for command in ("status", "verify"):
         assert main([command, str(tmp_path)]) == 2
-        assert "no folder of results; give results/<name>" in capsys.readouterr().err
+        assert "not a folder of results; give results/<name>" in capsys.readouterr().err
     assert main(["verify", str(tmp_path / "none")]) == 2
 
 
@@ -258,7 +258,7 @@ def test_another_input_is_named(copy: Path) -> None:
     found = wrong(copy)
     assert len(found) == 4  # the warm-up, the run and both choices
     assert {path for path, _ in found} == {"federations/default/0/federation.json"}
-    assert any("not what" in says and "runs/zowarmup/0" in says for _, says in found)
+    assert any("not the file that" in says and "runs/zowarmup/0" in says for _, says in found)
 
 
 def test_a_journal_that_gives_another_model_is_found_by_its_replay(copy: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_journal_that_gives_another_model_is_found_by_its_replay(copy: Path) -
     assert wrong(copy) == [(final, "its journal gives another model")]
     path.write_bytes(b"".join(map(journal.line, [first, *records[:20]])))
     recorded(RUN / "0", outputs={"journal.jsonl": sha256(path)})
-    assert wrong(copy) == [(final, "of round 60, its journal ends with 40")]
+    assert wrong(copy) == [(final, "is of round 60, but its journal ends with 40")]
 
 
 def test_a_forged_accuracy_is_found_by_evaluating_again(copy: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_forged_accuracy_is_found_by_evaluating_again(copy: Path) -> None:
     assert wrong(copy) == []
     [(file, says)] = wrong(copy, deep=True)
     assert file == "runs/zowarmup/0/metrics.csv"
-    assert says.startswith("evaluated again it differs: test_accuracy 0.99")
+    assert says.startswith("a new evaluation: differs: test_accuracy 0.99")
 
 
 def test_mixed_versions_are_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -296,7 +296,7 @@ def test_mixed_versions_are_named(copy: Path, capsys: pytest.CaptureFixture[str]
         ("runs", "zowarmup", "0"),
         ("warmups", "fedavg-high", "1"),
     ]
-    assert mixed[0]["says"].startswith("made with torch 2.9.0, most others with 2")
+    assert mixed[0]["says"].startswith("made with torch 2.9.0, most other jobs with 2")
     assert main(["verify", "results/tiny"]) == 0  # said, but nothing disagrees
     assert "all agree; 2 of mixed versions" in capsys.readouterr().out
 
@@ -311,12 +311,12 @@ def test_another_machine_may_replay_to_other_bits(copy: Path) -> None:
     found = verify(TINY)
     assert found["agrees"]
     said = {one["says"] for one in found["mixed"]}
-    assert "made with device NVIDIA H100, its journal gives another model here" in said
+    assert "made with device NVIDIA H100; here its journal gives another model" in said
 
 
 def test_results_of_other_code_are_named(copy: Path) -> None:
     recorded(RUN / "1", code="0123456789abcdef")
-    assert wrong(copy) == [("runs/zowarmup/1", "made by other code than is here")]
+    assert wrong(copy) == [("runs/zowarmup/1", "made by other code than the installed code")]
 
 
 def test_damage_is_named_and_the_rest_still_checked(copy: Path) -> None:

@@ -239,5 +239,5 @@ def test_table_without_backpropagation_has_nothing_to_compare_with() -> None:
 
 
 def test_table_of_nothing() -> None:
-    with pytest.raises(UserError, match=r"name a network in memory\.models"):
+    with pytest.raises(UserError, match=r"name a network in `memory\.models`"):
         costs.memory(pd.DataFrame(), [])

@@ -136,16 +136,16 @@ def test_a_part_of_a_wider_network_is_relative_to_it():
 
 
 def test_networks_without_parts_are_refused():
-    with pytest.raises(UserError, match=r"no narrower part of Linear .*; use a model among"):
+    with pytest.raises(UserError, match=r"Linear has no narrower .*; use one of the models"):
         narrow(FlatModel(nn.Linear(2, 3)), 0.5, 1.0)
     deeper = FlatModel(nn.Linear(2, 3), lambda *_: nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 3)))
-    with pytest.raises(UserError, match="no narrower part"):
+    with pytest.raises(UserError, match="no narrower version"):
         narrow(deeper, 0.5, 1.0)
     wider = FlatModel(nn.Linear(2, 3), lambda *_: nn.Linear(2, 4))
-    with pytest.raises(UserError, match="no narrower part"):
+    with pytest.raises(UserError, match="no narrower version"):
         narrow(wider, 0.5, 1.0)
     other = FlatModel(nn.Linear(2, 3), lambda *_: nn.Conv2d(2, 3, 1))
-    with pytest.raises(UserError, match="no narrower part"):
+    with pytest.raises(UserError, match="no narrower version"):
         narrow(other, 0.5, 1.0)
 
 

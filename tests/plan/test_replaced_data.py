@@ -216,7 +216,7 @@ def test_other_contents_are_noticed_and_nothing_else(
 ) -> None:
     answer = plans[name]
     assert planned(answer) == CHANGES[name][1]
-    said = "dataset.npz: it was made from other contents than mine.npz in" in answer.text
+    said = "dataset.npz: it was not made from the present contents of mine.npz in" in answer.text
     assert said == (name in SAID)
 
 
@@ -286,7 +286,7 @@ def test_verify_says_that_data_were_replaced(
     assert main(["verify", "results/mine"]) == 0
     save(copy / "data/mine.npz", "second")
     assert main(["verify", "results/mine"]) == 1
-    assert f"{DATA}/dataset.npz: it was made from other contents than mine.npz in" in (
+    assert f"{DATA}/dataset.npz: it was not made from the present contents of mine.npz in" in (
         capsys.readouterr().out
     )
     shutil.rmtree(copy / "data")
@@ -306,7 +306,7 @@ def test_run_refuses_data_that_were_replaced(
     save(copy / "data/mine.npz", "second")
     before = workbench.contents(copy / "results", ())
     assert main(["run", "mine.yaml", "--run", "high_res_only", "--seed", "0"]) == 2
-    assert "from other contents than mine.npz in data has now; run snakemake" in (
+    assert "not made from the present contents of mine.npz in data; run snakemake" in (
         capsys.readouterr().err
     )
     after = workbench.contents(copy / "results", ())

@@ -95,7 +95,7 @@ def test_a_checkpoint_of_another_model_is_a_clear_error(
     checkpoint.save(tmp_path / "w", model, State(pivot), ABOUT)
     for name, shape in (("cnn", (1, 8, 8)), ("mlp", (3, 8, 8))):
         other = contexts.model(name, shape, 10)
-        with pytest.raises(CheckpointError, match=r"w: .* it is of another network$"):
+        with pytest.raises(CheckpointError, match=r"w: .* the checkpoint is of another network$"):
             checkpoint.weights(tmp_path / "w", other)
 
 

@@ -76,7 +76,7 @@ def test_damage_is_named_by_its_place_and_gone_on_from_before_it(
     left = max(0, line - 2)
     with journal.Journal(tmp_path / "j", THIS) as opened:
         assert opened.count == left
-    assert f"{expected}; resuming from before it" in caplog.messages
+    assert f"{expected}; resuming from the lines before" in caplog.messages
     assert written(tmp_path / "j", *[RECORD] * (2 - left)) == text
 
 

@@ -41,5 +41,5 @@ def test_a_wider_network_is_trained_and_its_checkpoint_says_so(
     again = replay.model_of(checkpoint.load(tmp_path / "w"))
     assert torch.equal(checkpoint.weights(tmp_path / "w", again), w)
     narrow = contexts.model("mlp", (1, 8, 8), 10)
-    with pytest.raises(CheckpointError, match=r"it is of another network$"):
+    with pytest.raises(CheckpointError, match=r"the checkpoint is of another network$"):
         checkpoint.weights(tmp_path / "w", narrow)

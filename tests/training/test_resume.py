@@ -64,14 +64,12 @@ def test_a_journal_of_something_else_is_started_over(
     finish(context, spec_of(fedavg(), zo(lr=0.01)), pivot, tmp_path, {"code": "other"})
     again = finish(context, spec_of(fedavg(), zo()), pivot, tmp_path)
     assert "replaying" not in caplog.text
-    assert (
-        "starting over: its provenance is another: origin.code was other and is this" in caplog.text
-    )
+    assert "starting over: the journal is stale: origin.code was other and is this" in caplog.text
     assert torch.equal(again.w, last_of(steps_of(context, zo(), pivot)).w)
     older = {"format": "zowarmup-journal-1", "belongs_to": "0" * 64}
     (tmp_path / "journal.jsonl").write_bytes(journal.line(older))
     assert torch.equal(finish(context, spec_of(fedavg(), zo()), pivot, tmp_path).w, again.w)
-    assert "starting over: it is of another version" in caplog.text
+    assert "starting over: the journal is of another version" in caplog.text
 
 
 @pytest.mark.parametrize("kept", [1, 12, 25])

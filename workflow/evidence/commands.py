@@ -25,7 +25,7 @@ OF_THE_MACHINE = (
     "machine",
     "commit",
     "finished",
-)  # first words
+)  # first words of lines that differ between machines
 
 
 def output(command: str) -> str:
@@ -67,7 +67,7 @@ def main() -> int:
         return 0
     for shown, printed in zip(words(old), words(new), strict=False):
         if shown != printed:
-            print(f"{PAGE}: shows {shown!r}, the command prints {printed!r}: make evidence")
+            print(f"{PAGE}: shows {shown!r}, the command prints {printed!r}: run `make evidence`")
             return 1
     return int(len(words(old)) != len(words(new)))
 

@@ -1,4 +1,4 @@
-"""Copies results that the documentation quotes to docs/evidence/ and writes them into the pages.
+"""Copies the results that the documentation quotes into docs/evidence/ and into the pages.
 
 `make evidence` calls it. With --check it changes no file and exits 1 if a page has other numbers
 than the files.
@@ -29,7 +29,7 @@ TABLES = (
 )
 FIGURES = ("steps", "sensitivity", "width", "gradient_quality", "server", "clients")
 REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
-RUN = "runs/zowarmup-10-90/0/run.json"  # the run whose machine, versions and settings stand for all
+RUN = "runs/zowarmup-10-90/0/run.json"  # the run whose machine and versions stand for all runs
 FILES = {
     "digits": (
         *(f"tables/{name}.csv" for name in ("main", "pivot", "distribution", "costs")),
@@ -103,7 +103,7 @@ def verdicts(config: str) -> str:
 
 
 def skew() -> str:
-    """Return the paragraph on the data of low-resource clients, where they are many and few."""
+    """Return the paragraph on the data of low-resource clients, at 10/90 and at 50/50."""
     cells = {(row["split"], row["method"]): row for row in rows("main.csv")}
 
     def percent(split: str, method: str, column: str = "accuracy_mean") -> str:

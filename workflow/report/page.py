@@ -1,7 +1,7 @@
-"""Prints the path of the page of `make report` for the arguments of Snakemake.
+"""Prints the path of the page that `make report` writes for these arguments of Snakemake.
 
-It is results/<name>/report.html. The config, the file that it extends or the command line
-(`--config name=...`) gives the name.
+The path is results/<name>/report.html. The name comes from the config, from the file that the
+config extends, or from the command line (`--config name=...`).
 """
 
 import sys

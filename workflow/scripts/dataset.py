@@ -1,4 +1,4 @@
-"""Writes the images from their source into the one file that every job reads."""
+"""Writes the images of a source into the one file that every job reads."""
 
 from zowarmup.common.job_log import log_to
 from zowarmup.config.schema import Dataset

@@ -22,13 +22,13 @@ from zowarmup.config.phase import Decay, NonNegative, Positive
 
 @dataclass(frozen=True, kw_only=True)
 class Adam:
-    """The settings of a phase whose server takes steps of Adam, named as above.
+    """The settings of a phase whose server takes Adam steps, named as in the formulas above.
 
     The defaults are the variant of the authors' federated code; Reddi et al. use beta2 0.99,
     epsilon 1e-3 and no correction.
 
     Attributes:
-        server_weight_decay: coupled, as in torch.optim.Adam: server_weight_decay * w is added to g.
+        server_weight_decay: coupled as in torch.optim.Adam: g gets server_weight_decay * w added.
     """
 
     beta1: Decay = 0.9

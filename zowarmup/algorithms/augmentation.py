@@ -1,12 +1,12 @@
-"""Random crops and flips of the images that clients train on, by name.
+"""Random crops and flips of the images that clients train on.
 
 An image is padded by PAD black pixels on each side, cut back to its size at a random place, and
-turned left to right half of the time. A move is one of the MOVES ways to do so, one byte:
+mirrored left to right half of the time. A move, one byte, is one of the MOVES ways to do so:
 
     move = (flip * STARTS + top) * STARTS + left,  top and left in 0 .. 2 PAD
 
-It depends on the round, the client, the epoch and the image alone, so neither the engine nor the
-order of the clients nor the size of a batch changes it.
+A move depends on the round, the client, the epoch and the image alone, so neither the engine nor
+the order of the clients nor the size of a batch changes it.
 
 Reference: He et al. 2016, arXiv:1512.03385, section 4.2.
 """
@@ -27,10 +27,10 @@ MOVES = 2 * STARTS**2
 
 @dataclass(frozen=True)
 class Moves:
-    """The crops and flips of a round; drawn where an engine needs them, client by client.
+    """The crops and flips of a round, drawn client by client when an engine needs them.
 
     Attributes:
-        key: of the draws, from `seeds.key`.
+        key: key of the draws, from `seeds.key`.
         t: the round.
     """
 
@@ -44,5 +44,5 @@ class Moves:
 
 
 def moves(augment: str, t: int, seeds: Seeds) -> Moves | None:
-    """The moves of round t for a phase's setting "none" or "crop_flip"."""
+    """Return the moves of round t for the setting "crop_flip", None for "none"."""
     return None if augment == "none" else Moves(key("augmentation", seeds.initialisation), t)

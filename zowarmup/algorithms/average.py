@@ -1,4 +1,4 @@
-"""The one average of client models."""
+"""The weighted average of the clients' models."""
 
 from collections.abc import Iterable
 
@@ -16,12 +16,12 @@ def average(
 def difference(w: Tensor, local: Iterable[Tensor], shares: Iterable[float | Tensor]) -> Tensor:
     """sum_i p_i (w - w_i), the pseudo-gradient of a round.
 
-    One model is held at a time, in order, so the result does not depend on how many clients an
-    engine trains side by side. Product and sum are rounded one after the other, so that a share
-    for all elements and a vector of equal shares give the same bits on every device.
+    Models are added one at a time, in order, so the result does not depend on how many clients an
+    engine trains side by side. Product and sum are rounded separately, so that one share for all
+    elements and a vector of equal shares give the same bits on every device.
 
     Args:
-        w: (d,) the model that the clients started from; left as it is.
+        w: (d,) the model that the clients started from; not changed.
         local: the clients' models, (d,) each.
         shares: p_i, one per client; a (d,) float32 vector where clients hold parts of the model.
     """

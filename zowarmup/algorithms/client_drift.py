@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 class Drift:
-    """Measures models that pass by, one at a time.
+    """Measures the spread of the clients' models, one model at a time.
 
-    Keeps the sum of squared distances from the common start, so it needs no second pass: the spread
-    about the mean is the mean squared distance less the squared distance of the mean.
+    One pass is enough: the spread about the mean is the models' mean squared distance from the
+    common start, less the squared distance of the mean from that start.
     """
 
     def __init__(self, w: Tensor) -> None:
@@ -18,13 +18,13 @@ class Drift:
         self.w, self.total = w, 0.0
 
     def see(self, w_i: Tensor, p_i: float) -> None:
-        """One client's model and its share in the mean."""
+        """Add a client's model w_i with its share p_i in the mean."""
         self.total += p_i * (w_i - self.w).double().square().sum().item()
 
     def around(self, mean: Tensor) -> float:
         """sqrt(sum_i p_i |w_i - mean|^2), `mean` being the weighted mean of the models.
 
-        The largest number where models have diverged beyond measure: records hold numbers alone.
+        The largest float if a model is not finite, because records hold finite numbers only.
         """
         square = self.total - (mean - self.w).double().square().sum().item()
         return math.sqrt(max(0.0, square)) if math.isfinite(square) else sys.float_info.max

@@ -1,8 +1,8 @@
 """The computations of simulated clients: local steps, and losses and gradients at w.
 
 A, C    number of clients in the round's cohort, number of classes
-d, S    number of parameters, directions per client and step
-n, E    training images of a client, epochs
+d, S    number of parameters, number of directions per client and step
+n, E    number of training images of a client, number of epochs
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,15 +18,15 @@ from zowarmup.models.flat import FlatModel
 
 @dataclass(frozen=True)
 class SGD:
-    """How clients train locally; the order of operations is that of torch.optim.SGD.
+    """The settings of local SGD; the order of operations is that of torch.optim.SGD.
 
     Attributes:
         batch: B, images per step; the last, smaller batch is used too.
         lr: learning rate.
-        weight_decay: coupled: weight_decay * w is added to the gradient.
-        momentum: of a buffer that starts anew every round.
-        clip: the gradient is scaled down to this norm, before weight decay; 0 for never.
-        masked: logits of classes that a client has no images of count as 0 in its loss.
+        weight_decay: coupled, so weight_decay * w is added to the gradient.
+        momentum: factor of a buffer that starts at zero every round.
+        clip: largest norm of a gradient before weight decay; 0 for no limit.
+        masked: logits of classes of which a client has no images count as 0 in its loss.
     """
 
     batch: int
@@ -39,7 +39,7 @@ class SGD:
 
 @dataclass(frozen=True)
 class LocalZO:
-    """How clients take local zeroth-order steps.
+    """The settings of local zeroth-order steps.
 
     A step takes S directions z = tau u at once: c_s = [L(w + eps z_s) - L(w - eps z_s)] / (2 eps)
     on the images of one batch, as float32, then w <- w - lr / S * sum_s c_s z_s.
@@ -60,24 +60,24 @@ class LocalZO:
 
 
 class Engine(Protocol):
-    """Computes for the clients, each on its own data; the server sees only the results."""
+    """Runs each client's computations on that client's data; the server sees only results."""
 
     model: FlatModel
     d: int
 
     def with_model(self, model: FlatModel) -> Self:
-        """The same clients with another network for the same images."""
+        """Return an engine with another network for the same clients and images."""
         ...
 
     def with_moves(self, moves: Moves | None) -> Self:
-        """The same clients with each image cropped and flipped, in each epoch in its own way.
+        """Return an engine of the same clients that crops and flips the images anew in each epoch.
 
         All passes of `two_point` see the first epoch's crops.
         """
         ...
 
     def labels(self, clients: Sequence[int]) -> Tensor:
-        """Which classes each client has training images of, (A, C) bool."""
+        """Return whether each client has training images of each class, (A, C) bool."""
         ...
 
     def local_sgd(
@@ -102,8 +102,8 @@ class Engine(Protocol):
 
         A scalar that is not finite counts as 0.
 
-        directions: rows (client, step, s) in sorted order, as many steps for each client as the
-        largest one makes, E * ceil(n / batch).
+        directions: rows (client, step, s) in sorted order; every client has as many steps as the
+        largest client makes, E * ceil(n / batch).
         orders: as in `local_sgd`.
         Yields (d,) and (steps of the client, S) float32.
         """
@@ -112,9 +112,9 @@ class Engine(Protocol):
     def two_point(
         self, w: Tensor, clients: Sequence[int], directions: Directions, radius: float
     ) -> Tensor:
-        """Mean losses at w + radius u and w - radius u over each client's data, w untouched.
+        """Mean losses at w + radius u and w - radius u over each client's data; w stays.
 
-        Returns (A, S, 2) float64, the rows of `directions` being those of the clients in order.
+        Returns (A, S, 2) float64; the rows of `directions` are (client, s) in sorted order.
         """
         ...
 
@@ -125,5 +125,5 @@ class Engine(Protocol):
         ...
 
     def each_gradient(self, w: Tensor, clients: Sequence[int]) -> Iterable[Tensor]:
-        """The gradient of each client's mean loss at w, (d,) each: to measure, not to train."""
+        """The gradient of each client's mean loss at w, (d,) each; for measurements only."""
         ...

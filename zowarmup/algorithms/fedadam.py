@@ -1,4 +1,4 @@
-"""FedAdam: clients train as in FedAvg, the server takes the mean difference as Adam's gradient.
+"""FedAdam: clients train as in FedAvg; the server's Adam takes their mean difference as gradient.
 
 Reference: Reddi et al. 2020, arXiv:2003.00295.
 """
@@ -25,7 +25,7 @@ class FedAdam(Adam):
     Attributes:
         lr: the server's learning rate.
         client_lr: the clients' learning rate.
-        epochs, batch, weight_decay, augment: of the clients, as in FedAvg.
+        epochs, batch, weight_decay, augment: settings of the clients, as in FedAvg.
     """
 
     lr: Rate
@@ -36,13 +36,13 @@ class FedAdam(Adam):
     augment: Literal["none", "crop_flip"] = "none"
 
     def begin(self, w: Tensor) -> State:
-        """Both moments are zero."""
+        """Start with both moments at zero."""
         return self.zero_moments(w)
 
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """One step of Adam along the mean of the clients' differences."""
+        """Take one step of Adam along the mean of the clients' differences."""
         orders = visits(t, cohort, self.epochs, seeds)
         sgd = SGD(self.batch, self.client_lr, self.weight_decay)
         engine = engine.with_moves(moves(self.augment, t, seeds))

@@ -27,7 +27,7 @@ class FedAvg:
         batch: B, images per step; the last, smaller batch is used too.
         weight_decay: coupled, as in torch.optim.SGD.
         server_lr: 1 gives the plain average.
-        augment: "none", or "crop_flip" of every image in every epoch, see algorithms.augmentation.
+        augment: "none", or "crop_flip" for every image in every epoch, see algorithms.augmentation.
     """
 
     lr: Rate
@@ -44,7 +44,7 @@ class FedAvg:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Local epochs of every client, whose order of images its name decides; the average."""
+        """Train every client for its local epochs, and average the models."""
         orders = visits(t, cohort, self.epochs, seeds)
         sgd = SGD(self.batch, self.lr, self.weight_decay)
         engine = engine.with_moves(moves(self.augment, t, seeds))
@@ -61,7 +61,7 @@ def report(cohort: Cohort, epochs: int, d: int) -> Report:
 
 
 def visits(t: int, cohort: Cohort, epochs: int, seeds: Seeds) -> Tensor:
-    """(A, E, n): in which order each client visits its images."""
+    """Return the order in which each client visits its images in each epoch, (A, E, n)."""
     n = max(cohort.sizes)
     rows = [client * epochs + e for client in cohort.clients for e in range(epochs)]
     base = key("shuffle", seeds.initialisation)

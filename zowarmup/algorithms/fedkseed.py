@@ -5,13 +5,13 @@
     T       local steps of a client in a round, over mini-batches
     c       [L(w + eps z_k) - L(w - eps z_k)] / (2 eps) on one mini-batch
 
-Each client takes T steps w <- w - lr c z_k with candidates of its own choice and sends its pairs
+Each client takes T steps w <- w - lr c z_k with candidates that it chooses and sends the pairs
 (k, c). The server adds p_i c to A_k, and every client rebuilds w = w_0 - lr * sum_k A_k z_k from
-the model at the start of the phase. A client that comes back needs the K scalars and nothing else.
-Learning rate constant and no weight decay, else the sum is another.
+w_0, the model at the start of the phase. A client that comes back needs only the K scalars.
+The sum holds only for a constant learning rate and no weight decay.
 
-With sampling "pro" candidates of larger scalars are chosen more often: with probabilities
-softmax(m), m being the mean |c| of each candidate so far, clipped to CLIP, scaled to 0..1.
+With sampling "pro", candidates with larger scalars are chosen more often: the probabilities are
+softmax(m), where m is the mean |c| of each candidate so far, clipped to CLIP and scaled to 0..1.
 
 Reference: Qin et al. 2023, arXiv:2312.06353.
 """
@@ -35,8 +35,8 @@ from zowarmup.common.seeds import Seeds, key, signed
 from zowarmup.config.phase import Count, Positive, Rate
 from zowarmup.models.directions import Directions, child, uniform
 
-SHORT = 1 << 16  # candidates that an index of two bytes can tell apart
-CLIP = 1000.0  # of |c| in FedKSeed-Pro, its authors' code
+SHORT = 1 << 16  # number of candidates that two bytes can index
+CLIP = 1000.0  # largest |c| in FedKSeed-Pro, as in its authors' code
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,16 @@ class FedKSeed:
     """
 
     lr: Rate
-    K: Count = 4096  # its authors' code
-    epochs: Count = 1  # one pass: the samples of one full-batch step of one direction
-    batch: Count = 64  # as FedAvg
-    eps: Positive = 5e-4  # its authors' code
+    K: Count = 4096  # FedKSeed's authors' code
+    epochs: Count = 1  # one pass reads as many samples as one full-batch step along one direction
+    batch: Count = 64  # as in FedAvg
+    eps: Positive = 5e-4  # FedKSeed's authors' code
     tau: Positive = 1.0
-    distribution: Literal["rademacher", "gaussian"] = "gaussian"  # its authors' code
+    distribution: Literal["rademacher", "gaussian"] = "gaussian"  # FedKSeed's authors' code
     sampling: Literal["uniform", "pro"] = "uniform"
 
     def begin(self, w: Tensor) -> State:
-        """Nothing accumulated; every client rebuilds from w."""
+        """Start with all accumulators at zero, and with w as the model to rebuild from."""
         check_radius(w, self.eps, self.tau)
         zeros = {name: torch.zeros(self.K) for name in ("A", "met", "size")}
         return State(w, {"w_0": w, **zeros})
@@ -72,7 +72,7 @@ class FedKSeed:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Local steps of every client; the new model is rebuilt from the accumulators."""
+        """Take every client's local steps, and rebuild the model from the accumulators."""
         w, T = state.w, self.steps(max(cohort.sizes))
         chosen = self.choose(state, t, cohort.clients, T, seeds)
         directions = self.candidates(w, seeds).take(chosen.flatten().to(w.device))
@@ -91,7 +91,7 @@ class FedKSeed:
         return new, self.report(cohort, replace(record, drift=drift.around(new.w)))
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
-        """The accumulators after a recorded round, and w rebuilt from them."""
+        """Return the accumulators after a recorded round, and the w rebuilt from them."""
         A, met, size = (state.server[name].tolist() for name in ("A", "met", "size"))
         for p, ks, cs in zip(record.weights, record.chosen or [], record.scalars, strict=True):
             for k, c in zip(ks, cs, strict=True):
@@ -111,14 +111,14 @@ class FedKSeed:
         return drawn(seeds.directions, self.K, len(w), self.distribution, w.device)
 
     def choose(self, state: State, t: int, clients: Sequence[int], T: int, seeds: Seeds) -> Tensor:
-        """Which candidate each client takes in each step, (A, T) int64."""
+        """Choose the candidate of each client in each step, (A, T) int64."""
         base = key("fedkseed", seeds.directions)
         u = uniform(base, (t,), clients, T)
         edges = self.probabilities(state).cumsum(0)
         return torch.searchsorted(edges, u * edges[-1], right=True).clamp_(max=self.K - 1)
 
     def probabilities(self, state: State) -> Tensor:
-        """Of every candidate, (K,) float64."""
+        """The probability of every candidate, (K,) float64."""
         if self.sampling == "uniform":
             return torch.full((self.K,), 1 / self.K, dtype=torch.float64)
         mean = state.server["size"].double() / state.server["met"].double().clamp(min=1)
@@ -126,14 +126,14 @@ class FedKSeed:
         return ((mean - mean.min()) / span).softmax(0)
 
     def steps(self, n: int) -> int:
-        """T of a client with n images."""
+        """The number T of local steps of a client with n images."""
         return self.epochs * -(-n // self.batch)
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """The costs of a recorded round.
 
-        A client sends its accumulated scalars, or pairs of index and scalar where that is shorter,
-        and receives the K accumulators; with "pro" the K probabilities too.
+        A client sends K sums of its scalars, or pairs of index and scalar if those are shorter. It
+        receives the K accumulators and, with "pro", the K probabilities.
         """
         down = 4 * self.K * (2 if self.sampling == "pro" else 1)
         pair = 4 + (2 if self.K <= SHORT else 4)
@@ -149,6 +149,6 @@ class FedKSeed:
 
 @lru_cache(maxsize=1)  # every round asks for the same
 def drawn(seed: int, K: int, d: int, distribution: str, device: torch.device) -> Directions:
-    """The candidates that a direction seed stands for."""
+    """Draw the K candidate directions of a direction seed."""
     base = torch.tensor([signed(key("candidates", seed))], device=device)
     return Directions(child(base, torch.arange(K, device=device)), d, distribution)

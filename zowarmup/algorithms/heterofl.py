@@ -6,9 +6,9 @@
 
 The narrow network is the first ceil(r C) channels of every layer. Each element of w becomes the
 mean over the clients that hold it; an element that no client holds stays. Two corrections belong
-to the method: the narrow network's activations are divided by r before each norm (the scaler), and
-classes that a client has no images of do not count in its loss (their logits are set to 0), nor do
-its rows of the classifier in the mean.
+to the method. The narrow network's activations are divided by r before each norm (the scaler). A
+class of which a client has no images is left out twice: from the client's loss, where the logit is
+set to 0, and from the mean, where the client's row of the classifier for this class does not count.
 
 Reference: Diao et al. 2021, arXiv:2010.01264.
 """
@@ -36,13 +36,13 @@ class HeteroFL:
 
     Attributes:
         lr: the clients' learning rate.
-        rate: r.
+        rate: r, the relative width of the narrow network.
         epochs, batch, augment: as in FedAvg.
-        weight_decay, momentum, clip: of the clients' SGD, see algorithms.rounds.
+        weight_decay, momentum, clip: settings of local SGD, see algorithms.engine_protocol.
         milestones, gamma: after each of these rounds lr is multiplied by gamma.
         scaler: divide the narrow network's activations by r.
         mask: leave a client's absent classes out of its loss and out of the mean.
-        weighted: p_i by numbers of images, as FedAvg; else all holders count the same.
+        weighted: p_i in proportion to images, as in FedAvg; else equal for all holders.
     """
 
     lr: Rate
@@ -61,13 +61,13 @@ class HeteroFL:
     tiered: ClassVar[bool] = True  # a client's work depends on its tier
 
     def begin(self, w: Tensor) -> State:
-        """Nothing but the model."""
+        """The state is the model alone."""
         return State(w)
 
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Each tier trains its network, from its part of w."""
+        """Train each client on its tier's part of w, and average over the holders."""
         w = state.w
         part = narrow(engine.model, self.rate, self.rate if self.scaler else 1.0).to(w.device)
         local = self._train(w, t, cohort, engine, part, seeds)
@@ -95,7 +95,7 @@ class HeteroFL:
         return SGD(self.batch, lr, self.weight_decay, self.momentum, self.clip, self.mask)
 
     def _held(self, cohort: Cohort, engine: Engine, part: Slice) -> Iterator[Tensor]:
-        """m_i of every client, one at a time: all together may be much larger than w."""
+        """Yield m_i one client at a time, because all together may be much larger than w."""
         inside = torch.zeros(engine.d, dtype=torch.bool, device=part.index.device)
         inside[part.index] = True
         labels = engine.labels(cohort.clients).to(inside.device)
@@ -105,7 +105,7 @@ class HeteroFL:
             yield m_i & ((rows < 0) | own[rows.clamp(min=0)]) if self.mask else m_i
 
     def _shares(self, cohort: Cohort, engine: Engine, part: Slice) -> Iterator[Tensor]:
-        """p_i for every element, 0 where a client does not hold it; (d,) float32 each."""
+        """Yield each client's p_i for every element, 0 for elements it lacks; (d,) float32."""
         sizes = cohort.sizes if self.weighted else [1] * len(cohort.sizes)
         total = torch.zeros(engine.d, dtype=torch.float64, device=part.index.device)
         for m_i, n_i in zip(self._held(cohort, engine, part), sizes, strict=True):
@@ -114,7 +114,7 @@ class HeteroFL:
             yield (n_i * m_i / total.clamp(min=1)).float()
 
     def _report(self, cohort: Cohort, d: int, d_narrow: int) -> Report:
-        """Each client gets and returns its own network; passes of a narrow one count as one."""
+        """Each client gets and returns its tier's network; a pass of a narrow one counts as one."""
         sent = [4 * (d_narrow if client in cohort.low else d) for client in cohort.clients]
         passes = self.epochs * sum(cohort.sizes)
         return Report(bytes_up=sent, bytes_down=sent, forward=passes, backward=passes)

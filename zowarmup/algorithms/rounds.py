@@ -1,7 +1,7 @@
 """The parts of a round of any algorithm: cohort, state, message and costs.
 
 K, A    number of clients, number of clients in the round's cohort
-d, S    number of parameters, directions per client and step
+d, S    number of parameters, number of directions per client and step
 C       number of classes
 n_i     training images of client i;  p_i = n_i / sum of n over the cohort
 """
@@ -18,9 +18,9 @@ from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 
-SUM = 1e-6  # how far the sum of the weights may be off 1
+SUM = 1e-6  # how far the sum of the weights may differ from 1
 
-FLOAT32 = 3.4028234663852886e38  # the largest float32, as which scalars travel
+FLOAT32 = 3.4028234663852886e38  # the largest float32, the type in which scalars travel
 FLOAT64 = 1.7976931348623157e308
 
 Index = Annotated[int, Field(ge=0, strict=True)]
@@ -33,7 +33,7 @@ class Cohort:
     """The clients of one round, in sorted order, and their numbers of training images.
 
     Attributes:
-        low: those of them that cannot hold backpropagation.
+        low: the clients of the cohort that cannot hold backpropagation.
     """
 
     clients: tuple[int, ...]
@@ -46,7 +46,7 @@ class Cohort:
         return tuple(self.shares())
 
     def shares(self, dropped: Collection[int] = ()) -> list[float]:
-        """p_i where dropped clients count 0: all are 0 if every client is dropped."""
+        """p_i, with 0 for dropped clients; all are 0 if every client is dropped."""
         sizes = [0 if i in dropped else n for i, n in zip(self.clients, self.sizes, strict=True)]
         return [n / (sum(sizes) or 1) for n in sizes]
 
@@ -57,7 +57,7 @@ class State:
 
     Attributes:
         w: (d,) the global model.
-        server: its other tensors by name, such as Adam's moments.
+        server: the server's other tensors by name, such as Adam's moments.
     """
 
     w: Tensor
@@ -65,12 +65,12 @@ class State:
 
 
 class RecordError(UserError):
-    """Not a record of the round in question; the message is part of a sentence."""
+    """A record that is damaged or of another round; the message is part of a sentence."""
 
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """The message of a zeroth-order round: with the seeds it fixes the step, bit for bit.
+    """The message of a zeroth-order round; with the seeds, it determines the step bit for bit.
 
     Attributes:
         round: t, counted from 1 over all phases.
@@ -78,8 +78,8 @@ class RoundRecord:
         weights: p_i, one per client; 0 for a dropped client.
         scalars: c of each client, in the order of its directions, as float32.
         lr: learning rate of the step.
-        dropped: clients left out for a scalar that is not finite; None where none can be.
-        chosen: FedKSeed: the candidate behind each scalar.
+        dropped: clients left out because a scalar is not finite; None if the phase drops none.
+        chosen: in FedKSeed, the candidate of each scalar.
         drift: root mean square distance of the clients' models from their mean; None where
             clients make no local steps.
     """
@@ -95,7 +95,7 @@ class RoundRecord:
 
     def __post_init__(self) -> None:
         if self.clients != sorted(set(self.clients)) or not self.clients:
-            raise ValueError("clients must be sorted, each of them once, at least one")
+            raise ValueError("clients must be sorted and distinct, at least one")
         if not len(self.clients) == len(self.weights) == len(self.scalars):
             raise ValueError("weights and scalars must have one entry per client")
         if any(self.weights) and abs(math.fsum(self.weights) - 1) > SUM:
@@ -105,8 +105,8 @@ class RoundRecord:
     def from_json(cls, entry: Mapping[str, object]) -> "RoundRecord":
         """The record that a line of a journal holds.
 
-        A checksum shows damage by a disk, not an edit by hand: with an impossible number, training
-        would go on to other results without a word.
+        A checksum shows damage by a disk, but not an edit by hand; an impossible number would
+        silently lead to other results.
 
         Raises:
             RecordError: a field is missing, or no round writes such a value.
@@ -119,7 +119,7 @@ class RoundRecord:
             raise RecordError(f"is not a record of a round ({field} {first['msg']})") from error
 
     def to_json(self) -> dict[str, object]:
-        """The fields that the phase's rounds have, as a line of a journal holds them."""
+        """Return the fields that are not None, as a line of a journal holds them."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def check(self, t: int, cohort: Cohort) -> None:
@@ -144,7 +144,7 @@ class Report:
     """The costs of a round and, where clients send scalars, the record that all receive.
 
     Attributes:
-        bytes_up, bytes_down: of each client of the cohort, in its order.
+        bytes_up, bytes_down: bytes of each client, in the order of the cohort.
         forward, backward: passes of one image through the network, all clients together.
         record: the round's message to all clients, None where models travel.
     """
@@ -157,13 +157,13 @@ class Report:
 
     @property
     def drift(self) -> float:
-        """That of the record, NaN if none was measured."""
+        """The drift in the record, NaN if none was measured."""
         drift = self.record.drift if self.record else None
         return math.nan if drift is None else drift
 
 
 class Algorithm(Protocol):
-    """One kind of phase. Frozen: a round is a function of its arguments alone."""
+    """One kind of phase; frozen, so that a round is a function of its arguments alone."""
 
     def begin(self, w: Tensor) -> State:
         """The state before the first round of a phase that starts from w."""
@@ -172,12 +172,12 @@ class Algorithm(Protocol):
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Round t: the new state and its costs."""
+        """Run round t; return the new state and the costs."""
         ...
 
 
 class Replayable(Algorithm, Protocol):
-    """A phase whose rounds leave records: anybody can make the step again from a record alone."""
+    """A phase whose rounds leave records, from which anybody with the seeds can repeat a step."""
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """The state after a recorded round, bit for bit as `round` made it."""

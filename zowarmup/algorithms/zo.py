@@ -38,8 +38,8 @@ class ZO:
         tau: scale of a direction.
         distribution: "rademacher" or "gaussian".
         scaling: "paper" (E[step] = tau^2 g) or "unbiased" (E[step] = g).
-        estimator: "two_point", or "directional", its limit for eps -> 0 by one backward pass: a
-            simulator's shortcut that no low-resource client could run.
+        estimator: "two_point", or its limit for eps -> 0, "directional", by one backward pass, a
+            shortcut of the simulation that no low-resource client could run.
         shared_directions: all clients use the same S directions.
         augment: "none", or "crop_flip" of every image, see algorithms.augmentation; all 2 S passes
             of a round see the same crops.
@@ -59,7 +59,7 @@ class ZO:
     catch_up_limit: Count = 20_000  # ours
 
     def begin(self, w: Tensor) -> State:
-        """Nothing but the model. An eps that its precision cannot show is refused."""
+        """Start with the model alone; refuse an eps that the model's precision cannot show."""
         if self.estimator == "two_point":
             check_radius(w, self.eps, self.tau)
         return State(w)
@@ -67,7 +67,7 @@ class ZO:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """One step. The record alone fixes it, so absent clients catch up by records."""
+        """Take one step, which the record determines, so that absent clients catch up."""
         directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
         engine = engine.with_moves(moves(self.augment, t, seeds))
         scalars = self.scalars(state.w, cohort, engine, directions)
@@ -75,7 +75,7 @@ class ZO:
         return self.step(state, record, directions), self.report(cohort, record)
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
-        """The step of a recorded round, from the record and the seeds alone."""
+        """Take the step of a recorded round, from the record and the seeds alone."""
         t, clients, w = record.round, record.clients, state.w
         return self.step(state, record, self.directions(t, clients, len(w), seeds, w.device))
 
@@ -128,7 +128,7 @@ class ZO:
 def make_record(t: int, cohort: Cohort, scalars: Tensor, lr: float) -> RoundRecord:
     """The message of a round, without the clients that sent a non-finite scalar.
 
-    The weights of the rest are renormalised. Without any finite client the estimate is zero.
+    The other weights are renormalised. If no client sent finite scalars, the estimate is zero.
     """
     finite = scalars.isfinite()
     dropped = [i for i, ok in zip(cohort.clients, finite.all(dim=1), strict=True) if not ok]
@@ -146,7 +146,7 @@ def coefficients(record: RoundRecord, S: int) -> list[float]:
 def step(
     w: Tensor, a: Sequence[float], directions: Directions, *, scale: float, lr: float
 ) -> Tensor:
-    """w - lr * sum_j a_j scale u_j, without a sum of the size of w."""
+    """Return w - lr * sum_j a_j scale u_j, computed piece by piece to save memory."""
     new = torch.empty_like(w)
     for at, total in sums(a, directions, w, scale=scale):
         torch.sub(w[at], total.mul_(lr), out=new[at])
@@ -154,7 +154,7 @@ def step(
 
 
 def combine(a: Sequence[float], directions: Directions, like: Tensor, *, scale: float) -> Tensor:
-    """Returns sum_j a_j scale u_j, of the shape (d,), type and device of `like`."""
+    """Return sum_j a_j scale u_j with the shape (d,), type and device of `like`."""
     total = torch.empty_like(like)
     for at, part in sums(a, directions, like, scale=scale):
         total[at] = part
@@ -164,17 +164,17 @@ def combine(a: Sequence[float], directions: Directions, like: Tensor, *, scale: 
 def sums(
     a: Sequence[float], directions: Directions, like: Tensor, *, scale: float
 ) -> Iterator[tuple[Place, Tensor]]:
-    """sum_j a_j scale u_j in pieces, with their places: where scalars become weights.
+    """Yield sum_j a_j scale u_j in pieces, each with its place in the flat vector.
 
     The sum runs in order j = 0, 1, ..., in float32. The coefficient is rounded to
-    float32 before it meets u = -1 or +1, so a fused multiply-add changes nothing and
+    float32 before it multiplies u = -1 or +1, so a fused multiply-add changes nothing and
     Rademacher steps are equal bit for bit on every device and for any chunking.
     """
     first, *others = [a_j * scale for a_j in a]
     total = like.new_empty(0)
     for at, rows in directions.blocks():
         u = iter(rows)
-        # 0 + a_0 u_0 but for the sign of a zero, which no weight other than -0 would show.
+        # Equals 0 + a_0 u_0 except in the sign of a zero, which changes no weight but -0.
         torch.mul(next(u), first, out=total.resize_(at.stop - at.start))
         for a_j, u_j in zip(others, u, strict=True):
             total.add_(u_j, alpha=a_j)

@@ -1,8 +1,8 @@
 """Zeroth-order rounds with Adam as the server's optimizer.
 
-A client that rebuilds the model rebuilds Adam's moments too: two more vectors of the size of w on
-every client, which a client that can only just hold the model does not have. The paper tries it
-nevertheless (section 4.4), and so do we.
+A client that rebuilds the model rebuilds Adam's moments too: two more vectors of the size of w,
+for which a client that can only just hold the model has no memory. The paper tries this variant
+nevertheless (section 4.4), and so does this project.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from zowarmup.models.directions import Directions
 
 @dataclass(frozen=True)
 class ZOAdam(ZO, Adam):
-    """A phase of zeroth-order steps through Adam; lr is Adam's."""
+    """A phase of zeroth-order steps with Adam on the server; lr is Adam's learning rate."""
 
     def begin(self, w: Tensor) -> State:
-        """Both moments are zero."""
+        """Start with both moments at zero."""
         return self.zero_moments(super().begin(w).w)
 
     def step(self, state: State, record: RoundRecord, directions: Directions) -> State:
-        """One step of Adam along the estimate sum_j a_j z_j."""
+        """Take one step of Adam along the estimate sum_j a_j z_j."""
         a = coefficients(record, self.S)
         g = combine(a, directions, state.w, scale=self.scale)
         return self.adam_step(state, g, record.lr)

@@ -1,11 +1,11 @@
-"""Zeroth-order rounds with several local steps, to compare the paper's single step with.
+"""Zeroth-order rounds with several local steps, for comparison with the paper's single step.
 
     T       local steps of a client in a round
     c       scalar of one direction, as in algorithms.zo, but at the client's own model
 
 Each client takes T steps from w over mini-batches of its data and sends its T S scalars. The mean
-of the clients' models is w - lr * sum_i p_i / S * sum_j c_ij z_ij, so every client rebuilds it from
-seeds and scalars as before, but the later scalars belong to models that have drifted apart.
+of the clients' models is w - lr * sum_i p_i / S * sum_j c_ij z_ij. So every client rebuilds it from
+seeds and scalars as in algorithms.zo, but the later scalars belong to models that drifted apart.
 
 Reference: Fang et al. 2022, arXiv:2201.09531 (FedZO, local zeroth-order steps).
 """
@@ -36,8 +36,8 @@ class ZOLocal:
         lr: learning rate of a local step.
         epochs: E, passes over the local data per round; T = E * ceil(n_i / batch).
         batch: B, images per local step.
-        S: directions per local step; S * E of this phase against S of one full-batch step makes
-            the same number of forward passes.
+        S: directions per local step; if S * E here equals S of algorithms.zo, the numbers of
+            forward passes are equal.
         eps, tau, distribution, catch_up_limit: as in algorithms.zo.
     """
 
@@ -51,14 +51,14 @@ class ZOLocal:
     catch_up_limit: Count = 20_000
 
     def begin(self, w: Tensor) -> State:
-        """Nothing but the model. An eps that its precision cannot show is refused."""
+        """Start with the model alone; refuse an eps that the model's precision cannot show."""
         check_radius(w, self.eps, self.tau)
         return State(w)
 
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Local steps of every client; the new model is rebuilt from the scalars alone."""
+        """Take every client's local steps, and rebuild the model from the scalars alone."""
         w, T = state.w, self.steps(max(cohort.sizes))
         directions = self.directions(t, cohort.clients, T, len(w), seeds, w.device)
         orders = visits(t, cohort, self.epochs, seeds)
@@ -73,7 +73,7 @@ class ZOLocal:
         return State(new), self.report(cohort, replace(record, drift=drift.around(new)))
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
-        """The step of a recorded round."""
+        """Take the step of a recorded round."""
         w, T = state.w, len(record.scalars[0]) // self.S
         t, clients = record.round, record.clients
         return State(self._step(w, record, self.directions(t, clients, T, len(w), seeds, w.device)))
@@ -83,7 +83,7 @@ class ZOLocal:
         return step(w, a, directions, scale=self.tau, lr=record.lr)
 
     def steps(self, n: int) -> int:
-        """T of a client with n images."""
+        """The number T of local steps of a client with n images."""
         return self.epochs * -(-n // self.batch)
 
     def directions(
@@ -95,7 +95,7 @@ class ZOLocal:
         seeds: Seeds,
         device: torch.device,
     ) -> Directions:
-        """T S directions for each client, the rows in order (client, step, s)."""
+        """T S directions for each client, with the rows in order (client, step, s)."""
         law = self.distribution
         return draw(seeds.directions, t, clients, T * self.S, d, distribution=law, device=device)
 

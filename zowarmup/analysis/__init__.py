@@ -1,1 +1,1 @@
-"""Tables, figures and claims, from files alone: the analysis imports no torch."""
+"""Tables, figures and claims, made from result files alone; this package does not import torch."""

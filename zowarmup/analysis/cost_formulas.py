@@ -1,12 +1,12 @@
-"""The costs of a run by formula, from its settings alone, to compare with the counted costs.
+"""Formulas for the costs of a run from its settings, to compare with the costs that were counted.
 
-    d, d_low    parameters of the network, and of the one that low-resource clients train
-    A           clients of a round;  n  training images of a client
-    S, K        directions per step, FedKSeed's candidate seeds
-    E, B        epochs and mini-batch of local training;  T = E * ceil(n / B)  its steps in a round
+    d, d_low    parameters of the network, and of the network that low-resource clients train
+    A           clients in a round;  n  training images of a client
+    S, K        directions per step, and candidate seeds of FedKSeed
+    E, B        epochs, mini-batch size in local training;  T = E * ceil(n / B)  steps in a round
 
 With full participation and equal clients the formulas are exact. With partial participation the
-bytes are an expectation, without the model that a returning client may receive.
+bytes are an expectation that leaves out the model that a returning client may receive.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,34 +23,34 @@ TIERS = ("high", "low")
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a run as far as it was trained."""
+    """One phase of a run, up to the round that it was trained to."""
 
     algorithm: str
     rounds: int
     members: Mapping[str, int]  # clients of each tier that take part
     participation: float
-    row: Mapping[str, Any]  # settings by column of metrics.csv; those of a phase end in its number
+    row: Mapping[str, Any]  # column of metrics.csv -> setting; a phase's columns end in `number`
     number: int
 
     @property
     def A(self) -> int:
-        """Clients of a round."""
+        """The number of clients in a round."""
         return max(1, round(self.participation * sum(self.members.values())))
 
     @property
     def T(self) -> int:
-        """Local steps of a client in a round."""
+        """The number of local steps that a client takes in a round."""
         epochs, batch = (self.row[f"{name}_{self.number}"] for name in ("epochs", "batch"))
         return int(epochs) * ceil(self.row["images"] / batch)
 
     @property
     def seen(self) -> float:
-        """Images that a client visits in a round of local training, E n."""
+        """E n, the number of images that a client visits in a round of local training."""
         return float(self.row[f"epochs_{self.number}"] * self.row["images"])
 
 
 class Cost(NamedTuple):
-    """Bytes up and down, forward and backward passes of one client in one round."""
+    """Costs of one client in one round: bytes up and down, forward and backward passes."""
 
     up: float
     down: float
@@ -59,12 +59,12 @@ class Cost(NamedTuple):
 
 
 def models(phase: Phase, d: float) -> Cost:
-    """A model each way, and E epochs of backpropagation."""
+    """Return the costs if models travel: one each way, and E epochs of backpropagation."""
     return Cost(FLOAT * d, FLOAT * d, phase.seen, phase.seen)
 
 
 def scalars(phase: Phase, d: float) -> Cost:
-    """S scalars up, those of all clients down; two passes per direction over all images."""
+    """Return ZO's costs: S scalars up, S * A scalars down, two passes per direction and image."""
     S, n = phase.row["S"], phase.row["images"]
     directional = phase.row["estimator"] == "directional"
     forward, backward = (n, n) if directional else (2 * S * n, 0)
@@ -72,17 +72,17 @@ def scalars(phase: Phase, d: float) -> Cost:
 
 
 def local_scalars(phase: Phase, d: float) -> Cost:
-    """S scalars for each of T local steps."""
+    """Return the costs of `zo_local`: S scalars for each of T local steps."""
     sent = FLOAT * phase.row["S"] * phase.T
     return Cost(sent, sent * phase.A, 2 * phase.row["S"] * phase.seen, 0)
 
 
 def candidates(phase: Phase, d: float) -> Cost:
-    """K accumulators down (and as many probabilities), up these or T pairs if that is shorter."""
+    """Return FedKSeed's costs: down K sums (and probabilities), up T pairs or, if fewer, K sums."""
     K = phase.row["candidates"]
     down = FLOAT * K * (2 if phase.row["sampling"] == "pro" else 1)
     up = (FLOAT + (2 if K <= SHORT else 4)) * phase.T
-    if phase.row["sampling"] == "uniform":  # else the server needs each scalar
+    if phase.row["sampling"] == "uniform":  # any other sampling needs each scalar
         up = min(FLOAT * K, up)
     return Cost(up, down, 2 * phase.seen, 0)
 
@@ -99,7 +99,7 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
 
 
 def phases(row: Mapping[str, Any]) -> list[Phase]:
-    """The phases of a run up to its row of metrics."""
+    """Return the phases of a run that were trained up to this row of its metrics."""
     pivot = row["pivot"] if row["algorithm_2"] else row["round"]
     high, low = int(row["high_clients"]), int(row["clients"] - row["high_clients"])
     result = []
@@ -115,7 +115,7 @@ def phases(row: Mapping[str, Any]) -> list[Phase]:
 
 
 def per_round(phase: Phase, tier: str) -> Cost:
-    """The costs of a round for a client of a tier; NaN for an algorithm without a formula."""
+    """Return the costs of a client of a tier in one round; NaN if the algorithm has no formula."""
     if phase.algorithm not in FORMULAS:
         return Cost(nan, nan, nan, nan)
     d = phase.row["d_low" if tier == "low" and phase.algorithm == "heterofl" else "d"]
@@ -123,14 +123,14 @@ def per_round(phase: Phase, tier: str) -> Cost:
 
 
 def once(phase: Phase) -> float:
-    """Bytes of the model, sent to each client before a phase in which no models travel."""
+    """Return the bytes of the model that a client gets before a phase in which no models travel."""
     if phase.algorithm not in FORMULAS:
         return nan
     return 0 if FORMULAS[phase.algorithm] is models else FLOAT * phase.row["d"]
 
 
 def total(row: Mapping[str, Any], tier: str) -> Cost:
-    """The costs of all clients of a tier, up to this row of metrics."""
+    """Return the sum of the costs of all clients of a tier, up to this row of metrics."""
     costs = np.zeros(4)
     for phase in phases(row):
         if members := phase.members[tier]:

@@ -1,4 +1,4 @@
-"""Reading a CSV file of this project as a table: the one way for metrics, verdicts and rows."""
+"""Read a CSV file of this project as a table; metrics, verdicts and rows are all read here."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,20 +7,20 @@ import pandas as pd
 
 from zowarmup.common.files import read_rows
 
-MISSING = ["", "nan", "NaN", "NA"]  # where a number belongs
+MISSING = ["", "nan", "NaN", "NA"]  # texts that mean NaN in a column of numbers
 
 
 def read(path: str | Path, text: Iterable[str] = ()) -> pd.DataFrame:
-    """The rows; empty texts are "", empty numbers NaN.
+    """Return the rows; an empty text is "", an empty number NaN.
 
     Args:
-        text: the columns of text, kept as it stands in the file: a method may be called NA, and a
-            name or a hash may look like a number. The file may lack some of them.
+        text: names of the text columns, whose cells stay as they are in the file: a method may be
+            called NA, and a name or a hash may look like a number. Some columns may be missing.
 
     Raises:
         UserError: the file has no rows, or is cut short.
     """
-    header = pd.Index(read_rows(path)[0])  # pandas would fill a line that is cut short with NaN
+    header = pd.Index(read_rows(path)[0])  # fails if a line is cut short; pandas would not
     words = header.intersection(list(text))
     return pd.read_csv(
         path,

@@ -1,4 +1,4 @@
-"""The one file that all analysis reads: metrics.csv, checked, and the ways to cut it.
+"""Read and check metrics.csv, the one file that all analysis reads, and select rows of it.
 
 One row per study x run x seed x evaluated round; accuracies and recalls are fractions in 0..1,
 bytes and passes are cumulative. The final value of a run is its last row: no best round is picked.
@@ -41,43 +41,43 @@ class MetricsError(UserError):
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """The rows of metrics.csv; empty texts are "", empty numbers NaN.
+    """Return the rows of metrics.csv; an empty text is "", an empty number NaN.
 
     Raises:
         UserError: the file is empty or cut short.
-        MetricsError: it lacks a column, holds an impossible value, or a round twice.
+        MetricsError: the file lacks a column, holds an impossible value, or holds a round twice.
     """
     metrics = csv_file.read(path, TEXT)
     for column in (*TEXT, *NUMBERS, "diverged"):
         if column not in metrics:
-            raise MetricsError(f"{path}: column {column!r} is missing: {FIX}")
+            raise MetricsError(f"{path}: column {column!r} is missing; {FIX}")
         if column in NUMBERS and metrics[column].dtype.kind not in "if":
-            raise MetricsError(f"{path}: column {column!r} must hold numbers: {FIX}")
+            raise MetricsError(f"{path}: column {column!r} must hold numbers; {FIX}")
     for column, low in (("test_accuracy", 0), ("gradient_cosine", -1)):
         if not metrics[column].dropna().between(low, 1).all():
-            raise MetricsError(f"{path}: column {column!r} must lie in {low}..1: {FIX}")
+            raise MetricsError(f"{path}: column {column!r} must lie in {low}..1; {FIX}")
     if (twice := metrics.duplicated([*RUN, "round"])).any():
         run, seed, number = metrics[twice].iloc[0][["run", "seed", "round"]]
-        raise MetricsError(f"{path}: run {run!r} seed {seed} has round {number} twice: {FIX}")
+        raise MetricsError(f"{path}: run {run!r} seed {seed} has round {number} twice; {FIX}")
     return metrics.assign(diverged=metrics["diverged"].astype(str) == "True")
 
 
 def last_rows(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The row of the latest round of every run and seed."""
+    """Return the row of the last round of each run and seed."""
     return metrics.loc[metrics.groupby(RUN, sort=False)["round"].idxmax()]
 
 
 def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The last rows; an accuracy that could not be computed is chance, 1 / number of classes.
+    """Return the last rows; an accuracy that could not be computed becomes chance, 1 / classes.
 
-    A diverged run counts with its last row: a network of NaNs names one class for all images.
+    A diverged run counts with its last row. A network of NaNs is at chance: it names one class.
     """
     last = last_rows(metrics)
     return last.assign(test_accuracy=last["test_accuracy"].fillna(1 / last["classes"]))
 
 
 def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
-    """The rows of these studies; a MetricsError where there are none."""
+    """Return the rows of these studies; raise a MetricsError if there are none."""
     rows = metrics[metrics["study"].isin(studies)]
     if rows.empty:
         present = ", ".join(sorted(metrics["study"].unique())) or "none"
@@ -87,7 +87,7 @@ def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:
 
 
 def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
-    """One number per seed, in their order; a MetricsError if two rows have the same seed."""
+    """Return one number per seed, sorted by seed; a MetricsError if two rows have the same seed."""
     twice = rows[rows["seed"].duplicated(keep=False)]
     if len(twice):
         seed, names = twice["seed"].iloc[0], ", ".join(sorted(twice["run"].unique()))
@@ -96,23 +96,23 @@ def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
 
 
 def differences(first: pd.Series, second: pd.Series) -> pd.Series:
-    """First minus second for the seeds that both have (and where both are numbers)."""
+    """Return first minus second for the seeds at which both have a number."""
     return (first - second).dropna()
 
 
 def high_share(split: str) -> float:
-    """The fraction of high-resource clients: 0.1 of the split "10/90"."""
+    """Return the fraction of high-resource clients in a split: 0.1 for "10/90"."""
     return float(split.split("/")[0]) / 100
 
 
 def splits(rows: pd.DataFrame) -> list[str]:
-    """The splits that occur, the fewest high-resource clients first, one without shares last."""
+    """Return the splits by their share of high-resource clients; splits without one come last."""
     shares = {split: high_share(split) if "/" in split else 1 for split in rows["split"].unique()}
     return sorted(shares, key=lambda split: (shares[split], split))
 
 
 def by_split(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str, pd.DataFrame]]:
-    """(scale, split, its rows) for every split at every scale."""
+    """Yield (scale, split, rows of the split) for every split at every scale."""
     for scale in scales(rows):
         of_scale = at_scale(rows, scale)
         for split in splits(of_scale):
@@ -120,21 +120,21 @@ def by_split(rows: pd.DataFrame) -> Iterator[tuple[tuple[str, str], str, pd.Data
 
 
 def methods(rows: pd.DataFrame) -> list[str]:
-    """The methods that occur: first those of the paper's comparison, then others in their order."""
+    """Return the methods that occur: those in METHODS, in that order, then the others."""
     return known_first(rows["method"], METHODS)
 
 
 def known_first(values: pd.Series, order: Iterable[str]) -> list[str]:
-    """The values that occur: first those of `order` in that order, then others in theirs."""
+    """Return the values that occur: those in `order`, in that order, then the others."""
     present = list(values.unique())
     return list(dict.fromkeys([value for value in order if value in present] + present))
 
 
 def scales(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """The (dataset, model) pairs that occur."""
+    """Return the (dataset, model) pairs that occur."""
     return sorted(set(zip(rows["dataset"], rows["model"], strict=True)))
 
 
 def at_scale(rows: pd.DataFrame, scale: tuple[str, str]) -> pd.DataFrame:
-    """The rows of one (dataset, model)."""
+    """Return the rows of one (dataset, model)."""
     return rows[(rows["dataset"] == scale[0]) & (rows["model"] == scale[1])]

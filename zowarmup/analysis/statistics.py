@@ -1,8 +1,8 @@
 """The statistics behind every verdict: paired intervals, and a test for unequal spread.
 
 All comparisons are paired by seed: federation, initialisation and warm-up are the same on both
-sides. Where the data cannot carry an interval its ends and p are NaN, never zero width:
-n < 2, or no spread at all (identical differences say nothing about how much they vary).
+sides. An interval needs at least two pairs and differences that vary (equal differences say nothing
+about their spread). Without it, both ends and p are NaN; no interval has zero width.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ class Estimate:
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95, null: float = 0.0) -> Estimate:
-    """The mean with Student's t interval; p is the one-sample t test of mean = null.
+    """Return the mean with Student's t interval; p tests mean = null with the one-sample t test.
 
-    Of differences by seed this is the paired t interval.
+    If the values are differences by seed, this is the paired t interval.
     """
     x = np.asarray(values, dtype=float)
     mean = float(x.mean()) if x.size else nan
@@ -42,19 +42,19 @@ def mean_interval(values: ArrayLike, level: float = 0.95, null: float = 0.0) -> 
 def spread_ratio(
     first: ArrayLike, second: ArrayLike, level: float = 0.95, null: float = 1.0
 ) -> Estimate:
-    """Std of `first` over std of `second` for paired samples, by the Pitman-Morgan test.
+    """Return std of `first` / std of `second` with interval and p of the paired Pitman-Morgan test.
 
-    Var(x) = Var(y) exactly if x + y and x - y are uncorrelated: the test is Pearson's on sum and
-    difference. The interval has all ratios that it does not reject: with F the ratio of variances,
-    r the correlation of x and y and t the critical value,
+    Var(x) = Var(y) exactly if x + y and x - y are uncorrelated, so the test is Pearson's on their
+    correlation. The interval holds all ratios that the test does not reject. With F the ratio of
+    variances, r the correlation of x and y, t the critical value, the interval's squared ends are
 
         F * (K -+ sqrt(K^2 - 1)),   K = 1 + 2 t^2 (1 - r^2) / (n - 2)
 
-    so interval and p agree. Both assume normal pairs; heavy tails make the test too eager.
+    Interval and p therefore agree. Both assume normal pairs; heavy tails cause false rejections.
 
     Args:
         first, second: (n,) values of the same seeds in the same order.
-        null: the ratio that p tests.
+        null: the ratio that the test behind p assumes.
 
     References: Pitman 1939 and Morgan 1939, Biometrika 31.
     """
@@ -63,35 +63,35 @@ def spread_ratio(
     std_x, std_y = (float(v.std(ddof=1)) if n > 1 else 0.0 for v in (x, y))
     ratio = std_x / std_y if std_y > 0 else nan
     r = float(np.corrcoef(x, y)[0, 1]) if std_x > 0 and std_y > 0 else 1.0
-    # Two pairs, or pairs on a straight line, leave nothing over that says how sure the ratio is.
+    # Two pairs, or pairs on a straight line, do not show how uncertain the ratio is.
     if n < 3 or 1 - r**2 <= 1e-12:
         return Estimate(ratio, nan, nan, n, nan)
     t = float(stats.t.ppf((1 + level) / 2, n - 2))
     k = 1 + 2 * t**2 * (1 - r**2) / (n - 2)
-    widen = exp(acosh(k) / 2)  # K + sqrt(K^2 - 1) = exp(arccosh K); half of it for a ratio of std
+    widen = exp(acosh(k) / 2)  # K + sqrt(K^2 - 1) = exp(arccosh K); its root for a ratio of std
     p = float(stats.pearsonr(x / null + y, x / null - y).pvalue)
     return Estimate(ratio, ratio / widen, ratio * widen, n, p)
 
 
 def expected_minimum(values: ArrayLike, k: int) -> np.ndarray:
-    """The mean over all subsets of k values of the smallest value in the subset.
+    """Return the smallest value of a subset of k values, averaged over all such subsets.
 
-    An unbiased estimate of the worst of k seeds, of each row of (..., n) values. The plain minimum
-    (k = n) hangs on one value and has no honest interval; k well below n has one.
+    For each row of (..., n) values, an unbiased estimate of the worst of k seeds. The plain minimum
+    (k = n) hangs on one value and has no honest interval; a k well below n gives one.
     """
     x = np.sort(np.asarray(values, dtype=float))
     n = x.shape[-1]
-    # The i-th smallest (i from 0) is the minimum of C(n - 1 - i, k - 1) of the C(n, k) subsets.
+    # The i-th smallest (i from 0) is the minimum in C(n - 1 - i, k - 1) of the C(n, k) subsets.
     return np.asarray(sum(x[..., i] * comb(n - 1 - i, k - 1) for i in range(n)) / comb(n, k))
 
 
 def minimum_difference(
     first: ArrayLike, second: ArrayLike, k: int, level: float = 0.95, null: float = 0.0
 ) -> Estimate:
-    """Expected worst of k seeds, first minus second, with the paired jackknife's t interval.
+    """Return the difference of the expected worst of k seeds, with a paired jackknife's t interval.
 
-    Leaves out one seed on both sides at a time (Tukey 1958); needs n > k. With k = 1 it is the
-    paired t interval. The interval is somewhat too narrow, the more so the larger k.
+    The jackknife leaves out one seed on both sides at a time (Tukey 1958) and needs n > k. With
+    k = 1 it gives the paired t interval. It is somewhat too narrow, more so for a larger k.
     """
     sides = np.array([first, second], dtype=float)
     n = sides.shape[1]
@@ -99,15 +99,15 @@ def minimum_difference(
     if n <= k:
         return Estimate(effect, nan, nan, n, nan)
     rest = [np.subtract(*expected_minimum(np.delete(sides, i, axis=1), k)) for i in range(n)]
-    # Pseudo-values average to the estimate itself: this statistic is a U-statistic.
+    # The pseudo-values average to the estimate itself, because the estimate is a U-statistic.
     return mean_interval(n * effect - (n - 1) * np.array(rest), level, null)
 
 
 def count_ratio(first: ArrayLike, second: ArrayLike) -> Estimate:
-    """Mean of `first` over mean of `second`, with the smallest and largest ratio over the pairs.
+    """Return mean of `first` / mean of `second`, with the smallest and the largest ratio of a pair.
 
-    For counts such as bytes, which follow from the settings: no chance varies them, so p is NaN.
-    All numbers are NaN for counts of 0.
+    For counts such as bytes: they follow from the settings and not from chance, so p is NaN. All
+    numbers are NaN if a count of `second` is 0.
     """
     x, y = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     if not y.size or not (y > 0).all():

@@ -15,5 +15,5 @@ TEMPLATES = Environment(
 
 
 def render(template: str, **values: object) -> str:
-    """The page of a template in that folder; texts are escaped, a value that is absent raises."""
+    """Return a template of that folder as a page; texts are escaped, and a missing value raises."""
     return TEMPLATES.get_template(template).render(values)

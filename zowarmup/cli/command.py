@@ -1,20 +1,20 @@
-"""A command of `zowarmup`, and the options without a value that it may have."""
+"""Add a command to `zowarmup`, with options that take no value."""
 
 import argparse
 from collections.abc import Callable
 
-Commands = argparse._SubParsersAction  # argparse has no other name for what holds commands
+Commands = argparse._SubParsersAction  # argparse has no public name for it
 
 FLAGS = {
-    "--json": "all of it, for programs",
-    "--force": "overwrite the file if it is there",
-    "--list": "name the warm-ups, choices and runs",
-    "--no-calibration": "run nothing: no times of this machine",
-    "--watch": "look again and again until Ctrl-C",
-    "--once": "look once, in a terminal too",
-    "--deep": "evaluate the final models again, too",
-    "--dry-run": "remove nothing, say what would be",
-    "--orphans": "remove runs, too, that the config does not name",
+    "--json": "print everything as JSON",
+    "--force": "overwrite the file if it exists",
+    "--list": "list the warm-ups, selections and runs",
+    "--no-calibration": "run nothing, so print no times for this machine",
+    "--watch": "print again and again until Ctrl-C",
+    "--once": "print once, even in a terminal",
+    "--deep": "also evaluate the final models again",
+    "--dry-run": "remove nothing; print what would be removed",
+    "--orphans": "also remove runs that the config does not name",
 }
 
 
@@ -25,10 +25,10 @@ def command(
     summary: str,
     *flags: str,
 ) -> argparse.ArgumentParser:
-    """Add a command, with some of FLAGS; further arguments are added to what is returned.
+    """Add a command with some of FLAGS, and return its parser for further arguments.
 
     Args:
-        run: carries the command out; returns its exit status, None for 0.
+        run: carries out the command and returns the exit status, or None for 0.
     """
     parser = commands.add_parser(name, help=summary)
     for flag in flags:

@@ -6,18 +6,18 @@ from pathlib import Path
 from zowarmup.cli.command import Commands, command
 from zowarmup.inspection.facts import Facts, as_json, as_text
 
-NAMED = ""  # the value of -o alone
+NAMED = ""  # the value of -o without FILE
 MODEL = "a checkpoint, or the folder of a run"
 
 
 def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the commands and their arguments."""
-    summary = "what a file or folder is and where it came from"
+    summary = "show what a file or folder is and where it came from"
     parser = command(commands, "inspect", inspect, summary, "--json")
     kinds = "checkpoint, journal, federation, data set, selection or folder"
     parser.add_argument("path", help=kinds)
 
-    summary = "two runs or checkpoints side by side"
+    summary = "show two runs or checkpoints side by side"
     parser = command(commands, "compare", compare, summary, "--json")
     parser.add_argument("a", help="folder of a run or of a warm-up, or a checkpoint")
     parser.add_argument("b")
@@ -25,14 +25,14 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     summary = "rebuild the weights of any round of a run"
     parser = command(commands, "replay", replay, summary, "--force", "--json")
     parser.add_argument("run", help="folder of a run, finished or not")
-    parser.add_argument("--round", type=int, help="by default the last that its journal has")
+    parser.add_argument("--round", type=int, help="by default the last round in the run's journal")
     output = "write a checkpoint; without FILE it is named after the run and the round"
     parser.add_argument("-o", "--output", nargs="?", const=NAMED, metavar="FILE", help=output)
 
-    summary = "test accuracy, loss and recalls of a model"
+    summary = "measure test accuracy, loss and recalls of a model"
     parser = command(commands, "evaluate", evaluate, summary, "--json")
     parser.add_argument("checkpoint", help=MODEL)
-    parser.add_argument("--data", help="a dataset.npz; by default that of the run beside it")
+    parser.add_argument("--data", help="a dataset.npz; by default the run's own data set")
 
     summary = "write a model as a PyTorch state_dict"
     parser = command(commands, "export", export, summary, "--force")
@@ -62,7 +62,7 @@ def compare(chosen: argparse.Namespace) -> None:
 
 
 def replay(chosen: argparse.Namespace) -> None:
-    """Print facts about the model, and write it where that is asked for."""
+    """Print facts about the model, and write the model if -o is given."""
     from zowarmup.inspection import models
     from zowarmup.inspection.inspect import replay as rebuild
 

@@ -19,7 +19,7 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument("config", nargs="*", default=[DEFAULT], help=f"by default {DEFAULT}")
     cores = os.cpu_count() or 1
     parser.add_argument("--cores", type=_count, default=cores, help="jobs at once; all by default")
-    parser.add_argument("--devices", type=_count, default=1, help="of a data sheet, 1 by default")
+    parser.add_argument("--devices", type=_count, default=1, help="of a data sheet; default: 1")
 
 
 def show(chosen: argparse.Namespace) -> None:
@@ -50,5 +50,5 @@ def _list(one: Plan) -> None:
 
 def _count(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word} is no number: give 1 or more")
+        raise argparse.ArgumentTypeError(f"{word} is not a whole number above 0: give 1 or more")
     return int(word)

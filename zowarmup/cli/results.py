@@ -1,4 +1,4 @@
-"""zowarmup run, status, verify, clean: fill a folder of results and look after it."""
+"""zowarmup run, status, verify, clean: fill a folder of results, check it and clean it up."""
 
 import argparse
 import sys
@@ -23,27 +23,27 @@ EVERY = 2.0  # seconds between two looks; jobs write their progress as often
 
 def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the commands and their arguments."""
-    summary = "run part of a config in this process, no Snakemake"
+    summary = "run part of a config in this process, without Snakemake"
     parser = command(commands, "run", run, summary)
     parser.add_argument("config")
-    parser.add_argument("--run", action="append", help="name of a run; all by default")
-    parser.add_argument("--seed", action="append", type=int, help="all by default")
-    parser.add_argument("--results", default="results", help="folder to write below")
+    parser.add_argument("--run", action="append", help="name of a run; repeatable; all by default")
+    parser.add_argument("--seed", action="append", type=int, help="repeatable; all by default")
+    parser.add_argument("--results", default="results", help="folder for the results")
 
-    summary = "which jobs are done, running, failed, waiting"
+    summary = "show which jobs are done, running, failed or waiting"
     parser = command(commands, "status", status, summary, "--watch", "--once", "--json")
     path = f"a config or results/<name>; {DEFAULT} by default"
     parser.add_argument("path", nargs="?", default=DEFAULT, help=path)
-    parser.add_argument("--results", default="results", help="folder that holds a config's results")
+    parser.add_argument("--results", default="results", help="folder of a config's results")
 
-    summary = "whether hashes, digests and replays agree"
+    summary = "check that hashes, digests and replays agree"
     parser = command(commands, "verify", verify, summary, "--deep", "--json")
     parser.add_argument("results", help="results/<name>")
 
     summary = "remove snapshots and state that no result needs"
     parser = command(commands, "clean", clean, summary, "--dry-run", "--orphans")
     parser.add_argument("config")
-    parser.add_argument("--results", default="results", help="folder that holds them")
+    parser.add_argument("--results", default="results", help="folder of the config's results")
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -57,7 +57,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def status(chosen: argparse.Namespace) -> None:
-    """Print the jobs; in a terminal live, as long as one is running."""
+    """Print the jobs; in a terminal, update them live as long as a job is running."""
     jobs = _jobs(chosen)
     terminal = sys.stdout.isatty() and not chosen.json
     running = any(job.state == RUNNING for job in jobs)
@@ -84,12 +84,12 @@ def _jobs(chosen: argparse.Namespace) -> list[JobStatus]:
 
 def _results(folder: str) -> Path:
     if not any((Path(folder) / kind).is_dir() for kind in RULES):
-        raise UserError(f"{folder}: no folder of results; give results/<name> or a config")
+        raise UserError(f"{folder}: not a folder of results; give results/<name>, or a config")
     return Path(folder)
 
 
 def verify(chosen: argparse.Namespace) -> int:
-    """Print the findings; returns 1 if something does not agree."""
+    """Print the findings; return 1 if something does not agree."""
     from zowarmup.inspection import verify as verification
 
     report = verification.verify(_results(chosen.results), deep=chosen.deep)
@@ -98,14 +98,14 @@ def verify(chosen: argparse.Namespace) -> int:
 
 
 def clean(chosen: argparse.Namespace) -> None:
-    """Print what was removed, the folders of running jobs and those that the config lacks."""
+    """Print three lists: what was removed, folders of running jobs, folders not in the config."""
     from zowarmup.inspection.clean import Cleaner
 
     config = plan([chosen.config])
     results = user_paths.folder(chosen.results, "--results")
     if not (folder := results / config.name).is_dir():
         raise UserError(
-            f"--results: {folder}: no such folder; name the one that holds {config.name}"
+            f"--results: {folder}: no such folder; name the folder that holds {config.name}"
         )
     cleaner = Cleaner(config, str(results), dry=chosen.dry_run, with_orphans=chosen.orphans)
     cleaner.clean()
@@ -113,8 +113,8 @@ def clean(chosen: argparse.Namespace) -> None:
     for path, size in cleaner.removed.items():
         print(f"{verb} {path}  {decimal(size)}")
     for path in cleaner.running:
-        print(f"left alone, a job is at work there: {path}")
+        print(f"left alone, since a job is running there: {path}")
     for path, size in cleaner.orphans.items():
-        print(f"not of this config, --orphans removes it: {path}  {decimal(size)}")
+        print(f"not in this config (--orphans removes it): {path}  {decimal(size)}")
     total = decimal(sum(cleaner.removed.values()))
     print(f"{verb} {len(cleaner.removed)} files and folders, {total}")

@@ -1,1 +1,1 @@
-"""The tools of all rooms: errors, files, seeds, the digest of code. Standard library alone."""
+"""The tools of all rooms: errors, files, seeds, the digest of code. Only the standard library."""

@@ -1,9 +1,9 @@
-"""Which code made a result: a digest of the modules that a run executes, blind to prose.
+"""The code that made a result: a digest of the modules that a run executes, blind to prose.
 
 Two versions of a module have the same digest if they differ only in comments, docstrings and
-layout. The digest is taken over the syntax tree, field by field, leaving out everything empty: what
-newer Python versions add to the tree is empty in code that older ones can read, so all versions
-agree. Standard library alone, so that any interpreter can check this.
+layout. The digest is taken over the syntax tree, without empty fields: the fields that newer Python
+versions add are empty in code that older versions can read, so all versions agree. This module
+needs only the standard library, so that any interpreter can check a digest.
 """
 
 import ast
@@ -15,13 +15,13 @@ from typing import Any
 
 PACKAGE = "zowarmup"
 
-# Names and defaults only; the values that a run gets from them are in its params already.
+# They hold only names and defaults; the values that a run takes from them are in its params.
 TABLES = tuple(f"{PACKAGE}.config.{name}" for name in ("registry", "tables_and_figures", "phase"))
 ROOT = Path(__file__).parents[1]
 
 
 def code_digest(modules: Iterable[str], *scripts: str | Path) -> str:
-    """Digest, of 16 digits, of scripts, modules and every module of this package they import.
+    """Return a digest (16 digits) of scripts, modules and all modules of zowarmup they import.
 
     Args:
         modules: dotted names, e.g. "zowarmup.algorithms.zo".
@@ -43,7 +43,7 @@ def _closure(names: set[str]) -> set[str]:
 
 @cache
 def _counts(name: str) -> bool:
-    """A module of the package that does something; packages' __init__ only hold docstrings."""
+    """Return whether a name is a module with code; an `__init__` holds only a docstring."""
     return name.startswith(f"{PACKAGE}.") and name not in TABLES and _file(name).is_file()
 
 
@@ -64,7 +64,7 @@ def _imports(file: Path) -> set[str]:
 
 @cache
 def _text(file: Path) -> str:
-    """A file's code; the module that renders templates counts with all of them."""
+    """Return a file's code as text, for the module `template` with all template files."""
     templates = sorted(file.parent.glob("templates/*")) if file.stem == "template" else []
     return _plain(_tree(file)) + "".join(one.read_text(encoding="utf-8") for one in templates)
 
@@ -84,10 +84,10 @@ def _plain(node: Any) -> str:
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         docstring = ast.get_docstring(node, clean=False) is not None
         fields = [(n, v[1:] if n == "body" and docstring else v) for n, v in fields]
-    # a Constant may well be None, [] is no constant
+    # the value of a Constant may be None, which is not an empty field
     if isinstance(node, ast.Constant):
         fields = [("value", node.value)]
-    # Python 3.12 ends a format within a format, f"{a:{b}}", with an empty text
+    # Python 3.12 adds an empty text after a format within a format, f"{a:{b}}"
     if isinstance(node, ast.JoinedStr):
         fields = [("values", [part for part in node.values if getattr(part, "value", None) != ""])]
     return type(node).__name__ + "(" + ",".join(f"{n}={_plain(v)}" for n, v in fields) + ")"

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# What to do about an error of the file system, by its number.
-RESUME = "make room, for instance with `zowarmup clean CONFIG`, and run it again: it resumes"
+# The fix for each error of the file system, by error number.
+RESUME = "make room, for instance with `zowarmup clean CONFIG`, and run the job again: it resumes"
 PERMIT = "make it writable for this user, or work elsewhere"
 RETRY = "its disk or network fails, so try again or elsewhere"
 RUN = "if it is a result, run Snakemake, which recreates it"
@@ -19,7 +19,7 @@ FIXES = {
     **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), RUN),
 }
 
-# The errors that reading JSON of another shape, or numbers of other sizes, ends in.
+# The errors that come from reading JSON of another shape or numbers of other sizes.
 STRANGE = (
     KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError,
 )  # fmt: skip
@@ -32,16 +32,16 @@ class UserError(ValueError):
     """Bad input; the message is one sentence that names the file or key, the fault and the fix."""
 
     def __init__(self, sentence: str) -> None:
-        # A value or a file's name that is quoted may have several lines.
+        # A quoted value or file name may have several lines.
         super().__init__(" ".join(sentence.splitlines()))
 
 
 @contextmanager
 def reading(path: Path | str) -> Iterator[None]:
-    """Turns errors from a file's contents into one that names the file.
+    """Turn an error that a file's contents cause into a UserError that names the file.
 
     Raises:
-        UserError: in place of one of STRANGE.
+        UserError: in place of an error of STRANGE.
     """
     try:
         yield
@@ -55,13 +55,13 @@ def reading(path: Path | str) -> Iterator[None]:
 
 
 def cause(error: BaseException) -> str:
-    """An exception as part of a sentence: torch and numpy may say a page of it."""
+    """Return an exception as part of a sentence; messages of torch or numpy may fill a page."""
     lines = str(error).splitlines() or [""]
     return f"{type(error).__name__}: {lines[0][:LONGEST]}"
 
 
 def explain(error: BaseException) -> str | None:
-    """One sentence for an error that the user can fix: bad input, or a refusal of the file system.
+    """Return a sentence for an error that the user can fix: bad input or a file system's refusal.
 
     None for any other error, which is a bug of this project.
     """

@@ -1,6 +1,6 @@
 """Failure signatures: patterns in the training loss that look wrong, with cause and remedy.
 
-A run that shows one is not an error; its numbers count. Reference: arXiv:2509.03503.
+A run that shows a signature is not an error, and its numbers count. Reference: arXiv:2509.03503.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 FLAT = 0.02  # ours: a loss that has fallen by less than this share has not moved
 RISE = 0.1  # ours: a loss that has risen by more than this share diverges
-FITTED = 0.1  # nats; nine tenths on the right class, so little is left to fall
+FITTED = 0.1  # nats; the right class has probability 0.9, so the loss can hardly fall further
 
 FLAT_LOSS, RISING_LOSS = "flat loss", "diverging loss"
 # (likely cause, what to try)
@@ -34,15 +34,15 @@ START = (
     "zeroth-order steps from a random initialisation have little to follow",
     "a warm-up of high-resource clients before them",
 )
-FIRST = ("the learning rate is too large or too small", "learning rates three times off")
+FIRST = ("the learning rate is too large or too small", "a third of it or three times it")
 
 Row = Mapping[str, Any]
 
 
 def sentences(rows: Sequence[Row], phases: Sequence[Row]) -> Iterator[str]:
-    """One sentence for each phase of a run whose training loss looks wrong.
+    """Yield a sentence for each phase in which the training loss of a run looks wrong.
 
-    `rows` are those of metrics.csv, in order. A phase without a row at its start (round 0, or the
+    `rows`: the rows of metrics.csv, in order. A phase without a row at its start (round 0, or the
     last row of the phase before) is skipped.
     """
     for number, phase in enumerate(phases, start=1):
@@ -60,12 +60,12 @@ def sentences(rows: Sequence[Row], phases: Sequence[Row]) -> Iterator[str]:
 
 
 def loss_column(clients: str) -> str:
-    """The column of the training loss of the clients that train: "all", "high" or "low"."""
+    """Return the column with the training loss of the clients "all", "high" or "low"."""
     return "train_loss" if clients == "all" else f"train_loss_{clients}"
 
 
 def of_losses(start: float, end: float, *, diverged: bool = False) -> str:
-    """FLAT_LOSS, RISING_LOSS or "" (also below FITTED), from the loss before and after a phase."""
+    """Return the signature of the losses before and after a phase; "" also for `end` <= FITTED."""
     if diverged or not end <= max((1 + RISE) * start, FITTED):
         return RISING_LOSS
     return FLAT_LOSS if end > max((1 - FLAT) * start, FITTED) else ""

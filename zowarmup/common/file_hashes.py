@@ -20,8 +20,8 @@ def sha256(path: Path, memory: Path) -> str:
     """Hash of a file's contents, as `sha256sum` prints it.
 
     Args:
-        memory: keeps hashes between processes. If another process has replaced it, or it is no
-            JSON of this kind, files are read again.
+        memory: the file that keeps hashes between processes. If another process has replaced this
+            file, or it is damaged, hashes are computed again.
 
     Raises:
         OSError: the file cannot be read.
@@ -46,6 +46,6 @@ def _read(memory: Path) -> Entries:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """Size and time stamps; the second one changes even where a copy keeps the first."""
+    """Return size, mtime and ctime; ctime changes even if a copy keeps the mtime."""
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

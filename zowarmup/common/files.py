@@ -18,8 +18,8 @@ from typing import IO, Any, BinaryIO
 
 from zowarmup.common.errors import UserError
 
-SAY_EVERY, LOOKS = 30.0, 150  # seconds between log lines of a wait, and looks in that time
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system
+SAY_EVERY, LOOKS = 30.0, 150  # seconds between log lines of a wait; attempts in that time
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # errors of a file system without locks
 
 log = logging.getLogger("zowarmup")
 
@@ -35,13 +35,13 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile: its files are private (mode 600), results should follow the user's umask.
+    # Without `tempfile`, whose files have mode 600: results should follow the user's umask.
     temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
     try:
         with temporary.open("xb") as file:
             yield file
             file.flush()
-            # Without it a power cut can leave the new name with empty contents.
+            # Without fsync, a power cut can leave the new name with empty contents.
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException as error:
@@ -59,7 +59,7 @@ def atomic_write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:
-    """The same for text, as UTF-8 with its newlines as they are."""
+    """Write `text` to `path` as UTF-8, all or nothing; newlines stay as they are."""
     atomic_write_bytes(path, text.encode())
 
 
@@ -67,7 +67,7 @@ def read_json(path: str | Path) -> dict[str, Any]:
     """The object that a JSON file holds.
 
     Raises:
-        UserError: the file is missing, incomplete, or holds another JSON value.
+        UserError: the file is missing or incomplete, or holds no JSON object.
     """
     text = _text(path)
     try:
@@ -90,7 +90,7 @@ def read_rows(path: str | Path) -> list[dict[str, str]]:
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise UserError(f"{path}: not a CSV table ({error}); {RECREATE}") from None
-    odd = any(None in row or None in row.values() for row in rows)  # fields without a name, or none
+    odd = any(None in row or None in row.values() for row in rows)  # too many or too few fields
     if not rows or not text.endswith("\n") or odd:
         raise UserError(f"{path}: cut short; {RECREATE}")
     return rows
@@ -108,8 +108,8 @@ def _text(path: str | Path) -> str:
 def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
     """Take an exclusive lock; it ends when the file is closed or the process ends.
 
-    A second process waits and logs for which process: a job that outlived its workflow may still be
-    at work. On a file system without locks this logs a warning and locks nothing.
+    A second process waits and logs the name of the first: a job that outlived its workflow may
+    still be at work. On a file system without locks this logs a warning and locks nothing.
 
     Raises:
         UserError: another process has the lock, and `wait` is False.
@@ -122,20 +122,20 @@ def lock(path: str | Path, *, wait: bool = True) -> IO[str]:
         if not wait:
             raise UserError(f"{path}: {sentence}")
         if next(waits) % LOOKS == 0:
-            log.warning(f"{path}: waiting, since {sentence}")
+            log.warning(f"{path}: waiting, because {sentence}")
         time.sleep(SAY_EVERY / LOOKS)
     file.truncate(0)
     job = os.environ.get("SLURM_JOB_ID")
     since = time.strftime("%Y-%m-%d %H:%M:%S")
     slurm = f", SLURM job {job}" if job else ""
     text = f"pid {os.getpid()} on {platform.node()}{slurm}, since {since}"
-    with suppress(OSError):  # on a full disk nobody needs the name
+    with suppress(OSError):  # on a full disk the lock works without its text
         os.write(file.fileno(), text.encode())
     return file
 
 
 def holder(path: str | Path) -> str | None:
-    """The process that has a lock, from the lock's text; None if it is free. Changes nothing."""
+    """Read which process holds a lock, without changing it; None if the lock is free."""
     with suppress(OSError):  # no such file, or no locks on this file system
         try:
             with Path(path).open(encoding="utf-8") as file:
@@ -146,14 +146,14 @@ def holder(path: str | Path) -> str | None:
 
 
 def _holder(path: str | Path) -> str:
-    """The text of a lock: its process, or nothing on a full disk."""
+    """Return the text of a lock, which names its process; "unknown" without a text."""
     with suppress(FileNotFoundError):
         return Path(path).read_text(encoding="utf-8") or "unknown"
     return "unknown"
 
 
 def _taken(path: Path) -> IO[str] | None:
-    """The open file with its lock; None if another process has it."""
+    """Open and lock the file; None if another process holds the lock."""
     file = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -167,7 +167,7 @@ def _taken(path: Path) -> IO[str] | None:
     with suppress(FileNotFoundError):
         if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
             return file
-    file.close()  # its last holder deleted the file, so that others lock a new one
+    file.close()  # the last holder deleted this file, so other processes lock a new one
     return None
 
 

@@ -1,4 +1,4 @@
-"""The log of a job: progress and errors, one sentence for an error that the user can fix."""
+"""The log of a job: its progress and errors, in one sentence if the user can fix the error."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ from zowarmup.common.signals import Stopped
 
 @contextmanager
 def log_to(path: str | Path) -> Iterator[None]:
-    """Writes every log line and every error of the block into the log file of a job.
+    """Write every log line and every error of the block into the log file of a job.
 
     An error that `explain` knows ends the process with one sentence, in the log and on the
     terminal. For other errors the log has the traceback, and the terminal names the log.
@@ -43,7 +43,7 @@ def log_to(path: str | Path) -> Iterator[None]:
 
 
 class _LogFile(logging.FileHandler):
-    """A log that a full disk cuts short. No job ends for that, and no traceback is printed."""
+    """A log file; a full disk cuts it short, but neither ends the job nor prints a traceback."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Drop the line."""

@@ -1,4 +1,4 @@
-"""The type of what a JSON file can hold."""
+"""The types of the values that a JSON file can hold."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 JsonObject = dict[str, Json]

@@ -1,6 +1,6 @@
-"""Checks of the surroundings before any job: which code runs, and from where.
+"""Checks before any job: whether the right code runs, and whether its path works in a shell.
 
-Standard library alone: `make` calls it before anything is installed.
+This module needs only the standard library, because `make` calls it before installing anything.
 """
 
 import os
@@ -13,16 +13,16 @@ from zowarmup.common.errors import UserError
 
 PACKAGE = Path(__file__).parents[1]  # the code that this process runs
 
-# What a shell reads in an unquoted path as something else than a part of it.
+# The characters of an unquoted path that a shell does not take literally.
 READ_BY_SHELLS = r"""[\x00-\x20\x7f"'$&()*;<>?\[\]\\`{|}]"""
 
 
 def check(checkout: Path | str | None = None) -> None:
-    """Returns if jobs will run the code at hand, and if a shell can start them.
+    """Check that jobs will run the code of the checkout, and that a shell can start them.
 
     Args:
-        checkout: the folder of the Snakefile; by default that of the checkout around the current
-            folder, if there is one.
+        checkout: the folder of the Snakefile; by default the nearest checkout, upwards from the
+            current folder, if there is one.
 
     Raises:
         UserError: names the path, the fault and what to type.
@@ -33,7 +33,7 @@ def check(checkout: Path | str | None = None) -> None:
 
 
 def warning() -> str:
-    """The sentence of `check_code` for commands that only look; "" if it has nothing to say."""
+    """Return the message of `check_code`, for commands that only read; "" without an error."""
     try:
         check_code()
     except UserError as error:
@@ -42,10 +42,10 @@ def warning() -> str:
 
 
 def check_code(checkout: Path | str | None = None) -> None:
-    """Returns if this process runs the code of the checkout that it works in, see `check`.
+    """Check that this process runs the code of the checkout that it works in; see `check`.
 
     Raises:
-        UserError: it runs other code, for instance of the checkout that `.venv` was copied from.
+        UserError: the code differs, for instance because `.venv` was copied from elsewhere.
     """
     folder = _checkout_around(Path.cwd()) if checkout is None else Path(checkout)
     if folder is None or not (module := _difference(folder / PACKAGE.name)):
@@ -58,7 +58,7 @@ def check_code(checkout: Path | str | None = None) -> None:
 
 
 def import_in_jobs_from(checkout: Path | str) -> None:
-    """Sets PYTHONPATH for the jobs of this process, before what it holds already."""
+    """Put the checkout first in PYTHONPATH, for the jobs that this process starts."""
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(checkout), *filter(None, [inherited])])
 
@@ -71,7 +71,7 @@ def _checkout_around(folder: Path) -> Path | None:
 
 
 def _difference(package: Path) -> str | None:
-    """The first module that differs from the one that runs; a checkout may have no package."""
+    """Return the first module that differs from the running code; a missing package is fine."""
     if not (package / "__init__.py").is_file() or package.samefile(PACKAGE):
         return None
     own, running = _modules(package), _modules(PACKAGE)
@@ -79,14 +79,14 @@ def _difference(package: Path) -> str | None:
 
 
 def _modules(package: Path) -> dict[str, bytes]:
-    """Without what editors keep beside it: their locks may be links to nowhere."""
+    """Return the bytes of each module; editors' hidden files are left out, as links may break."""
     files = [file.relative_to(package) for file in package.rglob("*.py")]
     code = [file for file in files if not any(part.startswith(".") for part in file.parts)]
     return {str(file): (package / file).read_bytes() for file in code}
 
 
 def _check_paths(python: Path, checkout: Path) -> None:
-    """Snakemake does not quote the path of its interpreter in the commands of jobs.
+    """Check both paths: Snakemake does not quote the interpreter's path in commands of jobs.
 
     PYTHONPATH splits at colons, and Snakemake reads braces in paths of rules as wildcards.
     """

@@ -35,13 +35,13 @@ def signed(z: int) -> int:
 
 @dataclass(frozen=True)
 class Seeds:
-    """The three seeds of a run; each defaults to the run's own and can be pinned apart."""
+    """The three seeds of a run; each is the run's seed unless the config pins it."""
 
-    federation: int  # of the partition, the tiers and the clients of each round
-    initialisation: int  # of the first weights, and of how clients shuffle their images
-    directions: int  # of zeroth-order probes
+    federation: int  # draws the partition, the tiers and the clients of each round
+    initialisation: int  # draws the first weights and the order of clients' images
+    directions: int  # draws the directions of zeroth-order steps
 
     @classmethod
     def of(cls, run: int, pin: Mapping[str, int]) -> "Seeds":
-        """The run's seed for all three, except for those that `pin` names."""
+        """Return the run's seed three times, except where `pin` gives another seed."""
         return cls(**{field.name: pin.get(field.name, run) for field in fields(cls)})

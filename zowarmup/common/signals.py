@@ -1,7 +1,7 @@
 """Signals that ask a job to end: it saves its work and ends within seconds.
 
-SLURM sends SIGTERM when it cancels or preempts a job and, where it is asked to, SIGUSR1 some time
-before the limit; a terminal sends SIGINT.
+SLURM sends SIGTERM when it cancels or preempts a job and, if asked to, SIGUSR1 some time before the
+time limit; a terminal sends SIGINT.
 """
 
 import signal
@@ -12,7 +12,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
-_received = 0  # the number of the first signal; 0 before one
+_received = 0  # the number of the first signal; 0 before any signal
 
 
 class Stopped(KeyboardInterrupt):
@@ -25,10 +25,10 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Turns the first of these signals into `Stopped` in the main thread, within the block.
+    """Within the block, turn the first of these signals into `Stopped` in the main thread.
 
-    Further signals are ignored, since several come at once (SLURM's to every process of a job,
-    Snakemake's own after it) and there is work to save. A signal that was ignored before stays
+    Further signals are ignored, because several come at once (SLURM signals every process of a job,
+    then Snakemake does, too) and there is work to save. A signal that was ignored before stays
     ignored, as in a shell's background jobs.
     """
     global _received

@@ -8,10 +8,10 @@ from zowarmup.common.errors import UserError
 
 
 def expanded(path: str | Path, name: str) -> Path:
-    """The path with the home folder in the place of `~` or `~user`.
+    """Return the path with `~` or `~user` replaced by the home folder.
 
     Raises:
-        UserError: there is no such user; it begins with `name`, which the user has set.
+        UserError: there is no such user; the message begins with `name`, the setting to change.
     """
     try:
         return Path(path).expanduser()
@@ -22,10 +22,10 @@ def expanded(path: str | Path, name: str) -> Path:
 
 
 def folder(path: str | Path, name: str) -> Path:
-    """The expanded path of a folder that exists or can be created.
+    """Return the expanded path of a folder that exists or can be created.
 
     Raises:
-        UserError: the name is empty or not valid, or part of the path is no folder.
+        UserError: the path is empty or not valid, or a part of it is not a folder.
     """
     whole = expanded(path, name)
     if not str(path).strip() or "\0" in str(path):
@@ -43,11 +43,11 @@ def folder(path: str | Path, name: str) -> Path:
 
 
 def find(key: str, name: str, configs: Iterable[Path | str], checkout: Path | str) -> str:
-    """The path of an existing file: as given, else beside a config, else in the checkout.
+    """Find a file: at the path as given, else beside a config, else in the checkout.
 
     Args:
-        key: the key of the config that has the path `name`.
-        configs: files given on the command line; the last one counts first.
+        key: the config's key, whose value is `name`.
+        configs: the files given on the command line; the folder of the last is searched first.
         checkout: the folder of the Snakefile.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Reads the values of `snakemake --config` as a config file would have them.
+"""Read the values of `snakemake --config` as if they stood in a config file.
 
-Snakemake splits KEY=VALUE itself. Inside a list or mapping it leaves every value as text, and of
-words it reads True and False alone.
+Snakemake splits KEY=VALUE itself. It leaves every value inside a list or mapping as text, and the
+only words that it reads are True and False.
 """
 
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ TEXT_IS_RIGHT = ("string_type", "missing")  # missing: `null` takes a key out
 
 
 def typed(schema: type[Settings], below: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
-    """The values with numbers, truth values and None in place of their texts.
+    """Return the values of `given` with numbers, truth values and None read from their texts.
 
-    A text stays one where the schema wants it: a label may be 2024.
+    A value stays text where the schema wants text: a label may be 2024.
 
     Args:
-        below: the config that the values will be laid over.
+        below: the config that the values override.
     """
     values = _read(given, set())
     try:

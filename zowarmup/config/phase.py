@@ -1,7 +1,7 @@
-"""The settings of every phase, and the types by which an algorithm says what can be set.
+"""The settings that every phase has, and the types of the settings that an algorithm adds.
 
-An algorithm's own settings are the fields of its class, see `algorithms`. The types below are the
-annotations there, and by the same names the config checks its values.
+The fields of an algorithm's class are its settings, see `algorithms`. The annotations of the fields
+are the types below, and the config checks values against the types of the same names.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ Rounds = Sequence[int]
 Rate = float
 OtherRate = float
 
-RATES = ("lr", "client_lr")  # the settings of these types, in the order of their selections
+RATES = ("lr", "client_lr")  # the settings of these two types, in the order of selections
 
 
 class SameAs(Settings):
@@ -38,18 +38,18 @@ class SameAs(Settings):
     same_as: str
 
 
-# "select": chosen on held-out data; a number; or another method's choice
+# A number, "select" (chosen on held-out data), or the rate that another method selects
 LearningRate = Positive | Literal["select"] | SameAs
 
 
 class Phase(Settings):
-    """The settings of every phase; `rounds` is the difference of two marks where they are given."""
+    """The settings that every phase has; `rounds` is also set for a phase that ends at a mark."""
 
     algorithm: str
     clients: Literal["high", "low", "all"]
     rounds: Count
     lr: LearningRate = "select"
-    participation: Share = 1.0  # of the phase's clients, each round; the paper: all
+    participation: Share = 1.0  # share of the phase's clients in a round; the paper: all
 
 
 # The type of a config value for each annotation of an algorithm.

@@ -1,8 +1,8 @@
 """The settings of each kind of phase, read from the source of the algorithms.
 
-An algorithm is a dataclass: its fields are its settings, their annotations say what the config
-accepts, and their defaults are the config's. Importing an algorithm would import torch, which takes
-longer than everything else that a workflow does before its first job.
+An algorithm is a dataclass: its fields are the settings that a config can give, with their types
+and defaults. Importing an algorithm would import torch, which takes longer than everything else
+that a workflow does before its first job.
 """
 
 import ast
@@ -21,7 +21,7 @@ Model = TypeVar("Model", bound=Settings)
 
 
 def settings_of(entry: str) -> type[Phase]:
-    """The settings of a phase of an algorithm, by its entry "module:class".
+    """Return the class of a phase's settings for the algorithm with the entry "module:class".
 
     Raises:
         TypeError: the class does not exist, or a field has an annotation outside of `phase.TYPES`.
@@ -34,7 +34,7 @@ def settings_of(entry: str) -> type[Phase]:
 
 
 def settings_class(name: str, base: type[Model], fields: Mapping[str, Any]) -> type[Model]:
-    """A subclass with more fields, each a type and a default."""
+    """Return a subclass of `base` with more fields, each given by a type and a default."""
     return create_model(name, __base__=base, **fields)
 
 
@@ -44,7 +44,7 @@ def leaves_records(entry: str) -> bool:
 
 
 def uses_tiers(entry: str) -> bool:
-    """Whether the work of its clients depends on their tier: the class says `tiered = True`."""
+    """Return whether an algorithm's class says `tiered = True`: clients work by their tier."""
     return "tiered" in (named := _annotated(entry)) and _default(named["tiered"]) is True
 
 
@@ -54,7 +54,7 @@ def _annotated(entry: str) -> dict[str, ast.AnnAssign]:
 
 
 def _statements(entry: str) -> Iterator[ast.stmt]:
-    """The statements of the class and of its bases in this package, the most basic first."""
+    """Yield the statements of a class, after those of its base classes in this package."""
     module, _, name = entry.partition(":")
     tree = _tree(module)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
@@ -66,7 +66,7 @@ def _statements(entry: str) -> Iterator[ast.stmt]:
 
 
 def _home(tree: ast.Module, module: str, name: str) -> str:
-    """The entry of a base class: imported by name, or in the same file."""
+    """Return the entry of a base class, which is imported by name or in the same file."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and any(a.name == name for a in node.names):
             return f"{node.module}:{name}"
@@ -85,19 +85,19 @@ def _type(node: ast.expr, entry: str) -> Any:
     if (kind := ast.unparse(node)) in TYPES:
         return TYPES[kind]
     types = ", ".join(TYPES)
-    raise TypeError(f"{entry}: no config value is known for {kind}; use {types} or Literal[...]")
+    raise TypeError(f"{entry}: a config has no type {kind}; use {types} or Literal[...]")
 
 
 def _default(node: ast.AnnAssign) -> Any:
-    """The default in the config, where lists are lists; a dataclass wants a tuple."""
+    """Return the default for a config, which has lists where a dataclass has tuples."""
     value = ... if node.value is None else ast.literal_eval(node.value)
     return list(value) if isinstance(value, tuple) else value
 
 
 PHASES = {name: settings_of(entry) for name, entry in ALGORITHMS.items()}
 
-# A first phase of these kinds is a warm-up, trained once with snapshots for everything that starts
-# with the same phase. The other kinds are replayed from their journal.
+# A first phase with one of these algorithms is a warm-up: it is trained once, with snapshots, for
+# all runs that start with this phase. Phases with other algorithms are replayed from a journal.
 TRAJECTORIES = tuple(name for name, entry in ALGORITHMS.items() if not leaves_records(entry))
 
 

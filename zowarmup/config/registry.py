@@ -1,7 +1,7 @@
 """The algorithms, networks and engines that a config can name; see also tables_and_figures.
 
-Values are "module:attribute", imported when a run needs them: a workflow needs no torch, and a new
-entry changes no other entry's code digest.
+Values are "module:attribute" and are imported when a run needs them, so a workflow needs no torch,
+and a new entry does not change the code digests of other entries.
 """
 
 import importlib
@@ -20,12 +20,12 @@ ALGORITHMS = {
 
 
 def _in(module: str, *names: str) -> dict[str, str]:
-    """Entries whose attributes have their names."""
+    """Return entries that are named like their attributes in the module."""
     return {name: f"{module}:{name}" for name in names}
 
 
-# name -> function of (image shape (C, H, W), number of classes, and by name width and scale) that
-# returns an nn.Module
+# name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
+# classes, and the keyword arguments width and scale
 NETWORKS = {
     **_in("zowarmup.models.mlp", "mlp"),
     **_in("zowarmup.models.cnn", "cnn"),
@@ -42,11 +42,11 @@ ENGINES = {
     "vmap": "zowarmup.engines.vmap:Vmap",
 }
 
-# The settings of `engine` that only some engines know, and the value that the others compute with.
+# The settings of `engine` that only some engines have, with the value that the others always use.
 ENGINE_SETTINGS = {"precision": "float32", "channels_last": False}
 ENGINES_WITH_SETTINGS = ("plain", "layerwise")
 
-# What can stand under engine.options; an engine without a line here has none.
+# The keys that `engine.options` can have; an engine without a line here has no options.
 ENGINE_OPTIONS = {"batched": ("block",), "vmap": ("block",)}
 
 

@@ -13,7 +13,7 @@ from zowarmup.config.text import File, Label, Name
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import merge, read_yaml
 
-Seeds = Annotated[int, Field(ge=1, le=10_000)]  # 0 .. n-1; each is a run of its own
+Seeds = Annotated[int, Field(ge=1, le=10_000)]  # n: the seeds are 0 .. n-1
 Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
 Value = bool | int | float | str | list[int] | dict[str, str]
 
@@ -35,14 +35,14 @@ class Budget(Settings):
 
 
 class Federation(Settings):
-    """The images of each client, and their tiers."""
+    """The images and the tier of each client."""
 
     dataset: Name
     clients: Count  # K
-    alpha: Positive | Literal["infinite"]  # of the Dirichlet over classes; infinite: no skew
-    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of each client, for choosing lr
+    alpha: Positive | Literal["infinite"]  # Dirichlet over classes; infinite: no skew
+    holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1  # share of a client's images, to choose lr
     tier_order: Literal["random", "first"] = "random"  # which clients are high-resource
-    memory: Annotated[list[Budget], Field(min_length=1)] | None = None  # for split: memory
+    memory: Annotated[list[Budget], Field(min_length=1)] | None = None  # for `split: memory`
 
     @field_validator("memory")
     @classmethod
@@ -54,31 +54,31 @@ class Federation(Settings):
 
 
 class Engine(Settings):
-    """The computation of the simulation; no setting changes the method.
+    """The way in which clients are simulated; no setting changes the method.
 
-    precision: of the forward and backward passes of local training and of the estimator
-        `directional`. Weights, updates, losses of the estimator `two_point` and evaluations are
-        float32 in any case.
-    channels_last: the layout of images in memory, for networks of convolutions.
+    precision: the number type of forward and backward passes in local training and in the estimator
+        `directional`. Weights, updates, evaluations and the losses of the estimator `two_point` are
+        always float32.
+    channels_last: the memory layout of images, for convolutional networks.
     """
 
     name: str
     device: Literal["cpu", "cuda"] = "cpu"
-    threads: Count = 1  # CPU threads of one run: part of the bits, so never left to the machine
+    threads: Count = 1  # CPU threads of one run: they affect the bits, so no machine decides
     micro_batch: Count = 64
-    processes: Count = 1  # that share the clients of one run; on cuda each has a GPU
+    processes: Count = 1  # these share the clients of one run; on cuda each has a GPU
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
-    options: dict[str, Count] = {}  # of this engine alone, e.g. the clients side by side
+    options: dict[str, Count] = {}  # of this engine alone, e.g. how many clients at once
 
 
 class Jobs(Settings):
-    """The default request of a training job to a cluster; no result depends on it.
+    """The resources that a training job requests by default; no result depends on them.
 
     A second attempt asks for twice as much, a third for three times as much.
     """
 
-    memory_mb: Count = 2000  # of each process, beside two copies of the images
+    memory_mb: Count = 2000  # per process, in addition to two copies of the images
     minutes: Count = 240
 
 
@@ -88,7 +88,7 @@ class Memory(Settings):
     models: list[str] = []
     shape: Annotated[list[Count], Field(min_length=3, max_length=3)] = [3, 32, 32]  # CIFAR
     classes: Count = 10
-    batch: Count = 64  # the authors' public federated code
+    batch: Count = 64  # as in the authors' public federated code
 
 
 Grid = dict[str, Annotated[list[Positive], Field(min_length=1)]]
@@ -129,7 +129,7 @@ class Method(Settings):
 
 
 class Variant(Settings):
-    """A named cell of a study, outside of its grid."""
+    """A named cell of a study that is not a point of the grid."""
 
     method: str
     set: dict[str, Value] = {}
@@ -142,7 +142,7 @@ class Part(Settings):
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
     variants: dict[Name, Variant] = {}
     set: dict[str, Value] = {}
-    seeds: Seeds | list[Seed] | None = None  # the study's by default, and the config's for it
+    seeds: Seeds | list[Seed] | None = None  # default: the study's, for a study the config's
 
 
 class Study(Part):
@@ -171,7 +171,7 @@ class Config(Settings):
     pin: Pins = {}
     evaluate_every: Count
     snapshot_every: Count
-    rounds: dict[Name, Count] = {}  # marks: rounds with a name, at which phases end
+    rounds: dict[Name, Count] = {}  # marks: named rounds at which phases end
     algorithms: dict[str, dict[str, Value]] = {}
     selection: Selection
     methods: dict[Name, Method]

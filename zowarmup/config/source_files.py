@@ -1,4 +1,4 @@
-"""The files that a data set is read from, by their names alone."""
+"""The names and places of the files that a data set is read from."""
 
 import os
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def folder_of(data_dir: str | Path | None) -> Path | None:
 
 
 def files_of(source: str, folder: Path | None) -> list[Path]:
-    """The files that a source reads, in a fixed order; none if it needs none or one is missing."""
+    """Return the files that a source reads, in a fixed order; [] if a file is missing."""
     if folder is None or source in COMPUTED:
         return []
     if os.path.isfile(own := folder / f"{source}.npz"):
@@ -50,7 +50,7 @@ def files_of(source: str, folder: Path | None) -> list[Path]:
 
 
 def imagenet32_places(folder: Path, part: str) -> Iterator[list[Path]]:
-    """Each place where all files of "train" or "test" may lie, the first choice first."""
+    """Yield the paths that the files of "train" or "test" may have, the first choice first."""
     names, inside = IMAGENET32_PARTS[part]
     for place in (root / name for root in (folder, folder / IMAGENET32) for name in inside):
         for suffix in ("", ".npz"):
@@ -58,5 +58,5 @@ def imagenet32_places(folder: Path, part: str) -> Iterator[list[Path]]:
 
 
 def _complete(places: Iterator[list[Path]] | list[list[Path]]) -> list[Path]:
-    # os.path, unlike pathlib, takes a folder that is closed to us for one without the file
+    # if a folder cannot be read, os.path says that a file is not there; pathlib fails
     return next((files for files in places if all(map(os.path.isfile, files))), [])

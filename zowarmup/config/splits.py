@@ -1,14 +1,14 @@
-"""Reads a split of the config, such as 10/90: the share of high-resource clients."""
+"""Read a split of the config, such as 10/90, where 10 % of the clients are high-resource."""
 
 import re
 
 from zowarmup.config.yaml_file import ConfigError
 
-MEMORY = "memory"  # the split in which each client's memory budget decides
+MEMORY = "memory"  # the split in which a client's memory budget decides its tier
 
 
 def high_clients(split: str, clients: int) -> int:
-    """The number of high-resource clients among K, in a split like 10/90.
+    """Return the number of high-resource clients among K clients for a split like 10/90.
 
     Raises:
         ConfigError: the shares do not add up to 100, or no client is high-resource.

@@ -39,7 +39,7 @@ FIGURES = {
     "recall": "zowarmup.analysis.figures.recall:figure",
 }
 
-# The studies that a table or figure shows: the one of its name, but for these.
+# The studies that a table or figure shows: by default the study with the same name.
 SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURES)} | {
     **dict.fromkeys(("training_curves", "federation", "recall", "costs", "memory"), ("main",)),
     "sweeps": (

@@ -1,4 +1,4 @@
-"""Checks a user's values against a schema, and says in one sentence what is wrong with them."""
+"""Check a user's values against a schema; an error says in one sentence what is wrong."""
 
 import difflib
 import reprlib
@@ -17,13 +17,13 @@ SHORT.maxstring = SHORT.maxlong = SHORT.maxother = LONGEST
 
 
 def check(schema: type[Settings], raw: Any, name: Callable[[str], str]) -> Any:
-    """The settings object for `raw`.
+    """Return the settings object for `raw`.
 
     Args:
-        name: the key as the user finds it, e.g. with the name of the file before it.
+        name: returns a key as messages show it, e.g. after the name of the file.
 
     Raises:
-        ConfigError: the key, the fault and the fix.
+        ConfigError: names the key, the fault and the fix.
     """
     try:
         return schema.model_validate(raw)
@@ -34,7 +34,7 @@ def check(schema: type[Settings], raw: Any, name: Callable[[str], str]) -> Any:
 def _sentence(
     schema: type[Settings], raw: Any, errors: Sequence[Any], name: Callable[[str], str]
 ) -> str:
-    """The most telling error: an unknown key, else the one that lies deepest."""
+    """Describe the most telling error: an unknown key, or else the most deeply nested error."""
     first = min(errors, key=lambda e: (e["type"] != "extra_forbidden", -len(keys_of(raw, e))))
     keys = keys_of(raw, first)
     key = name(".".join(keys))
@@ -52,17 +52,17 @@ def _sentence(
 
 
 def _hint(value: Any, faults: set[str]) -> str:
-    """The fix where YAML reads a word as another type than the user means."""
+    """Return the fix if YAML reads a word as another type than the user means."""
     if faults == {"string_type"} and (value is None or isinstance(value, int | float)):
-        return "; put it in quotes, in a config file"
+        return "; put it in quotes (in a config file)"
     numeric = isinstance(value, str) and isinstance(scalar(value), int | float)
     return "; leave out the quotes" if numeric and faults & NUMERIC else ""
 
 
 def keys_of(raw: Any, error: Any) -> list[str]:
-    """The keys of a config that lead to an error or name what is missing.
+    """Return the config's keys that lead to a wrong value or a missing key.
 
-    Pydantic's own path has the types that it has tried, too.
+    The path in the error of pydantic also contains the types that were tried.
     """
     keys = []
     for part in error["loc"]:
@@ -83,7 +83,7 @@ def _message(error: Any) -> str:
 
 
 def _guess(schema: Any, loc: Sequence[int | str]) -> str:
-    """The key that was perhaps meant, of those in the settings at `loc`."""
+    """Suggest the key that was perhaps meant, among the keys of the settings at `loc`."""
     for part in loc[:-1]:  # through mappings and lists of settings
         is_settings = isinstance(schema, type) and issubclass(schema, Settings)
         schema = schema.model_fields[part].annotation if is_settings else get_args(schema)[-1]

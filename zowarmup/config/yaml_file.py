@@ -1,4 +1,4 @@
-"""Reads YAML as people mean it: no key twice, numbers of YAML 1.2, `extends` for small configs."""
+"""Read YAML with unique keys, the numbers of YAML 1.2, and `extends` for small configs."""
 
 import re
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ class _Loader(yaml.SafeLoader):
     It refuses a key that is given twice or is no text.
     """
 
-    yaml_implicit_resolvers = {}  # not those of YAML 1.1
+    yaml_implicit_resolvers = {}  # without the rules of YAML 1.1
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = []  # no set: a key may be unhashable, which the parent reports
+        seen = []  # not a set: a key may be unhashable, which the parent class reports
         for key_node, _ in node.value:
             if key_node.tag == MERGE:
                 continue  # the keys of this mapping override the merged ones
@@ -88,7 +88,7 @@ def _parse(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {error}") from None
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}; give the path of a config") from None
-    # A date without its month, a number of a million digits, lists ten thousand deep.
+    # For instance a date without a month, a number of a million digits, very deep lists.
     except (yaml.YAMLError, *STRANGE) as error:
         raise ConfigError(f"{file}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
@@ -99,7 +99,7 @@ def _parse(file: Path) -> dict[str, Any]:
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """`above` laid over `below`: mappings are merged key by key, everything else is replaced.
 
-    A value of null takes a key out, so that a small config can drop a study of the one it extends.
+    The value null removes a key, so a small config can drop a study of the config that it extends.
     """
     merged = dict(below)
     for key, value in above.items():

@@ -1,4 +1,4 @@
-"""The arrays of a user's data set in one layout; errors say how to change others."""
+"""The arrays of a user's data set, brought to one layout; errors say how to change arrays."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ from zowarmup.data.arrays import PARTS, Arrays, DataError
 
 CHANNELS = (1, 2, 3, 4)  # sizes that an axis of channels may have, from grey to RGB + alpha
 NUMBER = (
-    "number the classes 0 to C-1, training and test alike: names, y = numpy.unique("
+    "number the classes 0 to C-1 in training and test alike, with names, y = numpy.unique("
     "numpy.concatenate([y_train, y_test]), return_inverse=True)"
 )
 
 
 def tidy(arrays: Arrays, where: str) -> Arrays:
-    """The four arrays with images as uint8 (N, C, H, W) and labels as int64 (N,), checked.
+    """Return the four arrays, checked, with images as uint8 (N, C, H, W), labels as int64 (N,).
 
-    Images come as NHWC, NCHW or NHW. Floats are refused: their values do not show for sure whether
-    they mean 0..1 or 0..255, or are normalised.
+    Images may be NHWC, NCHW or NHW. Floats are refused, because values do not show for sure whether
+    they are in 0..1, in 0..255, or normalised.
 
     Raises:
-        DataError: wrong dtype or shape, no images, lengths differ, train and test images differ
-            in shape.
+        DataError: a dtype or shape is wrong, there are no images, lengths differ, or train and test
+            images differ in shape.
     """
     tidied: Arrays = {}
     for part in PARTS:
@@ -33,14 +33,14 @@ def tidy(arrays: Arrays, where: str) -> Arrays:
         if len(x) != len(y):
             raise DataError(
                 f"{where}: x_{part} has {len(x)} images but y_{part} has {len(y)} labels; give "
-                "each image one, or swap y_train and y_test if they are exchanged"
+                "each image one label, or swap y_train and y_test if they are exchanged"
             )
         tidied |= {f"x_{part}": x, f"y_{part}": y}
     train, test = (tidied[f"x_{part}"].shape[1:] for part in PARTS)
     if train != test:
         raise DataError(
-            f"{where}: x_test has images of shape {test} (channels, height, width) but x_train "
-            f"{train}; bring them to one shape"
+            f"{where}: x_test has images of shape {test} (channels, height, width) but x_train has "
+            f"{train}; bring all images to one shape"
         )
     return tidied
 
@@ -61,21 +61,21 @@ def _images(x: np.ndarray, where: str) -> np.ndarray:
     if first == last:
         raise DataError(
             f"{where} has shape {x.shape}, in which {'two axes' if first else 'no axis'} could be "
-            "the 1 to 4 channels; store colours as (images, height, width, channels) with more "
-            "than 4 pixels a side, and grey images without channels"
+            "the 1 to 4 channels; store colour images as (images, height, width, channels), more "
+            "than 4 pixels high and wide, and grey images without channels"
         )
     return np.ascontiguousarray(x if first else x.transpose(0, 3, 1, 2))
 
 
 def _as_bytes(x: np.ndarray) -> str:
-    """How to store images of another number type as bytes, by their values."""
+    """Say how to store images of another number type as bytes, based on the values."""
     if x.dtype.kind not in "biuf":
         return "store numbers from 0 to 255 as uint8"
     if not np.isfinite(x).all():
         return "some of its values are NaN or infinite: replace these first"
     low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
     if low < 0:
-        way = "undo the normalisation, so that black is 0 and white 255, and store that as uint8"
+        way = "undo the normalisation, so that black is 0 and white 255, and store x as uint8"
     elif high <= 1:
         way = "store it as (255 * x).round().astype(numpy.uint8)"
     elif high <= 255:
@@ -102,7 +102,7 @@ def _labels(y: np.ndarray, where: str) -> np.ndarray:
 
 
 def _as_classes(y: np.ndarray) -> str:
-    """How to store labels of another type or shape, by their values."""
+    """Say how to store labels of another type or shape, based on the values."""
     if y.dtype.kind not in "iufb":
         return NUMBER
     if y.ndim == 2 and y.shape[1] > 1 and (np.count_nonzero(y, axis=1) == 1).all():
@@ -112,7 +112,7 @@ def _as_classes(y: np.ndarray) -> str:
     if (y != np.floor(y)).any():
         return (
             "these are measured values or NaN, not classes; give each image the number of its "
-            "class, or leave it out"
+            "class, or leave the image out"
         )
     return "store it as y.ravel().astype(numpy.int64)"
 
@@ -120,21 +120,21 @@ def _as_classes(y: np.ndarray) -> str:
 def check_classes(y_train: np.ndarray, y_test: np.ndarray, where: str) -> None:
     """Check that C >= 2 and every class 0..C-1 has a training image; C-1 is the largest label.
 
-    Labels that count from 1 would otherwise give a class 0 that nothing ever recalls.
+    Without the check, labels that count from 1 would give a class 0 without images.
 
     Raises:
-        DataError: only one class, or the first class without images.
+        DataError: there is only one class, or a class has no training image.
     """
     present, every = np.unique(y_train), np.union1d(y_train, y_test)
     low, top = int(every[0]), int(every[-1])
     if low == top:
         raise DataError(
-            f"{where}: all images are of one class, {top}, and there is nothing to tell apart; "
-            "give images of two classes or more"
+            f"{where}: all images are of one class, {top}, so there is nothing to tell apart; "
+            "give images of at least two classes"
         )
     if len(present) <= top:
         missing = int(np.setdiff1d(np.arange(len(present) + 1), present)[0])
-        way = "add training images of it, or leave its test images out"
+        way = "add training images of this class, or leave its test images out"
         if len(every) <= top - low:
             way = NUMBER
         elif low:

@@ -1,4 +1,4 @@
-"""The arrays of a data set as files hold them: read and written."""
+"""Read and write the arrays of a data set as files."""
 
 import zipfile
 from collections.abc import Iterable
@@ -22,11 +22,11 @@ class DataError(UserError):
 
 
 def read_npz(path: Path, keys: Iterable[str]) -> Arrays:
-    """The arrays `keys` of an .npz file; others in it are not read.
+    """Return the arrays `keys` of an .npz file; other arrays are not read.
 
     Raises:
-        DataError: no such file, not a readable .npz (truncated, damaged, pickled objects), or
-            an array is missing.
+        DataError: the file is missing or not a readable .npz (truncated, damaged, with pickled
+            objects), or an array is missing.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; put the data set there or change data_dir")
@@ -80,12 +80,12 @@ def _read_array(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarr
     except Exception as error:
         raise DataError(
             f"{path}: array {key} cannot be read ({cause(error)}); the file is damaged or holds "
-            "Python objects: write plain numbers, images with numpy.stack"
+            "Python objects: write plain numbers, and images as one array (numpy.stack)"
         ) from error
 
 
 def write_npz(path: str | Path, arrays: Arrays) -> None:
-    """Write an .npz whose bytes depend on the arrays alone: no time, system or compressor."""
+    """Write an .npz whose bytes depend on the arrays alone, not on time, system or compressor."""
     with files.atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))

@@ -64,7 +64,7 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """Fingerprint of the contents, equal for equal data of any name."""
+        """Fingerprint of the contents, which does not depend on the data set's name."""
         return fingerprint(self.arrays)
 
 
@@ -91,15 +91,15 @@ def load_source(
     images_train: int | None = None,
     images_test: int | None = None,
 ) -> Dataset:
-    """The data set `name`, from scikit-learn, a file NAME.npz, its owner's files or a download.
+    """Load the data set `name` from scikit-learn, NAME.npz, its owner's files or a download.
 
-    Images as large as ImageNet32's 3.9 GB are held once, and one tenth of them twice.
+    Large images, such as the 3.9 GB of ImageNet32, are in memory once, and a tenth of them twice.
 
     Args:
-        name: "digits"; or NAME of a file NAME.npz, see `array_layout.tidy`; or see `load.READERS`.
-        data_dir: folder of such files; if None, the environment variable ZOWARMUP_DATA_DIR.
+        name: "digits", the NAME of a file NAME.npz (see `array_layout.tidy`) or one of READERS.
+        data_dir: folder of the files; if None, the environment variable ZOWARMUP_DATA_DIR.
         images_train, images_test: the number of images to use, chosen by a permutation that depends
-            on the data set's name alone: a smaller limit is a subset of a larger one.
+            on the data set's name alone, so a smaller number gives a subset of a larger one.
 
     Raises:
         DataError: one sentence with file, array and fix.
@@ -120,7 +120,7 @@ def load_source(
 
 
 def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str) -> Arrays:
-    """`limit` images and labels of `part` in their old order; {} without a limit."""
+    """Return `limit` images and labels of `part` in the original order; {} without a limit."""
     x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
     if limit is None:
         return {}
@@ -136,12 +136,12 @@ def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str)
 def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of x / scale per channel, (C,) float32 each.
 
-    From exact integer sums, so that they and the fingerprint are equal on every machine. A constant
-    channel gets deviation 1, so that it becomes 0, not NaN.
+    The sums are exact integers, so the statistics and the fingerprint are equal on every machine. A
+    constant channel gets deviation 1, so that normalised values are 0, not NaN.
     """
     n = x.size // x.shape[1]
     counts, values = np.zeros((x.shape[1], 256), np.int64), np.arange(256)
-    for start in range(0, len(x), 4096):  # bincount makes 8 bytes of each pixel
+    for start in range(0, len(x), 4096):  # bincount turns each pixel into 8 bytes
         for c, channel in enumerate(np.moveaxis(x[start : start + 4096], 1, 0)):
             counts[c] += np.bincount(channel.ravel(), minlength=256)
     sums, squares = (counts @ values).tolist(), (counts @ values**2).tolist()
@@ -169,13 +169,13 @@ def load(path: str | Path) -> Dataset:
     """Read what `save` wrote.
 
     Raises:
-        UserError: a file is missing or damaged, or the summary is not of these contents.
+        UserError: a file is missing or damaged, or the summary belongs to other contents.
     """
     arrays = read_npz(Path(path), (*KEYS, "mean", "std", "scale", "name"))
     name, summary = str(arrays.pop("name")), Path(path).with_suffix(".json")
     if files.read_json(summary).get("sha256") != fingerprint(arrays):
         raise DataError(
-            f"{path}: its contents are not those of which {summary.name} beside it has the sha256; "
-            "delete both and let Snakemake recreate them"
+            f"{path}: the sha256 of its contents is not the one in {summary.name} beside it; "
+            "delete both files and let Snakemake recreate them"
         )
     return Dataset(name=name, scale=float(arrays.pop("scale")), **arrays)

@@ -1,4 +1,4 @@
-"""numpy's side of randomness by name."""
+"""Random numbers of numpy for a named draw, see `common.seeds`."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from zowarmup.common import seeds
 
 
 def generator(purpose: str, *parts: int | str) -> np.random.Generator:
-    """The random numbers of one draw, named as in `seeds.key`.
+    """Return the generator of the random numbers of one draw, named as in `seeds.key`.
 
-    PCG64 is named because numpy may change what `default_rng` makes.
+    It is a PCG64 in any case, whereas numpy may change the generator that `default_rng` returns.
     """
     return np.random.Generator(np.random.PCG64(seeds.key(purpose, *parts)))

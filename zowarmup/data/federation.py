@@ -1,4 +1,4 @@
-"""A federation: the images that each client holds, in the one file that all its runs read.
+"""A federation: the images that each client holds, in one file that all of its runs read.
 
 Equal federations give equal bytes.
 """
@@ -37,7 +37,7 @@ def _whole_numbers(value: Any) -> np.ndarray:
     return array
 
 
-Tuple = Field(strict=False)  # which a file holds as a list
+Tuple = Field(strict=False)  # JSON holds a tuple as a list
 WholeNumbers = Annotated[
     np.ndarray, BeforeValidator(_whole_numbers), PlainSerializer(lambda array: array.tolist())
 ]
@@ -53,13 +53,13 @@ class Federation(Settings):
     """Clients 0..K-1, their images and the order in which they become high-resource.
 
     Attributes:
-        dataset_sha256: fingerprint of the data set that the indices are of.
+        dataset_sha256: fingerprint of the data set that the indices refer to.
         alpha: concentration of the class mixes; inf is IID.
-        holdout: fraction of its images that each client holds out.
-        seed: of the draws of the partition, the held-out parts and the tiers.
-        order: (K) client ids; see `partition.high_clients`. By descending budget if there are any.
+        holdout: fraction of each client's images that is held out.
+        seed: decides the partition, the held-out parts and the tiers.
+        order: (K) client ids; see `partition.high_clients`. Sorted by descending budget, if any.
         budgets: (K) megabytes of memory that each client can train in, None without budgets.
-        train, heldout: per client the sorted indices into the training images, all disjoint.
+        train, heldout: for each client, sorted indices into the training images, all disjoint.
         label_counts: (K, C) images of each class, train and held out together.
     """
 
@@ -77,16 +77,16 @@ class Federation(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        """Each part is of K clients, who hold distinct images."""
+        """Check that each field has K clients, and that no image is held twice."""
         k, order, counts = self.clients, list(self.order), self.label_counts
         if not k or sorted(order) != list(range(k)) or not len(self.heldout) == len(counts) == k:
-            raise ValueError(f"its order, heldout or label_counts are not of its {k} clients")
+            raise ValueError(f"its order, heldout or label_counts do not fit its {k} clients")
         if counts.ndim != 2 or any(indices.ndim != 1 for indices in self.train + self.heldout):
-            raise ValueError("its label_counts are no table, or its indices no lists")
+            raise ValueError("its label_counts are not a table, or some indices are not a list")
         if self.budgets is not None and (
             len(self.budgets) != k or partition.by_budget(order, self.budgets) != order
         ):
-            raise ValueError(f"its budgets are not of its {k} clients in their order")
+            raise ValueError(f"its budgets do not fit its {k} clients or their order")
         if self.train_sizes.min() == 0:
             raise ValueError("a client has no images to train on")
         dealt = np.concatenate(self.held)
@@ -111,7 +111,7 @@ class Federation(Settings):
 
     @property
     def held(self) -> list[np.ndarray]:
-        """Per client all of its images, train and held out."""
+        """For each client, the indices of all images, train and held out."""
         return [np.concatenate(parts) for parts in zip(self.train, self.heldout, strict=True)]
 
     def high(self, fraction: float) -> tuple[int, ...]:
@@ -119,13 +119,13 @@ class Federation(Settings):
         return tuple(sorted(partition.high_clients(self.order, fraction)))
 
     def holding(self, size: int) -> tuple[int, ...]:
-        """Sorted ids of the clients whose budget holds `size` bytes; perhaps none.
+        """Sorted ids of the clients whose budget holds `size` bytes; there may be none.
 
         Raises:
             FederationError: the clients have no budgets.
         """
         if self.budgets is None:
-            raise FederationError("this federation has no memory budgets: add memory to it")
+            raise FederationError("this federation has no memory budgets: add `memory` to it")
         return tuple(k for k, budget in enumerate(self.budgets) if size <= MEGABYTE * budget)
 
 
@@ -141,18 +141,18 @@ def build(
 ) -> Federation:
     """Deal the training images of `dataset` to `clients` clients; arguments as in `partition`.
 
-    Partition, held-out parts, tiers and budgets have draws of their own: changing alpha leaves the
-    tiers, and changing the held-out fraction leaves who holds what.
+    Partition, held-out parts, tiers and budgets are drawn independently: another alpha leaves the
+    tiers unchanged, and another held-out fraction leaves the images of each client unchanged.
 
     Raises:
-        FederationError: too few images for a client to train on one and to hold one out.
+        FederationError: there are too few images for each client to train on one and hold one out.
     """
     alpha = partition.as_alpha(alpha)
     labels = dataset.y_train
     if len(labels) < clients * (each := 2 if holdout else 1):
         raise FederationError(
             f"{clients} clients share only {len(labels)} training images of {dataset.name}, and "
-            f"each needs {each}; use fewer: set clients in federations to {len(labels) // each}"
+            f"each needs {each}; use fewer: set `clients: {len(labels) // each}` in `federations`"
         )
     held = partition.dirichlet_split(labels, clients, alpha, generator("partition", seed))
     parts = [
@@ -184,11 +184,11 @@ def save(federation: Federation, path: str | Path) -> None:
 
 
 def load(path: str | Path, dataset: Dataset | None = None) -> Federation:
-    """Read what `save` wrote and verify it, against `dataset` too if that is given.
+    """Read a file that `save` wrote and verify it, also against `dataset` if given.
 
     Raises:
-        FederationError: no such file; it is truncated, edited or of another version; its fields do
-            not fit together; or it is a federation of other data.
+        FederationError: the file is missing, truncated, edited or of another version; its fields do
+            not fit together; or the federation was made from other data.
     """
     try:
         federation = _unsealed(Path(path).read_bytes())
@@ -220,7 +220,7 @@ def _unsealed(data: bytes) -> Federation:
 
 def _check_against(federation: Federation, dataset: Dataset) -> None:
     if federation.dataset_sha256 != dataset.sha256:
-        raise ValueError(f"it is a federation of other data than this {dataset.name}")
+        raise ValueError(f"it was made from other data than this {dataset.name}")
     if max(indices.max() for indices in federation.held) >= len(dataset.y_train):
         raise ValueError(f"it holds an image that {dataset.name} does not have")
     counts = partition.count_labels(dataset.y_train, federation.held, dataset.classes)
@@ -229,7 +229,7 @@ def _check_against(federation: Federation, dataset: Dataset) -> None:
 
 
 def sealed(fields: dict[str, Any]) -> str:
-    """The text of a JSON object with the SHA-256 of its other fields added."""
+    """Return `fields` as JSON text, with one more field for the SHA-256 of the others."""
     plain = partial(json.dumps, sort_keys=True, separators=(",", ":"))
     sha256 = hashlib.sha256(plain(fields).encode()).hexdigest()
     return plain(fields | {"sha256": sha256}) + "\n"

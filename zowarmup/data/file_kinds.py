@@ -1,9 +1,9 @@
-"""The kind of a file that is not what its name says, by its first bytes, and what to do."""
+"""The kind of a file with a wrong name, found from its first bytes, and what to do."""
 
 from pathlib import Path
 
 ZIP, PICKLE, NPY, GZIP = b"PK\x03\x04", b"\x80", b"\x93NUMPY", b"\x1f\x8b"
-AGAIN = "it may be truncated or changed, get it again from its owner"
+AGAIN = "it may be truncated or changed: get it again from its owner"
 SAVEZ = "read it and write its arrays with numpy.savez(file, x_train=..., y_train=..., ...)"
 UNPACK = "unpack it first"
 IMAGE = "put all images into arrays and write these with numpy.savez"
@@ -23,9 +23,9 @@ SIGNATURES = (
 
 
 def instead(path: Path, wanted: bytes = ZIP) -> str:
-    """The kind of an unreadable file and what to do: "an empty file; copy it again".
+    """Return the kind of an unreadable file and what to do: "an empty file; copy it again".
 
-    "" if it begins as a file of the `wanted` kind does, or is of no kind of this module.
+    "" if the file begins like a file of the `wanted` kind, or like no kind of this module.
     """
     with path.open("rb") as file:
         first = file.read(512)
@@ -35,7 +35,7 @@ def instead(path: Path, wanted: bytes = ZIP) -> str:
     if first.startswith(wanted):
         return ""
     if first.startswith(ZIP):
-        return f"a zip archive; {UNPACK}: unzip, or give its name the ending .npz if it is one"
+        return f"a zip archive; {UNPACK}: unzip, or rename it to NAME.npz if it is an .npz file"
     if first.startswith(NPY):
         return "one plain array; write all arrays into one file with numpy.savez"
     if wanted != PICKLE and first[:1] == PICKLE and first[1:2] in b"\2\3\4\5":

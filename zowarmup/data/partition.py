@@ -1,4 +1,4 @@
-"""The images that each client holds and holds out, and the order of high-resource clients.
+"""The images that each client trains on and holds out, and the order of high-resource clients.
 
 alpha: concentration of the Dirichlet over classes; K: clients; C: classes; q: a client's class mix.
 """
@@ -10,11 +10,11 @@ import numpy as np
 
 from zowarmup.data.draws import generator
 
-INFINITE = "infinite"  # alpha of the IID split, in files that know no infinity
+INFINITE = "infinite"  # alpha of the IID split, in files that cannot hold infinity
 
 
 def as_alpha(value: float | str) -> float:
-    """The number that a file's alpha stands for: "infinite" or a number > 0.
+    """Return alpha as a number; a file holds "infinite" or a number > 0.
 
     Raises:
         ValueError: anything else.
@@ -33,13 +33,13 @@ def dirichlet_split(
     alpha = inf is the IID split, alpha -> 0 nearly one class per client. Up to num_clients - 1
     images are left over. A class that runs out is dropped from the mixes of the clients still to be
     served, so at small alpha do not read the split as a fair Dirichlet sample, and do not make the
-    first clients the high-resource ones (see `tier_order`). It always ends, unlike splits that
-    draw sizes until each is large enough.
+    first clients the high-resource ones (see `tier_order`). This split always terminates, unlike
+    splits that draw sizes until every size is large enough.
 
     Args:
         labels: (n,) class of each training image, in 0..C-1.
         num_clients: K, 1 to n.
-        alpha: > 0; the mixes are over all C classes alike, however many images each has.
+        alpha: > 0; it is the same for all C classes, however many images a class has.
 
     Returns:
         One sorted array of n // K indices per client, pairwise disjoint.
@@ -62,10 +62,10 @@ def dirichlet_split(
 def class_counts(
     q: np.ndarray, available: np.ndarray, size: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Number of images of each class for each client, (K, C); every row sums to `size`.
+    """Return the number of images of each class for each client, (K, C); rows sum to `size`.
 
-    As if each client drew its images one by one from its mix q (K, C), a draw of an exhausted class
-    being repeated. Each repetition exhausts a class or is the client's last: at most C of them.
+    As if each client drew images one by one from a row of q (K, C), and repeated every draw of an
+    exhausted class. A pass of the loop exhausts a class or is the last: there are at most C passes.
 
     Args:
         available: (C,) images of each class, at least K * size in all.
@@ -76,7 +76,7 @@ def class_counts(
         np.minimum(row, left, out=row)
         while missing := size - int(row.sum()):
             still = np.flatnonzero(left > row)
-            # A mix without mass on the classes that are left gives way to their numbers.
+            # If the mix has no mass on the remaining classes, their numbers of images replace it.
             mass = q[k, still] if q[k, still].sum() > 0 else (left - row)[still]
             row[still] += rng.multinomial(missing, mass / mass.sum())
             np.minimum(row, left, out=row)
@@ -85,11 +85,11 @@ def class_counts(
 
 
 def deal(labels: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Hand out `counts` (K, C) images: shuffle each class, give each client the next of them."""
+    """Deal `counts` (K, C) images: shuffle each class, and give its next images to each client."""
     shares: list[list[np.ndarray]] = [[] for _ in counts]
     for c, column in enumerate(counts.T):
         shuffled = rng.permutation(np.flatnonzero(labels == c))
-        pieces = np.split(shuffled, np.cumsum(column))  # one more than clients: what is left over
+        pieces = np.split(shuffled, np.cumsum(column))  # one more than clients, for the rest
         for share, piece in zip(shares, pieces[:-1], strict=True):
             share.append(piece)
     return [np.sort(np.concatenate(share)) for share in shares]
@@ -103,9 +103,9 @@ def count_labels(labels: np.ndarray, held: Sequence[np.ndarray], classes: int) -
 def hold_out(
     indices: np.ndarray, fraction: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A client's images to train on and the random `fraction` kept out of training, both sorted.
+    """Split a client's images into those to train on and a random `fraction` to hold out, sorted.
 
-    At least one image is trained on and then, if fraction > 0, at least one held out.
+    At least one image is left for training; then, if fraction > 0, at least one is held out.
 
     Raises:
         ValueError: fraction is not in [0, 1).
@@ -119,11 +119,11 @@ def hold_out(
 
 
 def tier_order(num_clients: int, seed: int, rule: str = "random") -> list[int]:
-    """The clients in the order in which a split makes them high-resource.
+    """Return the clients in the order in which a split makes them high-resource.
 
-    A permutation, because the first clients of `dirichlet_split` are dealt the purest mixes; the
-    rule "first" takes these, as the authors' public federated code does. One order for all splits,
-    so that the high-resource clients of 10/90 are among those of 30/70.
+    The order is random, because the first clients of `dirichlet_split` get the purest mixes; the
+    rule "first" takes them first, as the authors' public federated code does. All splits share the
+    order, so that the high-resource clients of 10/90 are among those of 30/70.
     """
     if rule == "first":
         return list(range(num_clients))
@@ -136,8 +136,8 @@ def deal_budgets(
     """The megabytes (10^6 bytes) of memory that each client has for training, in random order.
 
     Args:
-        memory: budgets in `megabytes`, and the `share` of clients that have each. The ends of the
-            shares are rounded to clients, so that every client has one.
+        memory: each budget in `megabytes`, with the `share` of clients that have it. Cumulative
+            shares are rounded to whole clients, so that every client has a budget.
 
     Raises:
         ValueError: the shares do not add up to 1.
@@ -152,7 +152,7 @@ def deal_budgets(
 
 
 def by_budget(order: Sequence[int], budgets: Sequence[float]) -> list[int]:
-    """The clients by descending memory; those with equal budgets stay in their order."""
+    """Return the clients by descending memory; clients with equal budgets stay in order."""
     return sorted(order, key=lambda client: -budgets[client])
 
 
@@ -163,5 +163,5 @@ def high_clients(order: Sequence[int], fraction: float) -> list[int]:
         ValueError: fraction is not in [0, 1].
     """
     if not 0 <= fraction <= 1:
-        raise ValueError(f"the fraction of high-resource clients is {fraction}, not in 0 to 1")
+        raise ValueError(f"the fraction of high-resource clients is {fraction}, not 0 to 1")
     return list(order[: max(round(fraction * len(order)), int(fraction > 0))])

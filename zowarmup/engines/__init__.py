@@ -1,1 +1,1 @@
-"""The computations of the simulated clients, made fast; every engine gives the same numbers."""
+"""The computations of simulated clients; engines differ in speed and, at most, in rounding."""

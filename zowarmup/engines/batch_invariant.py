@@ -1,8 +1,8 @@
-"""Operations under vmap whose result for a model must not depend on how many models there are.
+"""Operations whose result for one model under vmap does not depend on the number of models.
 
-vmap makes one convolution out of those of all models, with a group for each, and one batch norm
-over all their channels. A library picks its kernel by the number of groups, and adds up channels
-in an order that depends on their place, so that a model's last bits would depend on the others.
+vmap merges the convolutions of all models into one, with a group for each model, and their batch
+norms into one over all channels. A library picks a kernel by the number of groups and adds up
+channels in an order that depends on their place, so a model's last bits would depend on the others.
 
     with BatchInvariant():
         vmap(network)(W, x)
@@ -20,11 +20,11 @@ from torch.overrides import TorchFunctionMode
 
 from zowarmup.models.aligned_memory import up
 
-FOUR = 4  # more would be faster for many models, and waste more on the last ones
+FOUR = 4  # models in one convolution; more is faster for many models, but wastes more at the end
 
 
 class BatchInvariant(TorchFunctionMode):
-    """Within, vmap computes convolutions of four models at a time, and batch norms one by one."""
+    """Within the block, vmap convolves four models at a time and does batch norms one by one."""
 
     def __torch_function__(
         self,
@@ -40,7 +40,7 @@ class BatchInvariant(TorchFunctionMode):
 
 
 class _Operation(torch.autograd.Function):
-    """An operation with a rule for vmap; its gradient is that of the functions the rule calls."""
+    """An operation with a vmap rule; gradients flow through the functions that the rule calls."""
 
     @staticmethod
     def forward(func: Callable[..., Tensor], rule: object, *args: Any) -> Tensor:
@@ -60,7 +60,7 @@ def _of_convolution(
     input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     dilation: Any = 1, groups: int = 1,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """All arguments in their order, however they were given."""
+    """Return all arguments in order, whether given by position or by name."""
     return input, weight, bias, stride, padding, dilation, groups
 
 
@@ -72,10 +72,10 @@ def _of_batch_norm(
 
 
 def _in_fours(func: Any, G: int, in_dims: Any, args: Any) -> tuple[Tensor, int]:
-    """A convolution with a group for each of four models, as often as there are fours of them.
+    """Convolve four models at a time, with a group for each model.
 
     Returns:
-        (n, G, C, ...), and where the models are counted in it.
+        (n, G, C, ...), and the dimension that counts the models.
     """
     x, weight, *bias = (
         _complete(t, dim, G, to)
@@ -94,10 +94,10 @@ def _in_fours(func: Any, G: int, in_dims: Any, args: Any) -> tuple[Tensor, int]:
 
 
 def _one_by_one(func: Any, G: int, in_dims: Any, args: Any) -> tuple[Tensor, int]:
-    """Each model by itself, on memory of its own: strides change the order of a sum, too.
+    """Compute each model alone on contiguous memory, because strides too change a sum's order.
 
     Returns:
-        (G, n, C, ...), and where the models are counted in it.
+        (G, n, C, ...), and the dimension that counts the models.
     """
     each = [
         arg.movedim(dim, 0).contiguous().unbind() if isinstance(dim, int) else [arg] * G
@@ -107,7 +107,7 @@ def _one_by_one(func: Any, G: int, in_dims: Any, args: Any) -> tuple[Tensor, int
 
 
 def _complete(t: Tensor, dim: int | None, G: int, to: int) -> Tensor:
-    """The tensors of G models along dimension `to`, the last repeated up to a multiple of FOUR."""
+    """Put the G models at dimension `to`, with the last repeated up to a multiple of FOUR."""
     if dim is None:
         t = t.unsqueeze(to).expand(*t.shape[:to], G, *t.shape[to:])
     else:

@@ -17,13 +17,13 @@ from zowarmup.models.flat import FlatModel
 
 
 class Batched(SideBySide):
-    """Clients of equal size side by side, layer by layer; images are kept innermost.
+    """Computes clients of equal size side by side, layer by layer, with images innermost in memory.
 
-    The scalars differ from those of `plain` by rounding, in the order of operations. On the CPU
-    a client's result does not depend on the other clients of the cohort, bit for bit.
+    The scalars differ from those of `plain` by rounding: the order of operations differs. On the
+    CPU, a client's result does not depend on the other clients of the cohort, bit for bit.
 
     Raises:
-        UserError: the network is of another kind than `chain.chain` knows; use engine vmap.
+        UserError: `chain.chain` does not know a layer of the network; use the engine vmap.
     """
 
     axis: ClassVar[int] = -1
@@ -40,7 +40,7 @@ class Batched(SideBySide):
     def sgd_step(
         self, W: Tensor, buffer: Tensor, x: Tensor, y: Tensor, absent: Tensor | None, sgd: SGD
     ) -> None:
-        """One step of each client's own row of W and of the buffer, (B, d), in place."""
+        """Take a step of each client, in place, on its row of W and of the buffer, (B, d)."""
         if not self.dense:
             super().sgd_step(W, buffer, x, y, absent, sgd)
         elif sgd.clip or sgd.momentum:
@@ -54,6 +54,6 @@ class Batched(SideBySide):
             dense.backward(self.links, own, x, y, absent, into=own, alpha=-sgd.lr, beta=beta)
 
     def cut(self, W: Tensor) -> list[Tensor]:
-        """Rows of flat parameters (G, d) as the network's parameters, (G, ...) each."""
+        """Cut rows of flat parameters, (G, d), into the network's parameters, (G, ...) each."""
         parts = W.split(self.model.sizes, dim=1)
         return [p.view(-1, *shape) for p, shape in zip(parts, self.model.shapes, strict=True)]

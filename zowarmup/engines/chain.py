@@ -18,7 +18,7 @@ class Layer(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """A stacked layer: its type, function, and how many of the network's parameters are its own."""
+    """A stacked layer: its type, its function and the number of parameters the function takes."""
 
     layer: type[nn.Module]
     apply: Layer
@@ -37,8 +37,8 @@ def chain(network: nn.Module) -> list[Link]:
     """The layers of a network in order.
 
     Raises:
-        UserError: it is no plain chain of the layers in LAYERS, or one has an option that its
-            stacked function does not know.
+        UserError: the network is not a plain chain of layers in LAYERS, or a layer has an option
+            that its stacked function does not know.
     """
     layers = list(network) if type(network) is nn.Sequential else [network]
     for layer in layers:
@@ -54,8 +54,8 @@ def unsuitable(module: nn.Module) -> str:
     name = type(module).__name__ if list(module.children()) else repr(module)
     return (
         f"engine batched cannot stack {name}: it takes an nn.Sequential of "
-        f"{', '.join(t.__name__ for t in LAYERS)} with ordinary options, that begins with a "
-        "Linear or Conv2d; use engine vmap, or plain"
+        f"{', '.join(t.__name__ for t in LAYERS)} with ordinary options that begins with a "
+        "Linear or Conv2d; set engine.name to vmap or plain"
     )
 
 
@@ -74,7 +74,7 @@ def ordinary(layer: nn.Module) -> bool:
 
 
 def pool_first(layers: list[nn.Module]) -> list[nn.Module]:
-    """Pooling before a ReLU instead of after it: the same values, and fewer to rectify."""
+    """Move pooling before the ReLU that precedes it: the same values, and fewer to rectify."""
     layers = list(layers)
     for i in range(1, len(layers)):
         if isinstance(layers[i], nn.MaxPool2d) and isinstance(layers[i - 1], nn.ReLU):
@@ -83,7 +83,7 @@ def pool_first(layers: list[nn.Module]) -> list[nn.Module]:
 
 
 def links(layers: list[nn.Module]) -> list[Link]:
-    """The links of a chain; a norm takes the pooling after it along."""
+    """Return the links of a chain; a norm and the pooling after it share one link."""
     chained: list[Link] = []
     for before, layer in zip([None, *layers], layers, strict=False):
         apply = functools.partial(LAYERS[type(layer)], layer)

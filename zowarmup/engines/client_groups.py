@@ -1,4 +1,4 @@
-"""Groups of clients with equally many images, and which directions and results belong to each."""
+"""Groups of clients with equally many images, and the directions and results of each group."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from zowarmup.models.directions import Directions
 T = TypeVar("T")
 Rows: TypeAlias = "slice[int, int, None] | list[int]"
 
-KEPT = 1 << 24  # pixels that are normalised once and kept, 64 MiB; more are kept as bytes
+KEPT = 1 << 24  # most pixels of a data set that is kept normalised (64 MiB); others stay bytes
 
 
 @dataclass(frozen=True, eq=False)
 class GroupImages(Images):
-    """The images of B clients with n each: rows and y (B, n).
+    """The images of B clients with n images each; rows and y are (B, n).
 
     Attributes:
         axis: the dimension of x that counts the images of a client.
@@ -29,7 +29,7 @@ class GroupImages(Images):
     axis: int = 1
 
     def x(self) -> Tensor:
-        """The images, normalised, (B, ..., n, ...) with n at dimension `axis`, contiguous."""
+        """Return the images, normalised and contiguous: (B, ..., n, ...), n at dimension `axis`."""
         return super().x().movedim(1, self.axis).contiguous()
 
     def of_clients(self, positions: Rows) -> Self:
@@ -39,7 +39,7 @@ class GroupImages(Images):
 
 @dataclass(eq=False, slots=True)
 class NormalisedImages:
-    """As GroupImages, normalised in advance: at the size of digits that takes as long as a step."""
+    """GroupImages normalised in advance, because for digits normalising takes as long as a step."""
 
     normalised: Tensor
     y: Tensor
@@ -80,8 +80,8 @@ class ClientGroup:
 
     Attributes:
         positions: the place of each client in the group.
-        recorded: the images of all of them.
-        ready: the same, normalised already if the data set is small.
+        recorded: the images of all clients of the group.
+        ready: the same images, normalised in advance if the data set is small.
     """
 
     positions: dict[int, int]
@@ -98,7 +98,7 @@ class ClientGroup:
 
 
 def client_groups(data: Sequence[Images], axis: int) -> list[ClientGroup]:
-    """The clients by their number of images, the smallest first."""
+    """Group the clients by their number of images, the smallest number first."""
     small = sum(map(len, data)) * data[0].raw[0].numel() <= KEPT
     groups = []
     for n in sorted({len(images) for images in data}):
@@ -111,22 +111,22 @@ def client_groups(data: Sequence[Images], axis: int) -> list[ClientGroup]:
 
 
 def as_slice(rows: list[int]) -> Rows:
-    """The same rows as a slice, which copies nothing, where they are consecutive."""
+    """Return consecutive rows as a slice, which copies nothing, and other rows unchanged."""
     stop = rows[0] + len(rows)
     return slice(rows[0], stop) if rows == list(range(rows[0], stop)) else rows
 
 
 def at_least_two(rows: list[int]) -> list[int]:
-    """The rows of a block; a single one twice, if several threads share the work.
+    """Return the rows of a block; with several threads, return a single row twice.
 
-    Threads divide several models between them, but a single one into pieces, which rounds
+    Threads share out several models as wholes, but cut a single model into pieces, which rounds
     differently.
     """
     return rows * 2 if len(rows) == 1 and torch.get_num_threads() > 1 else rows
 
 
 def in_order(blocks: Iterable[tuple[list[int], Iterable[T]]]) -> Iterator[T]:
-    """The results of blocks in the order of their rows, each let go as early as can be."""
+    """Yield the results of blocks in the order of their rows, each as early as possible."""
     waiting: dict[int, T] = {}
     row = 0
     for rows, results in blocks:
@@ -137,7 +137,7 @@ def in_order(blocks: Iterable[tuple[list[int], Iterable[T]]]) -> Iterator[T]:
 
 
 def select(directions: Directions, layout: Sequence[int], at: "Rows | tuple[Rows, int]") -> Tensor:
-    """The directions at an index, all being laid out as (A, S) or (A, steps, S).
+    """Return the directions at an index of the layout (A, S) or (A, steps, S).
 
     Returns:
         (B, S, d).

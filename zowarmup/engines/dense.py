@@ -1,7 +1,7 @@
-"""Gradients of fully connected networks by hand.
+"""Hand-written gradients of fully connected networks.
 
-At this size autograd's bookkeeping costs more than the arithmetic. Shapes and names as in
-`stacked`; g is the gradient with respect to the activation h.
+For networks this small, autograd's bookkeeping costs more than the arithmetic. Shapes and names are
+those of `stacked`; g is the gradient with respect to the activation h.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def backward(
         parameters: (G, ...) each.
         x, y: (G, ..., n) and (G, n).
         absent: (G, classes), logits that count as 0.
-        into: as `parameters`, or these themselves for a step along the gradient.
+        into: shaped as `parameters`, or `parameters` themselves for a step along the gradient.
     """
     h, rest, targets = aligned_memory.fill(x, -1), iter(parameters), iter(into)
     steps: list[tuple[Link, Tensor, Tensor, list[Tensor], list[Tensor]]] = []
@@ -57,13 +57,13 @@ def backward(
         elif link.layer is nn.ReLU:
             g.mul_(after > 0)
         elif link.layer is Scaler:
-            g = link.apply(g)  # its derivative is itself
+            g = link.apply(g)  # a scaler is its own derivative
 
 
 def of_logits(h: Tensor, y: Tensor, absent: Tensor | None) -> Tensor:
-    """Of the cross-entropy: the softmax, less 1 at the label; 0 where the logit counts as 0.
+    """Return the gradient of the cross-entropy: softmax, less 1 at the label; 0 for absent classes.
 
-    By its logarithm, because torch's softmax rounds differently where the work of one thread ends.
+    It uses log_softmax, because torch's softmax rounds differently where one thread's work ends.
     """
     g = (h if absent is None else h.masked_fill(absent[..., None], 0.0)).log_softmax(1).exp_()
     g.scatter_add_(1, y[:, None], g.new_full((), -1.0).expand(len(y), 1, y.shape[1]))
@@ -71,7 +71,7 @@ def of_logits(h: Tensor, y: Tensor, absent: Tensor | None) -> Tensor:
 
 
 def update(into: Sequence[Tensor], before: Tensor, g: Tensor, *, alpha: float, beta: float) -> None:
-    """Weight and bias of a Linear layer: into <- beta into + alpha times their gradient."""
+    """Update weight and bias of a Linear layer: into <- beta into + alpha times the gradient."""
     into[0].baddbmm_(g, before.mT, alpha=alpha, beta=beta)
     for bias in into[1:]:
         bias.mul_(beta).add_(g.sum(2), alpha=alpha)

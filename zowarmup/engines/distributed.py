@@ -1,4 +1,4 @@
-"""Any engine over several processes, which divide the clients and put results back in order."""
+"""Any engine on several processes, which divide the clients and put the results in order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -16,17 +16,17 @@ Compute = Callable[[list[int], Directions], Tensor]
 
 
 class Distributed:
-    """Process i mod size computes client i of a cohort, with the engine that it has.
+    """Process i mod size computes client i of a cohort, with its own engine.
 
-    The two-point losses and directional derivatives exchange scalars alone; every process makes the
-    step again from those, as real clients do. Where models are asked for, each process trains its
-    next one, then all of them are sent in order: as many models as processes exist at a time.
+    For two-point losses and directional derivatives, processes exchange scalars alone, from which
+    every process computes the step, as real clients do. For models, each process trains its next
+    client, then the models are sent in order, so that one model per process exists at a time.
 
     The bits are those of the engine itself if a client's result does not depend on the other
     clients of the cohort; see plan.resolve.
 
     Args:
-        engine: has all clients, in every process.
+        engine: an engine with all clients, in every process.
         sizes: training images of every client.
     """
 
@@ -44,7 +44,7 @@ class Distributed:
         return self if engine is self.engine else Distributed(engine, self.sizes, self.group)
 
     def labels(self, clients: Sequence[int]) -> Tensor:
-        """See algorithms.engine_protocol; known everywhere."""
+        """See algorithms.engine_protocol; every process knows all labels."""
         return self.engine.labels(clients)
 
     def local_sgd(
@@ -101,7 +101,7 @@ class Distributed:
         return [clients[row] for row in rows], rows
 
     def _own(self, directions: Directions, A: int) -> Directions:
-        """The directions of this process's clients, rows (client, ...) as before."""
+        """The directions of this process's clients, with rows (client, ...) as in `directions`."""
         keys = directions.keys
         rows = torch.arange(len(keys), device=keys.device).view(A, -1)[self.group.mine(A)]
         return directions.take(rows.flatten())
@@ -115,7 +115,7 @@ class Distributed:
         return self.group.gather(compute(mine, self._own(directions, A)) if mine else own, A)
 
     def _models(self, w: Tensor, own: Iterable[Tensor], n: int) -> Iterator[Tensor]:
-        """n models or gradients as w, in order."""
+        """Yield n models or gradients of the shape of w, in the order of the cohort."""
         ones = ((w_i,) for w_i in own)
         return (w_i for (w_i,) in self._in_order(ones, lambda i: (torch.empty_like(w),), n))
 
@@ -125,9 +125,9 @@ class Distributed:
         blank: Callable[[int], tuple[Tensor, ...]],
         n: int,
     ) -> Iterator[tuple[Tensor, ...]]:
-        """The results of all n clients from those of this process, one for each process at a time.
+        """Yield the results of all n clients in order; `own` yields those of this process.
 
-        blank: tensors of the shapes that the result of the client in row i has.
+        blank: returns empty tensors with the shapes of the result of the client in row i.
         """
         results, size = iter(own), self.group.size
         for start in range(0, n, size):

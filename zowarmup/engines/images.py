@@ -1,8 +1,8 @@
 """Images as they were recorded, in memory once, and normalised where they are used.
 
-A data set is one tensor of bytes on the device. The training set of a client, a held-out part, a
-batch: each of them is a list of rows of that tensor, so that ImageNet32 takes its 3.9 GB whatever
-the number of clients.
+A data set is one tensor of bytes on the device. The training set of a client, a held-out part and
+a batch are each a list of rows of that tensor, so that ImageNet32 takes 3.9 GB for any number of
+clients.
 """
 
 import copy
@@ -23,12 +23,12 @@ from zowarmup.data.datasets import Dataset, is_train
 
 
 class Movable:
-    """An engine that can show the images of its clients moved."""
+    """An engine that can crop and flip the images of its clients."""
 
     moves: Moves | None = None
 
     def with_moves(self, moves: Moves | None) -> Self:
-        """See algorithms.engine_protocol; the engine itself if nothing changes."""
+        """See algorithms.engine_protocol; returns this engine if nothing changes."""
         if moves is self.moves:
             return self
         other = copy.copy(self)
@@ -38,11 +38,11 @@ class Movable:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Brings raw images to zero mean and unit variance, in the type of the result.
+    """Brings raw images to zero mean and unit variance, in the type of `mean`.
 
     Attributes:
-        scale: (), the value of a white pixel. A tensor on the device like the rest: CUDA multiplies
-            by the reciprocal of a plain number, which rounds otherwise than a division.
+        scale: (), the value of a white pixel. It is a tensor because CUDA would multiply by the
+            reciprocal of a plain number, which rounds differently from a division.
         mean, std: (C, 1, 1), of images / scale.
     """
 
@@ -51,20 +51,20 @@ class Scaling:
     std: Tensor
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """The operations of Dataset.images in their order, and so its bits."""
+        """Apply the operations of Dataset.images in the same order, for the same bits."""
         return raw.to(self.mean.dtype, copy=True).div_(self.scale).sub_(self.mean).div_(self.std)
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Some images of a data set, of one client or of several with as many each.
+    """Some images of a data set, of one client or of several with equally many.
 
     Attributes:
         raw: (N, C, H, W), mostly uint8, the whole data set, shared by all its parts.
-        scaling: how they are normalised.
-        rows: (..., n) int64, which of them these are.
-        y: (..., n) int64, their labels.
-        moves: (..., n) uint8, how each is cropped and flipped, see algorithms.augmentation.
+        scaling: how the images are normalised.
+        rows: (..., n) int64, the places of these images in `raw`.
+        y: (..., n) int64, the labels of these images.
+        moves: (..., n) uint8, how each image is cropped and flipped, see algorithms.augmentation.
     """
 
     raw: Tensor
@@ -78,14 +78,14 @@ class Images:
         return self.rows.shape[-1]
 
     def x(self) -> Tensor:
-        """The images, normalised, (..., n, C, H, W) float32; a tensor of its own."""
+        """Return the images, normalised, in a new tensor (..., n, C, H, W) float32."""
         raw = self.raw.index_select(0, self.rows.flatten())
         if self.moves is not None:
             raw = crop_flip(raw, self.moves.flatten())
         return self.scaling(raw).view(*self.rows.shape, *self.raw.shape[1:])
 
     def take(self, index: Tensor) -> Self:
-        """Those at places `index` (..., b) of each client."""
+        """Return the images at places `index` (..., b) of each client."""
         return self.each(partial(torch.gather, dim=-1, index=index))
 
     def split(self, sizes: int | Sequence[int]) -> list[Self]:
@@ -101,17 +101,17 @@ class Images:
         return self.each(partial(torch.narrow, dim=-1, start=start, length=length))
 
     def each(self, part: Callable[[Tensor], Tensor]) -> Self:
-        """The part that `part` takes of each attribute of the images."""
+        """Apply `part` to rows, labels and moves."""
         moves = None if self.moves is None else part(self.moves)
         return replace(self, rows=part(self.rows), y=part(self.y), moves=moves)
 
     def moved(self, moves: Tensor) -> list[Self]:
-        """As each epoch shows them: moves (..., epochs, n)."""
+        """Return the images of each epoch, moved by `moves` (..., epochs, n)."""
         return [replace(self, moves=own) for own in moves.to(self.y.device).unbind(-2)]
 
 
 def crop_flip(x: Tensor, moves: Tensor) -> Tensor:
-    """x (n, C, H, W), each image moved in its own way; 0 is black."""
+    """Crop and flip each image of x (n, C, H, W) by its move; 0 is black."""
     C, H, W = x.shape[1:]
     flip, start = moves.long() // STARTS**2, moves.long() % STARTS**2
     along = torch.arange(W, device=x.device)

@@ -1,6 +1,6 @@
-"""The engine of a client that can only just hold the model: perturbed weights exist layer by layer.
+"""The engine of clients that can only just hold the model: it perturbs one layer at a time.
 
-Slower than plain, since every pass makes its directions again, and bit for bit the same.
+It is slower than plain, since every pass makes the directions again; the results are the same bits.
 """
 
 from functools import partial
@@ -29,7 +29,7 @@ class Layerwise(Plain):
 def _near(
     w: Tensor, directions: Directions, j: int, radius: float, start: int, stop: int
 ) -> Tensor:
-    """Entries start..stop-1 of w + radius u_j, with one piece of u_j at a time beside them."""
+    """Return entries start..stop-1 of w + radius u_j; makes one piece of u_j at a time."""
     near = aligned_memory.place(start, stop - start, w).copy_(w[start:stop])  # rounded as in plain
     for a in range(start, stop, layerwise.CHUNK):
         b = min(a + layerwise.CHUNK, stop)

@@ -1,7 +1,7 @@
-"""Steps that clients take between two passes: of SGD and zeroth order; and the class mask.
+"""The updates of local SGD and of local zeroth-order steps, and the mask of absent classes.
 
-One client at a time or several side by side: w is (d,) or (B, d), and every other argument has the
-same leading dimension.
+They serve one client, with w (d,), or B clients side by side, with w (B, d); every other argument
+has the same leading dimension.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,15 +17,15 @@ from zowarmup.models.flat import FlatModel
 
 Batch = TypeVar("Batch", Images, ClientImages)
 
-TINY = 1e-6  # torch.nn.utils.clip_grad_norm_ adds it to a norm
+TINY = 1e-6  # added to a norm, as torch.nn.utils.clip_grad_norm_ does
 
 
 def batches(epochs: Sequence[Batch], orders: Tensor, batch: int) -> Iterator[Batch]:
-    """The images of each local step: epoch after epoch, the last batch smaller.
+    """Yield the images of each local step; the last batch of an epoch may be smaller.
 
     Args:
         epochs: the images of a client, or of B clients with n each, as each epoch shows them.
-        orders: ([B,] E, n_max); of each row only the numbers less than n count.
+        orders: ([B,] E, n_max); in each row, only the numbers below n count.
     """
     n, orders = len(epochs[0]), orders.to(epochs[0].y.device)
     visits = orders[orders < n].view(*orders.shape[:-1], n)
@@ -34,14 +34,14 @@ def batches(epochs: Sequence[Batch], orders: Tensor, batch: int) -> Iterator[Bat
 
 
 def start(w: Tensor, sgd: SGD) -> Tensor:
-    """The momentum buffer before the first step; without momentum nothing of the size of w."""
+    """Return the momentum buffer before the first step; it is empty without momentum."""
     return torch.zeros_like(w) if sgd.momentum else w.new_empty(0)
 
 
 def sgd_step(w: Tensor, g: Tensor, buffer: Tensor, sgd: SGD) -> None:
-    """A step along the gradient g; w, g and the buffer, see `start`, are overwritten.
+    """Take a step along the gradient g; this overwrites w, g and the buffer (see `start`).
 
-    Bit for bit plain SGD where clip and momentum are 0.
+    If clip and momentum are 0, this is plain SGD, bit for bit.
     """
     if sgd.clip:
         norm = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
@@ -53,7 +53,7 @@ def sgd_step(w: Tensor, g: Tensor, buffer: Tensor, sgd: SGD) -> None:
 
 
 def present(y: Tensor, model: FlatModel) -> Tensor:
-    """Which classes are among the labels: ([B,] n) -> ([B,] C) bool.
+    """Return whether each class is among the labels: ([B,] n) -> ([B,] C) bool.
 
     The last parameter of a network has a row for each class.
     """
@@ -61,14 +61,14 @@ def present(y: Tensor, model: FlatModel) -> Tensor:
 
 
 def absent(y: Tensor, model: FlatModel, sgd: SGD) -> Tensor | None:
-    """The classes whose logits count as 0 in the loss, ([B,] C) bool; None for none."""
+    """The classes whose logits count as 0 in the loss, ([B,] C) bool; None without a mask."""
     return ~present(y, model) if sgd.masked else None
 
 
 def scalars(losses: Tensor, eps: float) -> Tensor:
     """c of each direction from the losses on both sides, (..., 2) float64 -> (...) float32.
 
-    0 where it is not finite, so that one bad batch does not end the local steps.
+    A c that is not finite becomes 0, so that one bad batch does not end the local steps.
     """
     c = ((losses[..., 0] - losses[..., 1]) / (2 * eps)).float()
     return c.where(c.isfinite(), 0.0)
@@ -77,11 +77,11 @@ def scalars(losses: Tensor, eps: float) -> Tensor:
 def zo_step(w: Tensor, c: Tensor, u: Iterable[Tensor], zo: LocalZO) -> Tensor:
     """w - lr / S * sum_s c_s tau u_s, summed in the order of s.
 
-    As in algorithms.zo the coefficient is rounded before it meets u.
+    As in algorithms.zo, the coefficient is rounded before it multiplies u.
 
     Args:
         c: ([B,] S) float32.
-        u: S directions, each as w.
+        u: S directions, each shaped as w.
     """
     total = torch.zeros_like(w)
     for a_s, u_s in zip((c.double() * zo.tau).to(w).unbind(-1), u, strict=True):

@@ -20,17 +20,17 @@ Logits = Callable[[Tensor], Tensor]
 
 
 class Plain(Movable):
-    """Clients one after another on one copy of the model.
+    """Computes the clients one after another on one copy of the model.
 
     Args:
         model: the network as a function of w.
         data: each client's training images.
-        micro_batch: images per forward pass, fixed, so that both losses of a pair see the same
-            batches; with both models at the beginning of a line, their rounding cancels.
+        micro_batch: images per forward pass; fixed, so that both losses of a pair see the same
+            batches. Both models begin at a cache line, so that rounding errors cancel.
         precision: "float32", or "bfloat16" for the passes of `local_sgd` and
-            `directional_derivatives`: two-point losses differ by less than its rounding.
-        channels_last: images lie in memory with the channels innermost, as convolutions of many
-            channels like them. The order of w does not change.
+            `directional_derivatives`. Two-point losses stay in float32.
+        channels_last: keep images in memory with the channels innermost, which is faster for
+            convolutions of many channels. The order of w does not change.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class Plain(Movable):
     def both_sides(
         self, w: Tensor, directions: Directions, j: int, radius: float
     ) -> tuple[Logits, Logits]:
-        """The network at w + radius u_j and at w - radius u_j, until the next call."""
-        if not self.sides.numel():  # kept: to get new memory takes as long as to fill it
+        """Return the network at w + radius u_j and at w - radius u_j, valid until the next call."""
+        if not self.sides.numel():  # kept, because new memory takes as long to get as to fill
             self.sides = aligned_memory.rows(w, 2, self.d)  # so both are rounded alike
         directions.both_sides(w, j, radius, self.sides)
         above, below = self.sides
@@ -165,7 +165,7 @@ class Plain(Movable):
         return total / len(images)
 
     def logits(self, w: Tensor, images: Images, precision: str) -> Tensor:
-        """The network's output for training, (n, C) as w whatever the precision of the passes."""
+        """Return the network's output for training, (n, C), in the type of w for any precision."""
         low = precision == "bfloat16"
         with torch.autocast(w.device.type, torch.bfloat16, enabled=low):
             out = self.model.logits(w, self.x(images))

@@ -1,11 +1,11 @@
 """The base of the fast engines: clients of equal size side by side, each with its own models.
 
-    block   B clients of equal size, worked on together
-    G       models side by side, B x S x 2 for two-point losses, B in training
-    S, d    directions per client and step; parameters
-    n, b    images of a client, of a batch
+    block   B clients of equal size, computed together
+    G       number of models side by side: B x S x 2 for two-point losses, B in training
+    S, d    number of directions per client and step, number of parameters
+    n, b    number of images of a client, number of images of a batch
 
-A subclass says how many models are run at once.
+A subclass implements `logits`, which runs many models at once.
 """
 
 import copy
@@ -40,16 +40,16 @@ Block = tuple[list[int], Epochs]  # rows of the cohort, and the images of these 
 
 
 class SideBySide(Movable, ABC):
-    """Clients of equal size side by side.
+    """Computes clients of equal size side by side.
 
     Args:
         model: the network as a function of w.
         data: each client's training images.
         micro_batch: images per forward pass.
-        block: models worked on together; more are faster while their activations fit the cache.
+        block: models computed together; more are faster while their activations fit the cache.
     """
 
-    axis: ClassVar[int]  # the dimension of a block's images that counts those of a client
+    axis: ClassVar[int]  # the dimension of x that counts the images of a client
 
     def __init__(
         self, model: FlatModel, data: Sequence[Images], micro_batch: int, block: int = 60
@@ -99,7 +99,7 @@ class SideBySide(Movable, ABC):
     def sgd_step(
         self, W: Tensor, buffer: Tensor, x: Tensor, y: Tensor, absent: Tensor | None, sgd: SGD
     ) -> None:
-        """One step of each client's own row of W and of the buffer, (B, d), in place."""
+        """Take a step of each client, in place, on its row of W and of the buffer, (B, d)."""
         local_steps.sgd_step(W, self.gradients(W, x, y, absent) / y.shape[1], buffer, sgd)
 
     def local_zo_steps(
@@ -170,7 +170,7 @@ class SideBySide(Movable, ABC):
     def losses(self, W: Tensor, x: Tensor, y: Tensor, absent: Tensor | None = None) -> Tensor:
         """Cross-entropy of each image under each model: W (G, d), y (B, n) -> (G, n).
 
-        absent: (G, classes), logits to count as 0.
+        absent: (G, classes), logits that count as 0.
         """
         out = self.logits(W, x)
         if absent is not None:
@@ -186,11 +186,11 @@ class SideBySide(Movable, ABC):
     def blocks(
         self, clients: Sequence[int], models: int = 1, *, epochs: int = 1
     ) -> Iterator[Block]:
-        """The blocks of a cohort, in the order of their first rows.
+        """Yield the blocks of a cohort, in the order of their first rows.
 
-        So few results wait for those of clients of other sizes.
+        In this order, few results have to wait for clients of other sizes.
 
-        models: number that each client needs at once.
+        models: number of models that each client needs at once.
         """
         B = max(1, self.block // models)
         blocks = (self._blocks(group, clients, B, epochs) for group in self.groups)

@@ -1,16 +1,16 @@
 """Layers of many models side by side, each as one or a few large operations.
 
-    B, G    clients; models, G/B of them for each client, in the order of the clients
-    n       images of a client
+    B, G    number of clients; number of models, G/B for each client, in the order of the clients
+    n       number of images of a client
     h       activations with the images innermost, (B or G, features, n) or
-            (B or G, channels, height, width, n); B up to the first layer with weights, whose
-            input all models of a client share
+            (B or G, channels, height, width, n); B up to the first layer with weights, because
+            all models of a client share its input
 
-With the images innermost a layer is a batched matrix product whose result is the next layer's
-input as it lies in memory, and everything between the products runs over contiguous numbers. That
-work waits for memory, not for arithmetic, so few passes count, and old memory is used again.
+With the images innermost, a layer is a batched matrix product whose result is the next layer's
+input without a copy, and all operations between the products run over contiguous numbers. These
+wait for memory, not for arithmetic, so they make few passes and reuse memory.
 
-LAYERS is the table: layer type -> function(layer, h, *its parameters, each (G, ...)).
+LAYERS maps a layer type to a function(layer, h, *parameters), with parameters (G, ...) each.
 """
 
 import functools
@@ -42,12 +42,12 @@ def linear(layer: nn.Linear, h: Tensor, weight: Tensor, bias: Tensor | None = No
 
 def convolution(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """A product with the unfolded images, or a convolution where that is faster."""
-    alone = math.prod(layer.kernel_size) == 1  # its unfolded images are the images
+    alone = math.prod(layer.kernel_size) == 1  # then unfolding changes nothing
     if len(h) == len(weight) and layer.stride[1] == 1 and not (weight.requires_grad or alone):
         return grouped(layer, h, weight, bias)
     patches = windows(layer, h)
     inputs, weight = patches.flatten(4).flatten(1, 3), weight.flatten(2)
-    if bias is not None:  # as the weight of one more input, always 1: saves a pass over the result
+    if bias is not None:  # the bias becomes the weight of one more input, a 1, to save a pass
         inputs, weight = pad(inputs, (0, 0, 0, 1), value=1), torch.cat((weight, bias[..., None]), 2)
     return product(inputs, weight, None).unflatten(2, patches.shape[4:])
 
@@ -67,10 +67,10 @@ def group_norm(
     *,
     pool: Callable[[Tensor], Tensor] = lambda h: h,
 ) -> Tensor:
-    """The norm and the pooling after it.
+    """Apply the norm and the pooling after it.
 
-    A positive scale keeps the order of numbers, rounded ones too, so that the maxima can come
-    first and most of the scaling is saved; the bits are the same.
+    A positive scale keeps the order of numbers, even after rounding, so the maxima can be taken
+    first, which saves most of the scaling; the bits are the same.
     """
     mean, scale = moments(layer, h)
     if weight is not None:
@@ -89,12 +89,12 @@ def group_norm(
 def moments(layer: nn.GroupNorm, h: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and 1 / standard deviation of each group and image, (G, groups, 1, n).
 
-    The variance is E[x^2] - E[x]^2, one pass less than about the mean. Its error is
-    (mean / deviation)^2 roundings, so a group far from zero would be better served by plain.
+    The variance is E[x^2] - E[x]^2, which saves a pass. Its error is (mean / deviation)^2
+    roundings, so the engine plain is better for groups whose mean is far from zero.
     """
     groups = h.view(len(h), layer.num_groups, -1, h.shape[-1])
     count = groups.shape[2]
-    # Summed in pieces: a tensor of all squares would leave the cache.
+    # Summed in pieces: a tensor of all squares would not fit the cache.
     first, *others = groups.unflatten(2, (math.gcd(count, 16), -1)).unbind(2)
     squares = first.square()
     for piece in others:
@@ -129,17 +129,17 @@ def product(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def windows(layer: nn.Conv2d, h: Tensor) -> Tensor:
-    """The input that each weight meets: (G, C, H, W, n) -> (G, C, kh, kw, H', W', n)."""
+    """The input that each weight multiplies: (G, C, H, W, n) -> (G, C, kh, kw, H', W', n)."""
     (top, left), (kh, kw), (down, right) = padding(layer), layer.kernel_size, layer.stride
     h = pad(h, (0, 0, left, left, top, top))
     return h.unfold(2, kh, down).unfold(3, kw, right).movedim((5, 6), (2, 3))
 
 
 def grouped(layer: nn.Conv2d, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """One convolution with a group per model: neighbours in a row are n numbers apart.
+    """Convolve with one group per model; neighbours in an image row lie n numbers apart.
 
-    With several threads a library's cut between them, and so the rounding, depends on the number of
-    groups: then only the two models of a direction are taken together.
+    With several threads, the division of the work among them, and so the rounding, depends on the
+    number of groups. Then only the two models of a direction are computed together.
     """
     if torch.get_num_threads() > 1 and len(h) > 2 and len(h) % 2 == 0:
         biases = [None] * (len(h) // 2) if bias is None else bias.split(2)

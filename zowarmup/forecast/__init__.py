@@ -1,1 +1,1 @@
-"""The costs of a config, before anything runs: jobs, operations, hours, bytes, disk, memory."""
+"""Forecast a config's costs before anything runs: jobs, operations, hours, bytes, disk, memory."""

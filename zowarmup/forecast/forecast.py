@@ -1,4 +1,4 @@
-"""Forecast of a plan: jobs, operations, hours, bytes, disk and memory; as tables for people."""
+"""Forecast a plan's jobs, operations, hours, bytes, disk and memory, and format them as tables."""
 
 import textwrap
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +17,7 @@ from zowarmup.forecast.sizes import DOWNLOADS, data_files, dataset_size
 from zowarmup.plan.graph import Job, counts, graph
 from zowarmup.plan.plan import Plan
 
-# Peak operations a second of NVIDIA's data sheets (boost clock, no sparsity): float32 without TF32,
+# Peak operations a second in NVIDIA's data sheets (boost clock, no sparsity): float32 without TF32,
 # and bfloat16 with dense matrices.
 DEVICES = {
     "H200 SXM": (67e12, 989e12),
@@ -25,37 +25,37 @@ DEVICES = {
     "A100 SXM": (19.5e12, 312e12),
     "RTX 4090": (82.6e12, 165.2e12),
 }
-# Shares of the peaks, assumed and not measured: convolutions of CIFAR's size in large batches.
+# Shares of these peaks, assumed and not measured, for convolutions of CIFAR's size, large batches.
 REACHED_FLOAT32, REACHED_BFLOAT16 = 0.4, 0.2
 
 FLOPS = ["forward", "backward", "evaluation"]
 PIVOT = "the model at the pivot"
-WIDTH = 100  # of the text
-RECORD = 2000  # bytes of run.json, logs and benchmarks of a job
+WIDTH = 100  # characters in a line of the text
+RECORD = 2000  # bytes of a job's run.json, logs and benchmarks
 SHOWN = {"table": 35_000, "figure": 400_000}  # bytes in all formats
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Cost of a plan."""
+    """Costs of a plan."""
 
     name: str
     jobs: dict[str, int]  # by rule
-    like: dict[str, str]  # by algorithm without a formula, the one that it is assumed to cost as
+    like: dict[str, str]  # algorithm without a formula -> the one whose formula is used
     operations: dict[str, dict[str, dict[str, float]]]  # by_job, by_study and by_model
-    devices: dict[str, Any]  # their number, seconds by data sheet, assumed shares of the peaks
-    federation_bytes: dict[str, dict[str, float]]  # by stage of a method, of all clients together
+    devices: dict[str, Any]  # number of devices, seconds by data sheet, shares of the peaks
+    federation_bytes: dict[str, dict[str, float]]  # by stage of a method; all clients together
     download_bytes: int
     disk_bytes: dict[str, float]
     memory_bytes: dict[str, float]
-    machine: Hours | None  # None if nothing was to be calibrated
+    machine: Hours | None  # None if no times were asked for
 
 
 def forecast(plan: Plan, cores: int, devices: int, results: Path | None) -> Forecast:
-    """Return the cost of a plan.
+    """Return the costs of a plan.
 
     Args:
-        cores, devices: jobs at once on this machine, and devices of a data sheet.
+        cores, devices: jobs that run at once on this machine; number of devices of a data sheet.
         results: folder of all results; None leaves out the time on this machine.
     """
     used = {spec.dataset for spec in plan.runs.values()}
@@ -88,7 +88,7 @@ def forecast(plan: Plan, cores: int, devices: int, results: Path | None) -> Fore
 
 
 def by_sheet(table: pd.DataFrame) -> dict[str, float]:
-    """Return the seconds that all operations take on each device, from its data sheet."""
+    """Return the seconds that all operations take on each device, according to its data sheet."""
     operations, fast = table[FLOPS].to_numpy().sum(), table["bfloat16"].sum()
     return {
         name: (operations - fast) / (REACHED_FLOAT32 * slow) + fast / (REACHED_BFLOAT16 * quick)
@@ -97,7 +97,7 @@ def by_sheet(table: pd.DataFrame) -> dict[str, float]:
 
 
 def traffic(table: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """Return the bytes up and down by stage of a method, each warm-up counted once."""
+    """Return the bytes up and down by stage of a method; each warm-up counts once."""
     sums = table.groupby("stage")[["up", "down", "broadcast"]].sum()
     sums = sums.reindex([FIRST, PIVOT, LATER, ALONE, RATES], fill_value=0.0)
     sums["down"] += sums.pop("broadcast").rename({LATER: PIVOT, PIVOT: LATER})
@@ -105,7 +105,7 @@ def traffic(table: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def disk(work: Work, jobs: Collection[Job], table: pd.DataFrame) -> dict[str, float]:
-    """Return the bytes below results/<name>/ by contents."""
+    """Return the bytes below results/<name>/, by kind of content."""
     sizes = [work.sizes[job.name] for job in jobs if job.rule == "dataset"]
     dealt = [work.plan.config.federations[job.name] for job in jobs if job.rule == "federation"]
     images = [work.sizes[federation.dataset].train for federation in dealt]
@@ -118,9 +118,9 @@ def disk(work: Work, jobs: Collection[Job], table: pd.DataFrame) -> dict[str, fl
 
 
 def text(forecast: Forecast) -> str:
-    """Return all of a forecast, at most WIDTH characters wide."""
+    """Return the whole forecast as text, in lines of at most WIDTH characters."""
     jobs = ", ".join(f"{n} {rule}" for rule, n in forecast.jobs.items())
-    alike = (f" {name} is assumed to cost as {other}." for name, other in forecast.like.items())
+    alike = (f" {name} is assumed to cost like {other}." for name, other in forecast.like.items())
     sheets, memory = forecast.devices, forecast.memory_bytes
     devices = {f"{sheets['devices']} x {name}": s for name, s in sheets["seconds"].items()}
     parts = [_wrap(f"{forecast.name}: {sum(forecast.jobs.values())} jobs: {jobs}.{''.join(alike)}")]
@@ -134,17 +134,17 @@ def text(forecast: Forecast) -> str:
         parts.append(
             _wrap(
                 f"At least {duration(hours.wall)} with {hours.cores} jobs at once; the longest "
-                f"chain of jobs takes {duration(hours.path)}. {hours.recorded} jobs count as "
-                f"recorded when they ran; for the others, {hours.kinds} kinds of rounds ran on "
-                f"{device}, and are scaled."
+                f"chain of jobs takes {duration(hours.path)}. {hours.recorded} jobs take their "
+                f"recorded times; the times of the others are scaled from {hours.kinds} kinds of "
+                f"rounds that ran on {device}."
             )
         )
     parts += [
         _table("time by data sheet", devices, duration, total=False),
         _wrap(
             f"At {sheets['reached_float32']:.0%} of the peak in float32 and "
-            f"{sheets['reached_bfloat16']:.0%} in bfloat16, assumed and not measured; without the "
-            "start of jobs, and without the idle time of a device with a small network."
+            f"{sheets['reached_bfloat16']:.0%} in bfloat16 (assumed, not measured). This leaves "
+            "out the start of jobs, and the idle time of a device with a small network."
         ),
         _table("a real federation sends", forecast.federation_bytes, _size),
         _table("on the disk", forecast.disk_bytes, _size),
@@ -161,7 +161,7 @@ def _size(bytes_: float) -> str:
 def _table(
     title: str, rows: Mapping[str, Any], show: Callable[[float], str], total: bool = True
 ) -> str:
-    """Return rows as a table with a row of their sums."""
+    """Return rows as a table, with a last row of their sums if `total`."""
     frame = pd.DataFrame.from_dict(rows, orient="index")
     if total:
         frame.loc["all"] = frame.sum()
@@ -175,7 +175,7 @@ def _wrap(words: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time in the unit that suits it, to two digits or so."""
+    """Return a time in a suitable unit, to about two digits."""
     for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"

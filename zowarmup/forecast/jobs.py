@@ -1,6 +1,6 @@
 """Rounds and measurements of every job of a plan.
 
-No run is assumed to diverge; one that does ends earlier.
+No run is assumed to diverge; a run that diverges ends earlier.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ FIRST, LATER, ALONE, RATES = "phase 1", "phase 2", "methods of one phase", "lear
 
 
 class Work:
-    """The parts of every job of a plan; `sizes` are those of the config's data sets."""
+    """The parts of every job of a plan; `sizes` has the sizes of the config's data sets."""
 
     def __init__(self, plan: Plan, sizes: Mapping[str, Size]) -> None:
         self.plan, self.sizes = plan, sizes
@@ -33,12 +33,12 @@ class Work:
         self._parts = cache(lambda rule, name: list(rules[rule](name)) if rule in rules else [])
 
     def parts(self, job: Job) -> list[Part]:
-        """Return the parts of a job; none of one that does not train."""
+        """Return the parts of a job; a job that does not train has none."""
         return self._parts(job.rule, job.name)
 
     def table(self, jobs: Iterable[Job]) -> pd.DataFrame:
-        """Return the costs of all parts: a row each, with its job and the study it counts for."""
-        studies: dict[Job, str] = {}  # the first that asks for a job
+        """Return a row of costs for each part, with the part's job and the study it counts for."""
+        studies: dict[Job, str] = {}  # the first study that asks for a job
         for cell in self.plan.cells:
             warmup = self.plan.runs[cell.run].warmup or ""
             for seed in map(str, cell.seeds):
@@ -66,7 +66,7 @@ class Work:
         yield self._part(spec, spec.phase, FIRST, rounds, rows=rows, snapshots=snapshots)
 
     def _train(self, name: str) -> Iterator[Part]:
-        """Yield a part a phase; the first measures twice more: its start, and EARLY rounds on."""
+        """Yield a part per phase; the first also measures at its start and after EARLY rounds."""
         spec = self.plan.runs[name]
         stage, every, done = LATER if spec.warmup else ALONE, spec.evaluate_every, spec.pivot
         extra = 1 + (not spec.warmup)
@@ -91,7 +91,7 @@ class Work:
 
 
 def costs(part: Part) -> dict[str, Any]:
-    """Return operations, those in bfloat16, bytes sent and bytes on the disk."""
+    """Return a part's costs: operations, operations in bfloat16, bytes sent, bytes on disk."""
     one, fast = part.round, part.spec.engine.precision == "bfloat16" and part.round.backward > 0
     asked = ACCURACY * part.federation["clients"] * part.trials if part.losses else 0
     return {

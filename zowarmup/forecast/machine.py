@@ -1,9 +1,9 @@
-"""Time of a plan on this machine.
+"""Forecast the time of a plan on this machine.
 
-A job that has run with the same settings takes the seconds of Snakemake's benchmark file, its other
-seeds the mean. All other jobs are calibrated: a few rounds of each kind run on random images, those
-of more than LIGHT operations cut to two clients with few images. Where one thread of the CPU does
-the work, its own seconds count: those on an idle machine.
+A job that has run with the same settings takes the seconds in Snakemake's benchmark file; its other
+seeds take the mean. All other jobs are calibrated: a few rounds of each kind run on random images.
+Rounds of more than LIGHT operations are cut to two clients with few images. If one CPU thread does
+the work, its CPU seconds count, which are the seconds on an idle machine.
 """
 
 import json
@@ -36,14 +36,14 @@ from zowarmup.storage.provenance import differences
 from zowarmup.training import context, loop, phases
 from zowarmup.training.context import Context
 
-# Time of jobs that do not train, in starts of a process that trains, as measured on one machine.
+# Times of jobs that do not train, measured on one machine; unit: the start of a training process.
 STARTS = {"all": 0.0, "dataset": 0.6, "federation": 0.1, "figure": 1.1, "claims": 1.2, "measure": 2}
-DRAWING = 0.5  # of the others
+DRAWING = 0.5  # of jobs of the other rules
 SNAKEMAKE = 0.1  # seconds between two jobs on one core
 
 BUDGET = 30.0  # seconds of calibration
 REPEATED = 0.1  # seconds for which a round, and a row of metrics, is repeated
-LIGHT = 5e9  # operations of a round that is run as it is, about 0.2 s of one core
+LIGHT = 5e9  # a round with more operations (about 0.2 s of one core) is cut
 PAIR = 2  # clients of a round that is cut
 LR = 1e-6  # so small that nothing diverges
 ENDLESS = 1_000_000  # rounds of a phase, so that no timed round is its last
@@ -64,12 +64,12 @@ class Hours:
     """Seconds of a plan on this machine."""
 
     cores: int
-    wall: float  # `cores` jobs at once, at least: the longer of path and work / cores
+    wall: float  # lower bound for `cores` jobs at once: max of path, work / cores
     work: float  # all jobs, one after the other
     path: float  # the longest chain of jobs that wait for each other
     by_job: dict[str, float]
-    recorded: int  # jobs that have run, or another seed of them
-    kinds: int  # kinds of rounds that have run for the other jobs
+    recorded: int  # jobs that have run, or whose other seeds have
+    kinds: int  # kinds of rounds that were timed for the other jobs
     cpu_instead: bool  # whether rounds that belong on a GPU ran on the CPU
     process_bytes: int  # memory of a training process before it has images
 
@@ -97,9 +97,9 @@ def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> H
 
 
 def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, tuple[float, float]]:
-    """Return the `rates` of kinds, those with most operations first.
+    """Return kind -> `rates`; the kinds with most operations are timed first.
 
-    After `budget` seconds kinds take the rates of another kind of the same network.
+    After `budget` seconds, a kind takes the rates of another kind with the same network.
     """
     timed: dict[str, tuple[float, float]] = {}
     end = time.monotonic() + budget
@@ -112,9 +112,9 @@ def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, t
 
 
 def longest(jobs: Graph, seconds: Mapping[Job, float]) -> float:
-    """Return the seconds until the last job ends if none waits for a free core."""
+    """Return the seconds until the last job ends if no job waits for a free core."""
     ends: dict[Job, float] = {}
-    for job, needed in jobs.items():  # each stands behind the jobs that it needs
+    for job, needed in jobs.items():  # a job comes after the jobs that it needs
         ends[job] = seconds[job] + max((ends[other] for other in needed), default=0.0)
     return max(ends.values())
 
@@ -137,7 +137,7 @@ def recorded(plan: Plan, jobs: Iterable[Job], results: Path) -> dict[Job, float]
 
 
 def _unchanged(plan: Plan, job: Job, results: Path) -> bool:
-    """Whether a job has trained with the plan's settings; learning rates cost nothing."""
+    """Return whether a job has trained with the plan's settings; learning rates may differ."""
     if job.rule not in RESULT:
         return True
     folder = next(folder for folder, rule in RULES.items() if rule == job.rule)
@@ -150,19 +150,19 @@ def _unchanged(plan: Plan, job: Job, results: Path) -> bool:
 
 
 def start() -> tuple[float, int]:
-    """Return the processor seconds in which a training process starts, and the bytes it takes."""
+    """Return the CPU seconds that a training process takes to start, and its bytes of memory."""
     answer = subprocess.check_output([sys.executable, "-c", START], text=True).split()
     return float(answer[0]), 1024 * int(answer[1])
 
 
 def kind(part: Part) -> str:
-    """Return a name that parts share whose operations take equally long."""
+    """Return a name for the kind of a part; parts of one kind have equally fast operations."""
     words = {k: v for k, v in part.phase.items() if isinstance(v, str | bool)}
     return json.dumps([part.title, part.spec.engine.model_dump(), words, part.members, part.images])
 
 
 def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
-    """Return the seconds of an operation in rounds, cut to `light` ones, and in measurements."""
+    """Return the seconds per operation in rounds (cut to `light` ones) and in measurements."""
     one = replace(part, rounds=1, rows=1, losses=0)
     if max(one.training, one.evaluation / 4) > light:
         one = cut(one, max(1, int(light / cut(one, 1).training)))
@@ -184,7 +184,7 @@ def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
 
 
 def cut(part: Part, images: int) -> Part:
-    """Return the same work by two clients with a few images each, one of each tier."""
+    """Return the part cut to two clients with a few images each, one client of each tier."""
     images = min(images, part.images[0])
     phase = {**part.phase, "clients": "all", "participation": 1.0}
     if "batch" in phase:
@@ -196,7 +196,7 @@ def cut(part: Part, images: int) -> Part:
 
 
 def _mean(call: Callable[[], object], clock: Callable[[], float]) -> float:
-    """Return the mean seconds of calls that go on for REPEATED seconds."""
+    """Return the mean seconds of a call that is repeated for REPEATED seconds."""
     calls, begin = 0, clock()
     while not calls or clock() - begin < REPEATED:
         call()
@@ -205,7 +205,7 @@ def _mean(call: Callable[[], object], clock: Callable[[], float]) -> float:
 
 
 def _context(part: Part, engine: EngineSpec) -> Context:
-    """Return the context of a job with random images, labels in turn."""
+    """Return the context of a job with random images, whose labels cycle through the classes."""
     size, random = part.data, generator("forecast")
     x = [random.integers(0, 256, (n, *size.shape), np.uint8) for n in (size.train, size.test)]
     y = [np.arange(n) % size.classes for n in (size.train, size.test)]

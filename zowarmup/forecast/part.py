@@ -1,9 +1,9 @@
-"""Part of a job: the rounds of a phase, the measurements beside them, and what they cost.
+"""A part of a job: the rounds of a phase, the measurements during these rounds, and their costs.
 
-Operations are the products of layers, two for a multiply-add; a backward pass counts as two forward
-passes. Norms, activations and directions are left out: they are little, except for networks so
-small that no device is busy with them. Text on the disk is estimated from the number of values in
-it; all else is counted.
+Only operations in the products of layers count: two per multiply-add, and a backward pass as two
+forward passes. Norms, activations and directions cost little, except in networks too small to keep
+a device busy, and are left out. The size of a text on the disk is estimated from its number of
+values; everything else is counted.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from zowarmup.plan.specs import JobSpec, Phase
 from zowarmup.training.evaluate import BATCH
 from zowarmup.training.phases import build
 
-# The formula for an algorithm that has none: the first whose settings the phase has.
+# An algorithm without a formula uses that of the first of these whose settings the phase has.
 ALIKE = {"zo_local": {"S", "batch"}, "fedkseed": {"K"}, "zo": {"S"}, "fedavg": {"epochs", "batch"}}
 
 # Bytes.
@@ -35,16 +35,16 @@ FLOAT = 4
 HEADER = 120  # of a tensor in a checkpoint
 PROVENANCE = 1200  # at the head of a run's journal
 SCALAR, INDEX, MEMBER = 21.0, 4.5, 8.0  # text of a journal: a scalar, a candidate, a client
-ROW, RECALL = 800, 48  # a row of metrics, and a class in it: once alone, three times in all rows
+ROW, RECALL = 800, 48  # a row of metrics, a class in it: 1 copy in the run, 3 in the collection
 INDICES = 32  # of an image: its row and its label, in the data set and in the federation
 
 STACKING = ("batched", "vmap")
-SIDE_BY_SIDE = 60  # models at once in an engine that has the option `block`
+SIDE_BY_SIDE = 60  # models that a stacking engine holds at once if `block` is not set
 
 
 @cache
 def image_flops(name: str, data: Size, width: float, rate: float = 1.0) -> int:
-    """Return the operations of one image's forward pass; arguments as of `sizes.network`."""
+    """Return the operations of one image's forward pass; for the arguments see `sizes.network`."""
     model = network(name, data, width, rate)
     image = torch.empty(1, *data.shape, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -53,7 +53,7 @@ def image_flops(name: str, data: Size, width: float, rate: float = 1.0) -> int:
 
 
 def formula_name(phase: Mapping[str, Any]) -> str:
-    """Return the algorithm whose formula holds for a phase: its own, or one of the same settings.
+    """Return the algorithm whose formula a phase uses: its own, or one with the same settings.
 
     Raises:
         UserError: no formula fits.
@@ -65,36 +65,36 @@ def formula_name(phase: Mapping[str, Any]) -> str:
         if settings <= set(phase):
             return other
     raise UserError(
-        f"{name}: no formula gives the cost of its rounds: add a line to FORMULAS in "
+        f"{name}: no formula gives the cost of a round; add a line to FORMULAS in "
         "zowarmup/analysis/cost_formulas.py"
     )
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Part of a job: rounds of one phase, and measurements; settings as in the plan."""
+    """A part of a job: rounds of one phase and their measurements, with the plan's settings."""
 
     spec: JobSpec
     phase: Mapping[str, Any]
     federation: Mapping[str, Any]
     data: Size
     high: int  # high-resource clients
-    stage: str  # of a method, which the messages belong to
+    stage: str  # of a method; messages are counted by stage
     rounds: int
     rows: int = 0
-    losses: int = 0  # how often that of held-out images is measured alone
+    losses: int = 0  # how often the held-out loss alone is measured
     snapshots: int = 0
-    final: bool = False  # whether it ends with the final model of a run
-    trials: int = 1  # how often the rounds begin anew: for each candidate and seed of a selection
+    final: bool = False  # whether the part ends with the final model of a run
+    trials: int = 1  # how often the rounds start anew: once per candidate and seed of a selection
 
     @property
     def title(self) -> str:
-        """The network, with its width where that is not 1."""
+        """The name of the network, with its width if that is not 1."""
         return self.spec.model + (f" x{self.spec.width:g}" if self.spec.width != 1 else "")
 
     @property
     def shape(self) -> tuple[str, Size, float]:
-        """The arguments of `network`, but for the share that low-resource clients train."""
+        """The arguments of `sizes.network`, without the share that low-resource clients train."""
         return self.spec.model, self.data, self.spec.width
 
     @property
@@ -104,7 +104,7 @@ class Part:
 
     @property
     def images(self) -> tuple[int, int]:
-        """Images that a client trains on, and images that it holds out."""
+        """The numbers of images that a client trains on and holds out."""
         images = self.data.train // self.federation["clients"]
         heldout = min(max(1, round(self.federation["holdout"] * images)), images - 1)
         return images - heldout, heldout
@@ -127,12 +127,12 @@ class Part:
 
     @property
     def members(self) -> int:
-        """Clients of the phase, whether or not a round draws them."""
+        """The number of clients in the phase, whether or not a round draws them."""
         return sum(self.formula.members.values())
 
     @cached_property
     def round(self) -> cost_formulas.Cost:
-        """Bytes up and down, forward and backward operations of a round, all clients together."""
+        """Costs of a round for all clients: bytes up and down, forward and backward operations."""
         total = np.zeros(4)
         for tier, members in self.formula.members.items():
             rate = self.phase.get("rate", 1.0) if tier == "low" else 1.0
@@ -158,12 +158,12 @@ class Part:
 
     @property
     def broadcast(self) -> float:
-        """Bytes of the model to every client before a phase in which no models travel."""
+        """Bytes for sending the model to every client before a phase in which no models travel."""
         return self.trials * self.members * cost_formulas.once(self.formula)
 
 
 def disk(part: Part) -> dict[str, float]:
-    """Return the bytes that a part leaves on the disk, by contents."""
+    """Return the bytes that a part leaves on the disk, by kind of content."""
     model = FLOAT * part.network.d + HEADER * len(part.network.names)
     snapshot = model + _server(part) if part.snapshots else 0
     records = part.rounds * _record(part) if part.rows else 0
@@ -176,19 +176,19 @@ def disk(part: Part) -> dict[str, float]:
 
 
 def peak(part: Part) -> dict[str, float]:
-    """Return the bytes of images and of training in memory, beyond a process with torch."""
+    """Return the bytes in memory for images and for training, on top of a process with torch."""
     engine, model, shape, train = part.spec.engine, part.network, part.data.shape, part.images[0]
     stacks = engine.name in STACKING
     stacked = engine.options.get("block", SIDE_BY_SIDE) if stacks else 1
-    if "eps" in part.phase:  # backpropagation for the true gradients beside the estimate
+    if "eps" in part.phase:  # true gradients are measured, too, by backpropagation
         micro = min(engine.micro_batch, train)
         step = stacked * max(f(model, shape, micro) for f in (memory.inference, memory.backprop))
     else:
         batch, momentum = min(part.phase["batch"], train), part.phase.get("momentum", 0) > 0
         one = memory.backprop(model, shape, batch, momentum=momentum)
         step = min(stacked, part.members) * one
-    # On a GPU the images lie in main memory and on the device. Engines that stack clients keep the
-    # training images normalised where they are few.
+    # On a GPU the images lie in main memory and on the device. Engines that stack clients also
+    # keep normalised training images if there are few.
     copies = 1 if engine.device == "cpu" else 2
     trained = part.federation["clients"] * train * part.data.pixels
     kept = FLOAT * trained if stacks and trained <= client_groups.KEPT else 0
@@ -197,7 +197,7 @@ def peak(part: Part) -> dict[str, float]:
 
 
 def _record(part: Part) -> float:
-    """Return the bytes of a round in a journal; 0 where models travel."""
+    """Return the bytes of a round in a journal; 0 if models travel."""
     phase, formula = part.phase, part.formula
     if phase["algorithm"] in TRAJECTORIES:
         return 0.0

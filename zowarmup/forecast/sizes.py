@@ -1,4 +1,4 @@
-"""Sizes of the data sets, networks and tiers of a config, before any of them exists."""
+"""Sizes of the data sets, networks and tiers of a config, known before any of them exists."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -46,11 +46,11 @@ DOWNLOADS = {"cifar10": 170_498_071, "cifar100": 169_001_437}  # bytes of the ar
 
 
 def dataset_size(name: str, settings: Dataset) -> Size:
-    """Return the size of a data set, as its NAME.npz says or its source is known for.
+    """Return the size of a data set, from its NAME.npz or, without this file, from KNOWN.
 
     Raises:
         DataError: NAME.npz is damaged or holds other arrays.
-        UserError: there is no such file, and the source is not of KNOWN size.
+        UserError: there is no such file, and the source is not in KNOWN.
     """
     files = [file for file in data_files(settings) if file.stem == settings.source]
     if files:
@@ -62,8 +62,8 @@ def dataset_size(name: str, settings: Dataset) -> Size:
         whole = KNOWN[settings.source]
     else:
         raise UserError(
-            f"datasets.{name}: {settings.source}.npz is in no data folder, so its size is "
-            f"unknown: set {DATA_DIR} to its folder"
+            f"datasets.{name}: {settings.source}.npz is in no data folder, so the size of the "
+            f"data set is unknown; set {DATA_DIR} to the folder of this file"
         )
     train, test = settings.images_train or whole.train, settings.images_test or whole.test
     return replace(whole, train=min(train, whole.train), test=min(test, whole.test))
@@ -76,14 +76,14 @@ def data_files(settings: Dataset) -> list[Path]:
 
 @cache
 def network(name: str, data: Size, width: float, rate: float = 1.0) -> FlatModel:
-    """Return a network of `width` times its channels, low-resource clients' `rate` of them."""
+    """Return a network with `width` times its channels, cut to the share `rate` of them."""
     if rate != 1:
         return narrow(network(name, data, width), rate, 1.0).model
     return context.model(name, data.shape, data.classes, width)
 
 
 def high_resource(config: Config, spec: JobSpec, data: Size) -> int:
-    """Count the high-resource clients of a run; all clients where no phase distinguishes them."""
+    """Count the high-resource clients of a run; without tiers these are all clients."""
     federation = config.federations[spec.federation]
     if spec.split is None:
         return federation.clients

@@ -1,1 +1,1 @@
-"""Looking into results: what a file is, any round's weights, two runs, a whole folder."""
+"""Inspection of results: show a file, rebuild a model, compare two runs, verify a folder."""

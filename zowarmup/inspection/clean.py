@@ -1,9 +1,9 @@
-"""`zowarmup clean`: removes what no result of a config needs: snapshots, locks, resume states.
+"""`zowarmup clean`: remove the snapshots, locks and resume states that no result of a config needs.
 
-Every output that Snakemake would recreate stays, so does the work of an unfinished job, and so do
-the snapshots where something starts: from such a snapshot and the journal any later round of a run
-can be rebuilt. Each file or folder goes in one step, a folder under another name first, so a kill
-leaves nothing that a job would take for complete. The folder of a running job is left alone.
+It keeps every output that Snakemake would recreate, the work of unfinished jobs, and the snapshots
+that runs start from: such a snapshot and the journal suffice to rebuild any later round of a run.
+A folder is renamed before its files are deleted, so a kill leaves nothing that a job would take for
+complete. The folder of a running job is left alone.
 """
 
 import os
@@ -29,20 +29,20 @@ class Cleaner:
 
     Args:
         dry: remove nothing.
-        with_orphans: remove also the jobs that the config does not name.
+        with_orphans: remove also the folders of jobs that are not in the config.
     """
 
     def __init__(self, plan: Plan, results: str, *, dry: bool, with_orphans: bool) -> None:
         self.root, self.dry, self.with_orphans = Path(results, plan.name), dry, with_orphans
         self.jobs = graph(plan)
         self.wanted = wanted(plan, self.jobs)
-        self.starts: set[Path] = set()  # the snapshots where finished runs start
+        self.starts: set[Path] = set()  # the snapshots that finished runs start from
         self.removed: dict[Path, int] = {}  # bytes by path
-        self.orphans: dict[Path, int] = {}  # folders that the config does not name
+        self.orphans: dict[Path, int] = {}  # bytes by folder of a job that is not in the config
         self.running: list[Path] = []  # folders of running jobs
 
     def clean(self) -> None:
-        """Remove it; no more than a folder at a time is locked."""
+        """Remove the files and folders, with a lock on one folder at a time."""
         begun = [file for depth in ("*", "*/*") for file in self.root.glob(f"{depth}/{REMOVED}*")]
         self._remove(begun)
         folders = [(Job(place.rule, place.name, place.part), place) for place in places(self.root)]
@@ -51,7 +51,7 @@ class Cleaner:
         self.starts = {
             start for job, place in folders if job not in gone for start in _start(place)
         }
-        for job, place in reversed(folders):  # runs, then the warm-ups where they start
+        for job, place in reversed(folders):  # runs before the warm-ups that they start from
             with _free(place.folder, self.dry, job.rule in RESULT) as free:
                 if not free:
                     self.running.append(place.folder)
@@ -63,7 +63,7 @@ class Cleaner:
                     self._remove(self._superfluous(job, place.folder))
 
     def _superfluous(self, job: Job, folder: Path) -> Iterator[Path]:
-        """The files of a job that is not running which nothing needs."""
+        """Yield the files that nothing needs in the folder of a job that is not running."""
         yield from (*folder.glob(".*.tmp"), *folder.glob(f"{REMOVED}*"))
         if (folder / RESULT[job.rule]).is_file():
             yield from (folder / name for name in ("state", "machines.json"))
@@ -102,9 +102,9 @@ def _start(place: Place) -> Iterator[Path]:
 
 @contextmanager
 def _free(folder: Path, dry: bool, locked: bool) -> Iterator[bool]:
-    """Whether no job runs in a folder; within, none can begin to, unless this is a dry run.
+    """Yield whether no job runs in the folder, which stays locked unless this is a dry run.
 
-    The lock file goes in the end. `locked` says whether its jobs lock their folder.
+    The lock file is deleted at the end. `locked` says whether jobs of this kind lock their folder.
     """
     file = folder / "lock"
     if locked and holder(file):
@@ -118,9 +118,9 @@ def _free(folder: Path, dry: bool, locked: bool) -> Iterator[bool]:
 
 
 def sizes(paths: Iterable[Path]) -> dict[Path, int]:
-    """The bytes that the disk gains if all paths go; a file of several names counts with its last.
+    """Return the bytes that deleting each path frees; a file with hard links counts with the last.
 
-    Snapshots, for instance, have a second name in state/.
+    Snapshots, for instance, have a second link in state/.
     """
     names: Counter[int] = Counter()
     freed = {}

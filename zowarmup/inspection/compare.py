@@ -12,15 +12,15 @@ from zowarmup.inspection.provenance import JobRecord, record_of
 from zowarmup.inspection.results import Row, place_of, rows_of
 
 METRICS = ("test_accuracy", "test_loss")
-# Not the start of a run, which is a path; its hash is among the inputs.
+# Without `start`, which is a path; the hash of that snapshot is among the inputs.
 COMPARED = ("spec", "seed", "seeds", "code", "inputs", "torch", "device")
 
 
 def compare(a: Path | str, b: Path | str) -> Facts:
-    """Settings that differ, the distance between the models by layer, metrics by round.
+    """Return the settings that differ, the distance in each layer, and the metrics by round.
 
     Raises:
-        UserError: one of them has no model.
+        UserError: `a` or `b` has no model.
     """
     (model_a, record_a, rows_a), (model_b, record_b, rows_b) = map(_read, map(Path, (a, b)))
     return {
@@ -51,7 +51,7 @@ def _named(model: Model, record: JobRecord | None) -> Facts:
 
 
 def settings(a: JobRecord | None, b: JobRecord | None) -> list[Facts]:
-    """Settings that differ, by dotted keys; "-" where one has no such setting."""
+    """Return the settings that differ, with dotted keys; "-" where a record lacks the setting."""
     x, y = (dict(_leaves(_settings(record))) if record else {} for record in (a, b))
     rows = [{"setting": key, "a": x.get(key, "-"), "b": y.get(key, "-")} for key in sorted(x | y)]
     return [row for row in rows if row["a"] != row["b"]]
@@ -63,7 +63,7 @@ def _settings(record: JobRecord) -> dict[str, Any]:
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested settings with their dotted names; phases count from 1."""
+    """Yield each leaf of nested settings with its dotted name; phases count from 1."""
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         value = dict(enumerate(value, start=1))
     if isinstance(value, Mapping):
@@ -74,7 +74,7 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def metrics(a: Mapping[int, Row], b: Mapping[int, Row]) -> list[Facts]:
-    """Both runs' metrics and b's minus a's at every round that both have measured."""
+    """Return the metrics of `a`, of `b`, and their difference b - a at each round in both."""
     rows: list[Facts] = [{"round": t} for t in sorted(set(a) & set(b))]
     for row in rows:
         for metric in METRICS:

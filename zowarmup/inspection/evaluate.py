@@ -1,4 +1,4 @@
-"""`zowarmup evaluate`: a checkpoint on the test set, as training measured it."""
+"""`zowarmup evaluate`: measure a checkpoint on the test set as training did."""
 
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -28,13 +28,13 @@ MANY = 1 << 16  # threads that no machine has
 
 
 def evaluate(path: File, data: File | None = None) -> Facts:
-    """Accuracy, loss and recalls of a checkpoint or of the last model of a run.
+    """Return accuracy, loss and recalls of a checkpoint, or of the last model of a run.
 
-    On the device and with the threads of its training, where these are known; without `data` on the
-    data set of the run which the checkpoint lies beside.
+    The device and the number of threads are those of the training, if known. Without `data`, the
+    data set is that of the run in whose folder the checkpoint lies.
 
     Raises:
-        UserError: there is no data set, or it is of another shape.
+        UserError: there is no data set, or its images have another shape.
     """
     with reading(path):
         model = models.latest(Path(path))
@@ -43,8 +43,8 @@ def evaluate(path: File, data: File | None = None) -> Facts:
         file = Path(data) if data else inputs.get("data")
         if file is None or not file.is_file():
             raise UserError(
-                f"{file or path}: no data set of its training; make it with the workflow, or name "
-                "one with --data"
+                f"{file or path}: the data set of the training cannot be found; make it with the "
+                "workflow, or name a data set with `--data FILE`"
             )
         engine = record.spec.engine if record else None
         measured = measure(model, file, engine, inputs.get("federation"))
@@ -60,14 +60,14 @@ def evaluate(path: File, data: File | None = None) -> Facts:
 
 
 def measure(model: Model, file: Path, engine: EngineSpec | None, dealt: Path | None) -> Facts:
-    """The measurements alone, with the engine's device and threads; by default one of the CPU.
+    """Measure a model with the device and threads of `engine`, by default one thread of the CPU.
 
     Args:
         file: the data set.
-        dealt: the federation, for a network with static norms, which need its training images.
+        dealt: the federation; a network with static norms needs the clients' training images.
 
     Raises:
-        UserError: the data set is of another shape, or there is no federation though it is needed.
+        UserError: the images have another shape, or the federation is needed but missing.
     """
     threads, cuda = (engine.threads, engine.device == "cuda") if engine else (1, False)
     if threads > MANY:
@@ -77,7 +77,7 @@ def measure(model: Model, file: Path, engine: EngineSpec | None, dealt: Path | N
     if (shape, data.classes) != (about.shape, about.classes):
         raise UserError(
             f"{file} has images of shape {shape} and {data.classes} classes, but the model "
-            f"expects {about.shape} and {about.classes} classes; pass its data set with --data"
+            f"expects {about.shape} and {about.classes} classes; give its data set with `--data`"
         )
     torch.set_num_threads(threads)
     device = torch.device("cuda" if cuda and torch.cuda.is_available() else "cpu")
@@ -110,8 +110,8 @@ def _statistics(
         return nullcontext()
     if dealt is None or not dealt.is_file():
         raise UserError(
-            "a network with static norms needs its clients' training images for an evaluation; put "
-            "the checkpoint back into the folder of its run, where its federation is known"
+            "the evaluation of a network with static norms needs the clients' training images; put "
+            "the checkpoint back into the folder of its run, so that the federation is known"
         )
     everything = images.part(data, "train", w.device)
     train = images.dealt(everything, federation.load(dealt, data).train)

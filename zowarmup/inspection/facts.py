@@ -1,6 +1,6 @@
-"""Facts about results, in one shape for people, programs and Python.
+"""Facts about results, in one structure that is printed, written as JSON or used from Python.
 
-A name stands for a value, for facts of its own, or for a table: a list of rows of equal names.
+Each name has a value, a mapping of further facts, or a table, which is a list of rows.
 """
 
 import json
@@ -14,17 +14,17 @@ from tabulate import tabulate
 
 Facts = dict[str, Any]
 
-HASH = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")  # in a table its beginning tells two apart
+HASH = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")  # a table shows the first 12 digits
 
 
 def as_json(facts: Any) -> str:
-    """Facts, or a list of them, as JSON, which has no NaN and no infinity: null stands for both."""
+    """Return facts, or a list of facts, as JSON with null in place of NaN and infinity."""
     finite = json.loads(json.dumps(facts), parse_constant=lambda number: None)
     return json.dumps(finite, indent=1)
 
 
 def as_text(facts: Facts) -> str:
-    """Values one to a line, then each table and each group of facts under its name."""
+    """Return the values one per line, then each table or group of facts below its name."""
     values, blocks = {}, []
     for name, value in facts.items():
         match value:
@@ -44,7 +44,7 @@ def _values(facts: Mapping[str, Any]) -> str:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows under the names of their columns; numbers at the right, words at the left."""
+    """Return rows below the names of their columns, numbers to the right and words to the left."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = [[HASH.sub(r"\1...", show(row.get(column, ""))) for column in columns] for row in rows]
     words = [any(isinstance(row.get(c), str) and row.get(c) for row in rows) for c in columns]
@@ -58,7 +58,7 @@ def _title(name: str) -> str:
 
 
 def show(value: Any) -> str:
-    """A value in few characters; "-" for NaN and None."""
+    """Return a value as short text, with "-" for NaN and None."""
     match value:
         case None:
             return "-"

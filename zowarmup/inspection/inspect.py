@@ -1,4 +1,4 @@
-"""`zowarmup inspect`: a file or folder, its origin and its contents, as facts."""
+"""`zowarmup inspect`: the kind, origin and contents of a file or folder, as facts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,10 +26,10 @@ SHOWN = (
 
 
 def inspect(path: Path | str) -> Facts:
-    """All facts about a path that its files hold.
+    """Return all facts about a file or folder, read from its contents.
 
     Raises:
-        UserError: no such path, a damaged file, or one that is not of this project.
+        UserError: the path does not exist, is damaged, or is not of this project.
     """
     with reading(path):
         kind, subject = kinds.kind_of(Path(path))
@@ -50,7 +50,7 @@ def dataset(file: Path) -> Facts:
 
 
 def images(file: Path) -> Facts:
-    """The arrays of an .npz of the user's own, and the data set that the workflow makes of it.
+    """Return the arrays of a user's .npz, and facts about the data set that it would become.
 
     Raises:
         DataError: not a readable .npz.
@@ -60,17 +60,17 @@ def images(file: Path) -> Facts:
 
 
 def _as_source(file: Path, arrays: list[Facts]) -> Facts:
-    """Whether the file can be a source, and if so of how many images and classes."""
+    """Return whether the file can be a source, and if so its numbers of images and classes."""
     name, names = file.stem, {row["array"] for row in arrays}
     if {"data", "labels"} <= names:
-        return {"usable": f"as one of the files that source: {IMAGENET32} reads"}
+        return {"usable": f"as one of the files that `source: {IMAGENET32}` reads"}
     if file.suffix != ".npz" or name in COMPUTED:
-        return {"usable": "no: rename it to NAME.npz, with a NAME that is not built in"}
+        return {"usable": "no: rename it to NAME.npz, where NAME is not a built-in source"}
     try:
         data = datasets.load_source(name, file.absolute().parent)
     except DataError as error:
         return {"usable": f"no: {str(error).removeprefix(f'{file.absolute()}: ')}"}
-    return {"usable": f"yes, as source: {name}, if it lies in the data folder"} | _sizes(data)
+    return {"usable": f"yes, as `source: {name}`, if it lies in the data folder"} | _sizes(data)
 
 
 def _sizes(data: Dataset) -> Facts:
@@ -103,15 +103,15 @@ def clients(file: Path) -> Facts:
 
 
 def checkpoint_file(file: Path) -> Facts:
-    """A checkpoint: network, round, origin, measurements at its round, layers."""
+    """The network, round, origin, measurements and layers of a checkpoint."""
     return _described(load(file), {"size": file.stat().st_size, "sha256": sha256(file)})
 
 
 def replay(run: Path, t: int | None = None) -> tuple[Model, Facts]:
-    """The model of a run after round t, by default its last so far, and facts about it.
+    """Return the model of a run after round t, by default the latest, and facts about the model.
 
     Raises:
-        UserError: no such run or round.
+        UserError: the run or the round does not exist.
     """
     with reading(run):
         model = models.replayed(run) if t is None else models.at(run, t)
@@ -121,7 +121,7 @@ def replay(run: Path, t: int | None = None) -> tuple[Model, Facts]:
 
 
 def _described(model: Model, more: Facts) -> Facts:
-    """A model: network, round, more facts, origin, measurements at its round, layers."""
+    """The network and round of a model, `more` facts, its origin, measurements and layers."""
     record, measured = record_of(model.home), _at_round(model.home, model.round)
     source = {"origin": origin(record, model.home), "at_this_round": measured}
     return _network(model, record) | more | source | _tensors(model)
@@ -153,7 +153,7 @@ def _at_round(folder: Path, t: int) -> Facts:
 
 
 def journal_file(file: Path) -> Facts:
-    """A journal: its origin, its rounds, and the measurements and costs of the last one."""
+    """The origin and rounds of a journal, and the measurements and costs of its last round."""
     record, home = read_record(file), file.absolute().parent
     first, last, damage = _extent(file)
     return {
@@ -169,7 +169,7 @@ def journal_file(file: Path) -> Facts:
 
 
 def _extent(file: Path) -> tuple[int, int, str | None]:
-    """First and last round, and the damage of the file, if any."""
+    """The first and last round of a journal, and its damage, if any."""
     first, last, whole = 0, 0, 0
     try:
         for record, end in journal.scan(file):
@@ -182,7 +182,7 @@ def _extent(file: Path) -> tuple[int, int, str | None]:
 
 
 def run(folder: Path) -> Facts:
-    """A run: its state, its origin, its rounds, its model."""
+    """The state, origin, rounds and model of a run."""
     facts, file = _job(folder), folder / "journal.jsonl"
     if file.is_file():
         journal = journal_file(file)
@@ -191,7 +191,7 @@ def run(folder: Path) -> Facts:
 
 
 def warmup(folder: Path) -> Facts:
-    """A warm-up: its state, its origin, its snapshots, its last model."""
+    """The state, origin, snapshots and last model of a warm-up."""
     files = snapshots(folder)
     facts = _job(folder) | {"snapshots": ", ".join(map(str, sorted(files)))}
     return facts | (_model(files[max(files)]) if files else {})

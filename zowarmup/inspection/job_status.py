@@ -17,11 +17,11 @@ from zowarmup.plan.graph import RESULT, RULES, Graph, Job, graph, spec_of
 from zowarmup.plan.plan import Plan
 
 DONE, DIVERGED, RUNNING, FAILED, WAITING = "done", "diverged", "running", "failed", "waiting"
-STATES = (FAILED, RUNNING, DIVERGED, WAITING, DONE)  # what needs a look first
+STATES = (FAILED, RUNNING, DIVERGED, WAITING, DONE)  # in the order of urgency
 WHAT = {"warmup": "warm-up", "select": "selection", "train": "run"}
 KINDS = {rule: kind for kind, rule in RULES.items() if rule in WHAT}
 SAVED = ("journal.jsonl", "state", "progress.json")  # the files of an unfinished job
-FRESH = 20.0  # seconds for which a job that wrote its progress counts as running
+FRESH = 20.0  # seconds; a job that wrote its progress this recently counts as running
 KILLED = "was killed; resumes when it is started again"
 
 ERROR = re.compile(r"^\S+ ERROR (.*)$", re.MULTILINE)
@@ -36,12 +36,12 @@ class JobStatus:
     name: str
     seed: str
     state: str = WAITING
-    round: int | None = None  # the last so far
-    of: int | None = None  # the last of all
+    round: int | None = None  # the last finished round
+    of: int | None = None  # the last round of the job
     test_accuracy: float | None = None
     test_loss: float | None = None
     seconds_left: float | None = None  # of a running job
-    note: str = ""  # its process, its error or the jobs that it waits for
+    note: str = ""  # the job's process, its error or the jobs that it waits for
 
 
 def jobs_of(root: Path) -> list[JobStatus]:
@@ -67,7 +67,7 @@ def jobs_of_plan(plan: Plan, results: str) -> list[JobStatus]:
 
 
 def status_of(place: Place, total: int | None = None) -> JobStatus:
-    """The state of one job that is to reach round `total`; one of damaged files has failed."""
+    """Return the state of a job with `total` rounds; a job with damaged files has failed."""
     status = JobStatus(WHAT.get(place.rule, place.rule), place.name, place.part, of=total)
     try:
         with reading(place.folder):
@@ -117,7 +117,7 @@ def summary(jobs: Iterable[JobStatus]) -> list[Facts]:
 
 
 def last_error(log: Path) -> str | None:
-    """The error that ended a job, in one line of its log; None where the log has none."""
+    """Return the line of a log with the error that ended the job; None if there is no error."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -128,7 +128,7 @@ def last_error(log: Path) -> str | None:
 
 
 def _progress(folder: Path) -> dict[str, Any]:
-    """The progress that a job has written; {} where it has written none yet."""
+    """Return the progress that a job has written; {} if there is no progress yet."""
     try:
         progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         return dict(progress) if isinstance(progress, dict) else {}
@@ -137,7 +137,7 @@ def _progress(folder: Path) -> dict[str, Any]:
 
 
 def _recent(progress: Mapping[str, Any]) -> str | None:
-    """The process that has just written its progress: some file systems show no locks."""
+    """Return the process that wrote the progress just now, since some file systems lack locks."""
     if "at" not in progress:
         return None
     then = datetime.strptime(progress["at"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
@@ -151,7 +151,7 @@ def _recent(progress: Mapping[str, Any]) -> str | None:
 
 
 def _waits_for(job: Job, jobs: Graph, statuses: Mapping[Job, JobStatus]) -> str:
-    """The first job that a job waits for, and the number of others."""
+    """Return a note with the first job that `job` waits for, and the number of other such jobs."""
     missing = [
         " ".join(filter(None, (WHAT[other.rule], other.name, other.part)))
         for other in jobs[job]

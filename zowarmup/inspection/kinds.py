@@ -1,4 +1,4 @@
-"""The kind of a file or folder, by its contents, whatever it is called."""
+"""The kind of a file or folder, found from its contents, whatever its name is."""
 
 import zipfile
 from pathlib import Path
@@ -12,7 +12,7 @@ CHECKPOINT, JOURNAL, DATASET, FEDERATION = "checkpoint", "journal", "data set", 
 IMAGES, SELECTION, RUN, WARMUP, RESULTS = "images", "selection", "run", "warm-up", "results"
 RECORD, STATE, SUMMARY, SOURCE = "record", "saved state", "summary", "source"
 
-# The keys by which a JSON file is of a kind: it has all of them.
+# A JSON file that has all of these keys is of this kind.
 KEYS = {
     FEDERATION: {"dataset_sha256", "train", "heldout", "order"},
     SELECTION: {"rates", "trials", "tried"},
@@ -24,17 +24,17 @@ KEYS = {
 
 
 def kind_of(path: Path) -> tuple[str, Path]:
-    """The kind of a path, and the path to read: of a folder with one file that file.
+    """Return the kind of a path and the path to read, which for a folder may be a file in it.
 
     Raises:
-        UserError: no such path, or nothing of this project.
+        UserError: the path does not exist, or nothing of this project is there.
     """
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file or folder; give one that is there")
+        raise UserError(f"{path}: no such file or folder; give a path that exists")
     kind = _file(path)
-    if kind in (RECORD, STATE):  # it stands for the job
+    if kind in (RECORD, STATE):  # the file stands for its job
         return kind_of(path.absolute().parents[kind == STATE])
     if kind in (SUMMARY, SOURCE):
         return DATASET, path.with_name("dataset.npz")
@@ -58,7 +58,7 @@ def _folder(path: Path) -> tuple[str, Path]:
         return RESULTS, path
     if path.name in ("snapshots", "state") and any(path.glob("round-*")):
         return kind_of(path.absolute().parent)
-    raise UserError(f"{path}: a folder without results of this project; give one of results/")
+    raise UserError(f"{path}: a folder without results of this project; give a folder in results/")
 
 
 def _file(path: Path) -> str:
@@ -82,15 +82,15 @@ def is_journal(file: Path) -> bool:
 
 
 def _archive(path: Path) -> str:
-    """A data set of the results, or arrays of the user's own."""
+    """Return DATASET for a data set in results/, IMAGES for other arrays."""
     try:
         names = zipfile.ZipFile(path).namelist()
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{path}: not a whole archive ({error}); copy or make it again") from None
     if not any(name.endswith(".npy") for name in names):
         raise UserError(
-            f"{path}: an archive without arrays; of a PyTorch file inspect the checkpoint that it "
-            "was made of, and unpack any other"
+            f"{path}: an archive without arrays; if it is a PyTorch file, inspect the checkpoint "
+            "that it was made from, else unpack it"
         )
     return DATASET if {"mean.npy", "std.npy", "scale.npy"} & {*names} else IMAGES
 
@@ -103,9 +103,9 @@ def _json(path: Path) -> str:
     for kind, needed in KEYS.items():
         if needed <= keys:
             return kind
-    named = path.suffix == ".npz"  # of others, text may be anything, such as a config
+    named = path.suffix == ".npz"  # other text may be anything, such as a config
     fault = file_kinds.instead(path, file_kinds.ZIP if named else file_kinds.PICKLE) or (
-        "nothing of this project, or not complete; give a checkpoint, a journal, a federation, a "
-        "data set, a selection, an .npz of images or a folder of results"
+        "not a file of this project, or not complete; give a checkpoint, a journal, a federation, "
+        "a data set, a selection, an .npz file with images or a folder of results"
     )
     raise UserError(f"{path}: {fault}")

@@ -23,9 +23,9 @@ def norms(named: Named) -> list[Facts]:
 
 
 def distances(a: Named, b: Named) -> list[Facts]:
-    """The distance |b - a|, that over |a|, and the cosine between them; NaN where a norm is 0.
+    """Return |b - a|, |b - a| / |a| and the cosine of a and b in each layer; NaN if a norm is 0.
 
-    Layers that one of them lacks, or has in another shape, are named without numbers.
+    A layer that only one model has, or that differs in shape, is listed without numbers.
     """
     names = list(dict.fromkeys((*a, *b)))
     shared = [n for n in names if n in a and n in b and a[n].shape == b[n].shape]
@@ -56,5 +56,5 @@ def _flat(tensors: Iterable[Tensor]) -> Tensor:
 
 
 def sha256(w: Tensor) -> str:
-    """Fingerprint of the bytes of a flat model, whatever the file it lies in."""
+    """Return a fingerprint of a flat model's bytes, the same whatever file it was read from."""
     return hashlib.sha256(w.detach().cpu().contiguous().numpy().tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""The model that a path stands for: a checkpoint's own, or one of a run or a warm-up."""
+"""The model that a path stands for: the one in a checkpoint, or after a round of a job."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from zowarmup.training.phases import has_records
 
 @dataclass(frozen=True)
 class Model:
-    """A model with its file, None if it was rebuilt from a journal, and the folder of its job."""
+    """A model, its file (None if rebuilt from a journal), and the folder of its job."""
 
     saved: Checkpoint
     file: Path | None
@@ -59,7 +59,7 @@ def load(file: Path) -> Model:
     """The model of a checkpoint.
 
     Raises:
-        CheckpointError: missing, damaged, or not of this project.
+        CheckpointError: the file is missing, damaged, or not of this project.
     """
     return Model(checkpoint.load(file), file, home_of(file))
 
@@ -87,14 +87,14 @@ def export(model: Model, output: Path | str, *, overwrite: bool = False) -> None
 
 def _check(output: Path | str, overwrite: bool) -> None:
     if Path(output).exists() and not overwrite:
-        raise UserError(f"{output}: is there already; name another file or add --force")
+        raise UserError(f"{output}: exists already; name another file or add `--force`")
 
 
 def latest(path: Path) -> Model:
-    """The model of a checkpoint, or of the last round of a run or a warm-up so far.
+    """Return the model of a checkpoint, or the latest model of a run or a warm-up.
 
     Raises:
-        UserError: no such path, or one that has no model.
+        UserError: the path does not exist or has no model.
     """
     with reading(path):
         kind, subject = kinds.kind_of(path)
@@ -111,10 +111,10 @@ def latest(path: Path) -> Model:
 
 
 def at(path: Path, t: int) -> Model:
-    """The model of a run or a warm-up after round t, from a checkpoint or by a replay.
+    """Return the model of a run or a warm-up after round t, from a checkpoint or by a replay.
 
     Raises:
-        UserError: no such round, or one that neither a checkpoint nor a record leads to.
+        UserError: the round does not exist, or neither a checkpoint nor records lead to it.
     """
     with reading(path):
         kind, folder = kinds.kind_of(path)
@@ -133,17 +133,17 @@ def at(path: Path, t: int) -> Model:
         if t not in files:
             rounds = ", ".join(map(str, sorted(files))) or "none"
             raise UserError(
-                f"{folder}: round {t} is of a phase in which models travel, of which only "
-                f"snapshots are kept; give one of {rounds}"
+                f"{folder}: round {t} has no snapshot, and this phase leaves no records to replay; "
+                f"give one of these rounds: {rounds}"
             )
         return load(files[t])
 
 
 def replayed(folder: Path, t: int | None = None) -> Model:
-    """The model of a run after round t of its journal, by default its last; a terminal has a bar.
+    """Replay a run up to round t, by default the last of its journal; a terminal shows a bar.
 
     Raises:
-        UserError: no such round.
+        UserError: the round does not exist.
     """
     run = replay.track(folder)
     if t is not None:
@@ -155,12 +155,12 @@ def replayed(folder: Path, t: int | None = None) -> Model:
             break
     if t not in (None, end):
         raise UserError(
-            f"{folder}: round {t} is not there; the journal goes from {run.pivot} to {end} so far"
+            f"{folder}: there is no round {t}; the journal goes from {run.pivot} to {end} so far"
         )
     about = run.about.model_copy(update={"round": end})
     return Model(Checkpoint(run.model.named(w.cpu()), about, {}), None, folder)
 
 
 def snapshots(folder: Path) -> dict[int, Path]:
-    """The snapshots of a warm-up by their rounds, finished or not."""
+    """Return the snapshots of a finished or unfinished warm-up, by round."""
     return existing(folder / "snapshots") or existing(folder / "state")

@@ -1,4 +1,4 @@
-"""The provenance of a result, as its run.json, selection, saved state or journal records it."""
+"""The provenance of a result, read from its run.json, selection, saved state or journal."""
 
 import os
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ RECORDS = ("run.json", "selection.json", "state/state.json", "journal.jsonl")
 
 @dataclass(frozen=True)
 class JobRecord:
-    """The provenance of a job's results, and the facts that a finished job recorded beside it."""
+    """The provenance of a job's results, and further facts that a finished job recorded."""
 
-    file: Path  # holds the record
+    file: Path  # the file with the record
     spec: TrainingSpec
     code: str
-    inputs: Mapping[str, str]  # the sha256 of each file that was read, by what it is
+    inputs: Mapping[str, str]  # sha256 of each file that was read, by name, e.g. "data"
     torch: str
     device: str
-    seed: int | None = None  # a selection has several
-    seeds: Mapping[str, int] = field(default_factory=dict)  # by the kind of draw
+    seed: int | None = None  # None for a selection, which has several
+    seeds: Mapping[str, int] = field(default_factory=dict)  # by kind of draw
     start: str | None = None  # the snapshot that a run starts from, relative to its folder
     outputs: Mapping[str, str] = field(default_factory=dict)  # sha256 by path below the folder
     machines: tuple[Any, ...] = ()
@@ -48,7 +48,7 @@ class JobRecord:
         return None
 
     def inputs_of(self, seed: int | None = None) -> dict[str, Path]:
-        """The paths of data and federation, of a selection for a `seed`; {} outside of results."""
+        """Return the paths of data and federation; {} outside of results. Selections: by seed."""
         place, spec = place_of(self.file), self.spec
         if place is None:
             return {}
@@ -61,20 +61,20 @@ class JobRecord:
 
 
 def record_of(folder: Path) -> JobRecord | None:
-    """The record of a job's results in its folder; None where no file holds one.
+    """Return the record of the job in a folder; None if no file there holds a record.
 
     Raises:
-        UserError: the file is damaged, or of another version.
+        UserError: the file is damaged, or another version wrote it.
     """
     file = next((folder / name for name in RECORDS if (folder / name).is_file()), None)
     return read_record(file) if file else None
 
 
 def read_record(file: Path) -> JobRecord:
-    """The record in one of the files of RECORDS.
+    """Return the record in one of the files of RECORDS.
 
     Raises:
-        UserError: the file is damaged, or of another version.
+        UserError: the file is damaged, or another version wrote it.
     """
     with reading(file):
         values: dict[str, Any] = (
@@ -88,9 +88,9 @@ def read_record(file: Path) -> JobRecord:
 
 
 def origin(record: JobRecord | None, folder: Path) -> Facts:
-    """The record for people: names, seeds, versions and hashes, without the whole spec."""
+    """Return a record for readers: names, seeds, versions and hashes, but not the whole spec."""
     if record is None:
-        return {"not_known": f"no run.json, state.json or journal in {folder} says it"}
+        return {"not_known": f"no run.json, state.json or journal in {folder} records it"}
     place = place_of(folder)
     job = {"config": place.root.name, place.rule: place.name} if place else {}
     pinned = {f"{k}_seed": v for k, v in record.seeds.items() if v != record.seed}
@@ -114,7 +114,7 @@ def origin(record: JobRecord | None, folder: Path) -> Facts:
 
 
 def is_installed_code(record: JobRecord, place: Place | None) -> bool:
-    """Whether the code that is installed now is that of the record."""
+    """Return whether the installed code is the code in the record."""
     rule = place.rule if place else "train" if isinstance(record.spec, RunSpec) else "warmup"
     return record.code in codes(rule, record.spec)
 

@@ -1,4 +1,4 @@
-"""A results folder: the place of a path in it, by its name alone, and the rows of metrics.csv."""
+"""A results folder: the job that a path belongs to, found from its name, and rows of metrics."""
 
 import os
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Place:
 
 
 def place_of(path: Path) -> Place | None:
-    """The job whose folder a path is or lies in; None outside of a results folder."""
+    """Return the job folder that a path is or lies in; None outside of a results folder."""
     parts = Path(os.path.abspath(path)).parts
     for i in reversed(range(1, len(parts))):
         depth = 1 if RULES.get(parts[i]) in ALONE else 2
@@ -62,7 +62,7 @@ def places(root: Path) -> Iterator[Place]:
 
 
 def rows_of(folder: Path) -> list[Row]:
-    """All rows of a run or a warm-up in order; of an unfinished warm-up those saved so far.
+    """Return all rows of a run or a warm-up in order; an unfinished warm-up has its saved rows.
 
     Raises:
         UserError: the file is damaged.
@@ -75,7 +75,7 @@ def rows_of(folder: Path) -> list[Row]:
 
 
 def row_at(folder: Path, t: int) -> Row | None:
-    """The row of round t; of a warm-up that diverged before, its last one; None without one."""
+    """Return the row of round t, or the last row of a warm-up that diverged before t, or None."""
     rows = [row for row in rows_of(folder) if row["round"] <= t]
     return rows[-1] if rows and (rows[-1]["round"] == t or rows[-1]["diverged"]) else None
 

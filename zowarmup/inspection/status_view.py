@@ -14,12 +14,12 @@ from zowarmup.inspection.job_status import RUNNING, STATES, JobStatus
 
 COLOURS = dict(zip(STATES, ("bold red", "cyan", "magenta", "dim", "green"), strict=True))
 NUMBERS = ("round", "accuracy", "loss", "left")
-AROUND = 5  # lines of a live view beside those of jobs
+AROUND = 5  # lines of a live view that show no job
 WIDE = 10_000  # columns of a pipe: nothing is cut short
 
 
 def text(jobs: Sequence[JobStatus], *, terminal: bool = False) -> str:
-    """One table of all jobs, and their number in each state; for a terminal in colours."""
+    """Return a table of all jobs and their number in each state, in colours for a terminal."""
     console = Console() if terminal else Console(width=WIDE, color_system=None)
     with console.capture() as capture:
         console.print(table(jobs, len(jobs)))
@@ -27,7 +27,7 @@ def text(jobs: Sequence[JobStatus], *, terminal: bool = False) -> str:
 
 
 def live(look: Callable[[], Sequence[JobStatus]], every: float, *, ends: bool) -> None:
-    """Show the jobs every few seconds, until Ctrl-C or, if it `ends`, until no job is running."""
+    """Show the jobs every few seconds until Ctrl-C or, with `ends`, until no job is running."""
     console = Console()
     with Live(console=console, auto_refresh=False) as view:
         while True:
@@ -39,7 +39,7 @@ def live(look: Callable[[], Sequence[JobStatus]], every: float, *, ends: bool) -
 
 
 def table(jobs: Sequence[JobStatus], room: int) -> Group:
-    """The jobs for which there is room, and the number of the rest; notes alone are cut short."""
+    """Return `room` lines of jobs and the number of other jobs; only notes are cut short."""
     rows = list(map(_cells, jobs))
     columns = [name for name in _cells(jobs[0]) if any(row[name] for row in rows)] if jobs else []
     grid = Table(box=None, pad_edge=False)
@@ -56,7 +56,7 @@ def table(jobs: Sequence[JobStatus], room: int) -> Group:
 
 
 def _cells(job: JobStatus) -> dict[str, str]:
-    """The texts of a row by their columns."""
+    """Return the texts of a job's row, by column."""
     left = job.seconds_left
     return {
         "state": job.state,
@@ -72,5 +72,5 @@ def _cells(job: JobStatus) -> dict[str, str]:
 
 
 def _number(value: object) -> str:
-    """A metric; nothing without one, or where a damaged file holds something else."""
+    """Return a metric as text; "" if it is missing or, in a damaged file, not a number."""
     return f"{value:.4f}" if isinstance(value, int | float) else ""

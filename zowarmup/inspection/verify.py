@@ -1,8 +1,8 @@
-"""`zowarmup verify`: whether a results folder agrees with its records.
+"""`zowarmup verify`: check that a results folder agrees with its records.
 
-A finding is wrong (a file, an input, the code or a replay does not agree with the record of a job),
-mixed (jobs ran with different versions or devices, which give other bits), or a note on something
-that cannot be checked.
+A finding has one of three levels: wrong (a file, an input, the code or a replay does not agree with
+the record of a job), mixed (jobs ran with different versions or devices, so their bits differ), or
+note (something cannot be checked).
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ ALIKE = ("torch", "device")  # what all jobs should have in common
 
 
 class Verifier:
-    """The checks of results/<config>, one job at a time: findings by level, counts by kind."""
+    """Checks results/<config> one job at a time; holds findings by level and counts by kind."""
 
     def __init__(self) -> None:
         self.findings: dict[str, list[Facts]] = {WRONG: [], MIXED: [], NOTE: []}
@@ -43,7 +43,7 @@ class Verifier:
         self.sha256 = cache(sha256)  # many jobs read the same file
 
     def check(self, place: Place, deep: bool) -> None:
-        """All checks of one folder, if `deep` evaluations, too; damage ends one check only."""
+        """Run all checks of a folder, with `deep` also evaluations; damage ends one check only."""
         checks = [self._data]
         if place.rule in RESULT:
             if not (place.folder / RESULT[place.rule]).is_file():
@@ -59,13 +59,13 @@ class Verifier:
                 self._say(WRONG, *str(error).split(": ", 1))
 
     def compare_machines(self) -> None:
-        """Find the jobs that ran with something else than most of them."""
+        """Find the jobs whose version or device differs from that of most jobs."""
         for key in ALIKE:
             values = Counter(getattr(record, key) for record in self.records.values())
             most = max(values, key=values.__getitem__, default=None)
             for folder, record in self.records.items():
                 if (own := getattr(record, key)) != most:
-                    self._say(MIXED, folder, f"made with {key} {own}, most others with {most}")
+                    self._say(MIXED, folder, f"made with {key} {own}, most other jobs with {most}")
 
     def _say(self, level: str, path: Path | str, says: str = "") -> None:
         finding = {"path": str(path), "says": says}
@@ -87,11 +87,11 @@ class Verifier:
         files = dict(inputs(place, record))
         for name, expected in record.inputs.items():
             if (path := files.get(name)) and path.is_file():
-                self._same(path, expected, f"not what {place.folder} was made from")
+                self._same(path, expected, f"it is not the file that {place.folder} was made from")
             else:
-                self._say(NOTE, place.folder, f"its {name} is not here any more")
+                self._say(NOTE, place.folder, f"its input {name} is no longer there")
         if not is_installed_code(record, place):
-            self._say(WRONG, place.folder, "made by other code than is here")
+            self._say(WRONG, place.folder, "made by other code than the installed code")
 
     def _same(self, file: Path, expected: str, fault: str) -> None:
         self.counts["hashes"] += 1
@@ -99,57 +99,57 @@ class Verifier:
             self._say(WRONG, file, fault)
 
     def _replay(self, place: Place) -> None:
-        """Whether pivot and journal give the final model."""
+        """Check that the pivot's snapshot and the journal give the final model."""
         if not all(map(has_records, replay.track(place.folder).phases)):
-            says = "has a phase in which models travel: nothing to replay"
+            says = "has a phase without records, so it cannot be replayed"
             return self._say(NOTE, place.folder, says)
         self.counts["replays"] += 1
         final = models.load(file := place.folder / "final.safetensors")
         replayed = models.replayed(place.folder)
         if replayed.round != final.round:
-            says = f"of round {final.round}, its journal ends with {replayed.round}"
+            says = f"is of round {final.round}, but its journal ends with {replayed.round}"
             self._say(WRONG, file, says)
         elif layers.sha256(replayed.w) != layers.sha256(final.w):
             if machine := _other_machine(_record(place)):
-                says = f"made with {machine}, its journal gives another model here"
+                says = f"made with {machine}; here its journal gives another model"
                 self._say(MIXED, file, says)
             else:
                 self._say(WRONG, file, "its journal gives another model")
 
     def _evaluate(self, place: Place) -> None:
-        """Whether the final model gives the last row of metrics.csv."""
+        """Check that the final model gives the last row of metrics.csv."""
         record = _record(place)
         files = record.inputs_of()
         if not files["data"].is_file():
-            return self._say(NOTE, place.folder, "its data is not here any more")
+            return self._say(NOTE, place.folder, "its data set is no longer there")
         self.counts["evaluations"] += 1
         model = models.load(place.folder / "final.safetensors")
         measured = measure(model, files["data"], record.spec.engine, files["federation"])
         if (result := against(measured, row_at(place.folder, model.round))) != "the same":
-            self._say(WRONG, place.folder / "metrics.csv", f"evaluated again it {result}")
+            self._say(WRONG, place.folder / "metrics.csv", f"a new evaluation: {result}")
 
     def _data(self, place: Place) -> None:
-        """A data set against its summary and its source, a federation against its fingerprint."""
+        """Check a data set against its summary and source, a federation against its fingerprint."""
         if (file := place.folder / "federation.json").is_file():
             self.counts["data"] += 1
             federation.load(file)
         if (file := place.folder / "dataset.npz").is_file():
             self.counts["data"] += 1
             if datasets.load(file).sha256 != read_json(file.with_suffix(".json")).get("sha256"):
-                self._say(WRONG, file, "not what dataset.json beside it says")
+                self._say(WRONG, file, "its sha256 is not the one in dataset.json beside it")
             recorded = file.with_name(source_record.NAME).is_file()
             if recorded and (sentence := source_record.replaced(file)):
                 raise UserError(sentence)
 
 
 def verify(root: Path | str, *, deep: bool = False) -> Facts:
-    """Whether results/<config> agrees with its records; a terminal shows a bar.
+    """Check whether results/<config> agrees with its records; a terminal shows a bar.
 
-    With `deep` final models are evaluated again, too.
+    With `deep`, final models are also evaluated again.
 
     Returns:
-        agrees: whether nothing is wrong; counts of what was compared; the findings by level
-        (wrong, mixed, note), each with path and says.
+        `agrees` (no finding is wrong), `counts` (of comparisons, by kind), and the findings of each
+        level (wrong, mixed, note), each with `path` and `says`.
     """
     verifier = Verifier()
     folders = list(places(Path(root).absolute()))
@@ -174,7 +174,7 @@ def text(report: Facts) -> str:
 
 
 def inputs(place: Place, record: JobRecord) -> Iterator[tuple[str, Path]]:
-    """The files that a job has read, by their names in its record."""
+    """Yield the files that a job has read, with their names in its record."""
     spec = record.spec
     if not isinstance(spec, SelectionSpec):
         yield from record.inputs_of().items()
@@ -194,7 +194,7 @@ def _record(place: Place) -> JobRecord:
 
 
 def _other_machine(record: JobRecord) -> str:
-    """Version and device of a job that this machine lacks, where other bits may be right."""
+    """Return how version and device of a job differ from this machine: then bits may differ."""
     cuda = record.spec.engine.device == "cuda" and torch.cuda.is_available()
     own = {"torch": str(torch.__version__), "device": kind_of_device("cuda" if cuda else "cpu")}
     others = [(key, getattr(record, key)) for key in ALIKE if getattr(record, key) != own[key]]

@@ -24,7 +24,7 @@ def make(settings: Dataset, compared: str, data: str | Path) -> None:
     after = source_record.contents(settings.source, folder, data)
     if before and after != before:
         raise DataError(
-            f"{folder}: a file of {settings.source} was replaced while it was read; run it again"
+            f"{folder}: a file of {settings.source} was replaced during reading; run the job again"
         )
     # First, so that no kill leaves a data set whose source files are not recorded.
     source_record.write(data, after, compared, settings)

@@ -1,9 +1,9 @@
 """The job that measures the peak memory of one client, in a process of its own.
 
-A client is measured from the moment it gets the model, its images already loaded. Twice: first
-how far the resident set of the process grows, while nothing watches; then how many bytes the
-allocator of torch has given out at once. The first counts what libraries take beside torch and what
-the system rounds up, so it is larger; the second is what models.memory predicts.
+A client is measured twice, from the moment it gets the model, with its images already loaded: first
+the growth of the process's resident set, without a profiler; then the peak bytes of torch's
+allocator. The first number includes other libraries' memory and the system's rounding, so it is
+larger; models.memory predicts the second.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ from zowarmup.storage import run_json
 from zowarmup.training import context
 
 Work = Callable[[], object]
-RADIUS = 1e-4 * 0.75  # eps and tau of the paper; no memory depends on it
+RADIUS = 1e-4 * 0.75  # eps * tau of the paper; memory does not depend on it
 
 
 def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output: Path) -> None:
@@ -35,9 +35,9 @@ def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output
 
     Args:
         settings: image `shape`, number of `classes`, `batch`, `device` and `threads`.
-        name: of the network, as in the registry.
-        role: "high" takes a step of SGD on a batch; "low" measures one zeroth-order scalar on as
-            many images, in one micro-batch; "low1" likewise, image by image.
+        name: the name of the network in the registry.
+        role: "high" takes an SGD step on a batch; "low" measures one zeroth-order scalar on equally
+            many images, in one micro-batch; "low1" does the same image by image.
 
     Raises:
         UserError: the role is unknown.
@@ -78,7 +78,7 @@ def high(
     def step() -> None:
         for _ in engine.local_sgd(
             received, (0,), order, SGD(batch, lr=0.1)
-        ):  # in a copy of its own
+        ):  # in its own copy of the model
             pass
 
     return memory.backprop(model, shape, batch), step
@@ -87,7 +87,7 @@ def high(
 def low(
     model: FlatModel, shape: memory.Shape, images: int, batch: int, device: str
 ) -> tuple[int, Work]:
-    """The same of a client that can only run the model forward."""
+    """The formula and the work of a client that can only run the model forward."""
     engine = Layerwise(model, [_data(shape, images, device)], batch)
     received = model.initial(0).to(device)
     directions = draw(0, 1, [0], 1, model.d, device=device)
@@ -102,7 +102,7 @@ ROLES = {"high": high, "low": low, "low1": low}
 
 
 def allocator_peak(work: Work, device: torch.device) -> int:
-    """Most bytes of torch tensors and of torch's own scratch alive at once, beyond those before."""
+    """Return the peak bytes of torch's tensors and scratch in `work`, beyond those before it."""
     if device.type == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
@@ -129,8 +129,8 @@ def _highest(watched: torch.profiler.profile) -> int:
 def resident_growth(work: Work) -> int | None:
     """The growth of the resident set of this process during `work`, in bytes; None if unknown.
 
-    Code that is loaded on first use counts, so ask in a fresh process, for the first thing that it
-    does. What it has freed before goes back to the system first, or it would hide growth.
+    Code that is loaded on first use counts, so call this in a fresh process, before other work.
+    Memory that the process has freed is first returned to the system, or it would hide growth.
     """
     try:
         ctypes.CDLL(None).malloc_trim(0)
@@ -149,7 +149,7 @@ def _status(key: str) -> int:
 
 
 def _data(shape: memory.Shape, images: int, device: str) -> Images:
-    """Random images; what they show changes no memory."""
+    """Return random images; their content does not change the memory."""
     generator = torch.Generator().manual_seed(seeds.signed(seeds.key("memory")))
     raw = torch.randint(256, (images, *shape), generator=generator, dtype=torch.uint8)
     middle = torch.full((shape[0], 1, 1), 0.5, device=device)

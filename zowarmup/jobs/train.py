@@ -75,7 +75,7 @@ def train_run(
 
 
 def _early(end: run.Outcome) -> dict[str, Json]:
-    """The first change of the loss, for the run record; JSON has no NaN."""
+    """Return the early change of the loss for the run record, with None for NaN."""
     return {EARLY: end.early_change if math.isfinite(end.early_change) else None}
 
 
@@ -95,10 +95,10 @@ def write_rows(
 
 
 def pivot_row(metrics: File | None, spec: RunSpec) -> list[MetricsRow]:
-    """The row of a warm-up at the pivot, its last one if it diverged before; [] without a warm-up.
+    """Return the warm-up's row at the pivot, or its last row before; [] without a warm-up.
 
     Raises:
-        UserError: the file lacks a column, or a number.
+        UserError: a column or a number is missing in the file.
     """
     if metrics is None:
         return []

@@ -1,1 +1,1 @@
-"""Networks, the flat view of their parameters, and the directions in which they are moved."""
+"""Networks, their flat parameter vector, and the directions along which it moves."""

@@ -1,44 +1,44 @@
-"""Memory laid out so that rounding does not depend on where a number stands in it.
+"""Memory laid out so that the rounding of a number does not depend on its address.
 
 A matrix product may add in another order when an operand begins elsewhere within a cache line:
-MKL's kernels for AMD do so for addresses that are no multiple of 16 bytes. So the models, the
-clients and the images that stand side by side each begin where a line begins, or at least where
-such a kernel begins to read; then the first and the tenth of them are rounded alike.
+MKL's kernels for AMD do so if the address is not a multiple of 16 bytes. So each of several
+models, clients or images side by side begins at a cache line, or at least at a multiple of 16
+bytes; then the first and the tenth are rounded alike.
 """
 
 from torch import Tensor
 from torch.nn.functional import pad
 
-LINE = 16  # float32 numbers of a cache line, 64 bytes; where torch begins every tensor of its own
-VECTOR = 4  # float32 numbers, 16 bytes; no kernel was seen whose rounding needs more
+LINE = 16  # float32 numbers in a cache line (64 bytes), at which torch begins every new tensor
+VECTOR = 4  # float32 numbers in 16 bytes, the strictest alignment that rounding was seen to need
 
 
 def begin(w: Tensor) -> Tensor:
-    """The same numbers, copied only if the first does not lie at the beginning of a line.
+    """Return w, or a copy of w if w does not begin at a cache line.
 
-    By its place in its storage, which torch lets begin a line; under vmap there is no address.
+    The storage offset decides: torch begins every storage at a line, and vmap hides addresses.
     """
     return w.clone() if w.storage_offset() % LINE else w
 
 
 def rows(like: Tensor, *shape: int) -> Tensor:
-    """An empty tensor of a shape whose rows, its last dimension, each begin a line."""
+    """Return an empty tensor of this shape whose rows (last dimension) each begin a line."""
     *count, n = shape
     return like.new_empty(*count, up(n, LINE))[..., :n]
 
 
 def stack(w: Tensor, count: int) -> Tensor:
-    """`count` copies of w (d,), a row each, (count, d)."""
+    """Return `count` copies of w (d,) as the rows of a tensor (count, d)."""
     return rows(w, count, len(w)).copy_(w)
 
 
 def place(start: int, size: int, like: Tensor) -> Tensor:
-    """Room (size,) that lies within a line as entry `start` of a vector does that begins one."""
+    """Return an empty (size,), aligned like entry `start` of a vector that begins a line."""
     return like.new_empty(start % LINE + size)[start % LINE :]
 
 
 def fill(x: Tensor, dim: int) -> Tensor:
-    """x, contiguous, with zeros at the end of a dimension up to a multiple of VECTOR."""
+    """Return x, contiguous and padded with zeros along `dim` to a multiple of VECTOR."""
     more = up(x.shape[dim], VECTOR) - x.shape[dim]
     if not more:
         return x.contiguous()
@@ -46,5 +46,5 @@ def fill(x: Tensor, dim: int) -> Tensor:
 
 
 def up(n: int, multiple: int) -> int:
-    """n or the next larger multiple."""
+    """Round n up to a multiple of `multiple`."""
     return -(-n // multiple) * multiple

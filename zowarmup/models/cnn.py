@@ -9,10 +9,10 @@ from zowarmup.models.scaler import group_norm, scalers, times
 def cnn(
     shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
 ) -> nn.Module:
-    """Two convolutions of 16 and 32 channels; on digits 6,186 parameters.
+    """Build two convolutions, of 16 and 32 channels, and a classifier; digits: d = 6,186.
 
     Raises:
-        UserError: the image has fewer than 4 pixels on a side, which is halved twice.
+        UserError: a side of the image, which is halved twice, has fewer than 4 pixels.
     """
     channels, height, breadth = shape
     if min(height, breadth) < 4:

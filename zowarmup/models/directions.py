@@ -1,4 +1,4 @@
-"""Directions that a seed stands for, bit for bit the same on every device and for any chunking.
+"""Directions made from a seed: equal bits for any chunking and, if Rademacher, on any device.
 
     sigma   key of one direction: word(word(word(base, round), client), s)
     u       unit direction, u_j in {-1, +1} (Rademacher) or N(0, 1) (Gaussian)
@@ -6,8 +6,8 @@
 
 The generator is splitmix64 read by counter: word k of a key is mix(key + (k + 1) * GOLDEN) in
 64-bit wrap-around arithmetic, so any part of any direction can be made without the rest. Entry j of
-a Rademacher direction is bit j mod 64 of word j div 64 (1 gives +1). A torch.Generator would give
-other numbers on CUDA than on the CPU, and for another size.
+a Rademacher direction is bit j mod 64 of word j div 64 (1 gives +1). The numbers of a
+torch.Generator would depend on the device and on the size.
 
 Reference: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195 (splitmix64).
 """
@@ -27,18 +27,18 @@ GOLDEN = seeds.signed(0x9E3779B97F4A7C15)
 MIX_1 = seeds.signed(0xBF58476D1CE4E5B9)
 MIX_2 = seeds.signed(0x94D049BB133111EB)
 
-Place: TypeAlias = "slice[int, int, None]"  # of entries in the flat vector
+Place: TypeAlias = "slice[int, int, None]"  # a range of entries in the flat vector
 
-EVERYONE = -1  # the client that stands for all where clients share their directions
-# Parameters made at a time. On CPUs a megabyte, which the cache holds until it is used; a GPU
-# works on large pieces, or waits for its next order.
+EVERYONE = -1  # replaces the number of the client if all clients share their directions
+# Entries made at a time: on a CPU a megabyte, which stays in the cache until it is used; on a GPU
+# more, because a GPU idles between small pieces.
 CHUNK = {"cpu": 1 << 18, "cuda": 1 << 24}
-SHORT = 1 << 17  # directions of at most this many entries are made once and kept,
-DENSE = 1 << 24  # as long as all of them together have at most this many (64 MiB)
+SHORT = 1 << 17  # directions are made once and kept if each has at most SHORT entries
+DENSE = 1 << 24  # and all of them together have at most DENSE entries (64 MiB)
 
 
 def mix(z: Tensor) -> Tensor:
-    """The finaliser of splitmix64 on int64 tensors, in place; shifts are logical."""
+    """Apply the finaliser of splitmix64 to int64 tensors, in place; its shifts are logical."""
     z.bitwise_xor_((z >> 30).bitwise_and_((1 << 34) - 1)).mul_(MIX_1)
     z.bitwise_xor_((z >> 27).bitwise_and_((1 << 37) - 1)).mul_(MIX_2)
     return z.bitwise_xor_((z >> 31).bitwise_and_((1 << 33) - 1))
@@ -51,7 +51,7 @@ def words(keys: Tensor, start: int, stop: int) -> Tensor:
 
 
 def child(keys: Tensor, index: Tensor) -> Tensor:
-    """The keys below `keys`: word `index` of each, shapes broadcast."""
+    """Return child keys: word `index` of each key, with the shapes broadcast."""
     return mix(keys + (index + 1) * GOLDEN)
 
 
@@ -67,7 +67,7 @@ def permutations(base: int, path: Sequence[int], rows: Sequence[int], n: int) ->
 
 
 def uniform(base: int, path: Sequence[int], rows: Sequence[int], n: int) -> Tensor:
-    """n numbers in [0, 1) for each row, (len(rows), n) float64; arguments as above."""
+    """n numbers in [0, 1) for each row, (len(rows), n) float64; arguments as in `permutations`."""
     bits = (words(_below(base, path, rows), 0, n) >> 11) & ((1 << 53) - 1)
     return bits.double() * 2.0**-53
 
@@ -88,15 +88,15 @@ def rademacher(keys: Tensor, start: int, stop: int, scale: float = 1.0) -> Tenso
 
 
 @lru_cache
-@torch.inference_mode(False)  # else it could not be used outside of that mode
+@torch.inference_mode(False)  # else the cached tensor could not be used outside of this mode
 def _signs(device: torch.device) -> Tensor:
-    """The eight signs of each octet, (256, 8) float32."""
+    """The eight signs that each byte stands for, (256, 8) float32."""
     bits = torch.arange(256, device=device)[:, None] >> torch.arange(8, device=device)
     return (bits & 1).float().mul_(2).sub_(1)
 
 
 def gaussian(keys: Tensor, start: int, stop: int, scale: float = 1.0) -> Tensor:
-    """The same for scale * N(0, 1), by Box and Muller: word k gives the entries 2k and 2k + 1.
+    """As `rademacher`, for scale * N(0, 1), by Box-Muller: word k gives entries 2k and 2k + 1.
 
     Logarithm and cosine differ between devices in the last bit, so these directions do too.
     """
@@ -129,7 +129,7 @@ class Directions:
         return DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop, scale)
 
     def take(self, rows: Tensor) -> "Directions":
-        """Directions `rows`, in this order; kept ones are not made again."""
+        """Return the directions `rows`, in this order; kept directions are not made again."""
         taken = Directions(self.keys[rows], self.d, self.distribution)
         if self.kept and taken.kept:
             vars(taken)["dense"] = self.dense[rows]
@@ -137,12 +137,12 @@ class Directions:
 
     @property
     def kept(self) -> bool:
-        """Whether they are short and few, so that all are made at once and used again."""
+        """Whether the directions are short and few enough to be made once and kept."""
         return self.d <= SHORT and len(self.keys) * self.d <= DENSE
 
     @cached_property
     def dense(self) -> Tensor:
-        """All of them, (P, d) float32."""
+        """All directions, (P, d) float32."""
         return self.part(slice(None), 0, self.d)
 
     def row(self, j: int) -> Tensor:
@@ -150,7 +150,7 @@ class Directions:
         return torch.cat([piece for _, piece in self.pieces(j)])
 
     def pieces(self, j: int, scale: float = 1.0) -> Iterator[tuple[Place, Tensor]]:
-        """scale * u_j piece by piece, each with its place."""
+        """Yield scale * u_j piece by piece, as pairs (place, piece)."""
         if self.kept:
             yield slice(0, self.d), scale * self.dense[j]
             return
@@ -158,7 +158,7 @@ class Directions:
             yield at, self.part(slice(j, j + 1), at.start, at.stop, scale)[0]
 
     def blocks(self) -> Iterator[tuple[Place, Iterable[Tensor]]]:
-        """Pieces of all directions, in order j = 0..P-1, place after place."""
+        """Yield each place with the pieces of all directions there, j = 0..P-1."""
         if self.kept:
             yield slice(0, self.d), self.dense
             return
@@ -167,12 +167,12 @@ class Directions:
             yield at, (self.part(row, at.start, at.stop)[0] for row in rows)
 
     def chunks(self) -> Iterator[Place]:
-        """Places that tile the parameters."""
+        """Return places that together cover each parameter once."""
         size = CHUNK[self.keys.device.type]
         return (slice(start, min(start + size, self.d)) for start in range(0, self.d, size))
 
     def both_sides(self, w: Tensor, j: int, radius: float, out: Tensor) -> None:
-        """w + radius u_j and w - radius u_j into the two rows of `out`, (2, d), in one pass."""
+        """Write w + radius u_j and w - radius u_j into the rows of `out`, (2, d), in one pass."""
         above, below = out
         for at, move in self.pieces(j, radius):
             torch.add(w[at], move, out=above[at])
@@ -190,14 +190,14 @@ def draw(
     shared: bool = False,
     device: torch.device | str = "cpu",
 ) -> Directions:
-    """The directions of a round, from their names alone.
+    """Return the directions of a round, which depend on the arguments alone.
 
     Args:
         t: global round, counted from 1 at the first round of the warm-up.
         clients: the cohort, sorted.
         S: directions per client.
         d: number of parameters.
-        shared: all clients use the same S directions, instead of S of their own.
+        shared: all clients use the same S directions, instead of S for each client.
     """
     base = torch.tensor([seeds.signed(seeds.key("directions", seed))], device=device)
     names = [EVERYONE] * len(clients) if shared else list(clients)

@@ -1,8 +1,8 @@
-"""A network read through one flat vector w.
+"""A network as a function of one flat parameter vector w.
 
 All parameters are one contiguous float32 vector in the order of `named_parameters`. The module
-itself holds no weights: it lives on the meta device, and each call lends it views of the w it is
-to use. So any plain nn.Module is a function of (w, x), and nothing is copied into it.
+itself holds no weights: it lives on the meta device, and each call gives it views of that call's w.
+So any plain nn.Module is a function of (w, x), and no weights are copied.
 """
 
 import copy
@@ -16,7 +16,7 @@ from zowarmup.common import seeds
 from zowarmup.models import aligned_memory
 from zowarmup.models.directions import words
 
-# (relative width, scale) -> the same network narrower, see models.width
+# (relative width, scale) -> a narrower version of the network, see models.width
 Family = Callable[[float, float], nn.Module]
 
 # (layer, name of one of its parameters, key of the draw) -> first values, flat, float32
@@ -28,14 +28,14 @@ class FlatModel:
 
     Attributes:
         d: number of parameters.
-        names, shapes, sizes: of each parameter, in the order of `named_parameters`.
+        names, shapes, sizes: one entry per parameter, in the order of `named_parameters`.
         network: the module on the meta device, for its structure.
-        shell: the same without parameters; a caller puts tensors in their places first.
-        family: how to build the same network narrower, where that can be.
+        shell: `network` without parameters; a caller first puts tensors in their places.
+        family: builds a narrower version of the network, if it can be built.
     """
 
     def __init__(self, network: nn.Module, family: Family | None = None) -> None:
-        """Take a network, best built on the meta device; its own weights are not used.
+        """Take the structure of a network, best built on the meta device, without its weights.
 
         Raises:
             ValueError: a parameter appears under two names, or the network has buffers.
@@ -58,7 +58,7 @@ class FlatModel:
         self._slots = [_detach(self.shell, name) for name in self.names]
 
     def views(self, w: Tensor) -> Iterator[Tensor]:
-        """w cut into tensors of the parameters' shapes, sharing its memory and its gradient."""
+        """Cut w into tensors of the parameters' shapes, which share w's memory and gradient."""
         return (v.view(s) for v, s in zip(w.split(self.sizes), self.shapes, strict=True))
 
     def named(self, w: Tensor) -> dict[str, Tensor]:
@@ -73,16 +73,16 @@ class FlatModel:
         return self.shell(x)
 
     def module(self, w: Tensor) -> nn.Module:
-        """A plain module of its own that holds the weights w."""
+        """Return a new plain module that holds the weights w."""
         network = copy.deepcopy(self.network).to_empty(device=w.device)
         network.load_state_dict(self.named(w))
         return network
 
     def flatten(self, named: dict[str, Tensor]) -> Tensor:
-        """The inverse of `named`.
+        """Return the flat vector of parameters by name, the inverse of `named`.
 
         Raises:
-            ValueError: a parameter is missing, unknown or of another shape or type.
+            ValueError: a parameter is missing or unknown, or has another shape or type.
         """
         for name, shape in zip(self.names, self.shapes, strict=True):
             if name not in named:
@@ -90,17 +90,17 @@ class FlatModel:
             stored = tuple(named[name].shape), named[name].dtype
             if stored != (shape, torch.float32):
                 raise ValueError(
-                    f"parameter {name} is {stored[0]} {stored[1]} in the checkpoint, {shape} "
+                    f"parameter {name} is {stored[0]} {stored[1]} in the checkpoint, but {shape} "
                     "torch.float32 in the network"
                 )
         if extra := sorted(set(named) - set(self.names)):
-            raise ValueError(f"the checkpoint has parameter {extra[0]}, the network has not")
+            raise ValueError(f"the checkpoint has parameter {extra[0]}, the network lacks it")
         return torch.cat([named[name].flatten() for name in self.names])
 
     def initial(self, seed: int) -> Tensor:
-        """The first weights (d,), on the CPU, drawn from the names of `seed` and the parameter.
+        """Return the first weights, (d,) on the CPU, drawn from `seed` and the parameters' names.
 
-        By the law of the network, where it has an attribute `law`, else by `default_law`.
+        The network's attribute `law` draws them if there is one, else `default_law`.
         """
         law: Law = getattr(self.network, "law", default_law)
         parts = []
@@ -127,7 +127,7 @@ def default_law(layer: nn.Module, name: str, key: int) -> Tensor:
 
 
 def _detach(module: nn.Module, name: str) -> tuple[dict[str, object], str]:
-    """Take a parameter out of its layer; returns the dictionary that a tensor can be put into."""
+    """Take a parameter out of its layer; return the dictionary and key for a tensor instead."""
     path, _, last = name.rpartition(".")
     layer = module.get_submodule(path)
     del layer._parameters[last]

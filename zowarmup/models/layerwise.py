@@ -1,7 +1,7 @@
-"""A forward pass that makes each layer's parameters as it reaches the layer, and drops them after.
+"""A forward pass that makes the parameters of one layer at a time and drops them afterwards.
 
-So a client that can hold the model and run it forward can also run it at w + eps z: it needs the
-weights, the largest layer, a piece of its direction, and the activations of one micro-batch.
+So a client that can hold and run the model can also run it at w + eps z. Beside the weights, the
+client holds one perturbed layer, a piece of the direction and the activations of a micro-batch.
 """
 
 import itertools
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from zowarmup.models.flat import FlatModel
 
-CHUNK = 1 << 16  # parameters whose direction is made at a time: a quarter of a megabyte
+CHUNK = 1 << 16  # entries of a direction made at a time: a quarter of a megabyte
 
 Part = Callable[[int, int], Tensor]
 Places = list[tuple[str, int, tuple[int, ...]]]  # name in the layer, start in w, shape
@@ -24,7 +24,7 @@ def logits(model: FlatModel, part: Part, x: Tensor) -> Tensor:
     """The network's output, (n, ...) -> (n, classes).
 
     Args:
-        part: entries start..stop-1 of the flat parameters to use.
+        part: a function of (start, stop) that returns entries start..stop-1 of the parameters.
     """
     with ExitStack() as hooks:
         for layer, places in _layers(model):
@@ -36,7 +36,7 @@ def logits(model: FlatModel, part: Part, x: Tensor) -> Tensor:
 
 
 def _layers(model: FlatModel) -> list[tuple[nn.Module, Places]]:
-    """The layers that own parameters, and where those lie in w."""
+    """Return the layers that have parameters, each with the places of its parameters."""
     by_layer: dict[str, Places] = {}
     starts = itertools.accumulate(model.sizes, initial=0)
     for name, shape, start in zip(model.names, model.shapes, starts, strict=False):

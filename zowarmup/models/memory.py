@@ -1,17 +1,17 @@
-"""Peak memory of one client, in bytes, from the network alone; its images come on top.
+"""Peak memory of one client in bytes, computed from the network; the images come on top.
 
     backpropagation   4 d weights + 4 d gradients (+ 4 d momentum) + what forward saves for backward
     inference         4 d weights + the activations alive at the worst moment of a forward pass
-    zeroth order      as inference, with the perturbed parameters of the layer at work among them,
-                      + the piece of the direction that they are being made from
+    zeroth order      as inference, + the perturbed parameters of the layer at work
+                      + the piece of the direction from which they are made
 
-Activations are counted in passes over the meta device, which make every tensor without its memory.
-Backpropagation is counted as if all gradients and all activations existed at once. A step that
-frees activations as it goes stays below by a few per cent; one whose weights outweigh the
-activations goes beyond, for autograd makes the gradient of the flat vector from parts that are as
-large again. The only scratch counted is a second copy of a convolution's output in forward passes,
-while oneDNN changes its layout on CPUs. It fills few channels up to 16: such networks need up to a
-third more.
+Activations are counted in passes on the meta device, whose tensors have a size but no memory.
+Backpropagation is counted as if all gradients and all activations existed at once. A real step
+frees activations early and needs a few per cent less. If the weights outweigh the activations, it
+needs more, because autograd builds the flat gradient from parts that together are as large again.
+The only scratch memory counted is the second copy of a convolution's output that oneDNN makes on
+CPUs to change the layout. oneDNN also pads fewer than 16 channels to 16, so that networks with
+such layers need up to a third more.
 """
 
 import weakref
@@ -33,19 +33,19 @@ Shape = tuple[int, int, int]
 
 
 def backprop(model: FlatModel, shape: Shape, batch: int, *, momentum: bool = False) -> int:
-    """A step of SGD on a batch of images of this shape (C, H, W)."""
+    """Return the peak bytes of an SGD step on a batch of images of this shape (C, H, W)."""
     vectors = 3 if momentum else 2
     return vectors * FLOAT * model.d + saved(model, shape, batch)
 
 
 def inference(model: FlatModel, shape: Shape, batch: int) -> int:
-    """A forward pass over a batch."""
+    """Return the peak bytes of a forward pass over a batch."""
     w = _empty(model.d)
     return FLOAT * model.d + _alive(lambda: model.logits(w, _empty(batch, *shape)))
 
 
 def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
-    """Two-point losses by the engine `layerwise` in micro-batches of `batch` images."""
+    """Return the peak bytes of the engine layerwise at two-point losses, `batch` images a pass."""
 
     def perturbed(start: int, stop: int) -> Tensor:
         return _empty(stop - start)
@@ -55,7 +55,7 @@ def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
 
 
 def saved(model: FlatModel, shape: Shape, batch: int) -> int:
-    """Bytes that a forward pass keeps for the backward pass, shared memory once, no parameters."""
+    """Count the bytes kept for the backward pass: shared memory once, parameters not at all."""
     w = _empty(model.d).requires_grad_()
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -67,21 +67,21 @@ def saved(model: FlatModel, shape: Shape, batch: int) -> int:
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         labels = torch.empty(batch, dtype=torch.int64, device="meta")
         loss = cross_entropy(model.logits(w, _empty(batch, *shape)), labels)
-    del loss  # alive up to here, and with it all that it keeps
+    del loss  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())
 
 
 @torch.no_grad()
 def _alive(run: Callable[[], Any]) -> int:
-    """Most bytes alive at once of all tensors that `run` makes."""
+    """Return the peak bytes of the tensors that `run` makes."""
     with _Alive() as alive:
         run()
     return alive.peak
 
 
 class _Alive(TorchDispatchMode):
-    """Sees every tensor that an operation returns, and when its memory is given back."""
+    """Counts the bytes of tensors that operations return, until their memory is freed."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The smallest network: one hidden layer of 32."""
+"""The smallest network: one hidden layer of 32 units."""
 
 import math
 
@@ -10,7 +10,7 @@ from zowarmup.models.scaler import scalers, times
 def mlp(
     shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
 ) -> nn.Module:
-    """64-32-10 on digits, 2,410 parameters. Without a norm, the scaler comes before the ReLU."""
+    """64-32-10 on digits, 2,410 parameters. There is no norm: the scaler precedes the ReLU."""
     hidden = times(width, 32)
     return nn.Sequential(
         nn.Flatten(),

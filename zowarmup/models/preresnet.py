@@ -1,8 +1,8 @@
 """ResNets with pre-activation, as HeteroFL's code has them.
 
-A 3x3 stem without norm, blocks of (norm, relu, convolution) twice, no bias and no norm on the
-shortcut; where the shape changes, the shortcut is a 1x1 convolution of the activated input. A last
-norm and relu, average pooling. The norm is static batch norm, or GroupNorm in the variants _gn.
+In order: a 3x3 stem without norm, blocks of twice (norm, relu, convolution), norm, relu, average
+pooling. Convolutions have no bias, shortcuts no norm; where the shape changes, a shortcut is a 1x1
+convolution of the activated input. Norms are static batch norms, or GroupNorm in the variants _gn.
 
 Reference: He et al. 2016, arXiv:1603.05027; Diao et al. 2021, arXiv:2010.01264.
 """
@@ -23,7 +23,7 @@ Norm = Callable[[int], nn.Module]
 
 
 class PreResNet(nn.Module):
-    """Arguments as of models.resnet.ResNet; `norm` makes the norm of that many channels."""
+    """Arguments as in models.resnet.ResNet; `norm` makes a norm for a number of channels."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class PreResNet(nn.Module):
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions, each behind its norm and relu, beside a shortcut."""
+    """Two 3x3 convolutions, each after a norm and a relu, beside a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, norm: Norm) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """ResNets for small images, with GroupNorm in place of BatchNorm.
 
-A 3x3 stem of stride 1, basic blocks (convolution, norm, relu, twice, plus shortcut), a projection
-shortcut with its own norm wherever the shape changes, average pooling. No running statistics, so
-that averaging models and perturbing weights mean what they say.
+In order: a 3x3 stem of stride 1, basic blocks, average pooling. A block is twice (convolution,
+norm, relu) beside a shortcut, which is a projection with its own norm where the shape changes.
+There are no running statistics, which would not fit averaged or perturbed weights.
 
 Reference: He et al. 2015, arXiv:1512.03385; GroupNorm: Wu and He 2018, arXiv:1803.08494.
 """
@@ -25,7 +25,7 @@ class ResNet(nn.Module):
 
     Args:
         channels: of each stage at width 1.
-        depth: blocks of a stage.
+        depth: blocks per stage.
         scale: divides activations before each norm, see models.scaler.
     """
 
@@ -48,7 +48,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = relu(self.norm(self.conv(x)), inplace=True)
-        for block in self.blocks:  # called as a whole, they would keep the first one's input
+        for block in self.blocks:  # self.blocks(x) would keep the first block's input alive
             x = block(x)
         return self.linear(x.mean(dim=(2, 3)))
 
@@ -56,7 +56,7 @@ class ResNet(nn.Module):
 def stages(
     block: Callable[[int, int, int], nn.Module], widths: Channels, depth: int
 ) -> nn.Sequential:
-    """Blocks of (inputs, outputs, stride); each stage after the first halves the image."""
+    """Build blocks from (inputs, outputs, stride); each stage after the first halves the image."""
     outputs = [width for width in widths for _ in range(depth)]
     strides = [2 if i > 0 and i % depth == 0 else 1 for i in range(len(outputs))]
     return nn.Sequential(*map(block, [widths[0], *outputs], outputs, strides))
@@ -78,7 +78,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = relu(self.norm1(self.conv1(x)), inplace=True)
-        y = self.conv2(y)  # on a line of its own, so that its input is gone before the norm
+        y = self.conv2(y)  # on its own line, so that the input of conv2 is freed before the norm
         y = self.norm2(y)
         return relu(y + self.shortcut(x), inplace=True)
 

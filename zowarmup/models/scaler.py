@@ -1,8 +1,8 @@
-"""The parts of networks of any width.
+"""The layers that networks of any width share.
 
-HeteroFL's narrow networks are the first channels of a wide one. While such a part trains, its
-activations are divided by its relative width before each norm, as dropout divides by the share of
-units that it keeps. The whole network has no scaler, nor has a narrow one that is not in training.
+A narrow network of HeteroFL has the first channels of a wide one. While the narrow network trains,
+its activations are divided by its relative width before each norm, as dropout divides by the share
+of units that it keeps. The whole network has no scaler, nor has a narrow one outside of training.
 
 Reference: Diao et al. 2021, arXiv:2010.01264.
 """
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class Scaler(nn.Module):
-    """Divides by a constant; not only in training mode, so build it where it is to act."""
+    """Divides by a constant, in evaluation mode too: build it only where it is to act."""
 
     def __init__(self, scale: float) -> None:
         super().__init__()
@@ -24,12 +24,12 @@ class Scaler(nn.Module):
 
 
 def scalers(scale: float) -> list[nn.Module]:
-    """One scaler, or none where it would change nothing: for a list of layers."""
+    """Return a list of one scaler, to unpack into a list of layers; empty at scale 1."""
     return [] if scale == 1 else [Scaler(scale)]
 
 
 def scaled(norm: nn.Module, scale: float) -> nn.Module:
-    """A norm behind a scaler; at scale 1 the norm itself, so that parameters keep their names."""
+    """Return a norm after a scaler; at scale 1 the norm alone, so that parameter names stay."""
     return norm if scale == 1 else nn.Sequential(Scaler(scale), norm)
 
 
@@ -39,5 +39,5 @@ def times(width: float, channels: int) -> int:
 
 
 def group_norm(groups: int, channels: int) -> nn.GroupNorm:
-    """GroupNorm; a width that the groups do not divide gets the most groups that both allow."""
+    """Return a GroupNorm, with fewer groups if `groups` does not divide `channels`."""
     return nn.GroupNorm(math.gcd(groups, channels), channels)

@@ -1,10 +1,10 @@
 """HeteroFL's static batch norm: no running statistics while clients train.
 
 In training each batch is normalised with its own mean and variance. For an evaluation the server
-has statistics of the training set: one pass over it with the model as it is, each layer's input
-averaged over the batches, every batch counting the same whatever its size. That reads all clients'
-images on the server, which a real federation could not do as it stands. Two-point losses use
-batch statistics too, so they depend on the size of a micro-batch.
+collects statistics of the training set in one pass with the current model: mean and variance of
+each layer's input, averaged over the batches, each batch counting the same whatever its size. The
+server then reads all clients' images, which it could not do in a real federation. Two-point losses
+use batch statistics too, so they depend on the size of a micro-batch.
 
 Reference: Diao et al. 2021, arXiv:2010.01264, section 3; BatchNorm: Ioffe and Szegedy 2015,
 arXiv:1502.03167.
@@ -27,7 +27,7 @@ Statistics = Mapping[str, Moments]  # by the name of each static norm
 class StaticNorm(nn.Module):
     """nn.BatchNorm2d that always uses the batch's statistics and keeps none."""
 
-    eps = 1e-5  # of nn.BatchNorm2d
+    eps = 1e-5  # as in nn.BatchNorm2d
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -46,10 +46,10 @@ def has(model: FlatModel) -> bool:
 
 @torch.no_grad()
 def collect(model: FlatModel, w: Tensor, batches: Iterable[Tensor]) -> Statistics:
-    """The statistics of the training set under the weights w, as momentum=None gives them.
+    """Return the statistics of the training set at w, as nn.BatchNorm2d(momentum=None) would.
 
     Args:
-        batches: (n, C, H, W) each, on the device of w. At least one.
+        batches: at least one; each (n, C, H, W), on the device of w.
     """
     layers = _layers(model)
     mean_var = {
@@ -67,7 +67,7 @@ def collect(model: FlatModel, w: Tensor, batches: Iterable[Tensor]) -> Statistic
 
 @contextmanager
 def using(model: FlatModel, statistics: Statistics) -> Iterator[None]:
-    """Within, the model normalises with the statistics instead of those of its batch."""
+    """Within the block, normalise with these statistics instead of the batch's."""
     with ExitStack() as hooks:
         for name, layer in _layers(model).items():
             normalise = partial(_normalise, statistics[name])

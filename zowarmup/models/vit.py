@@ -2,9 +2,9 @@
 
     n, T, h     images; tokens, the first of them the class token; hidden features
 
-Norms come before attention and MLP, and none after the last block. Positions are learned, the GELU
-is the one with tanh, nothing is dropped out. Queries, keys and values have a bias. At another width
-there are more or fewer heads of the same size: the first channels of a layer are the first heads.
+Norms come before attention and MLP; no norm follows the last block. Positions are learned, the
+GELU uses tanh, and there is no dropout. Queries, keys and values have a bias. At another width
+there are more or fewer heads of the same size: a layer's first channels are its first heads.
 
 Reference: Dosovitskiy et al. 2021, arXiv:2010.11929.
 """
@@ -20,7 +20,7 @@ from zowarmup.common.errors import UserError
 from zowarmup.models.directions import gaussian
 from zowarmup.models.scaler import scaled, times
 
-STD = 0.02  # of all initial weights, in their code
+STD = 0.02  # standard deviation of all initial weights in that code
 
 
 class ViT(nn.Module):
@@ -64,7 +64,7 @@ class ViT(nn.Module):
         return self.linear(self.blocks(self.embedding(x))[:, 0])
 
     def law(self, layer: nn.Module, name: str, key: int) -> Tensor:
-        """N(0, std^2), tokens and positions too; biases at zero, norms at one and zero."""
+        """Draw from N(0, std^2), for tokens and positions too; biases are 0, norm weights 1."""
         size = layer.get_parameter(name).numel()
         if name == "bias":
             return torch.zeros(size)
@@ -74,7 +74,7 @@ class ViT(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Patches, each mapped linearly, behind a class token, plus positions: (n, T, h)."""
+    """The class token, then the linearly mapped patches, plus positions: (n, T, h)."""
 
     def __init__(self, shape: tuple[int, int, int], patch: int, hidden: int) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Embedding(nn.Module):
         if height % patch or width % patch:
             raise UserError(
                 f"images of {height}x{width} pixels cannot be cut into patches of {patch}x{patch}; "
-                "use a model whose patches fit, or none that has patches"
+                "use a model whose patches fit, or a model without patches"
             )
         tokens = 1 + (height // patch) * (width // patch)
         self.patches = nn.Conv2d(channels, hidden, patch, stride=patch)
@@ -95,7 +95,7 @@ class Embedding(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then the MLP, each behind its norm and beside the identity."""
+    """Attention, then the MLP, each after a norm and beside the identity."""
 
     def __init__(self, hidden: int, heads: int, mlp: int, scale: float) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every token looks at all, in several heads."""
+    """Self-attention over all tokens, in several heads."""
 
     def __init__(self, hidden: int, heads: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = (self.split(layer(x)) for layer in (self.query, self.key, self.value))
-        # Written out: the fused kernels differ between devices, and so do the bits they leave.
+        # Written out, because fused kernels, and so the last bits, differ between devices.
         weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)  # (n, heads, T, T)
         return self.output((weights @ v).transpose(1, 2).flatten(2))
 
@@ -135,9 +135,9 @@ class Attention(nn.Module):
 # The default of the authors' federated code since 2024; CIFAR-10: d = 18,978,314.
 vit_small_p4 = partial(ViT, patch=4, layers=6, head=64, heads=8, mlp=2048)
 
-# CIFAR-10, whose images are no more than 4 patches: d = 85,657,354.
+# CIFAR-10, whose images have only 4 patches: d = 85,657,354.
 vit_b16 = partial(ViT, patch=16, layers=12, head=64, heads=12, mlp=3072)
 
 # Digits: d = 4,986. Its initial weights are larger by sqrt(512 / 16), so that a layer's outputs
-# start as large as those of vit_small_p4; with 0.02 it does not leave its first plateau.
+# start as large as those of vit_small_p4; with 0.02, training stays on its first plateau.
 vit_tiny = partial(ViT, patch=2, layers=2, head=8, heads=2, mlp=32, std=STD * (512 / 16) ** 0.5)

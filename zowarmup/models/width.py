@@ -1,8 +1,8 @@
-"""HeteroFL's parts of a network, on flat vectors: the first channels of every layer.
+"""HeteroFL's parts of a network in the flat vector: the first channels of every layer.
 
-A narrow network has the wide one's parameters in the same order, each no larger in any dimension,
-and holds the first block of each. Inputs follow the layer before: where its first channels were
-kept, they are the next layer's first inputs, in a shortcut as in the convolution beside it.
+A narrow network has the same parameters as the wide one in the same order; each of them is the
+first block of the wide network's parameter. The first channels that a layer keeps are the first
+inputs of the next layer, in a shortcut as in the convolution beside it.
 
 Reference: Diao et al. 2021, arXiv:2010.01264, section 3.
 """
@@ -20,30 +20,30 @@ from zowarmup.models.flat import FlatModel
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """A narrower network and where in the wide one's w its parameters lie.
+    """A narrower network, and the places of its parameters in the wide network's w.
 
     Attributes:
-        index: (model.d,) int64, sorted within each parameter: its flat parameters are w[index].
+        index: (model.d,) int64, sorted within each parameter; w[index] is the narrow vector.
     """
 
     model: FlatModel
     index: Tensor
 
     def to(self, device: torch.device) -> "Slice":
-        """The same with its index on a device."""
+        """Return this slice with its index on a device."""
         return Slice(self.model, self.index.to(device))
 
 
-@lru_cache(maxsize=8)  # every round asks again
+@lru_cache(maxsize=8)  # every round asks for the same
 def narrow(model: FlatModel, width: float, scale: float) -> Slice:
-    """The part of a network with the first ceil(width C) of the C channels of each layer.
+    """Return the part of a network with the first ceil(width C) of each layer's C channels.
 
     Args:
         width: relative to `model`, in (0, 1].
-        scale: divides its activations before each norm; 1 for no scalers.
+        scale: divides the part's activations before each norm; 1 means no scalers.
 
     Raises:
-        UserError: the network is of a kind without widths.
+        UserError: the network has no narrower version.
     """
     part = None
     if model.family is not None:
@@ -51,8 +51,8 @@ def narrow(model: FlatModel, width: float, scale: float) -> Slice:
             part = FlatModel(model.family(width, scale))
     if part is None or not _fits(part, model):
         raise UserError(
-            f"no narrower part of {type(model.network).__name__} can be taken, whose parameters "
-            f"are the first block of each of its own; use a model among {', '.join(NETWORKS)}"
+            f"{type(model.network).__name__} has no narrower version whose parameters are first "
+            f"blocks of the network's parameters; use one of the models {', '.join(NETWORKS)}"
         )
     places = model.views(torch.arange(model.d))
     blocks = [
@@ -62,7 +62,7 @@ def narrow(model: FlatModel, width: float, scale: float) -> Slice:
 
 
 def _fits(part: FlatModel, model: FlatModel) -> bool:
-    """Whether each parameter has the same dimensions, none of them larger."""
+    """Whether each parameter of the part has as many dimensions as the model's, none larger."""
     return [*map(len, part.shapes)] == [*map(len, model.shapes)] and all(
         s <= n
         for small, large in zip(part.shapes, model.shapes, strict=True)
@@ -71,10 +71,10 @@ def _fits(part: FlatModel, model: FlatModel) -> bool:
 
 
 def class_rows(model: FlatModel, classes: int) -> Tensor:
-    """(d,) int64: the class whose row of the last layer a parameter belongs to, else -1.
+    """Return, for each entry of w, the class of its row in the last layer, else -1; (d,) int64.
 
     Raises:
-        UserError: the last layer has no row for each class.
+        UserError: the last layer does not have one row per class.
     """
     rows = torch.full((model.d,), -1)
     last = model.names[-1].rpartition(".")[0]
@@ -83,7 +83,7 @@ def class_rows(model: FlatModel, classes: int) -> Tensor:
             if len(part) != classes:
                 raise UserError(
                     f"{type(model.network).__name__}: its last layer {last} has {len(part)} rows "
-                    f"for {classes} classes; end the network with a Linear that has one for each"
+                    f"for {classes} classes; end the network with a Linear of one row per class"
                 )
             part.copy_(torch.arange(classes).view(-1, *[1] * (part.dim() - 1)))
     return rows

@@ -1,4 +1,4 @@
-"""Drafts of runs, and the checks of them before anything is computed."""
+"""Drafts of runs, and the checks of a draft before anything is computed."""
 
 import json
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from zowarmup.config.splits import MEMORY, high_clients
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.specs import EngineSpec, JobSpec, Plain
 
-# Training images of the built-in sources at most; others are checked when their file is read.
+# The most training images that a source has; the user's sources are checked when they are read.
 KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet32": 1_281_167}
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A run, or the part of one that decides the model at the start of a phase."""
+    """A run, or the part of a run that decides the model at the start of a phase."""
 
     job: JobSpec
-    phases: tuple[Phase, ...]  # with a number, "select" or another method's for each rate
-    last: Plain | None = None  # in place of the last phase: its settings that count
+    phases: tuple[Phase, ...]  # each rate is a number, "select" or a SameAs
+    last: Plain | None = None  # the settings that count of the phase after `phases`
 
     @cached_property
     def identity(self) -> str:
-        """Equal for equal drafts."""
+        """A text that is equal for equal drafts."""
         phases = [phase.model_dump() for phase in self.phases]
         return json.dumps([self.job.model_dump(mode="json"), phases, self.last], sort_keys=True)
 
 
 def check_run(config: Config, method: str, draft: Draft) -> None:
-    """Checks that all parts of a run fit together.
+    """Check that all parts of a run fit together.
 
     Raises:
         ConfigError: names the key and the fix.
@@ -49,7 +49,7 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
     if job.snapshot_every % job.evaluate_every:
         raise ConfigError(
             f"snapshot_every: {job.snapshot_every}: must be a multiple of evaluate_every "
-            f"({job.evaluate_every}), so that every snapshot has its row of metrics"
+            f"({job.evaluate_every}), so that every snapshot has a row of metrics"
         )
     if draft.phases[0].algorithm in TRAJECTORIES:
         _check_stride(draft, method)
@@ -59,8 +59,8 @@ def _check_engine(engine: EngineSpec) -> None:
     for key, plain in ENGINE_SETTINGS.items():
         if getattr(engine, key) != plain and engine.name not in ENGINES_WITH_SETTINGS:
             raise ConfigError(
-                f"engine.{key}: {engine.name} computes with {key} {str(plain).lower()} only; "
-                f"leave it out, or use engine {' or '.join(ENGINES_WITH_SETTINGS)}"
+                f"engine.{key}: {engine.name} computes only with `{key}: {str(plain).lower()}`; "
+                f"leave this key out, or use the engine {' or '.join(ENGINES_WITH_SETTINGS)}"
             )
 
 
@@ -93,13 +93,13 @@ def _check_memory(config: Config, method: str, draft: Draft) -> None:
         )
     fault = "" if know_tiers(draft.phases) else "treats all clients alike"
     if not hasattr(first, "batch") or getattr(first, "eps", None):
-        fault = fault or "begins with no backpropagation that a client could hold or not"
+        fault = fault or "does not begin with backpropagation, which decides the tiers"
     if fault:
         raise ConfigError(f"split: {MEMORY}: methods.{method} {fault}; leave it out of this study")
 
 
 def _check_stride(draft: Draft, method: str) -> None:
-    """Checks that the end of a first phase has a row, and if more follow, a snapshot."""
+    """Check that a first phase ends at a row of metrics or, before a second, at a snapshot."""
     where, key = f"methods.{method}.phases.0", "evaluate_every"
     if len(draft.phases) > 1:
         where, key = "pivot", "snapshot_every"

@@ -17,7 +17,7 @@ from zowarmup.plan.specs import TrainingSpec
 
 
 class Job(NamedTuple):
-    """A rule and the values of its wildcards; without a name where it runs once."""
+    """A rule and the values of its wildcards; a rule that runs once has no name."""
 
     rule: str
     name: str = ""
@@ -26,7 +26,7 @@ class Job(NamedTuple):
 
 Graph = Mapping[Job, tuple[Job, ...]]
 
-# The folder below results/<name>/ in which a rule's files lie.
+# The rule that writes the files in each folder below results/<name>/.
 RULES = {
     "datasets": "dataset",
     "federations": "federation",
@@ -35,7 +35,7 @@ RULES = {
     "runs": "train",
     "memory": "measure",
 }
-ALONE = ("dataset", "select")  # their folders have no further part
+ALONE = ("dataset", "select")  # rules whose folders have no <part>
 
 # The files in a job's folder, by the names of the rule's outputs.
 OUTPUTS = {
@@ -60,7 +60,7 @@ ANALYSIS = {
 
 
 def graph(plan: Plan) -> Graph:
-    """Every job behind `rule all`, each after those that it waits for."""
+    """Return every job behind `rule all`, each after the jobs that it waits for."""
     paths = Paths(plan)
     jobs: dict[Job, tuple[Job, ...]] = {}
 
@@ -116,20 +116,20 @@ def spec_of(plan: Plan, job: Job) -> TrainingSpec:
 
 
 def modules(spec: TrainingSpec) -> list[str]:
-    """The modules that a job runs beyond those of every job that trains."""
+    """Return the modules that a training job runs in addition to those of all training jobs."""
     named = [(registry.ALGORITHMS, phase.algorithm) for phase in spec.own_phases]
     named += [(registry.NETWORKS, spec.model), (registry.ENGINES, spec.engine.name)]
     return [registry.module_of(table, name) for table, name in named]
 
 
 def codes(rule: str, spec: TrainingSpec) -> list[str]:
-    """The digests that the present code has for a job: by the workflow, and by `zowarmup run`."""
+    """The digests of a job's code: one when the workflow runs it, one when `zowarmup run` does."""
     script, names = ROOT.parent / "workflow" / "scripts" / f"{rule}.py", modules(spec)
     return [*([code_digest(names, script)] if script.is_file() else []), code_digest(names)]
 
 
 def outputs(paths: Paths, job: Job) -> dict[str, str]:
-    """The files that a job up to a run writes, by the names of the rule's outputs."""
+    """Return the files that a job writes (not analysis jobs), by the names of the outputs."""
     [folder] = [folder for folder, rule in RULES.items() if rule == job.rule]
     place = Path(paths.root, folder, job.name, job.part)
     return {name: str(place / file) for name, file in OUTPUTS[job.rule].items()}

@@ -22,12 +22,12 @@ class Names:
     def name(
         self, kind: str, base: str, draft: Draft, of: Of, overrides: Overrides, rates: Json
     ) -> str:
-        """A short name: the base, the split if it matters, and the settings off their default.
+        """Return a short name: the base, the split if it matters, and the settings that matter.
 
         Args:
-            kind: names need to be distinct within it: "run", "warmup" or "selection".
-            of: the draft under other overrides.
-            rates: of drafts that are equal but for their selections.
+            kind: "run", "warmup" or "selection"; names are distinct within a kind.
+            of: returns the draft for other overrides.
+            rates: the learning rates, where drafts may differ only in their selections.
         """
         key = kind, json.dumps([draft.identity, rates], sort_keys=True)
         if key not in self.given:
@@ -37,7 +37,7 @@ class Names:
                 if draft.job.split if setting == "split" else _differs(of, rest, draft):
                     words.append(_slug(setting, value, overrides))
             short = "-".join(words)
-            # Where the case of letters does not count, names that differ in it are one folder.
+            # On some disks, names that differ only in the case of letters are one folder.
             taken = {other.casefold() for (k, _), other in self.given.items() if k == kind}
             numbered = (f"{short}-{i}" for i in itertools.count(2))
             free = (
@@ -48,7 +48,7 @@ class Names:
 
 
 def _differs(of: Of, overrides: Overrides, draft: Draft) -> bool:
-    """Whether fewer overrides give another draft, or none at all."""
+    """Return whether these overrides give another draft, or no valid draft."""
     try:
         return of(overrides).identity != draft.identity
     except ConfigError:

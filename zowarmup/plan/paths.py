@@ -16,19 +16,19 @@ class Paths:
         self.root = f"{results}/{plan.name}"
 
     def dataset(self, dataset: str) -> str:
-        """The images."""
+        """The file with the images."""
         return f"{self.root}/datasets/{dataset}/dataset.npz"
 
     def federation(self, federation: str, seed: int | str) -> str:
-        """The images of each client."""
+        """The file that says which images each client has."""
         return f"{self.root}/federations/{federation}/{seed}/federation.json"
 
     def warmup(self, warmup: str, seed: int | str) -> str:
-        """Folder of a warm-up."""
+        """The folder of a warm-up."""
         return f"{self.root}/warmups/{warmup}/{seed}"
 
     def run(self, run: str, seed: int | str) -> str:
-        """Folder of a run."""
+        """The folder of a run."""
         return f"{self.root}/runs/{run}/{seed}"
 
     def selection(self, selection: str) -> str:
@@ -36,7 +36,7 @@ class Paths:
         return f"{self.root}/selections/{selection}/selection.json"
 
     def training_inputs(self, spec: TrainingSpec, seed: int | str) -> Inputs:
-        """The inputs of a job that trains; a selection has some for each of its own seeds."""
+        """Return the inputs of a job that trains; for a selection, those of all its seeds."""
         inputs: Inputs = {"data": self.dataset(spec.dataset)}
         inputs["selections"] = [self.selection(name) for name in spec.selections]
         if isinstance(spec, SelectionSpec):
@@ -49,13 +49,13 @@ class Paths:
         return inputs
 
     def cells(self, scope: str) -> list[tuple[Cell, int]]:
-        """The cells of a scope, "" or "studies/<study>/", with each of their seeds."""
+        """Return the cells of a scope ("" or "studies/<study>/"), once for each seed."""
         study = scope.removeprefix("studies/").rstrip("/")
         cells = [cell for cell in self.plan.cells if study in ("", cell.study)]
         return [(cell, seed) for cell in cells for seed in cell.seeds]
 
     def described(self, cell: Cell, seed: int) -> JsonObject:
-        """A cell and its files as plain values, for Snakemake to record and for collecting."""
+        """Return a cell and its files as plain values, which `collect_metrics` gets as params."""
         spec = self.plan.runs[cell.run]
         federation = self.plan.config.federations[spec.federation]
         return {
@@ -84,10 +84,10 @@ class Paths:
         }
 
     def work(self, scope: str) -> list[str]:
-        """The rows of a scope and one file of every job behind them, for a target to ask for.
+        """Return the file of a scope's rows and one file of every job behind them, for a target.
 
-        Snakemake does not miss a file whose successors are there: after a rerun that was cut off
-        it would find nothing to do, and leave the rows of the code or settings before.
+        Snakemake does not recreate a missing file if later files exist: after an interrupted rerun
+        it would find nothing to do, and keep the rows of the old code or settings.
         """
         return [self.metrics(scope), *self.work_of(self.cells(scope))]
 
@@ -98,7 +98,7 @@ class Paths:
         return sorted({*federations, *selections, *data, *(f"{part}/run.json" for part in parts)})
 
     def _behind(self, cells: list[tuple[Cell, int]]) -> tuple[set[str], set[str], set[str]]:
-        """The federations, folders of metrics, and selections of some cells."""
+        """Return the federations, the folders with metrics and the selections of some cells."""
         specs = [(self.plan.runs[cell.run], cell.run, seed) for cell, seed in cells]
         return (
             {self._dealt(spec, seed) for spec, _, seed in specs},
@@ -107,15 +107,15 @@ class Paths:
         )
 
     def metrics(self, scope: str = "") -> str:
-        """All rows of a scope."""
+        """The file with all rows of a scope."""
         return f"{self.root}/{scope}metrics.csv"
 
     def memory(self, model: str, role: str) -> str:
-        """The measured memory of a client of a network."""
+        """The file with the measured memory of a client that trains a network."""
         return f"{self.root}/memory/{model}/{role}.json"
 
     def shown_inputs(self, rule: str, name: str, scope: str) -> Inputs:
-        """The inputs of a table or figure: metrics, and one shows memory, one federations."""
+        """Return the inputs of a table or figure: metrics, and for some memory or federations."""
         inputs: Inputs = {"metrics": self.metrics(scope)}
         if rule == "table" and name in tables_and_figures.NEED_MEMORY:
             models = self.plan.config.memory.models
@@ -125,10 +125,10 @@ class Paths:
         return inputs
 
     def federations(self, figure: str) -> dict[str, str]:
-        """By data set, the federation of the first seed that a figure shows, if it shows any.
+        """Return, by data set, the federations that a figure shows, for the first seed.
 
-        It is the config's, also where a study varies it; of another data set of the main
-        comparison the first one that is used there.
+        For the config's data set this is the config's federation, even if a study varies it; for
+        another data set of the study `main`, it is the first federation used there.
         """
         if figure not in tables_and_figures.NEED_FEDERATION:
             return {}
@@ -142,7 +142,7 @@ class Paths:
         return {dataset: self.federation(name, pinned) for dataset, name in shown.items()}
 
     def targets(self, scope: str = "") -> Inputs:
-        """The results of a scope: tables, figures, and the work behind them; verdicts of all."""
+        """Return the results of a scope: tables, figures, work and, without a study, verdicts."""
         study = scope.removeprefix("studies/").rstrip("/")
         shown = {
             name for name, studies in tables_and_figures.SHOWS.items() if study in ("", *studies)
@@ -158,7 +158,7 @@ class Paths:
         }
 
     def _parts(self, spec: RunSpec, run: str, seed: int) -> list[str]:
-        """The folders whose metrics, one after the other, are those of a run."""
+        """Return the folders whose metrics, in this order, make up the metrics of a run."""
         warmup = [self.warmup(spec.warmup, seed)] if spec.warmup else []
         return warmup + [self.run(run, seed)] * bool(spec.own_phases)
 

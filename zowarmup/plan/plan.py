@@ -53,7 +53,7 @@ class Plan:
     cells: list[Cell] = field(default_factory=list)
 
     def seeds_of(self, run: str) -> list[int]:
-        """Every seed that some study wants of a run."""
+        """Return every seed for which some study needs a run."""
         return sorted({seed for cell in self.cells if cell.run == run for seed in cell.seeds})
 
 
@@ -91,7 +91,7 @@ class _Planner:
                 for method, variant, overrides in cells(where, part):
                     if method not in config.methods:
                         raise ConfigError(
-                            f"{where}: there is no method {method}; define it in methods"
+                            f"{where}: there is no method {method}; define it in `methods`"
                         )
                     check(schema, overrides, partial("{}: {}".format, where))
                     tuned = tuned_overrides(config, study, overrides)
@@ -131,7 +131,7 @@ class _Planner:
         return name
 
     def _warmup(self, method: str, overrides: Overrides, phase: Phase) -> str:
-        """The warm-up that ends in a phase; an earlier one is made longer if need be."""
+        """Return the name of a phase's warm-up, which is as long as its longest run needs."""
 
         def of(o: Overrides) -> Draft:
             return start(resolve(self.config, method, o))

@@ -1,4 +1,4 @@
-"""Checks of the files of all data sets of a config: found, and the same that were read."""
+"""Check the source files of a config's data sets: they exist and have not changed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +12,10 @@ Question = Callable[[Path, Dataset], str]
 
 
 def changed(paths: Paths, question: Question = source_record.replaced) -> list[str]:
-    """The sentences that a question gives for the existing data sets of a config.
+    """Return what `question` says about each existing data set of a config, unless it is "".
 
     Raises:
-        UserError: the data folder of a data set still to be made has no path.
+        UserError: the path of the data folder of a missing data set names an unknown user.
     """
     sentences = []
     for name, settings in paths.plan.config.datasets.items():

@@ -1,4 +1,4 @@
-"""Resolves one cell of a study into the complete, checked description of its run."""
+"""Resolve one cell of a study into the complete, checked description of a run."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,21 @@ from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec
 Overrides = Mapping[str, Value]
 
 NAMES = ("split", "model", "engine", "federation")
-# The settings of the engine that a study can vary. Another engine is another value of `engine`, and
+# The settings of the engine that a study cannot vary: the override `engine` names an engine, and
 # all jobs ask for the same cores and GPUs.
 FIXED = ("name", "options", "processes", "device", "threads")
 ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXED)
-PREFIX = "rounds."  # of the overrides by which a study moves a mark
+PREFIX = "rounds."  # of the overrides with which a study moves a mark
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
 def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
-    """The run of a method under overrides; equal drafts are one run.
+    """Return the run of a method under overrides; equal drafts are one run.
 
     Args:
         overrides: `split`, `pivot`, `rounds.<mark>`, `model`, `width`, `engine`,
-            `engine.<setting>`, `federation`, `pin.<seed>` or `<algorithm>.<setting>`. One that
-            the method does not have (a pivot of one phase) is ignored.
+            `engine.<setting>`, `federation`, `pin.<seed>` or `<algorithm>.<setting>`. A setting
+            that the method does not have (`pivot` with one phase) is ignored.
 
     Raises:
         ConfigError: names the key and the fix.
@@ -74,21 +74,21 @@ def overrides_of(marks: tuple[str, ...]) -> type[Settings]:
 def _phase(
     config: Config, method: str, before: Sequence[Phase], raw: Mapping[str, Value], o: Overrides
 ) -> Phase:
-    """A phase that follows others, with every setting."""
+    """Return the phase that follows `before`, with every setting."""
     where = f"methods.{method}.phases.{len(before)}"
     algorithm = raw.get("algorithm")
-    if algorithm not in list(PHASES):  # a list, because anything may stand there
+    if algorithm not in list(PHASES):  # a list, because the value may be unhashable
         raise ConfigError(f"{where}.algorithm: there is no {algorithm}; use {', '.join(PHASES)}")
     own = {k.partition(".")[2]: v for k, v in o.items() if k.startswith(f"{algorithm}.")}
     common = config.algorithms.get(algorithm, {})
     given = {**common, **raw, **own}
-    if "rounds" in own:  # of a study, so it goes before the phase's own end
+    if "rounds" in own:  # set by a study, which overrides the phase's end
         given.pop("until", None)
     marks = {mark: o.get(PREFIX + mark, number) for mark, number in config.rounds.items()}
     settings = _with_rounds(where, given, sum(phase.rounds for phase in before), marks)
 
     def name(key: str) -> str:
-        """The place of the value: a study's goes before the phase's before the algorithm's."""
+        """Return where a value is set: a study overrides a phase, which overrides `algorithms`."""
         first = key.partition(".")[0]
         if first in own:
             return f"studies: {algorithm}.{key}"
@@ -101,9 +101,9 @@ def _phase(
 def _with_rounds(
     where: str, phase: Mapping[str, Value], begin: int, marks: Mapping[str, Value]
 ) -> dict[str, Value]:
-    """The settings of a phase that begins after `begin` rounds, with `rounds` for `until`."""
+    """Return the settings of a phase after `begin` rounds, with `until` replaced by `rounds`."""
     if ("until" in phase) == ("rounds" in phase):
-        raise ConfigError(f"{where}.rounds: give either a number, or until with a mark of rounds")
+        raise ConfigError(f"{where}.rounds: give either `rounds: <number>` or `until: <mark>`")
     if "rounds" in phase:
         return dict(phase)
     until = phase["until"]
@@ -111,19 +111,19 @@ def _with_rounds(
     if type(end) is not int:
         near = difflib.get_close_matches(str(until), marks, n=1)
         fix = f"did you mean {near[0]}?" if near else f"use {', '.join([*marks, 'or a number'])}"
-        raise ConfigError(f"{where}.until: there is no mark {until} in rounds; {fix}")
+        raise ConfigError(f"{where}.until: there is no mark {until} in `rounds`; {fix}")
     if end <= begin:
         raise ConfigError(
-            f"{where}.until: {until} is round {end}, but the phase begins at round {begin}; "
-            f"use a mark above {begin}"
+            f"{where}.until: {until} is round {end}, but the phase begins after round {begin}; "
+            f"use a mark after {begin}"
         )
     return {key: v for key, v in phase.items() if key != "until"} | {"rounds": end - begin}
 
 
 def _with_pivot(phases: Sequence[Phase], pivot: Value, method: str) -> list[Phase]:
-    """The first phase ends at the pivot, the second where the method always ends."""
+    """Return two phases: the first ends at the pivot, the second at the method's last round."""
     if len(phases) > 2:
-        raise ConfigError(f"methods.{method}: pivot: only a method of two phases has one pivot")
+        raise ConfigError(f"methods.{method}: pivot: only a method with two phases has a pivot")
     total = sum(phase.rounds for phase in phases)
     if type(pivot) is not int or not 0 < pivot < total:
         raise ConfigError(f"pivot: {pivot}: must be a round between 1 and {total - 1}")
@@ -134,19 +134,19 @@ def _with_pivot(phases: Sequence[Phase], pivot: Value, method: str) -> list[Phas
 def _dataset(config: Config, federation: str) -> str:
     """The data set of a federation."""
     if federation not in config.federations:
-        raise ConfigError(f"federation: there is no {federation}; define it in federations")
+        raise ConfigError(f"federation: there is no {federation}; define it in `federations`")
     dataset = config.federations[federation].dataset
     if dataset not in config.datasets:
         raise ConfigError(
-            f"federations.{federation}.dataset: there is no {dataset}; define it in datasets"
+            f"federations.{federation}.dataset: there is no {dataset}; define it in `datasets`"
         )
     return dataset
 
 
 def _engine(config: Config, overrides: Overrides) -> EngineSpec:
-    """The engine; one of another name gets none of the options in the config.
+    """Return the engine; if a study names another engine, the config's options are dropped.
 
-    The number of processes is left out as a rule, since the bits do not depend on it.
+    The number of processes is left out, except where the bits depend on it.
     """
     own = config.engine.model_dump(exclude={"processes"})
     name = overrides.get("engine", own["name"])
@@ -157,8 +157,8 @@ def _engine(config: Config, overrides: Overrides) -> EngineSpec:
     varied = {key.partition(".")[2]: overrides[key] for key in ENGINE if key in overrides}
     checked = check(Engine, own | varied, lambda key: f"studies: engine.{key}")
     engine = EngineSpec.model_validate(checked.model_dump(exclude={"processes"}))
-    # Where many models are one operation, a library may cut it by the number of clients, on which
-    # the last bits then depend.
+    # A library may split one operation on many models by the number of clients, and then the last
+    # bits depend on that number.
     cut = engine.name in ("batched", "vmap") and engine.device != "cpu"
     cut = cut or (engine.name == "vmap" and engine.threads > 1)
     processes = config.engine.processes
@@ -166,9 +166,9 @@ def _engine(config: Config, overrides: Overrides) -> EngineSpec:
 
 
 def _backprop(phase: Phase) -> Backprop:
-    """The step that a high-resource client must hold in memory: one of the first phase.
+    """Return the step of the first phase that a high-resource client must hold in memory.
 
-    Every part of the run carries it, so that all parts have the same tiers.
+    Every part of a run carries this value, so that all parts have the same tiers.
     """
-    settings = phase.model_dump()  # with a batch: checks.py refuses other first phases
+    settings = phase.model_dump()  # it has a batch: checks.py refuses other first phases
     return Backprop(batch=settings["batch"], momentum=bool(settings.get("momentum")))

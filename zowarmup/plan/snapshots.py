@@ -1,4 +1,4 @@
-"""The snapshots of its warm-ups that a config needs, and a check that they exist."""
+"""The snapshots of warm-ups that a config needs, and a check that these exist."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ NAME = re.compile(r"round-(\d+)\.safetensors")  # see storage.checkpoint
 
 
 def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
-    """The rounds of each (warm-up, seed) where something starts, or that are a run's last."""
+    """Return, for each (warm-up, seed), the last round and the rounds where other jobs start."""
     needed: dict[tuple[str, str], set[int]] = {
         (job.name, job.part): {plan.warmups[job.name].phase.rounds}
         for job in jobs
@@ -29,15 +29,15 @@ def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
 
 
 def existing(folder: Path) -> dict[int, Path]:
-    """The snapshots in a folder by their rounds."""
+    """Return the snapshots in a folder, by round."""
     files = folder.iterdir() if folder.is_dir() else ()
     return {int(named[1]): file for file in files if (named := NAME.fullmatch(file.name))}
 
 
 def check(paths: Paths) -> None:
-    """Checks that a finished warm-up has every snapshot that the config needs.
+    """Check that a finished warm-up has every snapshot that the config needs.
 
-    `zowarmup clean` deletes a snapshot where no run begins; a pivot that is added later needs it.
+    `zowarmup clean` deletes the snapshots where no run starts; a pivot added later may need one.
 
     Raises:
         UserError: names the folder, the round and the fix.
@@ -50,9 +50,9 @@ def check(paths: Paths) -> None:
             continue
         with reading(record):
             spec = WarmupSpec.read(read_json(record)["spec"])
-        # of rounds that it never saved, Snakemake sees that it must
+        # Snakemake itself plans the rounds that were never saved
         if saved := [t for t in missing if t <= spec.phase.rounds and spec.is_snapshot(t)]:
             raise UserError(
                 f"{folder}/snapshots: round {min(saved)}, where a run of this config starts, was "
-                f"cleaned away; recreate the warm-up: rm -r {paths.root}/warmups/{warmup}"
+                f"cleaned away; type `rm -r {paths.root}/warmups/{warmup}`, then run Snakemake"
             )

@@ -1,7 +1,7 @@
-"""source.json beside a dataset.npz: the files that it was made from, by their hashes.
+"""source.json beside a dataset.npz: the hashes of the files that the data set was made from.
 
-Snakemake compares what `compared` returns with its value when the data set was made. A file with
-other contents changes it; a file that was moved, touched or removed does not.
+Snakemake compares the value of `compared` with the one when the data set was made. A file with
+other contents changes the value; a file that was moved, touched or removed does not.
 """
 
 import hashlib
@@ -44,10 +44,10 @@ def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
 
 
 def compared(data: str | Path, settings: Dataset) -> str:
-    """A hash of the contents of a source's files, "" while there are none.
+    """Return a hash of the contents of a source's files, "" while there are no files.
 
-    As long as the files are those of the record, or gone, it keeps its value of the time when the
-    data set was made: "" after a download, which came later than Snakemake's question.
+    While the files are gone or those of the record, return the value when the data set was made.
+    That value is "" for a download, because Snakemake asks before the job downloads the files.
     """
     now = _digest(contents(settings.source, _folder(settings), data))
     try:
@@ -66,10 +66,10 @@ def write(data: str | Path, files: Contents, compared: str, settings: Dataset) -
 
 
 def read(data: str | Path) -> Record:
-    """The record of a data set.
+    """Return the record of a data set.
 
     Raises:
-        UserError: no record, or a damaged one.
+        UserError: the record is missing or damaged.
     """
     path = Path(data).with_name(NAME)
     with reading(path):
@@ -77,10 +77,10 @@ def read(data: str | Path) -> Record:
 
 
 def replaced(data: str | Path, settings: Dataset | None = None) -> str:
-    """A sentence that begins with the data set, if its source now has other contents; else "".
+    """Return a sentence about a data set whose source now has other contents, else "".
 
     Args:
-        settings: by default those of the record, whose folder the config may no longer name.
+        settings: by default those of the record; the config may have another folder by now.
     """
     record = read(data)
     source, folder = record.settings.source, _folder(settings or record.settings)
@@ -91,11 +91,11 @@ def replaced(data: str | Path, settings: Dataset | None = None) -> str:
     if not other and len(now) in (0, len(record.files)):
         return ""
     names = ", ".join((other or [*record.files])[:3]) + " ..." * (len(other) > 3)
-    return f"{data}: it was made from other contents than {names} in {folder} has now"
+    return f"{data}: it was not made from the present contents of {names} in {folder}"
 
 
 def reconfigured(data: str | Path, settings: Dataset) -> str:
-    """A sentence that begins with the data set, if the config now says something else; else ""."""
+    """Return a sentence about a data set whose settings in the config have changed, else ""."""
     then, now = read(data).settings.model_dump(), settings.model_dump()
     for key in now.keys() - {"data_dir"}:
         if then[key] != now[key]:
@@ -104,7 +104,7 @@ def reconfigured(data: str | Path, settings: Dataset) -> str:
 
 
 def _folder(settings: Dataset) -> Path | None:
-    """The data folder; None if it is that of an unknown user."""
+    """Return the data folder; None if its path names an unknown user."""
     try:
         return folder_of(settings.data_dir)
     except UserError:

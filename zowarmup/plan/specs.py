@@ -37,7 +37,7 @@ class Value(Settings):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, dump: Callable[[Self], dict[str, object]]) -> dict[str, object]:
-        """Leaves out fields whose default None means that the run has nothing of the kind."""
+        """Leave out optional fields that are None, because the run does not use them."""
         optional = {name for name, f in type(self).model_fields.items() if not f.is_required()}
         return {k: v for k, v in dump(self).items() if v is not None or k not in optional}
 
@@ -54,16 +54,16 @@ Setting = bool | int | float | str | tuple[int, ...] | Selected
 
 
 class Phase(Value):
-    """One phase; the settings of its algorithm stand beside the fields, see `settings`."""
+    """One phase; the settings of its algorithm are extra fields, see `settings`."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Setting] = Field(init=False)
 
     algorithm: str
-    clients: Tier  # that takes part
+    clients: Tier  # the tier that takes part
     rounds: Count
     lr: Positive | Selected
-    participation: Share  # of the tier, in a round
+    participation: Share  # share of the tier that takes part in a round
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -72,7 +72,7 @@ class Phase(Value):
 
     @property
     def selections(self) -> tuple[str, ...]:
-        """The selections that its learning rates come from, in the order of RATES."""
+        """The selections that the learning rates come from, in the order of RATES."""
         rates = [self.settings.get(key) for key in RATES]
         return tuple(rate.selection for rate in rates if isinstance(rate, Selected))
 
@@ -97,7 +97,7 @@ class EngineSpec(Value):
     precision: Literal["float32", "bfloat16"]
     channels_last: bool
     options: dict[str, Count]
-    processes: Count | None = None  # where the bits depend on the number that share a run
+    processes: Count | None = None  # only if the bits depend on this number
 
 
 class Backprop(Value):
@@ -154,7 +154,7 @@ class RunSpec(PhasesSpec):
 
     @property
     def own_phases(self) -> tuple[Phase, ...]:
-        """Those that the run's own job trains."""
+        """The phases that the run's own job trains."""
         return self.phases[1 if self.warmup else 0 :]
 
     @property

@@ -18,7 +18,7 @@ RULES = (
 
 
 def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
-    """(place in the config, part, its seeds) of a study: of its own cells, then of its parts."""
+    """Yield (place in the config, part, seeds) for a study itself, then for each of its parts."""
     seeds, place = seed_list(config.seeds, "seeds"), f"studies.{name}"
     also = {f"{place}.also.{key}": part for key, part in study.also.items()}
     for where, part in ({place: study} | also).items():
@@ -31,10 +31,10 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
     """(method, variant, overrides) of every cell; the variant is empty for points of a grid.
 
     Raises:
-        ConfigError: it names neither methods nor variants, or something twice.
+        ConfigError: the study names neither methods nor variants, or names something twice.
     """
     if not study.methods and not study.variants:
-        raise ConfigError(f"{where}: name at least one of methods or variants")
+        raise ConfigError(f"{where}: name at least one method or variant")
     lists: list[tuple[str, Sequence[Value]]] = [("methods", study.methods), *study.grid.items()]
     for key, values in lists:
         _check_once(f"{where}: {key}", values)
@@ -72,7 +72,7 @@ def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
 
 
 def check_references(config: Config) -> None:
-    """Checks that every name in the config exists, and that no label stands for two things.
+    """Check that every name in the config exists, and that no label stands for two things.
 
     Raises:
         ConfigError: names the key and the possible values.
@@ -83,18 +83,18 @@ def check_references(config: Config) -> None:
         for name in names:
             if not any(study in config.studies for study in SHOWS[name]):
                 raise ConfigError(
-                    f"{key}: {name} shows the study {' or '.join(SHOWS[name])}, "
-                    "which is not in studies; remove one or add the other"
+                    f"{key}: {name} shows the study {' or '.join(SHOWS[name])}, which is not in "
+                    "`studies`; remove this entry, or add the study"
                 )
     if "memory" in config.tables and not config.memory.models:
-        raise ConfigError("memory.models: name a network whose memory the table memory shows")
+        raise ConfigError("memory.models: name at least one network, for the table `memory`")
     for name in RULES:
         if name in config.studies:
             raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
 
 
 def _check_apart(config: Config) -> None:
-    """Checks that disks can tell names apart, and readers the labels of methods."""
+    """Check that disks can tell names apart, and that readers can tell labels apart."""
     for key in ("datasets", "federations", "methods", "studies"):
         for twin, name in _twins({name: name.casefold() for name in getattr(config, key)}):
             raise ConfigError(
@@ -110,7 +110,7 @@ def _check_apart(config: Config) -> None:
 
 
 def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Pairs of names with one key."""
+    """Yield pairs of names that have the same key."""
     first: dict[str, str] = {}
     for name, key in keys.items():
         if first.setdefault(key, name) != name:

@@ -1,6 +1,6 @@
-"""The answers to the rules' questions about a config, as plain values that Snakemake can record.
+"""The values that the rules need from a config, in plain types that Snakemake can record.
 
-No torch: every job of a cluster reads the rules, and so this module, again.
+No torch, because every job of a cluster reads the rules again, and this module with them.
 """
 
 import os
@@ -21,7 +21,7 @@ PARTS = ("seed", "role", "scope")  # the wildcards that stand for a job's part
 
 
 class Workflow:
-    """One config as the rules see it.
+    """One config, as the rules use it.
 
     Args:
         files: the configs, later ones laid over earlier ones.
@@ -40,7 +40,7 @@ class Workflow:
         self.gpus = self.config.engine.processes if self.config.engine.device == "cuda" else 0
 
     def check_results(self) -> list[str]:
-        """Warnings about results that exist: data sets whose source files have changed.
+        """Return a warning for each existing data set whose source files have changed.
 
         Raises:
             UserError: the results folder, a data folder or a snapshot cannot be used.
@@ -48,12 +48,12 @@ class Workflow:
         user_paths.folder(self.paths.root, "results")
         snapshots.check(self.paths)
         # Snakemake knows nothing of results that it did not write.
-        fix = "Snakemake recreates it and what follows from it; results that another copy or "
-        fix += "`zowarmup run` wrote need --forcerun dataset for that"
+        fix = "Snakemake recreates it and all results from it; if `zowarmup run` or another copy "
+        fix += "wrote these results, add `--forcerun dataset`"
         return [f"{sentence}; {fix}" for sentence in replaced_data.changed(self.paths)]
 
     def constraints(self) -> dict[str, str]:
-        """A regular expression for each wildcard of the paths: the names that the config has."""
+        """Return for each wildcard of the paths a pattern that matches the names of the config."""
         plan, config = self.plan, self.config
         names = {
             "name": [plan.name],
@@ -72,7 +72,7 @@ class Workflow:
         return patterns | {"scope": "|studies/[^/]+/", "seed": r"\d+"}
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
-        """The job of a rule for some values of its wildcards: the config, a name and a part."""
+        """Return the job of a rule for values of the wildcards: the config, a name and a part."""
         names = [value for key, value in wildcards.items() if key not in ("name", *PARTS)]
         parts = [value for key, value in wildcards.items() if key in PARTS]
         return Job(rule, "".join(names), "".join(parts))
@@ -82,7 +82,7 @@ class Workflow:
         return graph.inputs(self.paths, job)
 
     def settings(self, job: Job) -> JsonObject:
-        """The settings of a job that trains nothing, without those that change no result."""
+        """Return the settings of a job that does not train, except those that change no result."""
         if job.rule == "measure":
             engine = self.config.engine.model_dump(include={"device", "threads"})
             return self.config.memory.model_dump(exclude={"models"}) | engine
@@ -91,7 +91,7 @@ class Workflow:
         return self.config.federations[job.name].model_dump()
 
     def contents(self, job: Job) -> str:
-        """A digest of the source files of a data set; a change reruns the job and what follows."""
+        """Return a digest of a data set's source files; a change reruns this and later jobs."""
         data = self.paths.dataset(job.name)
         return source_record.compared(data, self.config.datasets[job.name])
 
@@ -100,7 +100,7 @@ class Workflow:
         return graph.spec_of(self.plan, job).model_dump(mode="json")
 
     def code(self, job: Job) -> str:
-        """The digest of a job's script and of the modules that it names: a change reruns it."""
+        """Return the digest of a job's script and modules; a change reruns the job."""
         named = {
             "table": tables_and_figures.TABLES,
             "figure": tables_and_figures.FIGURES,
@@ -112,7 +112,7 @@ class Workflow:
         return code_digest(modules, self.scripts / f"{job.rule}.py")
 
     def cells(self, job: Job) -> list[JsonObject]:
-        """The cells of a scope, one for each seed, for collecting their rows."""
+        """Return the cells of a scope, once for each seed, to collect the rows of."""
         return [self.paths.described(*cell) for cell in self.paths.cells(job.part)]
 
     def federations(self, job: Job) -> dict[str, str]:
@@ -120,15 +120,15 @@ class Workflow:
         return self.paths.federations(job.name)
 
     def labels(self, job: Job) -> dict[str, str]:
-        """The entry of a table or figure in the report's menu: its name and its studies."""
+        """Return the entry of a table or figure in the report's menu: the name and the studies."""
         shown = tables_and_figures.SHOWS.get(job.name, ())
         return {job.rule: job.name.replace("_", " "), "study": ", ".join(shown)}
 
     def training_mb(self, data: str) -> int:
-        """Memory of a training job in MB: each process holds images, libraries and network."""
+        """Return the MB of a training job: each process holds images, libraries and network."""
         return self.config.engine.processes * (self.config.jobs.memory_mb + image_mb(data))
 
 
 def image_mb(data: str) -> int:
-    """Two copies of the images of a data set in MB: one as read, one as used."""
+    """Return the MB of two copies of a data set's images: one as read, one as used."""
     return 2 * os.path.getsize(data) // 10**6

@@ -1,7 +1,7 @@
-"""Distribute the GPUs of a machine: Snakemake counts them but assigns none to a job.
+"""Assign the GPUs of a machine to jobs: Snakemake counts GPUs, but assigns none.
 
-A job holds a GPU by the lock of a small file, which ends with the process. Call `take` before CUDA
-starts in this process, for CUDA reads the choice once.
+A job holds a GPU through the lock of a small file; the lock ends with the process. Call `take`
+before CUDA starts in this process, because CUDA reads the choice only once.
 """
 
 import os
@@ -23,24 +23,24 @@ _locks: list[IO[str]] = []  # open until the process ends
 
 
 def take(number: int) -> None:
-    """Choose free ones of the `visible` GPUs for this process; wait until enough are free.
+    """Choose `number` free GPUs for this process; wait until enough are free.
 
     Raises:
-        UserError: the machine has fewer devices.
+        UserError: the machine has fewer GPUs.
     """
     if not number:
         return
     devices = visible()
     if len(devices) < number:
         raise UserError(
-            f"this job asks for {number} GPUs and {VISIBLE} or nvidia-smi names {len(devices)} on "
-            f"{os.uname().nodename}; set engine.device to cpu or engine.processes lower"
+            f"this job asks for {number} GPUs, but {VISIBLE} or nvidia-smi names {len(devices)} on "
+            f"{os.uname().nodename}; set engine.device to cpu, or engine.processes to fewer"
         )
     os.environ[VISIBLE] = ",".join(_taken(devices, number))
 
 
 def visible() -> list[str]:
-    """The devices of CUDA_VISIBLE_DEVICES if SLURM or a user has set it, else all, by name."""
+    """Return the names of the GPUs in CUDA_VISIBLE_DEVICES or, if that is not set, of all."""
     if VISIBLE in os.environ:
         return [name for name in os.environ[VISIBLE].split(",") if name.strip()]
     with suppress(OSError, subprocess.SubprocessError):
@@ -52,7 +52,7 @@ def visible() -> list[str]:
 
 
 def _taken(devices: Sequence[str], number: int) -> list[str]:
-    # SLURM may number the devices of every job from 0, so each job has locks of its own.
+    # SLURM may number the devices of every job from 0, so each job has its own lock files.
     job = os.environ.get("SLURM_JOB_ID", "")
     folder = Path(tempfile.gettempdir()) / f"zowarmup-gpus-{os.getuid()}{job and f'-{job}'}"
     said = -SAY_EVERY
@@ -70,4 +70,4 @@ def _taken(devices: Sequence[str], number: int) -> list[str]:
         if time.monotonic() - said >= SAY_EVERY:
             said = time.monotonic()
             log.warning(f"waiting for {number} of {len(devices)} GPUs; see who holds {folder}/*")
-        time.sleep(random.uniform(0.1, 0.5))  # else two jobs could take turns at half of them each
+        time.sleep(random.uniform(0.1, 0.5))  # else two jobs could each hold half, again and again

@@ -1,9 +1,9 @@
-"""Start the processes that share a job with PyTorch's launcher, and end all of them if one fails.
+"""Start the processes of a job through PyTorch's launcher, and end all of them if one fails.
 
-The launcher computes nothing: `zowarmup.runtime.worker` runs in each of the processes that it
-starts. On one machine they meet through files and the loopback interface. A job spans several
-machines if each of them starts one launcher: ZOWARMUP_NODES is their number, ZOWARMUP_RENDEZVOUS
-the HOST:PORT of the first one.
+The launcher computes nothing; each process that it starts runs `zowarmup.runtime.worker`. On one
+machine the processes meet through files and the loopback interface. A job spans several machines
+if each machine starts one launcher; ZOWARMUP_NODES is the number of machines, ZOWARMUP_RENDEZVOUS
+the HOST:PORT of the first machine.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 NODES, RENDEZVOUS = "ZOWARMUP_NODES", "ZOWARMUP_RENDEZVOUS"
 LEAVE = 5  # seconds in which the processes may save their work after a signal
-SAME = 5  # seconds; torch kills a process that does not end by itself 30 s after a failure
+SAME = 5  # seconds within which a kill counts as a cause; torch's own kills come 30 s after one
 JOIN = 600  # seconds in which the launchers of all nodes must have started
 
 
@@ -37,7 +37,7 @@ def _nodes(processes: int) -> tuple[int, str]:
     """The number of machines and the address at which they meet, "" for one machine.
 
     Raises:
-        UserError: no number that divides `processes`, or no HOST:PORT.
+        UserError: the number does not divide `processes`, or the address is not HOST:PORT.
     """
     number, address = os.environ.get(NODES) or "1", os.environ.get(RENDEZVOUS, "")
     if not number.isdecimal() or int(number) < 1 or processes % int(number):
@@ -51,7 +51,7 @@ def _nodes(processes: int) -> tuple[int, str]:
     if not (host and port.isdecimal() and 0 < int(port) < 65536):
         raise UserError(
             f"{RENDEZVOUS} is {address!r}, but {NODES}={number} machines need an address to meet "
-            "at: set it to HOST:PORT of the first one, for instance node01:29400"
+            "at: set it to HOST:PORT of the first machine, such as node01:29400"
         )
     return int(number), address
 
@@ -60,13 +60,13 @@ def run(processes: int, job: Callable[..., None], *arguments: Any, **named: Any)
     """Run a job in this process, or in `processes` new ones that all run it.
 
     Args:
-        processes: of all machines together.
-        job: a function of a module, of values that JSON can hold and paths; several processes also
-            give it their `group`.
+        processes: the number on all machines together.
+        job: a function of a module, whose arguments are JSON values and paths. If there are
+            several processes, they also pass their `group`.
 
     Raises:
-        UserError: as the job does; a process was killed; or the processes cannot meet.
-        RuntimeError: the job failed otherwise.
+        UserError: the job raised it, a process was killed, or the processes cannot meet.
+        RuntimeError: the job raised another error.
         Stopped: a signal has ended the job, whose work so far is saved.
     """
     nodes, address = _nodes(processes)
@@ -101,12 +101,12 @@ def _launch(folder: Path, nodes: int, address: str, processes: int, order: dict[
     except RendezvousError as error:
         raise UserError(
             f"{RENDEZVOUS}={address}: {nodes} machines did not meet there within {JOIN} s "
-            f"({cause(error)}): start the job on each, and see that they reach the address"
+            f"({cause(error)}): start the job on each, and check that all can reach the address"
         ) from error
 
 
 def _silence() -> None:
-    """Keep the warnings of PyTorch's launcher off the terminal: the job says a failure once."""
+    """Hide the warnings of PyTorch's launcher, because the job itself reports a failure once."""
     for name in ("torch.distributed.elastic", "torch.distributed.launcher"):
         logging.getLogger(name).propagate = False
         logging.getLogger(name).addHandler(logging.NullHandler())
@@ -116,7 +116,7 @@ def _config(folder: Path, nodes: int, address: str, processes: int, run_id: str)
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
     from torch.distributed.launcher.api import LaunchConfig
 
-    # A store in a file, since torch's server would listen to every network of the machine.
+    # A store in a file, since torch's server would listen on every network of the machine.
     inside = {"store_type": "file", "keep_alive_interval": 10**6}
     return LaunchConfig(
         min_nodes=nodes,
@@ -126,17 +126,17 @@ def _config(folder: Path, nodes: int, address: str, processes: int, run_id: str)
         rdzv_backend="c10d",
         rdzv_endpoint=address or str(folder / "rendezvous"),
         rdzv_configs={"timeout": JOIN} | ({} if address else inside),
-        local_addr=None if address else "127.0.0.1",  # a name may have no address
+        local_addr=None if address else "127.0.0.1",  # a host name may have no address
         max_restarts=0,  # a job resumes its work when it is started again
         logs_specs=DefaultLogsSpecs(str(folder / "logs")),
         shutdown_timeout=LEAVE,
-        signals_to_handle="",  # `stoppable` handles them, and lets a second one pass
+        signals_to_handle="",  # `stoppable` handles signals, and lets a second one pass
     )
 
 
 @contextmanager
 def _relayed(pipe: Path) -> Iterator[None]:
-    """Within, lines that the first process writes into a named pipe are logged by this process."""
+    """Within the block, log the lines that the first process writes into a named pipe."""
     os.mkfifo(pipe)
     with open(os.open(pipe, os.O_RDWR), "r+b", buffering=0) as file:
         thread = threading.Thread(target=_relay, args=(os.dup(file.fileno()),), daemon=True)
@@ -144,7 +144,7 @@ def _relayed(pipe: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            file.write(b"\n\n")  # the first ends a line that was cut short
+            file.write(b"\n\n")  # the first newline ends a line that was cut short
             thread.join()
 
 
@@ -156,13 +156,13 @@ def _relay(pipe: int) -> None:
 
 
 def failure_of(failures: "dict[int, ProcessFailure]", processes: int) -> Exception:
-    """The error of the process that failed first; others, by rank, fail because they have lost it.
+    """Return the error of the process that failed first, because of which the others fail.
 
-    A killed process leaves no report.
+    The keys of `failures` are ranks. A killed process leaves no report.
     """
     first = min(failure.timestamp for failure in failures.values())
     for rank, failure in failures.items():
-        killed = failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM  # torch sends that
+        killed = failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM  # torch sends SIGTERM
         if killed and failure.timestamp <= first + SAME:
             return UserError(
                 f"process {rank + 1} of {processes} was killed by {failure.signal_name()}, and the "

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-# Variables by which a user, or a site, chooses kernels. The number of threads is a setting.
+# Environment variables that choose kernels. The number of threads is a setting of the config.
 VARIABLES = (
     "ATEN_CPU_CAPABILITY",
     "DNNL_MAX_CPU_ISA",
@@ -42,6 +42,6 @@ def processor() -> str:
 
 
 def said(machine: Machine) -> str:
-    """A machine in a few words."""
+    """Describe a machine in a few words."""
     variables = [f"{name}={value}" for name, value in sorted(machine["variables"].items())]
     return ", ".join([f"{machine['processor']} ({machine['capability']})", *variables])

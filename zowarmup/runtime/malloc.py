@@ -1,13 +1,13 @@
-"""Let this process keep the memory that it frees, if its allocator is that of glibc.
+"""Let this process keep the memory that it frees, if it uses the allocator of glibc.
 
-Rounds allocate the same large pieces again, and a new page costs more than filling it: on one
-thread, a copy of 11 million parameters takes 17 ms into new memory and 7 ms into old.
+Rounds allocate large pieces of the same size again and again, and a new page costs more than
+filling it: on one thread, copying 11 million parameters into new memory takes 17 ms, into old 7 ms.
 """
 
 import ctypes
 import platform
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from <malloc.h>
 ALWAYS = 2**31 - 1
 
 

@@ -1,9 +1,9 @@
 """The processes that share one run, and the values that they exchange.
 
-Every process runs the same program on the same state. They divide only the clients and the batches
-of an evaluation, item i of n to process i mod size, and put the results back in the order of the
-items, so that all processes continue with the numbers that one alone would have. Nothing is summed
-over processes, for such a sum would depend on their number.
+Every process runs the same program on the same state. Only clients and the batches of an evaluation
+are divided: process i mod size computes item i, and the results are put back in order, so that all
+processes continue with the numbers that a single process would have. No sum runs over processes,
+because it would depend on the number of processes.
 """
 
 import os
@@ -40,13 +40,13 @@ class ProcessGroup:
         return self.rank == 0
 
     def mine(self, n: int) -> range:
-        """The items of n that this process computes."""
+        """The items among 0..n-1 that this process computes."""
         return range(self.rank, n, self.size)
 
     def agree(self, make: Callable[[], T]) -> T:
-        """The value that `make` returns in the first process, which alone calls it.
+        """Return, in all processes, the value of `make`, which only the first process calls.
 
-        For plain values: a tensor would stay on the device of the first process.
+        For plain values only: a tensor would stay on the device of the first process.
         """
         if self.size == 1:
             return make()
@@ -55,7 +55,7 @@ class ProcessGroup:
         return value[0]  # type: ignore[return-value]
 
     def gather(self, rows: Tensor, n: int) -> Tensor:
-        """All n rows in order, (n, ...); each process gives those of its `mine(n)`."""
+        """Return all n rows in order, (n, ...); each process passes the rows of its `mine(n)`."""
         if self.size == 1:
             return rows
         padded = rows.new_zeros(-(-n // self.size), *rows.shape[1:])
@@ -65,7 +65,7 @@ class ProcessGroup:
         return torch.stack(parts, dim=1).flatten(0, 1)[:n]
 
     def broadcast(self, tensor: Tensor, source: int) -> Tensor:
-        """The tensor of process `source`; the others give one of its shape to overwrite."""
+        """Return the tensor of process `source`; the others pass one of its shape to overwrite."""
         if self.size == 1:
             return tensor
         tensor = tensor.contiguous()
@@ -82,10 +82,10 @@ ALONE = ProcessGroup()
 
 @contextmanager
 def joined(meeting: str) -> Iterator[ProcessGroup]:
-    """Within, this process can talk to the others that PyTorch's launcher has started with it.
+    """Within the block, this process is connected to the others that PyTorch's launcher started.
 
     Args:
-        meeting: the URL of a file of one machine that does not exist yet; env:// for several.
+        meeting: the URL of a file that does not exist yet; env:// for several machines.
 
     Raises:
         UserError: the processes cannot reach each other.
@@ -105,7 +105,7 @@ def joined(meeting: str) -> Iterator[ProcessGroup]:
     except RuntimeError as error:
         raise UserError(
             f"engine.processes: {size}: the processes cannot reach each other ({cause(error)}): "
-            "set it to 1, or look at the network and its variables, such as GLOO_SOCKET_IFNAME"
+            "set it to 1, or check the network and variables such as GLOO_SOCKET_IFNAME"
         ) from error
     group = ProcessGroup(rank, size, local_rank, local_size)
     yield group
@@ -114,7 +114,7 @@ def joined(meeting: str) -> Iterator[ProcessGroup]:
 
 
 def _stay_inside() -> None:
-    """Make this process use the loopback interface, against a cluster's variables."""
+    """Make this process use the loopback interface, whatever a cluster's variables say."""
     inside = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
     os.environ |= dict.fromkeys(("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"), inside)
     os.environ.pop("GLOO_DEVICE_TRANSPORT", None)

@@ -27,7 +27,7 @@ class Progress:
         self.first = total
 
     def step(self, t: int) -> None:
-        """Round t is done; logged every few seconds."""
+        """Note that round t is done; log this every few seconds."""
         self.first = min(self.first, t)
         if time.monotonic() - self.logged > EVERY:
             self.logged = time.monotonic()
@@ -52,11 +52,11 @@ class Progress:
 
 
 def _write(folder: Path, values: dict[str, Any]) -> None:
-    """Replace the file as a whole, without a sync: it is worth nothing after a power cut."""
+    """Replace the file as a whole, without a sync: after a power cut nobody needs the file."""
     values |= {"pid": os.getpid(), "host": platform.node()}
     values["slurm_job"] = os.environ.get("SLURM_JOB_ID")
     values["at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     hidden = folder / f".{FILE}.tmp"
-    with suppress(OSError):  # no reason to end a job
+    with suppress(OSError):  # a missing file must not end a job
         hidden.write_text(json.dumps(values), encoding="utf-8")
         os.replace(hidden, folder / FILE)

@@ -32,7 +32,7 @@ class PipeHandler(logging.Handler):
 
 
 def main(order_file: str) -> None:
-    """Run the job of an order; a failure is reported to the launcher and ends the process."""
+    """Run the job in an order file; report a failure to the launcher and end the process."""
     order = json.loads(Path(order_file).read_text(encoding="utf-8"))
     threading.Thread(target=end_with, args=[order["launcher"]], daemon=True).start()
     rank = int(os.environ["RANK"])
@@ -41,7 +41,7 @@ def main(order_file: str) -> None:
     if rank == 0:
         pipe = open(order["log"], "w", encoding="utf-8")  # noqa: SIM115 (open until the end)
         log.addHandler(PipeHandler(pipe))
-    else:  # a signal reaches every process; these end when the first one has saved for all
+    else:  # a signal reaches all; these processes end when the first has saved for all
         log.addHandler(logging.NullHandler())
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
@@ -57,7 +57,7 @@ def main(order_file: str) -> None:
         report(error, rank)
     else:
         return
-    os._exit(1)  # without taking leave of the others, which could take for ever
+    os._exit(1)  # without waiting for the other processes, which could take for ever
 
 
 def end_with(launcher: int) -> None:

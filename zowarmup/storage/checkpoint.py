@@ -1,4 +1,4 @@
-"""Checkpoints: named tensors that any tool can open, equal states being equal bytes."""
+"""Checkpoints: files of named tensors that other tools can open; equal states give equal bytes."""
 
 import json
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from zowarmup.models.flat import FlatModel
 from zowarmup.plan.specs import Round, Value
 
 FORMAT = "zowarmup-checkpoint-1"
-SERVER = "server/"  # before the names of what is no parameter of the network
-LARGEST, WIDEST = 1 << 16, 1024  # classes or pixels of a row, multiple of a network's channels
+SERVER = "server/"  # before the names of tensors that are not parameters of the network
+LARGEST, WIDEST = 1 << 16, 1024  # most classes or pixels of a row; largest `width`
 
 
 class CheckpointError(UserError):
@@ -30,11 +30,11 @@ Size = Annotated[int, Field(gt=0, le=LARGEST)]
 
 
 class About(Value):
-    """The facts in a checkpoint: enough to build its network again, in the memory of a machine.
+    """The facts in a checkpoint, enough to build the network again; sizes are limited.
 
     Attributes:
         model: the name of the network.
-        width: multiple of its channels.
+        width: multiple of the network's channels.
         shape: (C, H, W) of an image.
         round: the round after which the model was saved.
     """
@@ -59,7 +59,7 @@ class Checkpoint:
 
     Attributes:
         named: parameters by name, in the order of the flat vector.
-        server: what the server keeps beside the model in that phase, by name.
+        server: the tensors that the server keeps beside the model in that phase, by name.
     """
 
     named: dict[str, Tensor]
@@ -81,7 +81,7 @@ def load(path: Path | str) -> Checkpoint:
 
     Raises:
         CheckpointError: the file is missing, truncated, or not a checkpoint of this project.
-        UserError: it was changed.
+        UserError: the file was changed.
     """
     with reading(path):
         return _load(path)
@@ -99,7 +99,7 @@ def _load(path: Path | str) -> Checkpoint:
             kept = set(file.keys()) - set(named)
             if strange := sorted(name for name in kept if not name.startswith(SERVER)):
                 raise CheckpointError(
-                    f"{path}: holds {strange[0]}, which this project does not write"
+                    f"{path}: holds {strange[0]}, unknown to this project; give another file"
                 )
             server = {name.removeprefix(SERVER): file.get_tensor(name) for name in sorted(kept)}
     except FileNotFoundError:
@@ -108,8 +108,8 @@ def _load(path: Path | str) -> Checkpoint:
         ) from None
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise CheckpointError(
-            f"{path}: cannot be read ({error}); if it is a snapshot delete its folder, else "
-            "delete it, and Snakemake recreates it"
+            f"{path}: cannot be read ({error}); delete the file (for a snapshot, its whole "
+            "folder), and Snakemake recreates it"
         ) from None
     metadata.pop("format")
     return Checkpoint(named, About.read(metadata), server)
@@ -119,14 +119,14 @@ def weights(path: Path | str, model: FlatModel) -> Tensor:
     """The flat vector of a checkpoint for this network, (d,) float32.
 
     Raises:
-        CheckpointError: unreadable, or of another network.
+        CheckpointError: the file is unreadable, or the checkpoint is of another network.
     """
     try:
         return model.flatten(load(path).named)
     except UserError:
         raise
     except ValueError as error:
-        raise CheckpointError(f"{path}: {error}; it is of another network") from None
+        raise CheckpointError(f"{path}: {error}; the checkpoint is of another network") from None
 
 
 def snapshot(folder: Path | str, t: int) -> Path:

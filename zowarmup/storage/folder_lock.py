@@ -12,7 +12,7 @@ from zowarmup.runtime.progress import FILE
 
 @contextmanager
 def exclusive(folder: Path, group: ProcessGroup) -> Iterator[Path]:
-    """Holds the lock of a folder during the block, after waiting for a job that has it.
+    """Hold the lock of a folder within the block, after waiting for a job that holds it.
 
     Deletes the temporary files of killed jobs at the start and the progress file at the end. Of
     several processes only the first takes the lock.
@@ -21,7 +21,7 @@ def exclusive(folder: Path, group: ProcessGroup) -> Iterator[Path]:
         yield folder
         return
     with lock(folder / "lock"):
-        for rest in folder.rglob(".*.tmp"):  # of a process that was killed while it wrote
+        for rest in folder.rglob(".*.tmp"):  # left by a process that was killed while it wrote
             shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
         yield folder
         (folder / FILE).unlink(missing_ok=True)

@@ -1,12 +1,12 @@
 """The journal of a zeroth-order phase: one record per round, enough to rebuild every model.
 
-The model at the pivot and the records 1..n give the model after round n, bit for bit, by the same
-function that training uses. So resuming after a kill, catching up after an absence and looking at
+From the model at the pivot and the records 1..n, the function that training uses computes the model
+after round n, bit for bit. So resuming after a kill, catching up after an absence and looking at
 any intermediate model are the same replay.
 
 One JSON object per line, {"crc32": ..., "record": ...}; the first line, the header, holds format
-and provenance. A line that a kill cut short is dropped. Other damage is an error to readers; a job
-logs where it is and resumes from before it. The trials of a selection are kept in the same way.
+and provenance. A line that a kill cut short is dropped. For a reader, other damage is an error; a
+job logs the damaged line and resumes before it. The trials of a selection are kept in the same way.
 """
 
 import itertools
@@ -29,7 +29,7 @@ from zowarmup.runtime.progress import log
 from zowarmup.storage.provenance import Provenance, difference
 
 FORMAT = "zowarmup-journal-2"
-SYNC_EVERY = 1.0  # seconds between forced writes to the disk: what a power failure can cost
+SYNC_EVERY = 1.0  # seconds between forced writes to the disk, the most that a power failure loses
 
 Entry = dict[str, object]  # what one line holds: the header, a round's record or a trial's result
 
@@ -49,18 +49,18 @@ class Journal:
     """
 
     def __init__(self, path: Path | str, provenance: Provenance) -> None:
-        """Open the journal; one of another provenance starts over."""
+        """Open the journal; start over if its provenance has changed."""
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header: Entry = {"format": FORMAT, "origin": provenance}
         first, lines, length = self._whole()
         if first.get("format", FORMAT) != FORMAT:
-            log.warning(f"{self.path}: starting over: it is of another version")
+            log.warning(f"{self.path}: starting over: the journal is of another version")
         elif first and (differs := difference(first, header)):
-            log.warning(f"{self.path}: starting over: its provenance is another: {differs}")
+            log.warning(f"{self.path}: starting over: the journal is stale: {differs}")
         fresh = first != header
         self.count = 0 if fresh else lines - 1
-        # Without a buffer, so that an entry is with the system at once, and none is written twice.
+        # Without a buffer, so that the system has an entry at once, and no entry is written twice.
         self.file = self.path.open("r+b" if self.path.exists() else "w+b", buffering=0)
         self.file.truncate(0 if fresh else length)
         self.file.seek(0, os.SEEK_END)
@@ -69,14 +69,14 @@ class Journal:
             self._write(header)
 
     def _whole(self) -> tuple[Entry, int, int]:
-        """The header, the number of lines before any damage, and their bytes."""
+        """Return the header, the number of lines before any damage, and their length in bytes."""
         first, lines, length = {}, 0, 0  # type: Entry, int, int
         try:
             for entry, end in scan(self.path):
                 first = first if lines else entry
                 lines, length = lines + 1, end
         except JournalError as error:
-            log.warning(f"{error}; resuming from before it")
+            log.warning(f"{error}; resuming from the lines before")
         return first, lines, length
 
     def entries(self) -> Iterator[Entry]:
@@ -94,7 +94,7 @@ class Journal:
         try:
             while left:
                 left = left[self.file.write(left) :]
-        except OSError as error:  # a part may be written, which the next job drops
+        except OSError as error:  # the next job drops a line that is written in part
             self.file.close()
             error.filename = str(self.path)
             raise
@@ -116,9 +116,9 @@ class Journal:
 def shared(
     path: Path, provenance: Provenance, group: ProcessGroup
 ) -> Iterator[tuple[int, Iterator[Entry], Callable[[Entry], None]]]:
-    """The number of entries, the entries, and the function that appends one, in each process.
+    """Give every process the number of entries, the entries, and a function that appends one.
 
-    The first process alone reads and writes the file.
+    Only the first process reads and writes the file.
     """
     if not group.first:
         count = group.agree(int)
@@ -133,10 +133,10 @@ def shared(
 def shared_rounds(
     path: Path, provenance: Provenance, group: ProcessGroup
 ) -> Iterator[tuple[int, Iterator[RoundRecord], Callable[[RoundRecord], None]]]:
-    """`shared` for the records of rounds.
+    """As `shared`, for the records of rounds.
 
     Raises:
-        JournalError: within, if a record does not fit the phase.
+        JournalError: within the block, if a record does not fit the phase.
     """
     with shared(path, provenance, group) as (count, entries, append), named(path):
         yield count, map(RoundRecord.from_json, entries), lambda new: append(new.to_json())
@@ -156,7 +156,7 @@ def provenance_of(path: Path) -> Provenance:
     """The provenance that a journal's header holds.
 
     Raises:
-        JournalError: missing, damaged, or of another version.
+        JournalError: the journal is missing, damaged, or of another version.
     """
     if not path.exists():
         raise JournalError(f"{path}: no such journal; run the phase again")
@@ -173,7 +173,7 @@ def scan(path: Path) -> Iterator[tuple[Entry, int]]:
     """The header and each whole entry, with the byte at which its line ends.
 
     Raises:
-        JournalError: a line is damaged, or is not a record of a round though it says so.
+        JournalError: a line is damaged, or has the field `round` but is not a record of a round.
     """
     if not path.exists():
         return
@@ -191,7 +191,7 @@ def scan(path: Path) -> Iterator[tuple[Entry, int]]:
 
 
 def _checked(text: bytes) -> Entry:
-    """The entry of a line, its checksum and the fields of a round checked."""
+    """Return the entry of a line, after a check of its checksum and of a round's fields."""
     try:
         content = json.loads(text)
         entry = content["record"]
@@ -208,7 +208,7 @@ def _checked(text: bytes) -> Entry:
 def replay(
     state: State, rounds: Iterable[RoundRecord], method: Replayable, seeds: Seeds
 ) -> Iterator[State]:
-    """The state after each record, from that before the first; `method` as in training."""
+    """Yield the state after each record, starting from `state`; `method` as in training."""
     for record in rounds:
         state = applied(state, record, method, seeds)
         yield state
@@ -232,10 +232,10 @@ def applied(state: State, record: RoundRecord, method: Replayable, seeds: Seeds)
 
 @contextmanager
 def named(path: Path | str) -> Iterator[None]:
-    """Within, a record that does not fit its phase is an error that names the journal.
+    """Within the block, turn the error of a record into an error that names the journal.
 
     Raises:
-        JournalError: instead of RecordError.
+        JournalError: the block raised a RecordError.
     """
     try:
         yield

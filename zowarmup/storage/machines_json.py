@@ -1,8 +1,8 @@
-"""machines.json: the machines that a job was computed on, beside its provenance, never part of it.
+"""machines.json: the machines that computed a job. They are not part of its provenance.
 
-Two processors of equal capability may round differently, since a library picks its kernels by
-their maker and by the user's environment. A result that was begun on one and finished on another is
-right, but no single machine gives its bits again; this file says so. It makes nothing stale.
+Two processors of equal capability may round differently, since a library picks kernels by the maker
+of the processor and by environment variables. A result that one machine began and another finished
+is right, but no single machine gives its bits again; this file says so. It makes nothing stale.
 """
 
 import json
@@ -21,12 +21,12 @@ FILE = "machines.json"
 
 
 def enter(folder: Path, provenance: Provenance, group: ProcessGroup) -> list[Machine]:
-    """All machines that have worked in a job's folder, this one last; also written to FILE.
+    """Return all machines that have worked in a job's folder, this one last; write them to FILE.
 
-    Resuming work of another machine is logged. Only the first of several processes does this.
+    It logs when a job resumes another machine's work. Of several processes, only the first acts.
 
     Args:
-        provenance: of the work; the machines of other work are dropped.
+        provenance: of the work; the machines of work with another provenance are dropped.
     """
     if not group.first:
         return []
@@ -37,8 +37,8 @@ def enter(folder: Path, provenance: Provenance, group: ProcessGroup) -> list[Mac
     machines = [other for other in before if other != now] + [now]
     if before and before[-1] != now:
         log.warning(
-            f"resuming work of another kind of machine, {said(before[-1])}, on {said(now)}: the "
-            "last bits of the result may differ from those that either of them gives alone"
+            f"resuming the work of another kind of machine ({said(before[-1])}) on {said(now)}: "
+            "the last bits of the result may differ from those of either machine alone"
         )
     if machines != before:
         values = {"provenance": fingerprint, "machines": machines}
@@ -47,7 +47,7 @@ def enter(folder: Path, provenance: Provenance, group: ProcessGroup) -> list[Mac
 
 
 def of(folder: Path) -> list[Machine]:
-    """The machines that have worked in a job's folder; empty where that is not recorded."""
+    """The machines that have worked in a job's folder; empty if they are not recorded."""
     return _read(folder / FILE)[1]
 
 

@@ -23,7 +23,7 @@ def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Json) -> Pro
     """The provenance of a job's results.
 
     Args:
-        spec: with its learning rates as numbers.
+        spec: the job's spec, with learning rates as numbers.
         code: digest of the modules that run.
         files: the inputs by name.
         more: further JSON values; for a run its seed, seeds and start.
@@ -35,7 +35,7 @@ def of(spec: JobSpec, code: str, files: Mapping[str, File], **more: Json) -> Pro
         "torch": str(torch.__version__),
         "device": kind_of_device(spec.engine.device),
     }
-    return dict(json.loads(json.dumps(values)))  # as it is when it has been read again
+    return dict(json.loads(json.dumps(values)))  # as it will be when read from a file
 
 
 def files_of_trials(data: File, federations: Sequence[File]) -> dict[str, File]:
@@ -44,7 +44,7 @@ def files_of_trials(data: File, federations: Sequence[File]) -> dict[str, File]:
 
 
 def kind_of_device(device: str) -> str:
-    """The GPU's name or the processor's capability, as far as the bits may depend on it."""
+    """Return the GPU's name or the processor's capability, on which the bits may depend."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     return f"{device} {torch.backends.cpu.get_cpu_capability()}"

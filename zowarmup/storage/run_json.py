@@ -48,7 +48,7 @@ def circumstances() -> dict[str, Json]:
 def versions() -> dict[str, Json]:
     """Versions of the project, of Python, and of the packages that decide the bits."""
     own: dict[str, Json] = {"zowarmup": __version__, "python": platform.python_version()}
-    own["torch"] = str(torch.__version__)  # with its build, which the metadata leave out
+    own["torch"] = str(torch.__version__)  # with the build, which the package's metadata leave out
     return own | {package: version(package) for package in PACKAGES}
 
 

@@ -40,7 +40,7 @@ class Context:
             "all".
         sizes: training images of every client.
         train: all clients' training images, client after client.
-        heldout: likewise the images held out for choosing learning rates.
+        heldout: all clients' images held out for choosing learning rates, likewise.
         test: the test set.
         group: the processes that share the work; each of them has this context.
     """
@@ -61,7 +61,7 @@ class Context:
 
     @property
     def low(self) -> frozenset[int]:
-        """All low-resource clients; none in a job that does not depend on who is one."""
+        """All low-resource clients; empty in a job that does not depend on tiers."""
         return frozenset(self.tiers.get("low", ()))
 
     def about(self, t: int) -> About:
@@ -81,10 +81,10 @@ def build(
     federation_file: Path | str,
     group: ProcessGroup = ALONE,
 ) -> Context:
-    """The world of a run, from its description and the two files it names.
+    """Build the context of a job from its spec and the files of its data and federation.
 
     Raises:
-        DataError, FederationError: a file is missing, damaged or of another data set.
+        DataError, FederationError: a file is missing, damaged, or of another data set.
     """
     data = datasets.load(data_file)
     return assemble(spec, data, federation.load(federation_file, data), group)
@@ -93,7 +93,7 @@ def build(
 def assemble(
     spec: JobSpec, data: Dataset, dealt: Federation, group: ProcessGroup = ALONE
 ) -> Context:
-    """The same from objects in memory."""
+    """Build the context of a job from objects in memory."""
     settings = spec.engine
     device = _device(settings.device, group)
     torch.set_num_threads(settings.threads)
@@ -128,7 +128,7 @@ def start(context: Context, seeds: Seeds, snapshot: Path | None) -> Tensor:
     """The model that a phase starts from: a snapshot of its warm-up, else the initialisation.
 
     Raises:
-        CheckpointError: the snapshot is missing, damaged or of another network.
+        CheckpointError: the snapshot is missing, damaged, or of another network.
     """
     if snapshot is None:
         return context.model.initial(seeds.initialisation).to(context.device)
@@ -143,7 +143,7 @@ def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1
     """
 
     def family(relative: float, scale: float) -> torch.nn.Module:
-        with torch.device("meta"):  # where nothing is drawn
+        with torch.device("meta"):  # where no weights are drawn
             constructor = registry.load(registry.NETWORKS, name)
             module: torch.nn.Module = constructor(
                 shape, classes, width=width * relative, scale=scale
@@ -154,21 +154,21 @@ def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1
 
 
 def _options(settings: EngineSpec) -> dict[str, Json]:
-    """The keyword arguments of an engine of this name."""
+    """Return the keyword arguments of the engine that the settings name."""
     has_settings = settings.name in registry.ENGINES_WITH_SETTINGS
     own = {key: getattr(settings, key) for key in registry.ENGINE_SETTINGS if has_settings}
     return settings.options | own
 
 
 def _device(name: str, group: ProcessGroup) -> torch.device:
-    """Each of several processes has a CUDA device of its own."""
+    """Return this process's device; each of several processes has its own CUDA device."""
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("engine.device is cuda, but this machine has no CUDA device: set it to cpu")
     if name == "cuda" and group.size > 1:
         if group.local_size > (devices := torch.cuda.device_count()):
             raise UserError(
-                f"engine.processes is {group.size}, {group.local_size} on this machine, which has "
-                f"{devices} CUDA devices, one for each: set it lower"
+                f"engine.processes is {group.size}, of which {group.local_size} run here, but this "
+                f"machine has {devices} CUDA devices, one for each: set engine.processes lower"
             )
         torch.cuda.set_device(group.local_rank)
         return torch.device(name, group.local_rank)
@@ -176,12 +176,12 @@ def _device(name: str, group: ProcessGroup) -> torch.device:
 
 
 def _deterministic(device: torch.device) -> None:
-    """The same bits in every process on the same kind of device; exact float32 products.
+    """Make all processes on the same kind of device give the same bits and exact float32 products.
 
-    Without TF32 whatever engine.precision is: two-point losses would drown in its rounding.
+    TF32 is off for every engine.precision, because two-point losses would drown in its rounding.
     """
     if device.type == "cuda":
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # else cuBLAS may choose by free memory
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # else free memory may decide the kernel
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.allow_tf32 = False
@@ -206,8 +206,8 @@ def _holding(dealt: Federation, size: int) -> tuple[int, ...]:
     """The clients that can hold backpropagation."""
     if not (high := dealt.holding(size)):
         raise UserError(
-            f"split: {MEMORY}: no client has the {size / MEGABYTE:.3g} megabytes that "
-            "backpropagation takes here; raise a budget in federations"
+            f"`split: {MEMORY}`: no client has the {size / MEGABYTE:.3g} megabytes that "
+            "backpropagation needs; raise a budget in `federations`"
         )
     return high
 
@@ -216,8 +216,8 @@ def sizes(context: Context, phases: Sequence[Phase]) -> dict[str, Json]:
     """The sizes in a run record.
 
     Returns:
-        d, d_low: parameters of the network, and of the one that low-resource clients train or hold;
-        high_clients: their number, None where nothing in the job depends on it.
+        d, d_low: parameters of the network, and of the network that low-resource clients use;
+        high_clients: number of high-resource clients, None in a job without tiers.
     """
     d = context.model.d
     rates = [phase.settings["rate"] for phase in phases if "rate" in phase.settings]

@@ -1,4 +1,4 @@
-"""The costs of a run: bytes and passes, counted where messages exist."""
+"""The costs of a run: the bytes of its messages and its passes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,10 +8,10 @@ from zowarmup.algorithms.rounds import Cohort, Report
 
 @dataclass(frozen=True)
 class Costs:
-    """Bytes and passes of all rounds so far, all clients together; a pass is one image's.
+    """Bytes and passes of all clients in all rounds so far; a pass runs one image.
 
     Attributes:
-        bytes_up_low, bytes_down_low: the part of the low-resource clients.
+        bytes_up_low, bytes_down_low: the low-resource clients' part of the bytes.
     """
 
     bytes_up: int = 0
@@ -33,7 +33,7 @@ class Costs:
         )
 
     def sent(self, sizes: Mapping[int, int], low: Collection[int]) -> "Costs":
-        """The costs after clients downloaded bytes outside of a round's own messages.
+        """Return the costs with downloads that clients made outside of a round's messages.
 
         Args:
             sizes: bytes by client.

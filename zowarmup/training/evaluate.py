@@ -15,7 +15,7 @@ from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.training.context import Context
 from zowarmup.training.metrics_row import Measured
 
-BATCH = 256  # images per forward pass of an evaluation, fixed because it is part of the bits
+BATCH = 256  # images per forward pass of an evaluation, fixed because the bits depend on it
 
 
 @torch.inference_mode()
@@ -70,7 +70,7 @@ def heldout(context: Context, w: Tensor) -> tuple[float, float]:
 
 
 def _statistics(context: Context, w: Tensor) -> AbstractContextManager[None]:
-    """Sets the statistics of static norms, if there are any, to those of the training set."""
+    """Within the block, static norms, if any, use the statistics of the training set."""
     if not static_norm.has(context.model):
         return nullcontext()
     batches = (images.x() for images in context.train.split(BATCH))
@@ -81,7 +81,7 @@ def _statistics(context: Context, w: Tensor) -> AbstractContextManager[None]:
 def outcomes(
     model: FlatModel, w: Tensor, images: Images, group: ProcessGroup = ALONE
 ) -> tuple[Tensor, Tensor]:
-    """(n,) float64 losses and (n,) whether the class was right; batches are dealt to `ranks`."""
+    """Return each image's loss and whether its class was right; `group` divides the batches."""
     batches, n = images.split(BATCH), len(images)
     mine = group.mine(len(batches))
     measured = w.new_zeros(len(mine), 2, BATCH, dtype=torch.float64)

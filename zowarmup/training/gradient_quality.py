@@ -1,11 +1,11 @@
-"""The quality of zeroth-order steps: measured against true gradients, which no client computes.
+"""The quality of zeroth-order steps, compared with true gradients, which no client computes.
 
     g_i, p_i    gradient of client i's mean loss, its share of the images;  g = sum_i p_i g_i
-    B^2         dissimilarity sum_i p_i |g_i|^2 / |g|^2, 1 where all clients have one gradient
+    B^2         dissimilarity sum_i p_i |g_i|^2 / |g|^2, 1 if all clients share one gradient
 
-With P directions in all, each client trying its own on its own images, the expected squared error
-is B^2 d / P |g|^2, so that the cosine to g is about sqrt(P / (P + B^2 d)). With B^2 = 1 that is the
-cosine of P directions tried on everybody's images.
+With P directions in all, each tried on the images of one client, the expected squared error is
+B^2 d / P |g|^2, so that the cosine to g is about sqrt(P / (P + B^2 d)). With B^2 = 1 this is the
+cosine of P directions that are each tried on the images of all clients.
 
 Reference: Li et al. 2018, arXiv:1812.06127 (B, the local dissimilarity).
 """
@@ -22,11 +22,11 @@ from zowarmup.training.context import Context
 
 @dataclass(frozen=True)
 class Quality:
-    """NaN where no zeroth-order step was made.
+    """The quality of a step; NaN if no zeroth-order step was made.
 
     Attributes:
-        gradient_cosine: between the step of a round and the gradient where it was taken.
-        dissimilarity: B^2 there.
+        gradient_cosine: between the step of a round and the gradient at the step's start.
+        dissimilarity: B^2 at the step's start.
     """
 
     gradient_cosine: float = math.nan
@@ -37,7 +37,7 @@ def quality(context: Context, clients: Sequence[int], before: Tensor, after: Ten
     """The quality of one round's step.
 
     Args:
-        clients: whose mean loss the gradient is of.
+        clients: the clients over whose images the gradient's loss is the mean.
         before, after: (d,) the model before and after the round.
     """
     total = sum(context.sizes[client] for client in clients)

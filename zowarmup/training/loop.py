@@ -19,7 +19,7 @@ from zowarmup.training.gradient_quality import Quality, quality
 from zowarmup.training.metrics_row import MetricsRow
 from zowarmup.training.phases import TrainingPhase
 
-# Training has failed when the loss of the clients that train is this many times that of guessing.
+# Training has failed if the training clients' loss is this many times the loss of guessing.
 DIVERGED = 10.0
 
 
@@ -29,7 +29,7 @@ class Step:
 
     Attributes:
         before: the model before the round, None where there was no round.
-        record: None where models travel, and where the record came from the journal.
+        record: the new record of the round; None if models travel or the journal has the record.
         drift: see algorithms.rounds.Report.
     """
 
@@ -47,7 +47,7 @@ class Step:
 
 
 def cohort(context: Context, phase: TrainingPhase, t: int, seeds: Seeds) -> Cohort:
-    """The clients of round t: a share of the phase's tier, a function of (seed, t) alone."""
+    """Return the clients of round t, a share of the phase's tier fixed by (seed, t) alone."""
     tier = phase.clients
     count = max(1, round(phase.participation * len(tier)))
     chosen = tier
@@ -65,13 +65,13 @@ def run(
     seeds: Seeds,
     records: Iterable[RoundRecord] = (),
 ) -> Iterator[Step]:
-    """The rounds of a phase that follow a step of it, or its beginning.
+    """Run the rounds of a phase that follow `step`, and yield the step of each.
 
     Args:
-        records: of the next rounds, from the journal; these are replayed, not trained.
+        records: of the next rounds, from the journal; these rounds are replayed, not trained.
 
     Raises:
-        RecordError: a record is not of the round and the clients that are due.
+        RecordError: a record is of another round or of other clients than expected.
     """
     state, costs = step.state, step.costs
     away, recorded = absences(phase, state), iter(records)
@@ -97,10 +97,10 @@ def begin(
     costs: Costs,
     follows: TrainingPhase | None = None,
 ) -> Step:
-    """The step before the first round of a phase, with the costs of bringing w to its clients.
+    """Return the step before a phase's first round, with the costs of sending w to its clients.
 
-    Where models travel there are none; before a phase of records all its clients download the
-    model, unless the phase that it follows has left all of them with it.
+    A phase in which models travel has no such costs. Before a phase with records all its clients
+    download the model, unless the phase before has left all of them with the model.
     """
     step = Step(phase.first - 1, phase.algorithm.begin(w), costs)
     if not phase.has_records or (follows and _in_sync(follows, phase)):
@@ -110,7 +110,7 @@ def begin(
 
 
 def _in_sync(follows: TrainingPhase, phase: TrainingPhase) -> bool:
-    """Whether every client of a phase has caught up at the end of the one before."""
+    """Whether every client of a phase has caught up at the end of the phase before."""
     return follows.catch_up_limit is not None and follows.tier in ("all", phase.tier)
 
 
@@ -122,10 +122,10 @@ def counted(
     away: Absences | None,
     ends: bool,
 ) -> Costs:
-    """The costs after a round, with the downloads of clients that were away before or at its end.
+    """Return the costs after a round, with the downloads of clients that catch up.
 
     Args:
-        ends: whether it is the last round of its phase.
+        ends: whether the round is the last of its phase, after which all clients catch up.
     """
     costs = costs.add(report, members)
     if away is None:
@@ -135,7 +135,7 @@ def counted(
 
 
 def absences(phase: TrainingPhase, state: State) -> Absences | None:
-    """None where a client that comes back downloads nothing but the next message."""
+    """Count the absences; None if a client that comes back downloads only the next message."""
     if phase.catch_up_limit is None:
         return None
     size = sum(4 * kept.numel() for kept in (state.w, *state.server.values()) if kept.dim())
@@ -143,7 +143,7 @@ def absences(phase: TrainingPhase, state: State) -> Absences | None:
 
 
 def row(context: Context, phase: TrainingPhase, step: Step) -> MetricsRow:
-    """The step as a row of metrics.csv."""
+    """Evaluate a step; return a row of metrics.csv."""
     measured = evaluate(context, step.w)
     of_step = Quality()
     if step.before is not None and phase.has_records:

@@ -1,4 +1,4 @@
-"""The rows of metrics.csv: what is measured of the model after a round."""
+"""The rows of metrics.csv: the measurements of the model after a round."""
 
 import math
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ Number = int | float | bool
 
 @dataclass(frozen=True)
 class Measured:
-    """A model on the test set, on the clients' training images and on their held-out images.
+    """Measurements of a model on test, training and held-out images.
 
-    Losses are means over images, accuracies and recalls shares in 0..1. The values of a tier that
-    the run does not know, or of a class that the test set lacks, are NaN.
+    Losses are means over images; accuracies and recalls are shares in 0..1. Values are NaN for a
+    tier that the run does not have and for a class that the test set lacks.
 
     Attributes:
-        train_loss, train_accuracy: over all clients; _high and _low over those of a tier.
-        recall: (C,) share of each class of the test set that is classified right.
+        train_loss, train_accuracy: over all clients; _high and _low over one tier's clients.
+        recall: (C,) share of each class's test images that are classified right.
     """
 
     test_accuracy: float
@@ -41,15 +41,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class MetricsRow:
-    """One row.
+    """One row of metrics.csv.
 
     Attributes:
-        phase: its number from 1.
-        round: from the start of the method.
+        phase: the number of the phase, from 1.
+        round: the number of the round, from the start of the method.
         costs: of all rounds so far.
         drift: see algorithms.rounds.Report.
         gradient_cosine, dissimilarity: see gradient_quality.
-        diverged: whether training has failed here.
+        diverged: whether training has failed at this round.
     """
 
     phase: int
@@ -78,12 +78,12 @@ class MetricsRow:
         }
 
     def to_json(self) -> dict[str, Number | str]:
-        """The columns, numbers that JSON lacks as text."""
+        """Return the columns, with numbers that JSON cannot express written as text."""
         return {k: v if math.isfinite(v) else str(v) for k, v in self.columns().items()}
 
     @classmethod
     def read(cls, columns: Mapping[str, str | Number]) -> "MetricsRow":
-        """The row of a line of metrics.csv, or of the same values as JSON.
+        """Read the row from a line of metrics.csv, or from the same values as JSON.
 
         Raises:
             KeyError, ValueError: a column is missing or holds no number.
@@ -107,5 +107,5 @@ DIVERGED = {"True": True, "False": False}
 
 
 def as_number(text: str | Number) -> float:
-    """A value of a CSV file, in which an empty field is NaN."""
+    """Return a value of a CSV file as a number; an empty field is NaN."""
     return float("nan") if text == "" else float(text)

@@ -16,10 +16,10 @@ class TrainingPhase:
     """One phase of a job.
 
     Attributes:
-        number: its place in the method, from 1.
-        tier, clients: who can take part; sorted.
-        participation: share of the clients that takes part in a round.
-        first, last: its rounds, counted from the start of the method.
+        number: the place of the phase in the method, from 1.
+        tier, clients: the tier that can take part, and its clients, sorted.
+        participation: the share of these clients that takes part in a round.
+        first, last: the first and last round, counted from the start of the method.
         catch_up_limit: directions that a client may have missed before it downloads the model;
             None where a client that comes back needs nothing but the next message.
     """
@@ -35,16 +35,16 @@ class TrainingPhase:
 
     @property
     def rounds(self) -> int:
-        """The number of its rounds."""
+        """The number of rounds."""
         return self.last - self.first + 1
 
     def is_end(self, t: int) -> bool:
-        """Whether round t is its last."""
+        """Whether round t is the last of the phase."""
         return t == self.last
 
     @property
     def has_records(self) -> bool:
-        """Whether its rounds leave records; otherwise models travel."""
+        """Whether the rounds leave records; otherwise models travel."""
         return hasattr(self.algorithm, "apply")
 
     @property
@@ -56,14 +56,14 @@ class TrainingPhase:
 def prepare(
     context: Context, phases: Sequence[Phase], *, after: int = 0, number: int = 1
 ) -> tuple[TrainingPhase, ...]:
-    """The phases, one after the other.
+    """Return the phases ready to train, one after the other.
 
     Args:
-        after: the round before the first one.
-        number: of the first phase in its method.
+        after: the last round before the first phase.
+        number: the place of the first phase in the method.
 
     Raises:
-        UserError: no client is of a tier that a phase trains.
+        UserError: a tier that a phase trains has no clients.
     """
     ready = []
     for i, phase in enumerate(phases, start=number):
@@ -105,6 +105,6 @@ def build(phase: Phase) -> Algorithm:
 def has_records(phase: Phase) -> bool:
     """Whether the rounds of a phase leave records, without building its algorithm.
 
-    The class is asked, not the planner's table: else every edit of the planner would train again.
+    It reads the class, not the planner's table, so that an edit of the planner makes nothing stale.
     """
     return hasattr(registry.load(registry.ALGORITHMS, phase.algorithm), "apply")

@@ -1,6 +1,6 @@
 """The replay of a run: any intermediate model from its pivot snapshot and its journal.
 
-The run need not be finished, nor stopped: the first line of its journal says what it is.
+The run may be unfinished or still training: the first line of its journal holds its provenance.
 """
 
 import itertools
@@ -53,7 +53,7 @@ class Track:
 
     @property
     def last(self) -> int:
-        """The last round that the run is to have."""
+        """The last round of the finished run."""
         return self.spec.rounds
 
     @property
@@ -62,10 +62,10 @@ class Track:
         return model_about(self.about)
 
     def records(self) -> Iterator[RoundRecord]:
-        """The records of the journal, one at a time: those of many clients do not fit memory.
+        """Yield the journal's records one at a time, since all of them may not fit into memory.
 
         Raises:
-            JournalError: missing, damaged, or of something else.
+            JournalError: the journal is missing, damaged, or of another version.
         """
         journal.provenance_of(path := self.folder / "journal.jsonl")
         entries = (entry for entry, _ in journal.scan(path))
@@ -73,7 +73,7 @@ class Track:
 
 
 def track(folder: Path | str) -> Track:
-    """A run on disk, finished or not.
+    """Read a run from disk, finished or not.
 
     Raises:
         UserError: the folder holds no run.
@@ -82,7 +82,7 @@ def track(folder: Path | str) -> Track:
     if not (file := folder / "run.json").is_file():
         file = folder / "journal.jsonl"
     if not file.is_file():
-        raise UserError(f"{folder}: neither run.json nor journal.jsonl; give the folder of a run")
+        raise UserError(f"{folder}: has no run.json or journal.jsonl; give the folder of a run")
     with reading(file):
         values = read_json(file) if file.suffix == ".json" else journal.provenance_of(file)
         spec = values.get("spec")
@@ -110,19 +110,19 @@ class RunProvenance(Value):
 
 
 def _about(folder: Path, spec: RunSpec, start: Path | None) -> About:
-    """The facts about the network: of the nearest checkpoint, else from the summary of the data."""
+    """Return the facts of the nearest checkpoint, else facts from the summary of the data set."""
     for file in (folder / "final.safetensors", start):
         if file is not None and file.is_file():
             return checkpoint.load(file).about
     if start is not None:
-        raise UserError(f"{start}: no such file, but the run starts there: recreate the warm-up")
+        raise UserError(f"{start}: no such file, but the run starts there; recreate its warm-up")
     summary = read_json(folder.parents[2] / "datasets" / spec.dataset / "dataset.json")
     sizes = {"shape": summary["shapes"]["x_train"][1:], "classes": summary["classes"], "round": 0}
     return About.read({"model": spec.model, "width": spec.width, **sizes})
 
 
 def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
-    """The network that a checkpoint is of."""
+    """Return the network of a checkpoint."""
     return model_about(saved.about)
 
 
@@ -140,12 +140,12 @@ def begin(run: Track) -> Tensor:
 
 
 def rounds(run: Track) -> Iterator[tuple[int, Tensor]]:
-    """The pivot and each later round of the journal with its model, bit for bit as in training.
+    """Yield the pivot and each later round of the journal, with the model, bit for bit as trained.
 
     Ends with the journal, or before a phase whose rounds leave no records.
 
     Raises:
-        JournalError: missing or damaged.
+        JournalError: the journal is missing or damaged.
     """
     w, t = begin(run), run.pivot
     yield t, w
@@ -160,10 +160,10 @@ def rounds(run: Track) -> Iterator[tuple[int, Tensor]]:
 
 
 def check(run: Track, t: int) -> None:
-    """Whether the records of a run could reach round t, before any is replayed.
+    """Check, before any replay, that the records of a run can reach round t.
 
     Raises:
-        UserError: they could not.
+        UserError: the records cannot reach round t.
     """
     end = run.pivot
     for phase in run.phases:
@@ -175,5 +175,5 @@ def check(run: Track, t: int) -> None:
         end += phase.rounds
     if not run.pivot <= t <= end:
         raise UserError(
-            f"{run.folder}: round {t} is not between {run.pivot} and {end}; give one that is"
+            f"{run.folder}: round {t} is not between {run.pivot} and {end}; give one in this range"
         )

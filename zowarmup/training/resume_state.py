@@ -1,11 +1,11 @@
 """The resume state of a phase in which models travel.
 
-    <folder>/round-000012.safetensors   the model, and what the server has beside it
+    <folder>/round-000012.safetensors   the model and the server's other tensors
     <folder>/state.json                 the last round, provenance, rows and costs so far
 
-It is written as often as that costs next to no time, at once where a snapshot is wanted, and when
-the job is asked to end. How often changes no number. The folder is not an output of Snakemake,
-which deletes outputs before it runs a job again.
+The state is written as often as saving costs almost no time, at once after a round that is a
+snapshot, and when the job is told to end. How often changes no result. The folder is not an output
+of Snakemake, because Snakemake deletes outputs before it runs a job again.
 """
 
 import hashlib
@@ -31,13 +31,13 @@ from zowarmup.training.loop import Step
 from zowarmup.training.metrics_row import MetricsRow
 
 FORMAT = "zowarmup-state-1"
-SHARE = 0.05  # of the time may go into saving
-SELDOM = 1.0  # seconds at least between two saves, for the file system's sake
+SHARE = 0.05  # largest share of the time that saving may take
+SELDOM = 1.0  # least number of seconds between two saves, to spare the file system
 
 
 @dataclass(frozen=True)
 class Saved:
-    """The content of state.json beside its provenance.
+    """The content of state.json, apart from the provenance.
 
     Attributes:
         t: the round of the latest model.
@@ -53,7 +53,7 @@ class Saved:
     early_change: float
 
     def text(self, provenance: Provenance) -> str:
-        """The file, sealed."""
+        """Return the text of the file, with its digest."""
         values = {
             "format": FORMAT,
             "origin": provenance,
@@ -67,10 +67,10 @@ class Saved:
 
     @classmethod
     def read(cls, path: Path, provenance: Provenance) -> "Saved":
-        """The content of a file of this provenance.
+        """Read a file, which must have this provenance.
 
         Raises:
-            UserError: another version, another provenance, or a changed file.
+            UserError: the file has another version or provenance, or was changed.
         """
         values = read_json(path)
         if values["format"] != FORMAT:
@@ -90,13 +90,13 @@ class Saved:
 
 
 class ResumeState:
-    """Saves steps, and reads the last one that was saved; a context manager.
+    """Saves steps, and reads the last saved step; a context manager.
 
-    Only the first of several processes reads and writes; it tells the others.
+    Of several processes, only the first reads and writes; it sends the others what it read.
 
     Args:
-        provenance: of the work; saved work of another one is stale and deleted.
-        stays: whether the file of a round is kept when later ones are written.
+        provenance: of the work; saved work with another provenance is stale and deleted.
+        stays: whether the file of a round is kept when files of later rounds are written.
 
     Attributes:
         state: the last saved state, None if there is nothing to resume.
@@ -128,7 +128,7 @@ class ResumeState:
     def offer(
         self, step: Step, rows: Sequence[MetricsRow] = (), early_change: float = math.nan
     ) -> None:
-        """A step is done, with all rows up to it; save it if that is due."""
+        """Take a finished step and all rows up to it; save them if a save is due."""
         self.latest = step, tuple(rows), early_change
         waited = time.monotonic() - self.at
         if self.stays(step.t) or waited > max(SELDOM, self.cost / SHARE):
@@ -163,7 +163,7 @@ class ResumeState:
         return checkpoint.snapshot(self.folder, t)
 
     def _find(self) -> Saved | None:
-        """The saved state; without one of this provenance, an empty folder is created."""
+        """Return the saved state of this provenance, or create an empty folder and return None."""
         if (self.folder / "state.json").exists():
             try:
                 return self._read()
@@ -175,15 +175,15 @@ class ResumeState:
 
     def _read(self) -> Saved:
         saved = Saved.read(self.folder / "state.json", self.provenance)
-        for t, sha in saved.models.items():  # all that stay: others start from any of them
+        for t, sha in saved.models.items():  # all, because other jobs start from the kept models
             if run_json.sha256(self._file(t)) != sha:
                 raise UserError(f"the saved model of round {t} has changed")
         checkpoint.weights(self._file(saved.t), self.context.model)
         for rest in set(self.folder.glob("*.safetensors")) - {*map(self._file, saved.models)}:
-            rest.unlink()  # a kill came between the two files, or before the older one was gone
+            rest.unlink()  # left by a kill between two writes, or before the older file was deleted
         return saved
 
 
 def _seal(values: Mapping[str, object]) -> str:
-    """A digest that shows whether somebody, or the disk, has changed the values since."""
+    """Return a digest, which shows later changes of the values by a person or by the disk."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -35,10 +35,10 @@ class Outcome:
 
     Attributes:
         w: the final model.
-        t: its round.
-        rows: of metrics.csv.
-        early_change: training loss of all clients EARLY rounds after the pivot minus that at the
-            pivot; NaN if the run ended before.
+        t: the round of the final model.
+        rows: the rows of metrics.csv.
+        early_change: training loss of all clients EARLY rounds after the pivot, minus the loss at
+            the pivot; NaN if the run ended before.
     """
 
     w: Tensor
@@ -58,11 +58,11 @@ def run(
     provenance: Provenance,
     costs: Costs,
 ) -> Outcome:
-    """Train the phases from w, the model before the first of them.
+    """Train the phases from w, the model before the first phase.
 
     Args:
-        folder: where the journal lies, and the resume state of phases that leave no records; work
-            of the same provenance is resumed.
+        folder: holds the journal, and the resume states of phases that leave no records; work of
+            the same provenance is resumed.
         provenance: everything that decides the result.
         costs: of the warm-up.
     """
@@ -118,9 +118,9 @@ class _Phases:
     def steps(
         self, outcome: Outcome, count: int, records: Iterator[RoundRecord], costs: Costs
     ) -> Rounds:
-        """Every round that is left; the caller keeps `outcome` up to date with them.
+        """Yield every remaining round; the caller updates `outcome` after each.
 
-        Where a phase resumes from its state, `outcome` is set to what it was then.
+        If a phase resumes from its state, `outcome` is set to the saved values.
 
         Args:
             records: the `count` records of the journal, in order.
@@ -141,7 +141,7 @@ class _Phases:
         return step
 
     def _resumed(self, count: int) -> int:
-        """The last phase that can resume from its state: all records before it must exist."""
+        """Return the last phase that can resume from its state, which needs all earlier records."""
         last = -1
         for phase in self.phases:
             if phase.has_records:

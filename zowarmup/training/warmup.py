@@ -1,8 +1,8 @@
 """The warm-up: one first-order trajectory with snapshots, which many runs share.
 
-The work lies beside the results, in a folder that the workflow does not know and so does not
-delete: a job that was killed resumes there, and one that is run again, because Snakemake thinks its
-outputs incomplete, only puts them in place. The snapshots are the same files under a second name.
+The work lies beside the results, in a folder that Snakemake does not know and so does not delete.
+A job that was killed resumes there. A finished job whose outputs Snakemake takes for incomplete
+only puts them in place again. The snapshots are hard links to files of the work.
 """
 
 import os
@@ -37,23 +37,23 @@ def run(
     snapshots: Path,
     provenance: Provenance,
 ) -> Rows:
-    """Train the trajectory to its end, or to its divergence, and put the snapshots in place.
+    """Train the trajectory until it ends or diverges, and put the snapshots in place.
 
     Args:
         is_snapshot: whether the model after round t is kept.
-        folder: where the work lies.
-        snapshots: where the snapshots are to be in the end, once all are there.
+        folder: the folder of the work.
+        snapshots: the folder into which the snapshots go once all of them exist.
         provenance: everything that decides the result; stale work is deleted.
 
     Returns:
-        The rows of metrics.
+        The rows of metrics.csv.
     """
     with ResumeState(folder / "state", provenance, context, is_snapshot) as saved:
         rows, step = _train(context, phase, seeds, evaluate_every, saved)
-        if failed(rows):  # its model stands for those of all later rounds
+        if failed(rows):  # the failed model is the snapshot of all later rounds
             for t in filter(is_snapshot, range(step.t + 1, phase.last + 1)):
                 saved.offer(Step(t, step.state, step.costs), rows)
-        context.group.wait()  # all processes have read the state from which they resume
+        context.group.wait()  # until all processes have read the state from which they resume
     if context.group.first:
         rounds = filter(is_snapshot, range(phase.last + 1))
         _put([checkpoint.snapshot(folder / "state", t) for t in rounds], snapshots)
@@ -86,18 +86,18 @@ def _train(
 
 
 def failed(rows: Rows) -> bool:
-    """Whether the last measurement was that of a diverged model."""
+    """Whether the model had diverged at the last measurement."""
     return rows[-1].diverged
 
 
 def _put(files: list[Path], snapshots: Path) -> None:
-    """The snapshots under the name that others read, all or none."""
+    """Put the snapshots under the name that other jobs read, all or none."""
     staged = snapshots.with_name(f".{snapshots.name}-{secrets.token_hex(4)}.tmp")
     staged.mkdir(parents=True)
     for file in files:
         try:
             os.link(file, staged / file.name)
-        except OSError:  # a file system without second names
+        except OSError:  # a file system without hard links
             shutil.copy2(file, staged / file.name)
     shutil.rmtree(snapshots, ignore_errors=True)
     os.replace(staged, snapshots)

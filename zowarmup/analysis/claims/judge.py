@@ -1,7 +1,7 @@
-"""A verdict on every claim: the interval of its effect against its threshold.
+"""Judge every claim by comparing the interval of its effect with its threshold.
 
 A file fixes the claims and their tests beforehand (see schema.py). A claim whose runs do not exist
-is "not run"; one whose interval holds the threshold, or that has no interval, is "inconclusive".
+is "not run"; a claim is "inconclusive" if its interval holds the threshold or does not exist.
 """
 
 from collections.abc import Iterator
@@ -23,17 +23,17 @@ STATISTICS = {
     "minimum": "difference of the expected worst of {of} seeds, jackknife t interval",
     "count": "ratio of counts, smallest and largest over the seeds",
 }
-NAMED = 3  # diverged runs; the others are counted
+NAMED = 3  # a note names this number of diverged runs and counts the others
 Case = tuple[str, Claim, Sample]  # name of the claim, claim, the numbers that it compares
 
 
 def judge(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
-    """One row per claim and scale (data set and network) with runs of its studies, as in the file.
+    """Return a row per claim (in the file's order) and per scale, a data set and network with runs.
 
     Effects, intervals and thresholds are in the row's `unit`; `points` are percentage points. The
-    intervals have `level`, so that those of all `n_claims` claims whose runs exist hold together
-    with 95 % (Bonferroni; counts have no interval that could fail); `p_value` is two-sided against
-    the threshold and not corrected. A diverged run counts with its last number and is named.
+    level of each interval is `level`, so that the intervals of all `n_claims` claims with runs hold
+    together with 95 % (Bonferroni; counts are exact and left out). `p_value` is two-sided, tests
+    the threshold and is not corrected. Diverged runs count with their last number and are named.
 
     Raises:
         ConfigError: a claim's columns choose two runs of one seed where they should choose one.
@@ -55,7 +55,7 @@ def judge(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
 def _row(
     name: str, claim: Claim, sample: Sample, level: float, tested: int, twin: str
 ) -> dict[str, Any]:
-    """The columns of claims.csv, in their order."""
+    """Return one row of claims.csv, with its columns in order."""
     estimate, rows = _estimate(claim, sample, level), sample.rows
     paper_effect, paper = _paper(claim)
     period = "at the end" if claim.period == "end" else "over phase 2"
@@ -69,7 +69,7 @@ def _row(
         "low": estimate.low,
         "high": estimate.high,
         "n": estimate.n,
-        # Directions of one round over parameters; runs without zeroth-order steps have none.
+        # Directions of a round / parameters; runs without zeroth-order steps have no directions.
         "p_over_d": float((rows["directions"] / rows["d"]).max()),
         "paper": paper,
         "about": claim.about,
@@ -88,10 +88,10 @@ def _row(
 
 
 def _twins(cases: list[Case]) -> Iterator[str]:
-    """A note for each case that rests on the same numbers as an earlier one, else "".
+    """Yield a note for each case that compares the same numbers as an earlier case, else "".
 
-    Two variants can come out as one run, e.g. where a selection picks the learning rate that the
-    other variant was given; their verdicts are then one piece of evidence, not two.
+    Two variants can be the same run, for example if a selection picks the learning rate that the
+    other variant was given. Their verdicts are then one piece of evidence, not two.
     """
     seen: dict[tuple[object, ...], str] = {}
     for name, claim, sample in cases:
@@ -102,7 +102,7 @@ def _twins(cases: list[Case]) -> Iterator[str]:
 
 
 def _estimate(claim: Claim, sample: Sample, level: float) -> statistics.Estimate:
-    """The claim's statistic of its two sides."""
+    """Return the claim's statistic, computed from both sides of the sample."""
     x, y, null = sample.first, sample.second, claim.threshold
     if claim.statistic == "count":
         return statistics.count_ratio(x, y)
@@ -114,7 +114,7 @@ def _estimate(claim: Claim, sample: Sample, level: float) -> statistics.Estimate
 
 
 def _paper(claim: Claim) -> tuple[float | None, str]:
-    """The effect in the paper, and its words for a reader; None and "" where it has no number."""
+    """Return the effect in the paper as number and text; None and "" if the paper has no number."""
     first, second, where = claim.paper.first, claim.paper.second, claim.paper.where
     if first is None or second is None:
         return None, ""
@@ -126,8 +126,8 @@ def _paper(claim: Claim) -> tuple[float | None, str]:
 
 
 def _notes(claim: Claim, estimate: statistics.Estimate, rows: pd.DataFrame) -> Iterator[str]:
-    """Remarks on the runs, and the reason for a missing interval."""
-    # No low-resource client could compute them; a simulator does to save time.
+    """Yield remarks on the runs, and the reason if there is no interval."""
+    # A low-resource client cannot compute these derivatives; the simulator does, to save time.
     if (rows["estimator"] == "directional").any():
         yield "directional derivatives"
     needed = {"mean": 2, "spread": 3, "minimum": (claim.of or 0) + 1, "count": 0}[claim.statistic]

@@ -14,17 +14,17 @@ from zowarmup.analysis import metrics as m
 from zowarmup.analysis.claims.schema import MEASURES, Claim, MeasureName
 from zowarmup.config.yaml_file import ConfigError
 
-# A loss counts as at most this many times that of guessing. A diverged run has a larger one, or one
-# that is not a number; its size says nothing.
+# A loss counts as at most this many times the loss of guessing. A diverged run has a larger loss,
+# or one that is not a number; the size of its loss says nothing.
 WORST_LOSS = 10.0
 Cell = dict[str, Any]  # column -> value
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Both sides of a claim, one number per seed, and the last rows of all runs that went in.
+    """Both sides of a claim, with one number per seed, and the last rows of all runs behind them.
 
-    The scale names data set, network and d: zeroth-order steps are easier in a small network.
+    `scale` names data set, network and d, because zeroth-order steps are easier in small networks.
     """
 
     first: pd.Series
@@ -35,10 +35,10 @@ class Sample:
 
 
 def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]:
-    """One sample of a claim for every scale that its studies have runs at, else an empty one.
+    """Yield a sample of a claim for each scale at which its studies have runs, or one empty sample.
 
-    A scale is a data set and a network; for a claim that compares networks a data set. A
-    ConfigError names `where`, the claim, if its columns choose two runs of one seed.
+    A scale is a data set and a network, or only a data set if the claim compares networks. If the
+    claim's columns choose two runs of one seed, a ConfigError names the claim by `where`.
     """
     rows, on = metrics[metrics["study"].isin(claim.studies)], ""
     if claim.dataset is not None:
@@ -55,8 +55,8 @@ def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]
 
 
 def _sample(final: pd.DataFrame, claim: Claim) -> Sample:
-    """Both sides of a claim at one scale; an empty sample with a note where runs are absent."""
-    # A term is a cell, alone or followed by the cell that it is the gain over.
+    """Return a claim's sides at a scale, or an empty sample with a note if there are no runs."""
+    # A term is one cell, or two: a cell and the cell whose number is subtracted.
     over = claim.over.cells()
     sides = [
         [[cell, cell | base] if base else [cell] for cell in runs.cells() for base in over]
@@ -76,7 +76,7 @@ def _sample(final: pd.DataFrame, claim: Claim) -> Sample:
 
 
 def _paired(pair: list[pd.Series], rows: pd.DataFrame) -> Sample:
-    """The seeds that have a number on both sides."""
+    """Return the sample of the seeds that have a number on both sides."""
     rows = rows[~rows.index.duplicated()]
     common = pd.concat(pair, axis=1, join="inner").dropna()
     if common.empty:
@@ -99,7 +99,7 @@ def _names(rows: pd.DataFrame) -> str:
 
 
 def _side(final: pd.DataFrame, terms: list[list[Cell]], column: str = "value") -> pd.Series:
-    """One number per seed: the mean over the terms, of the seeds that all of them have."""
+    """Return one number per seed, the mean over the terms; NaN if a term lacks the seed."""
     numbers = [[m.by_seed(_choose(final, cell), column) for cell in term] for term in terms]
     return pd.concat([reduce(sub, term) for term in numbers], axis=1).mean(axis=1, skipna=False)
 
@@ -109,10 +109,10 @@ def _choose(rows: pd.DataFrame, cell: Cell) -> pd.DataFrame:
 
 
 def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFrame:
-    """The last rows of the runs, with the number that a claim compares as `value`.
+    """Return the last rows of the runs, with the number that a claim compares in column `value`.
 
-    It is that of the last row, or for "phase_2" the mean over the rounds of the second phase; NaN
-    without such a phase. `chance` is the accuracy of guessing in per cent.
+    The number is that of the last row, or for the period "phase_2" the mean over the rounds of
+    phase 2 (NaN without that phase). The column `chance` is the accuracy of guessing in per cent.
     """
     final = m.final_rows(rows)
     _, unit, columns = MEASURES[measure]
@@ -123,12 +123,12 @@ def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFram
     if period == "phase_2":
         means = _means_over_phase_2(rows.assign(value=value))
         value = [means.get(run, nan) for run in final[m.RUN].itertuples(index=False, name=None)]
-    factor = 100 if unit == "points" else 1  # from fractions
+    factor = 100 if unit == "points" else 1  # fractions become per cent
     return final.assign(value=factor * np.asarray(value), chance=100 / final["classes"])
 
 
 def _means_over_phase_2(rows: pd.DataFrame) -> dict[tuple[str, ...], float]:
-    """Run -> mean of `value` over the rounds of phase 2.
+    """Return run -> mean of `value` over the rounds of phase 2.
 
     A row stands for the rounds since the row before it. The last row of a diverged run stands for
     the rest of the phase too.

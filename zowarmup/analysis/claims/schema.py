@@ -43,7 +43,7 @@ Columns: Any = create_model("Columns", __base__=Settings, **FIELDS)
 
 
 class Measure(NamedTuple):
-    """Columns of metrics.csv, added up: their name for readers, and the unit of a difference."""
+    """A sum of columns of metrics.csv, with its name for readers and the unit of a difference."""
 
     words: str
     unit: str
@@ -67,7 +67,7 @@ MEASURES: dict[MeasureName, Measure] = {
     "bytes_low": Measure(LOW, "bytes", ("bytes_up_low", "bytes_down_low")),
     "bytes": Measure("bytes of all clients", "bytes", ("bytes_up", "bytes_down")),
 }
-# They follow from the settings; hardly anything in them varies with the seed.
+# Measures that follow from the settings and hardly vary with the seed.
 COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
 
 
@@ -78,7 +78,7 @@ class Runs(Columns):
     chance: Literal[True] | None = None  # in place of runs: guessing on the other side's data set
 
     def cells(self) -> list[dict[str, Any]]:
-        """The columns and values of each cell: one per combination of the listed values."""
+        """Return column -> value for each cell; each combination of the listed values is a cell."""
         chosen = self.model_dump(exclude_none=True)
         lists = [value if isinstance(value, list) else [value] for value in chosen.values()]
         # metrics.csv has truth values as text.
@@ -87,7 +87,7 @@ class Runs(Columns):
 
 
 class Paper(Settings):
-    """The numbers of the paper for both sides, in the unit of the statistic, and their place."""
+    """The paper's numbers for both sides, in the statistic's unit, and their place in the paper."""
 
     first: float | None = None
     second: float | None = None
@@ -113,12 +113,12 @@ class Claim(Settings):
 
     @property
     def studies(self) -> list[str]:
-        """The studies whose runs it compares."""
+        """The studies whose runs the claim compares."""
         return self.study if isinstance(self.study, list) else [self.study]
 
     @property
     def across_models(self) -> bool:
-        """Whether it compares networks; all other claims are about one network at a time."""
+        """Whether the claim compares networks; other claims are about one network at a time."""
         return any(runs.model is not None for runs in (self.first, self.second, self.over))
 
     @field_validator("statistic", "of", "second", "threshold", "paper")
@@ -128,17 +128,17 @@ class Claim(Settings):
         fault = ""
         match info.field_name:
             case "statistic" if (value == "count") != (info.data.get("measure") in COUNTED):
-                fault = f"count, and nothing else, is for the measures {', '.join(COUNTED)}"
+                fault = f"use `count` for the measures {', '.join(COUNTED)}, and for no other"
             case "of" if (statistic == "minimum") == (value is None):
-                fault = "a minimum, and nothing else, needs of, its number of seeds"
+                fault = "give `of: <number of seeds>` for a minimum, and for no other statistic"
             case "second" if value == first:
-                fault = "choose other runs than first"
+                fault = "choose other runs than those of `first`"
             case "second" if any(r and r.chance and r != Runs(chance=True) for r in (first, value)):
-                fault = "chance stands alone"
+                fault = "remove the other keys beside `chance`; it stands for guessing"
             case "threshold" if statistic in ("spread", "count") and value <= 0:
-                fault = "a ratio is above 0, use a number above 0"
+                fault = "the effect is a ratio, which is above 0: give a number above 0"
             case "paper" if (value.first is None) != (value.second is None) or value.second == 0:
-                fault = "give first and second, both other than 0, or neither"
+                fault = "give both `first` and `second` (not 0), or neither"
         if fault:
             raise ValueError(fault)
         return value
@@ -150,7 +150,7 @@ class _File(Settings):
 
 @dataclass(frozen=True)
 class Claims:
-    """All claims of a file, in its order; sha256 is of the file's bytes."""
+    """All claims of a file, in the file's order, and the SHA-256 of the file's bytes."""
 
     file: str
     sha256: str
@@ -158,11 +158,11 @@ class Claims:
 
 
 def read(path: str | Path) -> Claims:
-    """The claims of a file; a ConfigError names the file, the claim and the key."""
+    """Read the claims of a file; a ConfigError names the file, the claim and the key."""
     raw, content = read_yaml(Path(path)), Path(path).read_bytes()
     # The hash would not cover a file that this one extends.
     if "extends" in yaml.safe_load(content):
-        raise ConfigError(f"{path}: extends: all claims stand in one file; copy those of the other")
+        raise ConfigError(f"{path}: extends: not for claims; copy the other file's claims here")
     checked = check(
         _File, {"claims": raw}, lambda key: f"{path}: {key.removeprefix('claims').lstrip('.')}"
     )

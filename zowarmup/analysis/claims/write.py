@@ -1,4 +1,4 @@
-"""The verdicts as files: csv with full precision, markdown and HTML for readers."""
+"""Write the verdicts to files: csv with full precision, markdown and HTML for readers."""
 
 from collections.abc import Iterable, Sequence
 from math import isnan
@@ -21,7 +21,7 @@ TITLE = "Claims of the paper"
 NONE = "–"
 COLUMNS = ("claim", "verdict", "effect [interval]", "n", "P/d", "in the paper")
 NUMERIC = ("effect [interval]", "n", "P/d", *VERDICTS)
-FORMATS_OF_UNITS = {"ratio": ".2f", "points": "+.1f"}  # else three digits with their sign
+FORMATS_OF_UNITS = {"ratio": ".2f", "points": "+.1f"}  # others: three digits with a sign
 USUAL_MEASURE = "test accuracy at the end"
 LEAD = (
     "A claim is supported if its whole interval lies above the threshold (0 for a difference, 1 "
@@ -40,12 +40,12 @@ Section = tuple[str, Sequence[str], list[list[Any]]]  # heading, columns, cells 
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """The verdicts of claims.csv; empty texts are "", empty numbers NaN."""
+    """Return the verdicts of claims.csv; an empty text is "", an empty number NaN."""
     return csv_file.read(path, TEXT)
 
 
 def write(verdicts: pd.DataFrame, paths: Iterable[str | Path]) -> None:
-    """Writes the verdicts once per path that ends in .csv (full precision), .md or .html.
+    """Write the verdicts to each path, in the format of its ending: .csv, .md or .html.
 
     Raises:
         ValueError: a path has another ending.
@@ -59,12 +59,12 @@ def write(verdicts: pd.DataFrame, paths: Iterable[str | Path]) -> None:
             case ".html":
                 text = html(verdicts)
             case _:
-                raise ValueError(f"{path}: the claims can end in .csv, .md, .html")
+                raise ValueError(f"{path}: the claims' name must end in one of .csv, .md, .html")
         atomic_write_text(path, text)
 
 
 def markdown(verdicts: pd.DataFrame) -> str:
-    """A pipe table under each heading."""
+    """Return the verdicts as markdown, with a pipe table under each heading."""
     parts = [f"# {TITLE}", LEAD]
     for heading, columns, rows in _sections(verdicts):
         parts += [f"## {markup.markdown(heading)}"] if heading else []
@@ -75,34 +75,34 @@ def markdown(verdicts: pd.DataFrame) -> str:
 
 
 def html(verdicts: pd.DataFrame) -> str:
-    """One page that needs no other file; words tell the verdicts, colours repeat them."""
+    """Return one page that needs no other file; its colours only repeat what its words say."""
     texts = {"title": TITLE, "lead": LEAD, "method": _method(verdicts)}
     names = {"verdicts": VERDICTS, "numeric": NUMERIC}
     return render("claims.html", sections=_sections(verdicts), **texts, **names)
 
 
 def counts(verdicts: pd.DataFrame) -> dict[str, list[int]]:
-    """Heading -> its number of verdicts of each kind, in the order of VERDICTS; "all" in total."""
+    """Return heading -> number of each verdict, in the order of VERDICTS; "all" has the sums."""
     table = pd.crosstab(verdicts["about"], verdicts["verdict"])
     table = table.reindex(index=verdicts["about"].unique(), columns=[*VERDICTS], fill_value=0)
     return {**table.T.to_dict("list"), "all": table.sum().tolist()}
 
 
 def effect(row: Any) -> str:
-    """The effect of a row of verdicts with its unit, interval, and threshold if not the usual."""
+    """Return a verdict's effect with unit and interval, and the threshold if it is unusual."""
     if isnan(row.effect):
         return NONE
     form = FORMATS_OF_UNITS.get(row.unit, "+#.3g")
     text, low, high = (_number(value, form) for value in (row.effect, row.low, row.high))
     text = f"ratio {text}" if row.unit == "ratio" else f"{text} {row.unit}"
-    if not (isnan(row.low) or row.low == row.high):  # counts need not vary
+    if not (isnan(row.low) or row.low == row.high):  # some counts do not vary
         text += f" [{low}, {high}]"
     usual = row.threshold == (1 if row.unit == "ratio" else 0)
     return text if usual else f"{text}, threshold {_number(row.threshold, 'g')}"
 
 
 def _sections(verdicts: pd.DataFrame) -> list[Section]:
-    """The number of verdicts of each kind, the verdicts by heading, and the claims without runs."""
+    """Return sections: the number of each verdict, the verdicts by heading, the claims not run."""
     tallies = [[about, *numbers] for about, numbers in counts(verdicts).items()]
     sections: list[Section] = [("", ("claims", *VERDICTS), tallies)]
     absent = verdicts["verdict"] == "not run"
@@ -115,7 +115,7 @@ def _sections(verdicts: pd.DataFrame) -> list[Section]:
 
 
 def _method(verdicts: pd.DataFrame) -> str:
-    """The level of the intervals, its correction, and the hash of the claims file."""
+    """Return a text on the level of the intervals, its correction and the claims file's hash."""
     level, n_claims, sha256 = verdicts[["level", "n_claims", "claims_sha256"]].iloc[0]
     return METHOD.format(level=100 * level, n_claims=n_claims, sha256=sha256)
 
@@ -125,12 +125,12 @@ def _number(value: float, form: str) -> str:
 
 
 def _cells(row: Any) -> list[Any]:
-    """The cells of a row of verdicts under COLUMNS."""
+    """Return the cells of one verdict, in the order of COLUMNS."""
     text = _named(row, row.scale, row.measure.replace(USUAL_MEASURE, ""), row.note)
     share = _number(row.p_over_d, "#.3g")
     return [text, row.verdict, effect(row), row.n, share, row.paper or NONE]
 
 
 def _named(row: Any, *below: str) -> str:
-    """The text of a claim, and below it in small print its name and more."""
+    """Return the text of a claim; its name and the texts `below` follow in small print."""
     return f"{row.text}\n{' · '.join(filter(None, [row.claim, *below]))}"

@@ -1,7 +1,7 @@
-"""The rows of all runs as one tidy file, each with the settings of its run.
+"""Collect the rows of all runs in one tidy file, each row with the settings of its run.
 
-Numbers keep the text of the run's own file, so collecting changes no bit. Where a data set has many
-classes, the recall of single classes stays in the run's own file: no table and no figure needs it.
+Numbers are copied as text, so collecting changes no bit. If a data set has many classes, the recall
+of each class stays in the run's own file, because no table and no figure needs it.
 """
 
 import csv
@@ -19,8 +19,8 @@ from zowarmup.common.files import atomic_write_text, read_json, read_rows
 from zowarmup.config.splits import high_clients
 from zowarmup.data.federation import Federation, load
 
-MANY = 100  # classes; with more, only a run's own file has the recall of each
-LACKED = 0.01  # a tier lacks a class if it holds less than this share of its images
+MANY = 100  # classes; with more, the recall of each class stays in the run's file
+LACKED = 0.01  # a tier lacks a class if it holds less than this share of the class's images
 PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
 ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator", "shared_directions")
 OTHER_COLUMNS = {"beta2": "beta2", "epsilon": "epsilon", "candidates": "K", "sampling": "sampling"}
@@ -30,17 +30,17 @@ Row = dict[str, Any]
 
 
 class Files:
-    """Reads each file behind the rows once, though many cells name it."""
+    """Reads each file only once, although many cells name the same file."""
 
     def __init__(self) -> None:
         self.json, self.rows, self.federation = cache(read_json), cache(read_rows), cache(load)
 
 
 def collect(cells: Sequence[Cell], output: Path | str) -> None:
-    """Writes the rows of all cells, one after the other, all or nothing.
+    """Write the rows of all cells to one file, cell after cell; on an error nothing is written.
 
     Raises:
-        UserError: one of these files is missing, is cut short or ends too early.
+        UserError: a file of a cell is missing, is cut short or ends too early.
     """
     files = Files()
     rows = [row for cell in cells for row in rows_of(cell, files)]
@@ -53,12 +53,12 @@ def collect(cells: Sequence[Cell], output: Path | str) -> None:
 
 
 def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
-    """The rows of one cell, after the columns of its run."""
+    """Yield the rows of one cell; the columns that describe its run come first."""
     parts = cell["parts"]
     with reading(" or ".join([*(f"{part}/run.json" for part in parts), *cell["selections"]])):
         columns = run_columns(cell, files)
     lacked = lacked_classes(files.federation(cell["federation"]), columns["high_clients"])
-    # A warm-up counts up to the pivot, the end of the first phase.
+    # The rows of a warm-up count up to the pivot, where the first phase ends.
     for part, last in zip(parts, [columns["pivot"], columns["rounds"]][-len(parts) :], strict=True):
         file = f"{part}/metrics.csv"
         with reading(file):
@@ -66,8 +66,8 @@ def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
             end = rows[-1] if rows else {"round": "none", "diverged": ""}
             if end["round"] != str(last) and end["diverged"] != "True":
                 raise UserError(
-                    f"{file}: the last round is {end['round']} instead of {last} though nothing "
-                    "diverged; delete the file, and the workflow recreates it"
+                    f"{file}: the last round is {end['round']} instead of {last}, but the run did "
+                    "not diverge; delete the file, and the workflow recreates it"
                 )
             for row in rows:
                 own: Row = row
@@ -77,23 +77,23 @@ def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
 
 
 def lacked_classes(federation: Federation, high: int) -> list[int]:
-    """The classes of which the high-resource clients hold under 1 % of all clients' images."""
+    """Return the classes of which high-resource clients hold under 1 % of the images."""
     counts = federation.label_counts
     held = counts[list(federation.order[:high])].sum(axis=0)
     return [int(c) for c in np.flatnonzero(held < LACKED * counts.sum(axis=0))]
 
 
 def _missing(row: Row, lacked: Sequence[int]) -> Row:
-    """The number of classes that high-resource clients lack, and the mean recall on those."""
+    """Return how many classes high-resource clients lack, and the mean recall on these classes."""
     recalls = [float(text) for c in lacked if (text := row[f"recall_{c}"])]
     mean = repr(sum(recalls) / len(recalls)) if recalls else ""
     return {"missing_classes": len(lacked), "missing_recall": mean}
 
 
 def _low_bytes(row: Row, columns: Row, cell: Cell) -> Row:
-    """The low-resource clients' bytes of a run that treats all clients alike: their share of all.
+    """Return the low-resource clients' bytes in a run without tiers: their share of all bytes.
 
-    Such a run does not know the tiers. With partial participation their share is unknown.
+    Without tiers all clients are treated alike. With partial participation the share is unknown.
     """
     if cell["spec"]["split"] is not None:
         return {}
@@ -104,12 +104,12 @@ def _low_bytes(row: Row, columns: Row, cell: Cell) -> Row:
 
 
 def run_columns(cell: Cell, files: Files) -> Row:
-    """The columns of a run, before those that training measured."""
+    """Return the columns that describe a run; in a row the measured columns follow them."""
     spec, phases = cell["spec"], cell["spec"]["phases"]
     *_, last = records = [files.json(f"{part}/run.json") for part in cell["parts"]]
     federation, high = files.federation(cell["federation"]), last["high_clients"]
-    images = float(federation.train_sizes.mean())  # of a client
-    if high is None:  # the run does not know the tiers; the split has them for all runs
+    images = float(federation.train_sizes.mean())  # of one client
+    if high is None:  # a run without tiers; its cell has a split all the same
         high = high_clients(cell["split"], cell["clients"])
     # The last record has the learning rate of every phase, as trained.
     rates = [phase["lr"] for phase in last["spec"].get("phases", [last["spec"].get("phase")])]
@@ -140,7 +140,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
 
 
 def settings_of(phases: Sequence[Row]) -> Row:
-    """The settings of the phases: each phase's own, or those of the last phase that has them."""
+    """Return the settings of the phases: some by phase, others from the phase that has them."""
     first, last = phases[0], phases[1] if len(phases) > 1 else {}
     every = {key: value for phase in phases for key, value in phase.items()}
     zo: Row = next((phase for phase in phases if "S" in phase), {})
@@ -153,14 +153,14 @@ def settings_of(phases: Sequence[Row]) -> Row:
 
 
 def directions(phase: Row, clients: int, high: int, images: float) -> int:
-    """P, the different directions of a round; `images` are the training images of a client."""
+    """Return P, the number of different directions in a round; a client has `images` images."""
     if "eps" not in phase:
         return 0
     S = int(phase.get("S", 1))
     if phase.get("shared_directions"):
         return S
     tier = {"all": clients, "high": high, "low": clients - high}[phase["clients"]]
-    # A round over all data of a client is one local step.
+    # Without a batch size a round is one local step on all images of a client.
     steps = phase["epochs"] * math.ceil(images / phase["batch"]) if "batch" in phase else 1
     of_client = min(steps, phase["K"]) if "K" in phase else S * steps
     return max(1, round(phase["participation"] * tier)) * int(of_client)

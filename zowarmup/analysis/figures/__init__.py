@@ -1,1 +1,1 @@
-"""The figures: each takes the metrics and returns a matplotlib Figure."""
+"""The figures; the function of each takes the metrics and returns a matplotlib Figure."""

@@ -1,4 +1,4 @@
-"""The figures of measurements over training: mean over seeds, band of one standard deviation."""
+"""Figures of measurements over training: mean over seeds in a band of ± one standard deviation."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from zowarmup.analysis.tables.cells import steps as steps_of_client
 
 CORE = ("high_res_only", "zowarmup", "zowarmup_high_only", "fedavg_all")
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 90, 95, 98, 99, 99.5)
-ENDS = (0.0005, 0.9995)  # a logistic scale has no end of its own
+ENDS = (0.0005, 0.9995)  # a logistic scale never reaches 0 and 1
 PIVOT = {"ls": "", "marker": "o", "mfc": "white", "mec": style.BLACK, "ms": 4.5, "mew": 1.2}
 Curves = Mapping[str, pd.DataFrame]
 SHOWN = {
@@ -32,11 +32,11 @@ LABELS = {
 
 
 def mean_curve(rows: pd.DataFrame, column: str = "test_accuracy", smooth: int = 1) -> pd.DataFrame:
-    """One cell by `round`: `mean` and `std` of a column over seeds, total `bytes`.
+    """Return a row per `round` of a cell: `mean` and `std` of a column over seeds, all `bytes`.
 
-    `pivot` and `diverged` say whether phase 2 starts, or a run ended too early, at this round. Such
-    a run stays at its last finite value, so that the mean is never one over survivors only. Each
-    value becomes the mean over `smooth` rows of the run around it.
+    `pivot` says whether phase 2 starts at this round, `diverged` whether a run ended early there. A
+    diverged run stays at its last finite value, so the mean is never one over survivors only. Each
+    value is averaged with its neighbours in the run, over `smooth` rows.
 
     Raises:
         MetricsError: two runs have the same seed, so the rows are not one cell of a study.
@@ -53,7 +53,7 @@ def mean_curve(rows: pd.DataFrame, column: str = "test_accuracy", smooth: int = 
 
 
 def draw(axes: Axes, curve: pd.DataFrame, x: str, look: style.Line, **kwargs: Any) -> None:
-    """Band, mean, a marker at the end and a cross where a run diverged."""
+    """Draw band and mean of a curve, a marker at its end, and a cross where a run diverged."""
     low, high = curve["mean"] - curve["std"], curve["mean"] + curve["std"]
     axes.fill_between(curve[x], low, high, color=look.color, alpha=0.18, lw=0)
     axes.plot(curve[x], curve["mean"], color=look.color, ls=look.linestyle, **kwargs)
@@ -65,11 +65,11 @@ def draw(axes: Axes, curve: pd.DataFrame, x: str, look: style.Line, **kwargs: An
 
 @style.styled
 def training_curves(metrics: pd.DataFrame) -> Figure:
-    """Mean and standard deviation over the seeds of the study `main`; the pivot is marked.
+    """Draw mean and standard deviation over the seeds of the study `main`, and mark the pivot.
 
     The scale of accuracy is logistic, so that 90 and 98 % are as far apart as 50 and 84 %. Methods
-    beyond the core have a row of panels of their own, with ZOWarmUp as a thin line. A run that
-    diverged stays at its last accuracy, with a cross where it ended.
+    outside CORE get another row of panels, in which ZOWarmUp is a thin line. A run that diverged
+    stays at its last accuracy, and a cross shows where it ended.
     """
     rows = m.of_study(metrics, "main")
     rows = rows.assign(test_accuracy=rows["test_accuracy"].clip(*ENDS))
@@ -103,8 +103,8 @@ def training_curves(metrics: pd.DataFrame) -> Figure:
 def _column(
     column: np.ndarray, rows: pd.DataFrame, looks: Mapping[str, style.Line], core: list[str]
 ) -> None:
-    """The panels of one split: the core by round and by bytes, and the other methods by round."""
-    # High Res Only comes last and lies on the curves that share its warm-up.
+    """Draw the panels of one split: CORE by round and by bytes, the other methods by round."""
+    # High Res Only is drawn last, on top of the curves that share its warm-up.
     every = {k: mean_curve(rows[rows["method"] == k]) for k in reversed(m.methods(rows))}
     first = {name: curve for name, curve in every.items() if name in core}
     others = {name: curve for name, curve in every.items() if name not in core}
@@ -122,7 +122,7 @@ def _column(
 
 
 def _logistic(axes: Axes, accuracy: pd.Series) -> None:
-    """A logit axis over the range of the data and a little more."""
+    """Give the panel a logit axis that is slightly longer than the range of the data."""
     low, high = logit(accuracy.min()) - 0.2, logit(accuracy.max()) + 0.2
     axes.set_yscale("logit", nonpositive="clip")
     axes.set_yticks([percent / 100 for percent in TICKS], map(str, TICKS))
@@ -131,7 +131,7 @@ def _logistic(axes: Axes, accuracy: pd.Series) -> None:
 
 
 def _panel(axes: Axes, drawn: Curves, looks: Mapping[str, style.Line], x: str) -> None:
-    """The curves over the rounds or the bytes, and the mark of their pivot."""
+    """Draw the curves over the rounds or the bytes, and mark their pivots."""
     for method, curve in drawn.items():
         # Before round 1 nothing is sent, and a logarithmic axis has no zero.
         curve = curve[curve["bytes"] > 0] if x == "bytes" else curve
@@ -143,7 +143,7 @@ def _panel(axes: Axes, drawn: Curves, looks: Mapping[str, style.Line], x: str) -
 
 @style.styled
 def steps(metrics: pd.DataFrame) -> Figure:
-    """One full-batch step of a client in a round against several: the study `steps`."""
+    """Compare one full-batch step of a client per round with several steps: the study `steps`."""
     rows = _phase_2(metrics, "steps")
     start = rows.groupby(m.RUN)["forward_passes"].transform("min")
     rows = rows.assign(x=(rows["forward_passes"] - start) / 1e6)
@@ -156,7 +156,7 @@ def steps(metrics: pd.DataFrame) -> Figure:
 
 @style.styled
 def estimator(metrics: pd.DataFrame) -> Figure:
-    """The paper's finite differences against their limit: the study `estimator`.
+    """Compare the paper's finite differences with their limit: the study `estimator`.
 
     Both start from the same model; only seeds that ran with every estimator are shown.
     """
@@ -170,21 +170,21 @@ def estimator(metrics: pd.DataFrame) -> Figure:
 
 
 def _phase_2(metrics: pd.DataFrame, study: str) -> pd.DataFrame:
-    """The study's rows from the pivot on, with accuracies in per cent."""
+    """Return the study's rows from the pivot on, with accuracies in per cent."""
     rows = m.of_study(metrics, study)
     rows = rows[rows["round"] >= rows["pivot"].fillna(0)]
     return rows.assign(test_accuracy=100 * rows["test_accuracy"])
 
 
 def _figure(rows: pd.DataFrame, names: dict[str, str], columns: list[str], x: str) -> Figure:
-    """A panel for each split and measurement, with a curve over `x` for each variant."""
+    """Draw a panel for each split and measurement, with a curve over `x` for each variant."""
     looks = style.lines(names)
     panels = [(*group, column) for group in m.by_split(rows) for column in columns]
     drawing, grid = style.panels(len(panels), 2.3, columns=len(columns))
     for axes, (scale, split, group, column) in zip(grid, panels, strict=True):
-        for name in reversed(looks):  # a dashed line lies on one without gaps
+        for name in reversed(looks):  # dashed lines are drawn on top of solid lines
             _curve(axes, select(group, variant=name), column, looks[name])
-        if column != "test_accuracy":  # one curve would press the others flat
+        if column != "test_accuracy":  # on a linear axis one curve can flatten the rest
             axes.set_yscale("log")
             style.decades(axes.yaxis)
         axes.set_ylabel(SHOWN[column])
@@ -197,7 +197,7 @@ def _figure(rows: pd.DataFrame, names: dict[str, str], columns: list[str], x: st
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, column: str, look: style.Line) -> None:
-    """A run that diverged is drawn among the accuracies alone: its losses would hide all others."""
+    """Draw one variant; if a run diverged only its accuracy, as its losses would hide the rest."""
     measured = rows[rows[column].notna() | rows["diverged"]]
     if rows[column].isna().all() or (column != "test_accuracy" and rows["diverged"].any()):
         return

@@ -1,4 +1,4 @@
-"""The labels of the clients, in the order in which they become high-resource."""
+"""Figure of the clients' labels; clients are in the order in which they become high-resource."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ LIGHT = LinearSegmentedColormap.from_list("light blues", ["#FFFFFF", style.SKY])
 
 @style.styled
 def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> Figure:
-    """Left every client's images of every class, right the share of each split's high tier.
+    """Draw each client's images of each class (left), and each split's high tier's share (right).
 
-    A row of panels per data set, with the splits of the study `main`, from its parsed
-    federation.json. Many classes are sorted by the share of the first split.
+    There is a row of panels per data set, with the splits of the study `main`. `federation` maps a
+    data set to its parsed federation.json. Many classes are sorted by the first split's share.
 
     Raises:
-        UserError: there is no federation.
+        UserError: no federation was given.
     """
     if not federation:
-        raise UserError("the figure 'federation' needs a federation.json: give it as input")
+        raise UserError("the figure 'federation' needs a federation.json; give it as input")
     rows = m.of_study(metrics, "main")
     counts = {name: ordered_counts(one) for name, one in federation.items()}
     splits = {name: m.splits(rows[rows["dataset"] == name]) for name in counts}
@@ -58,7 +58,7 @@ def _row_height(classes: int) -> float:
 
 
 def ordered_counts(federation: dict[str, Any]) -> np.ndarray:
-    """(K, C) images of each class, the client that is high-resource in every split first."""
+    """Return (K, C) images per class; the clients are in the order of becoming high-resource."""
     return np.asarray(federation["label_counts"])[list(federation["order"])]
 
 
@@ -67,13 +67,13 @@ def _high_count(clients: int, split: str) -> int:
 
 
 def tier_shares(counts: np.ndarray, splits: list[str]) -> np.ndarray:
-    """(C, splits) the share of each class's images on a split's high-resource clients."""
+    """Return (C, splits), the share of a class's images on a split's high-resource clients."""
     tiers = [counts[: _high_count(len(counts), split)].sum(axis=0) for split in splits]
     return np.stack(tiers, axis=1) / np.maximum(counts.sum(axis=0), 1)[:, None]
 
 
 def _clients(axes: Axes, counts: np.ndarray, splits: list[str]) -> None:
-    """A dot whose area is the number of images, and a line after each split's high tier."""
+    """Draw dots whose areas are numbers of images, and a line after each split's high tier."""
     clients, classes = counts.shape
     client, label = np.nonzero(counts)
     across = 72 * min(WIDTH / (clients + 1), _row_height(classes))
@@ -96,7 +96,7 @@ def _clients(axes: Axes, counts: np.ndarray, splits: list[str]) -> None:
 
 
 def _shares(axes: Axes, shares: np.ndarray, splits: list[str]) -> None:
-    """The shares of a split in a column, and below it how many of them are under 1 %."""
+    """Draw the shares of each split in a column, and below it the number of shares under 1 %."""
     colors = LIGHT.with_extremes(under=style.VERMILION)
     axes.imshow(shares, colors, aspect="auto", interpolation="none", vmin=LACKED, vmax=1)
     for (row, column), share in np.ndenumerate(shares if len(shares) <= READABLE else shares[:0]):

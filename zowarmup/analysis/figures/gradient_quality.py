@@ -1,7 +1,7 @@
-"""Cosine between zeroth-order steps and the true gradient, beside the cosine theory expects.
+"""Figure of the cosine between zeroth-order steps and the true gradient, measured and expected.
 
-sqrt(P/(P+d)) is the cosine of P directions that all clients try on all images; with directions of
-their own it is sqrt(P/(P + B^2 d)), B^2 being how much the clients' gradients differ.
+Theory expects sqrt(P/(P+d)) if all clients try the same P directions, and sqrt(P/(P + B^2 d)) if
+each client tries other directions; B^2 measures how much the clients' gradients differ.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ DISSIMILAR = {"color": style.BLACK, "lw": 0.8, "ls": (0, (4, 2))}
 
 @style.styled
 def figure(metrics: pd.DataFrame) -> Figure:
-    """The cosine over training in the study `main`, and its mean against d in the study `width`.
+    """Draw the cosine over training (study `main`), and the mean cosine against d (study `width`).
 
-    Over training it is a moving mean of five evaluated rounds.
+    The curve over training is a moving mean of five evaluated rounds.
 
     Raises:
-        MetricsError: they hold neither study, or no cosine.
+        MetricsError: the metrics hold neither study, or no cosine.
     """
     rows = table.measured(m.of_study(metrics, *table.STUDIES))
     rows = rows.assign(dissimilar=table.expected_dissimilar(rows))
@@ -72,7 +72,7 @@ def _training(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -
 
 
 def _width(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -> None:
-    """Both axes logarithmic: theory falls as the root of d. Dots are seeds."""
+    """Draw a dot per seed; both axes are logarithmic, because theory falls as 1 / sqrt(d)."""
     first, *_ = methods = list(parts(rows, "method"))
     for part in methods:
         look = looks[part["method"].iloc[0]]

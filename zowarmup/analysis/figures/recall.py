@@ -10,26 +10,26 @@ from zowarmup.analysis import statistics
 from zowarmup.analysis.figures.drawing import style
 from zowarmup.analysis.tables.display import whole
 
-NAME, LINE = 2.6, 0.12  # inches: the width of a method's label, the height of each line of it
+NAME, LINE = 2.6, 0.12  # inches: width of a method's label, height of one of its lines
 BEFORE = {"marker": "o", "mfc": "white", "ms": 5, "mew": 1.2, "ls": ""}
 AFTER = {"marker": "o", "ms": 5, "lw": 1}
 
 
 @style.styled
 def figure(metrics: pd.DataFrame) -> Figure:
-    """From the round of the pivot (open) to the end (filled), one panel per split of `main`.
+    """Draw the recall at the pivot's round (open) and at the end (filled), one panel per split.
 
-    A method of one phase is shown at the same two rounds. Splits whose high-resource clients lack
-    no class are left out, and seeds in which they lack none.
+    A method of one phase is shown at the same two rounds. Splits and seeds in which the
+    high-resource clients lack no class are left out.
 
     Raises:
-        MetricsError: no row of the study, or no split with a class that is lacked.
+        MetricsError: the study `main` has no row, or no split in which a class is lacked.
     """
     rows = m.of_study(metrics, "main")
     rows = rows[rows["missing_recall"].notna()]
     if rows.empty:
         raise m.MetricsError(
-            "in study 'main' the high-resource clients lack no class: give it a split with fewer"
+            "in study 'main' high-resource clients lack no class; add a split with fewer of them"
         )
     groups, methods = list(m.by_split(rows)), m.methods(rows)
     every, looks = style.of_methods(rows), style.lines(methods)
@@ -56,7 +56,7 @@ def figure(metrics: pd.DataFrame) -> Figure:
 
 
 def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, color: str) -> None:
-    """One method at a place of the y axis; without a pivot its end alone."""
+    """Draw one method at a place of the y axis; without a pivot only its recall at the end."""
     last = m.last_rows(rows)
     end = 100 * m.by_seed(last, "missing_recall").to_numpy()
     y = place + style.side_by_side(len(end), 0.4)
@@ -72,7 +72,7 @@ def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, color: s
 
 
 def _axes(axes: Axes, names: list[str], best: float) -> None:
-    """The axis of recall ends at 100 %, or with many classes not far beyond the best recall."""
+    """Set up the axes; recall ends at 100 %, or at twice the best recall if that is less."""
     top = min(100.0, 200 * best) or 100.0
     axes.set_yticks(range(len(names)), map(style.literal, names))
     axes.set_ylim(len(names) - 0.5, -0.5)

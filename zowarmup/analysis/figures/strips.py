@@ -1,4 +1,4 @@
-"""The figures of variants side by side: every seed of each variant, and their spread."""
+"""Figures of variants side by side: every seed of each variant, with mean and spread."""
 
 import textwrap
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from zowarmup.analysis.figures.drawing import style
 from zowarmup.analysis.tables.cells import VARIANTS, only, select, values
 
 OFFSET = 0.28  # from the seeds to the mean beside them, in units of variants
-LETTERS = 15  # of a line under one of seven variants
+LETTERS = 15  # of a line in a label, so that seven variants fit
 
 
 @style.styled
 def distribution(metrics: pd.DataFrame) -> Figure:
-    """Rademacher against Gaussian directions: the study `distribution`."""
+    """Compare Rademacher with Gaussian directions: the study `distribution`."""
 
     def label(variant: str, rows: pd.DataFrame) -> str:
         law = VARIANTS.get(variant, variant).partition(",")[0]
@@ -30,7 +30,7 @@ def distribution(metrics: pd.DataFrame) -> Figure:
 
 @style.styled
 def server(metrics: pd.DataFrame) -> Figure:
-    """Adam at the server against plain averages and steps: the study `server`."""
+    """Compare Adam at the server with plain averages and steps: the study `server`."""
 
     def label(variant: str, rows: pd.DataFrame) -> str:
         return textwrap.fill(VARIANTS.get(variant, variant.replace("_", " ")), LETTERS)
@@ -60,10 +60,10 @@ def _figure(
 
 
 def _strips(axes: Axes, groups: list[pd.DataFrame], colors: list[str]) -> list[str]:
-    """Draw strips at 0, 1, ...; a faint line joins the runs of a seed.
+    """Draw a strip per group at 0, 1, ...; a faint line joins the runs of a seed.
 
     Returns:
-        The mean and the standard deviation of each strip."""
+        The mean and the standard deviation of each strip, as text."""
     accuracy = pd.DataFrame({i: 100 * m.by_seed(group) for i, group in enumerate(groups)})
     x = style.side_by_side(len(accuracy), 0.3)
     for shift, (_, seed) in zip(x, accuracy.iterrows(), strict=True):

@@ -1,4 +1,4 @@
-"""The figures of final accuracy against one setting, or against bytes."""
+"""Figures of the final accuracy against one setting, or against bytes."""
 
 from functools import partial
 
@@ -11,12 +11,12 @@ from zowarmup.analysis.figures.drawing import style, sweep
 from zowarmup.analysis.figures.drawing.sweep import Setting
 from zowarmup.analysis.tables import cells
 
-NONE = 0.85  # zero bytes stand this number of decades below the smallest number
+NONE = 0.85  # zero bytes are drawn this number of decades below the other bytes
 
 # Whether more directions, that is more forward passes, help.
 S = Setting("S", "S", "S: directions of a client in a round", "slots", paper=3)
 
-# Where each setting stops working. tau is varied at one learning rate: both scale the step.
+# Where each setting stops working. tau is varied at one learning rate, since both scale the step.
 SENSITIVE = (
     Setting("tau", "tau", "τ: scale of a direction", paper=0.75),
     Setting("eps", "eps", "ε: radius of the finite difference", paper=1e-4),
@@ -24,10 +24,10 @@ SENSITIVE = (
 )
 sensitivity = partial(sweep.figure, settings=SENSITIVE)
 
-# Whether the gain over High Res Only comes from classes that its clients lack.
+# Whether the gain over High Res Only comes from classes that high-resource clients lack.
 alpha = Setting("alpha", "alpha", "Dirichlet α: smaller is more skewed", "slots", paper=0.1)
 
-# Whether one step on all images of a client still works where a client has few of them.
+# Whether one step on all images of a client still works if a client has few images.
 clients = Setting("clients", "images", "training images of a client (more clients to the left)")
 
 # Whether any setting makes Adam useful where steps are noisy.
@@ -45,7 +45,7 @@ pivot = Setting("pivot", "pivot", PIVOT, "rounds", paper=200 / 500)
 
 
 def width(metrics: pd.DataFrame) -> Figure:
-    """The same data and methods with wider networks; below d stands P/d of a zeroth-order round.
+    """Compare the methods with wider networks; below each d stands P/d of a zeroth-order round.
 
     A method that works at a P/d far above the paper's 1.3e-5 may fail on the paper's networks.
     """
@@ -58,7 +58,7 @@ def width(metrics: pd.DataFrame) -> Figure:
 
 
 def architecture(metrics: pd.DataFrame) -> Figure:
-    """The methods with each network side by side: the study `architecture`."""
+    """Compare the methods with each network, side by side: the study `architecture`."""
     rows = m.of_study(metrics, "architecture")
     network = rows["model"] + rows["d"].map("\nd = {:,.0f}".format)
     run = rows["model"] + " " + rows["run"]  # stays unique when all networks share a panel
@@ -68,9 +68,9 @@ def architecture(metrics: pd.DataFrame) -> Figure:
 
 @style.styled
 def costs(metrics: pd.DataFrame) -> Figure:
-    """Final accuracy in the study `main` against the bytes of one low-resource client in all.
+    """Draw final accuracy in the study `main` against all bytes of one low-resource client.
 
-    One panel per split. Methods that send such a client nothing stand on the left.
+    There is a panel per split. Methods that send such a client nothing stand on the left.
     """
     final = m.final_rows(m.of_study(metrics, "main"))
     final = final.assign(sent=cells.low_client_bytes(final)).dropna(subset="sent")

@@ -1,4 +1,4 @@
-"""The front page of the report: the runs, the comparison that counts, and every verdict."""
+"""Make the front page of the report: the runs, the main comparison, and the verdicts."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,16 +15,16 @@ from zowarmup.common.files import read_json
 
 METHODS = ("zowarmup", cells.REFERENCE)
 GAIN = "difference [95 %], points"
-LISTED = 4  # of more values only the first and the last are named
-RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # by folder of results
+LISTED = 4  # values; of a longer list only the first and the last are named
+RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # folder of results -> rule
 
 
 def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping[str, str]) -> str:
-    """The HTML fragment for a config, with the facts of its jobs."""
+    """Return the HTML fragment for a config; `jobs` holds facts about its jobs."""
     final = m.final_rows(metrics)
     main = final[final["study"] == "main"]
     rows = main if len(main) else final
-    runs = final.drop_duplicates(["run", "seed"])  # studies share some
+    runs = final.drop_duplicates(["run", "seed"])  # studies share runs
     counts = claims.counts(verdicts)
     total = zip(counts.pop("all"), VERDICTS, strict=True)
     facts = {
@@ -50,7 +50,7 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
 
 
 def settings(rows: pd.DataFrame) -> dict[str, str]:
-    """The models, clients, splits, rounds and seeds of these runs."""
+    """Return the models, clients, splits, rounds and seeds of these runs."""
     skew = rows["alpha"].map(lambda a: "IID" if a == float("inf") else f"Dirichlet {a:g}")
     steps = rows[(rows["method"] == METHODS[0]) & (rows["directions"] > 0)]
     shares = (steps["directions"] / steps["d"]).sort_values().map("{:.2g}".format)
@@ -65,13 +65,13 @@ def settings(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def several(values: Iterable[Any]) -> str:
-    """The different values in their order; of many the first and the last."""
+    """Return the different values in their order; if there are many, the first and the last."""
     texts = list(dict.fromkeys(str(value) for value in values))
     return ", ".join(texts) if len(texts) <= LISTED else f"{texts[0]} to {texts[-1]}"
 
 
 def comparisons(rows: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
-    """Scale -> a line for each split, the hardest first, that has both ZOWarmUp and High Res Only.
+    """Return scale -> a line for each split that has both METHODS; the hardest split is first.
 
     A line has the split, both accuracies, their difference with its interval, and n.
     """
@@ -88,7 +88,7 @@ def comparisons(rows: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
 
 
 def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
-    """The claims with one verdict, each with its data set and its effect."""
+    """Return the claims with the verdict `word`, each with its data set and its effect."""
     return [
         f"{row.scale.partition(',')[0]}: {row.text} ({claims.effect(row)}, n = {row.n})"
         for row in verdicts[verdicts["verdict"] == word].itertuples()
@@ -96,10 +96,10 @@ def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
 
 
 def job_facts(root: Path, work: Iterable[str]) -> dict[str, str]:
-    """CPU time of all training and selection, and the commits of the code that ran.
+    """Return the CPU time of all training and selection, and the commits of the code that ran.
 
-    A job that was cut off and resumed counts with its last attempt alone; jobs without a measured
-    time were too short, or their benchmark is gone. `work` has a file of each job, below root.
+    A job that was interrupted and resumed counts with its last attempt alone. Jobs that were too
+    short, or whose benchmark file is gone, have no time. `work` has one file per job, below root.
     """
     files = [Path(file).relative_to(root) for file in work]
     files = [file for file in files if file.parts[0] in RULES]

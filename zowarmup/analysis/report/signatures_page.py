@@ -1,6 +1,6 @@
 """Failure signatures of all runs, each with its likely cause and what to try.
 
-Differences are of means over the seeds, without an interval: the claims have intervals.
+Differences are those of means over the seeds and have no intervals; the claims have intervals.
 """
 
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from zowarmup.analysis.tables import cells
 from zowarmup.common import failure_signatures
 
 CELL = [column for column in m.RUN if column != "seed"]
-SPREAD = 5.0  # points; ours: that of the paper's better distribution, 5.2, is worth a look
-LEAST = 3  # seeds; a spread of two says nothing
+SPREAD = 5.0  # points, our choice; the paper's better distribution has a spread of 5.2
+LEAST = 3  # seeds; the spread of two says nothing
 LOSSES = ["train_loss", "train_loss_high", "train_loss_low"]
 BELOW, VARIES = "below High Res Only", "high variance over seeds"
 EDGE, ADAM = "learning rate at the edge of its grid", "Adam below FedAvg"
@@ -44,7 +44,7 @@ CAPTION = (
 
 
 class Signature(NamedTuple):
-    """A signature that a run shows; `number` is its size in `unit`, over n seeds."""
+    """A failure signature of a run; `number` is its size in `unit`, over n seeds."""
 
     signature: str
     number: float
@@ -58,9 +58,9 @@ COLUMNS = ["study", "run", "dataset", "model", "split", *Signature._fields]
 
 
 def table(metrics: pd.DataFrame) -> pd.DataFrame:
-    """One row for each run (all its seeds) and failure signature that it shows.
+    """Return one row for each failure signature that a run (with all its seeds) shows.
 
-    A run that several studies share stands under the first of them.
+    A run that several studies share is listed under the first of these studies.
     """
     pivot = metrics.loc[metrics["round"] == metrics["pivot"], [*m.RUN, *LOSSES]]
     final = m.final_rows(metrics).merge(pivot, on=m.RUN, how="left", suffixes=("", "_start"))
@@ -75,7 +75,7 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _signatures(cell: pd.DataFrame, final: pd.DataFrame) -> Iterator[Signature]:
-    """The signatures of one run, from its last rows, one per seed, and the last rows of all."""
+    """Yield the signatures of a run; `cell` has its last rows, `final` those of all runs."""
     first, values = cell.iloc[0], 100 * m.by_seed(cell)
     if first["clients_2"] == "all":
         yield from _below(BELOW, BELOW_ADVICE, cell, final, method="high_res_only")
@@ -94,7 +94,7 @@ def _signatures(cell: pd.DataFrame, final: pd.DataFrame) -> Iterator[Signature]:
 
 
 def _losses(cell: pd.DataFrame) -> Iterator[Signature]:
-    """Flat and diverging losses of phase 2; the log of a job has those of each of its phases."""
+    """Yield flat and diverging losses of phase 2; a job's log has those of all its phases."""
     algorithm, clients = cell.iloc[0][["algorithm_2", "clients_2"]]
     if not algorithm:
         return
@@ -111,9 +111,9 @@ def _losses(cell: pd.DataFrame) -> Iterator[Signature]:
 def _below(
     name: str, advice: tuple[str, str], cell: pd.DataFrame, final: pd.DataFrame, **columns: str
 ) -> Iterator[Signature]:
-    """A signature where the cell's mean lies below that of its reference, over common seeds.
+    """Yield a signature if the cell's mean lies below the reference's mean, over common seeds.
 
-    By more than its standard error: half of all runs that are as good lie below by a little.
+    It must be lower by more than the standard error: half of all equally good runs are lower.
     """
     reference = _reference(cell.iloc[0], final, **columns)
     differences = 100 * m.differences(m.by_seed(cell), m.by_seed(reference))
@@ -123,9 +123,9 @@ def _below(
 
 
 def _reference(first: pd.Series, final: pd.DataFrame, **columns: str) -> pd.DataFrame:
-    """The one run with these columns and the same clients and network, of the same study or `main`.
+    """Return the one run with these columns and the same CONTEXT, of the same study or else `main`.
 
-    Empty if no run or several runs match, as where the study varies another setting as well.
+    Return no rows if no run matches, or if several do, as when the study varies another setting.
     """
     same = pd.Series(columns | first[cells.CONTEXT].to_dict())
     rows = final[(final[same.index] == same).all(axis=1)]

@@ -1,1 +1,1 @@
-"""One function or settings row per table: metrics in, a DataFrame of plain numbers out."""
+"""The tables; each is called with the metrics and returns a DataFrame of plain numbers."""

@@ -1,6 +1,6 @@
 """The skeleton of the tables: studies are cut into cells, and each cell gives a row of columns.
 
-Below it the groups of columns that several tables share. Accuracies are fractions, not per cent.
+Below are the groups of columns that several tables share. Accuracies are fractions, not per cent.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ VARIANTS = {
 SPLIT = ("dataset", "model", "split")
 ORDER = {"method": m.METHODS, "variant": tuple(VARIANTS)}
 DESCENDING = ("participation_1", "participation_2")  # full participation comes first
-# Two runs of a study must agree in these for one to be the other's reference.
+# A run and its reference must agree in these columns.
 CONTEXT = [*SPLIT, "alpha", "clients", "width"]
 
 
@@ -41,7 +41,7 @@ class Cell:
     """The runs behind one row of a table."""
 
     rows: pd.DataFrame  # one per seed, or all rounds where a table averages rounds
-    study: pd.DataFrame  # the same for all runs of the study
+    study: pd.DataFrame  # such rows of all runs of the study
     metrics: pd.DataFrame  # all rows of all studies
 
     @property
@@ -50,9 +50,9 @@ class Cell:
         return self.rows.iloc[0]
 
     def others(self, *same: str, **chosen: Any) -> pd.DataFrame:
-        """The rows of the study that equal the cell in the columns `same` and have these values.
+        """Return the study's rows that equal the cell in the columns `same` and have these values.
 
-        Empty if the cell itself has them: the reference has no difference to itself, not zero.
+        The result is empty if the cell has these values: a reference is not compared with itself.
         """
         if all(self.first[column] == value for column, value in chosen.items()):
             return self.study.head(0)
@@ -64,16 +64,16 @@ Columns = Callable[[Cell], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Table:
-    """A table that its settings define; called with the metrics it returns the numbers."""
+    """A table, defined by its settings; call it with the metrics to get the numbers."""
 
     studies: Mapping[str, tuple[str, ...]]  # study -> the columns that separate its rows
-    keys: tuple[str, ...]  # the first columns, settings that all runs of a row share
+    keys: tuple[str, ...]  # the first columns: settings that all runs of a row share
     columns: tuple[Columns, ...]  # from left to right; last comes the estimator
     caption: str
     rows: Callable[[pd.DataFrame], pd.DataFrame] = m.final_rows  # picks rows of the studies
 
     def __call__(self, metrics: pd.DataFrame) -> pd.DataFrame:
-        """One row per study, data set, model, split and value of the study's columns.
+        """Return a row per study, data set, model, split and value of the study's columns.
 
         Raises:
             MetricsError: the metrics hold no row of the studies.
@@ -90,7 +90,7 @@ class Table:
 
 
 def captioned(rows: Iterable[Mapping[str, Any]], caption: str) -> pd.DataFrame:
-    """The rows as a DataFrame with the caption in its `attrs`."""
+    """Return the rows as a DataFrame with the caption in its `attrs`."""
     result = pd.DataFrame(rows)
     result.attrs["caption"] = caption
     return result
@@ -99,7 +99,7 @@ def captioned(rows: Iterable[Mapping[str, Any]], caption: str) -> pd.DataFrame:
 def cells(
     metrics: pd.DataFrame, rows: pd.DataFrame, studies: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Cell]:
-    """The cells of each study: by data set and model, split, then the study's columns."""
+    """Yield the cells of each study by data set and model, then split, then the study's columns."""
     for study, columns in studies.items():
         of_study = rows[rows["study"] == study]
         for _, _, group in m.by_split(of_study):
@@ -108,7 +108,7 @@ def cells(
 
 
 def parts(rows: pd.DataFrame, *columns: str) -> list[pd.DataFrame]:
-    """The rows separated by the values of the columns; rows without a value are left out."""
+    """Separate rows by the values of the columns; rows without a value are left out."""
     groups = [rows]
     for name in columns:
         groups = [select(g, **{name: value}) for g in groups for value in values(g, name)]
@@ -116,53 +116,53 @@ def parts(rows: pd.DataFrame, *columns: str) -> list[pd.DataFrame]:
 
 
 def values(rows: pd.DataFrame, column: str) -> list[Any]:
-    """The values that occur: methods and variants in their usual order, others sorted."""
+    """Return the values that occur: methods and variants in their usual order, others sorted."""
     if column in ORDER:
         return m.known_first(rows[column], ORDER[column])
     return sorted(rows[column].dropna().unique(), reverse=column in DESCENDING)
 
 
 def select(rows: pd.DataFrame, **chosen: Any) -> pd.DataFrame:
-    """The rows with these values."""
+    """Return the rows that have all of these values."""
     for column, value in chosen.items():
         rows = rows[rows[column] == value]
     return rows
 
 
 def only(rows: pd.DataFrame, column: str) -> str:
-    """The value of all rows as text; several values are joined, never averaged."""
+    """Return the value of all rows as text; different values are joined, never averaged."""
     every = rows[column].dropna().unique()
     return ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in every)
 
 
 def first(*columns: str) -> Columns:
-    """The settings that the runs of a cell share."""
+    """Return columns with the settings that all runs of a cell share."""
     return lambda cell: dict(cell.first[list(columns)])
 
 
 def settings(*columns: str) -> Columns:
-    """As text the settings in which the runs of a cell may differ."""
+    """Return columns with the settings in which the runs of a cell may differ, as text."""
     return lambda cell: {column: only(cell.rows, column) for column in columns}
 
 
 def mean(*columns: str) -> Columns:
-    """Means over the rows of a cell."""
+    """Return columns with means over the rows of a cell."""
     return lambda cell: {column: cell.rows[column].mean() for column in columns}
 
 
 def compared(reference: Callable[[Cell], pd.DataFrame]) -> Columns:
-    """The columns of `accuracy`, and of `difference` to the rows that the function returns."""
+    """Return the columns of `accuracy`, and of `difference` to the rows of `reference`."""
     return lambda cell: accuracy(cell.rows) | difference(cell.rows, reference(cell))
 
 
 def accuracy(rows: pd.DataFrame) -> dict[str, Any]:
-    """Mean, standard deviation (n - 1 below) and number of the seeds of one cell."""
+    """Return mean, standard deviation (divisor n - 1) and number of the seeds of one cell."""
     values = m.by_seed(rows)
     return {"accuracy_mean": values.mean(), "accuracy_std": values.std(), "n": len(values)}
 
 
 def difference(rows: pd.DataFrame, reference: pd.DataFrame, name: str = "") -> dict[str, Any]:
-    """The difference to a reference, paired by seed, with its 95 % interval; NaN without one."""
+    """Return the difference paired by seed with its 95 % interval; NaN if `reference` is empty."""
     estimate = statistics.mean_interval(m.differences(m.by_seed(rows), m.by_seed(reference)))
     return {
         f"{name}difference": estimate.effect,
@@ -173,42 +173,42 @@ def difference(rows: pd.DataFrame, reference: pd.DataFrame, name: str = "") -> d
 
 
 def in_study(*same: str, **chosen: Any) -> Callable[[Cell], pd.DataFrame]:
-    """The reference on the same split that has the chosen values and equals the cell in `same`."""
+    """Return a function for the reference: same split, `chosen` values, `same` as the cell."""
     return lambda cell: cell.others(*SPLIT, *same, **chosen)
 
 
 def in_main(method: str) -> Callable[[Cell], pd.DataFrame]:
-    """The reference is a method of the study `main` on the same split, if the metrics have it."""
+    """Return a function for the reference: a method of the study `main` on the same split."""
     return lambda cell: m.final_rows(
         select(cell.metrics, study="main", method=method, **cell.first[list(SPLIT)])
     )
 
 
 def low_client_bytes(rows: pd.DataFrame) -> pd.Series:
-    """Bytes up and down of one low-resource client, per row; NaN without such clients."""
+    """Return all bytes of one low-resource client for each row; NaN if there is no such client."""
     low = rows["clients"] - rows["high_clients"]
     return (rows["bytes_up_low"] + rows["bytes_down_low"]) / low.where(low > 0)
 
 
 def size(cell: Cell) -> dict[str, Any]:
-    """d, and directions of a round per parameter; NaN for methods without directions."""
+    """Return d, and P/d, the directions of a round per parameter (NaN without directions)."""
     directions, d = cell.first["directions"], cell.first["d"]
     return {"d": int(d), "p_over_d": directions / d if directions else float("nan")}
 
 
 def diverged(cell: Cell) -> dict[str, Any]:
-    """The number of runs that diverged."""
+    """Return the number of runs that diverged."""
     return {"diverged": int(cell.rows["diverged"].sum())}
 
 
 def costs(cell: Cell) -> dict[str, Any]:
-    """Bytes over the whole run, mean over seeds, and the number of runs that diverged."""
+    """Return bytes over the whole run, as means over seeds, and the number of diverged runs."""
     low = low_client_bytes(cell.rows).mean()
     return {**mean("bytes_up", "bytes_down")(cell), "bytes_low_client": low, **diverged(cell)}
 
 
 def steps(rows: pd.DataFrame) -> str:
-    """The work of a client in a round of the last phase: "4 steps on 16 images"."""
+    """Describe a client's work in a round of the last phase: "4 steps on 16 images"."""
     row = rows.iloc[0]
     number = 2 if row["algorithm_2"] else 1
     epochs, batch = row[f"epochs_{number}"], row[f"batch_{number}"]

@@ -1,4 +1,4 @@
-"""The costs of a client, measured and by formula: bytes and passes in training, peak memory."""
+"""The tables of a client's costs, measured and by formula: bytes, passes and peak memory."""
 
 from collections.abc import Mapping, Sequence
 from math import nan
@@ -43,7 +43,7 @@ MEMORY_CAPTION = (
 
 
 def costs(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Up to three rows per data set, model, split and method of the study `main`: tiers and all.
+    """Return rows for each tier and all clients, by data set, model, split and method of `main`.
 
     Raises:
         MetricsError: the metrics hold no row of that study.
@@ -58,7 +58,7 @@ def costs(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(cell: Cell, tier: str, size: int) -> dict[str, Any]:
-    """The costs of one client of a tier, or of all clients together."""
+    """Return the costs of one client of a tier, or of all clients together."""
     counted, clients = _counted(cell, tier), 1 if tier == "all" else size
     expected = _expected(cell, tier)[counted.columns]
     means = (counted / clients).mean().reindex(COLUMNS)
@@ -78,7 +78,7 @@ def _row(cell: Cell, tier: str, size: int) -> dict[str, Any]:
 
 
 def _counted(cell: Cell, tier: str) -> pd.DataFrame:
-    """Bytes and passes as counted, one row per run; the passes of all clients together only."""
+    """Return the bytes as counted, one row per run; for all clients together also the passes."""
     if tier == "all":
         return cell.rows[list(COLUMNS)]
     ways = list(COLUMNS[:2])
@@ -87,7 +87,7 @@ def _counted(cell: Cell, tier: str) -> pd.DataFrame:
 
 
 def _expected(cell: Cell, tier: str) -> pd.DataFrame:
-    """Bytes and passes by formula, one row per run."""
+    """Return bytes and passes by formula, one row per run."""
     runs = cell.rows.to_dict("records")
     tiers = cost_formulas.TIERS if tier == "all" else (tier,)
     sums = sum(np.array([cost_formulas.total(run, one) for run in runs]) for one in tiers)
@@ -95,7 +95,7 @@ def _expected(cell: Cell, tier: str) -> pd.DataFrame:
 
 
 def _round(cell: Cell, tier: str) -> dict[str, float]:
-    """Bytes of a client in a round of each phase that it takes part in, and before the phases."""
+    """Return the bytes of a client before the phases, and in a round of each of its phases."""
     result = dict.fromkeys(ROUND, nan) | {"once": nan if tier == "all" else 0}
     for phase in cost_formulas.phases(dict(cell.first)):
         if tier != "all" and phase.members[tier]:
@@ -106,13 +106,13 @@ def _round(cell: Cell, tier: str) -> dict[str, float]:
 
 
 def memory(metrics: pd.DataFrame, measured: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per network and role, in the order of the measurements; no row of the metrics.
+    """Return one row per measured network and role; the metrics are not used.
 
     Raises:
         UserError: nothing was measured.
     """
     if not measured:
-        raise UserError("the table 'memory' needs measurements: name a network in memory.models")
+        raise UserError("the table 'memory' needs measurements; name a network in `memory.models`")
     models, roles = [one["model"] for one in measured], list(CLIENTS)
     order = sorted(measured, key=lambda one: (models.index(one["model"]), roles.index(one["role"])))
     rows = pd.DataFrame(order).astype(dict.fromkeys(BYTES, float))  # None becomes NaN

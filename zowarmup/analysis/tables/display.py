@@ -1,4 +1,4 @@
-"""The numbers of a table as a reader sees them: rounded, in per cent, an interval in one column."""
+"""Show the numbers of a table to a reader: rounded, in per cent, with intervals in one column."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,32 +10,32 @@ Format = Callable[[Any], str]
 
 
 def minus(text: str) -> str:
-    """The text with a true minus sign, and without the sign of a zero."""
+    """Return the text with a true minus sign; a zero loses its sign."""
     return text.strip("+-") if not text.strip("+-0.") else text.replace("-", "−")
 
 
 def percent(value: float) -> str:
-    """A fraction as per cent with one decimal: 0.543 is "54.3"."""
+    """Return a fraction in per cent with one decimal: 0.543 is "54.3"."""
     return minus(f"{100 * value:.1f}")
 
 
 def signed_percent(value: float) -> str:
-    """A difference of fractions in percentage points, always with its sign."""
+    """Return a difference of fractions in percentage points, always with a sign."""
     return minus(f"{100 * value:+.1f}")
 
 
 def three_digits(value: float) -> str:
-    """Three significant digits."""
+    """Return three significant digits."""
     return minus(f"{value:#.3g}".removesuffix("."))
 
 
 def probability(value: float) -> str:
-    """A p value; below a thousandth the digits say nothing."""
+    """Return a p value as text; below a thousandth its digits say nothing."""
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def size(value: float) -> str:
-    """Bytes with a decimal (SI) unit."""
+    """Return bytes with a decimal (SI) unit."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if abs(value) < 999.5 or unit == "TB":
             break
@@ -44,7 +44,7 @@ def size(value: float) -> str:
 
 
 def whole(value: float) -> str:
-    """A count; a mean of counts over seeds keeps one decimal."""
+    """Return a count as text; a mean of counts over seeds keeps one decimal."""
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
 
 
@@ -53,8 +53,8 @@ class Column(NamedTuple):
 
     heading: str
     format: Format = str
-    pattern: str = "{}"  # places the number of this column and of `parts` in one cell
-    parts: tuple[str, ...] = ()  # the names of the other columns
+    pattern: str = "{}"  # puts the numbers of this column and of `parts` in one cell
+    parts: tuple[str, ...] = ()  # the names of further columns in the cell
 
 
 def _interval(name: str, heading: str, format_: Format) -> Column:
@@ -103,27 +103,27 @@ COLUMNS = {
     "pitman_morgan_p": Column("p (Pitman-Morgan)", probability),
     "p_over_d": Column("P/d", three_digits),
 }
-# For programs: the reader sees the label, and the caption or the text says the rest.
+# Columns for programs; readers see the label instead, and the caption says the rest.
 HIDDEN = {"method", "role", "variant", "pairs"}
 HIDDEN |= {part for column in COLUMNS.values() for part in column.parts}
-# Below the caption, once, where all rows agree.
+# Columns that the caption states once if all rows agree.
 SETTING = ("dataset", "model", "rounds", "estimator")
 
 
 def display(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as texts under the headings that a reader sees; some columns are left out."""
+    """Return the table as texts under the headings for readers; some columns are left out."""
     shown = [c for c in table.columns if c not in HIDDEN and c not in setting(table)]
     return pd.DataFrame({_column(c).heading: _texts(table, c) for c in shown})
 
 
 def caption(table: pd.DataFrame) -> str:
-    """The table's caption, and the settings that all its rows have in common."""
+    """Return the table's caption, followed by the settings that all rows have in common."""
     same = ", ".join(f"{_column(c).heading} {text}" for c, text in setting(table).items())
     return table.attrs["caption"] + (f" All rows: {same}." if same else "")
 
 
 def setting(table: pd.DataFrame) -> dict[str, str]:
-    """The settings of the runs in which all rows of the table agree."""
+    """Return the settings in which all rows of the table agree."""
     same = [c for c in SETTING if c in table.columns and table[c].nunique(dropna=False) == 1]
     return {c: _texts(table, c)[0] for c in same}
 
@@ -133,7 +133,7 @@ def _column(name: str) -> Column:
 
 
 def _texts(table: pd.DataFrame, name: str) -> list[str]:
-    """One text per row; without an interval or a spread the number stands alone."""
+    """Return one text per row; a number without interval or spread stands alone."""
     column = _column(name)
     cells = [[_text(value, column) for value in table[c]] for c in (name, *column.parts)]
     rows = zip(*cells, strict=True)

@@ -1,4 +1,4 @@
-"""Cosine between zeroth-order steps and the true gradient, beside the cosine theory expects."""
+"""Table of the cosine between zeroth-order steps and the true gradient, measured and expected."""
 
 import pandas as pd
 
@@ -18,32 +18,32 @@ CAPTION = (
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a cosine: those of zeroth-order rounds.
+    """Return the rows with a cosine, which only zeroth-order rounds have.
 
     Raises:
-        MetricsError: there are none.
+        MetricsError: no row has a cosine.
     """
     if rows["gradient_cosine"].isna().all():
         raise m.MetricsError(
             f"no row of the studies {', '.join(sorted(rows['study'].unique()))} has a "
-            "gradient_cosine: give them a method with zeroth-order rounds"
+            "gradient_cosine; add a method with zeroth-order rounds to these studies"
         )
     return rows[rows["gradient_cosine"].notna()]
 
 
 def expected(rows: pd.DataFrame) -> pd.Series:
-    """sqrt(P/(P+d)) of each row: the cosine of a vector with its projection on P directions."""
+    """Return sqrt(P/(P+d)) per row, the cosine of a vector and its projection on P directions."""
     P = rows["directions"]
     return (P / (P + rows["d"])).pow(0.5)
 
 
 def expected_dissimilar(rows: pd.DataFrame) -> pd.Series:
-    """sqrt(P/(P + B^2 d)) of each row: with each client's directions tried on its own images."""
+    """Return sqrt(P/(P + B^2 d)) per row, for clients that try directions on their own images."""
     return expected(rows.assign(d=rows["dissimilarity"] * rows["d"]))
 
 
 def by_seed(rows: pd.DataFrame) -> pd.Series:
-    """The mean cosine over the rounds of each seed.
+    """Return the mean cosine of each seed over its rounds.
 
     Raises:
         MetricsError: two runs have the same seed, so the rows are not one cell of a study.
@@ -53,7 +53,7 @@ def by_seed(rows: pd.DataFrame) -> pd.Series:
 
 
 def cosine(cell: Cell) -> dict[str, float]:
-    """The measured cosine beside both formulas."""
+    """Return the measured cosine and the values of both formulas."""
     seeds, theory = by_seed(cell.rows), expected(cell.rows).iloc[0]
     return {
         "cosine_mean": seeds.mean(),

@@ -1,4 +1,4 @@
-"""The tables of final accuracies: the runs of a row, its columns, its reference, the caption."""
+"""The tables of final accuracies: the rows, columns, reference and caption of each table."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ MEAN = "mean and standard deviation over n seeds"
 
 
 def variant(cell: Cell) -> dict[str, Any]:
-    """The variant with its label."""
+    """Return the variant and its label."""
     name = cell.first["variant"]
     return {"variant": name, "label": cells.VARIANTS.get(name, name)}
 
@@ -60,7 +60,7 @@ pivot = Table(
 
 
 def spread(cell: Cell) -> dict[str, Any]:
-    """The ratio of the standard deviation to Rademacher's, by the Pitman-Morgan test."""
+    """Return the ratio of the standard deviation to Rademacher's and its Pitman-Morgan test."""
     sides = [m.by_seed(cell.rows), m.by_seed(RADEMACHER(cell))]
     pairs = pd.concat(sides, axis=1, join="inner").to_numpy()
     estimate = statistics.spread_ratio(pairs[:, 0], pairs[:, 1])
@@ -127,7 +127,7 @@ server_sweep = Table(
 
 
 def network_difference(cell: Cell) -> dict[str, float]:
-    """The paired difference to the same method with the first network; NaN for that itself."""
+    """Return the paired difference to the same method with the first network; NaN for that one."""
     first = cell.study["model"].iloc[0]
     other = cell.others("dataset", "split", "method", model=first)
     columns = cells.difference(cell.rows, other, "model_")
@@ -152,7 +152,7 @@ architecture = Table(
 
 
 def drift(cell: Cell) -> dict[str, float]:
-    """The mean drift over the rounds of the phase and the seeds."""
+    """Return the drift, averaged over the rounds of the phase and over the seeds."""
     rows = cells.select(cell.metrics, study="steps", variant=cell.first["variant"])
     return {"drift": rows[rows["run"].isin(cell.rows["run"])]["drift"].mean()}
 
@@ -187,7 +187,7 @@ participation = Table(
     "that a low-resource client receives hardly depend on how often it takes part.",
 )
 
-# study -> the settings it varies, beside the method, the network and the split
+# study -> the settings that it varies, besides method, network and split
 VARIES: dict[str, tuple[str, ...]] = {
     "S": ("S",), "tau": ("tau",), "eps": ("eps",), "lr": ("lr_2",),
     "seeds_shared": ("shared_directions",), "alpha": ("alpha",), "clients": ("clients", "images"),
@@ -203,7 +203,7 @@ WORDS = {"True": "yes", "False": "no"}
 
 
 def setting(cell: Cell) -> dict[str, str]:
-    """The varied settings, "tau 0.75", or else the variant's name."""
+    """Return the varied settings, such as "tau 0.75", or else the variant's name."""
     texts = {column: cells.only(cell.rows, column) for column in VARIES[cell.first["study"]]}
     settings = [f"{NAMES.get(c, c)} {WORDS.get(text, text)}" for c, text in texts.items()]
     return {"setting": ", ".join(settings) or str(cell.first["variant"]).replace("_", " ")}

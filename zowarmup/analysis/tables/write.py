@@ -1,4 +1,4 @@
-"""A table as csv with plain numbers, and as markdown, LaTeX (booktabs) and HTML as it is shown."""
+"""Write a table as csv with plain numbers, or as markdown, LaTeX (booktabs) or HTML for readers."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -22,7 +22,7 @@ LATEX = {"±": r"$\pm$", "−": "$-$", NONE: "--", "→": r"$\to$"}
 
 
 def write(table: pd.DataFrame, paths: Sequence[str | Path]) -> None:
-    """Write the table once per path, in the format that the path's ending names.
+    """Write the table to each path, in the format that the path's ending names.
 
     Raises:
         ValueError: an ending is not one of .csv, .md, .tex and .html.
@@ -30,22 +30,22 @@ def write(table: pd.DataFrame, paths: Sequence[str | Path]) -> None:
     for path in paths:
         form = FORMATS.get(Path(path).suffix)
         if form is None:
-            raise ValueError(f"{path}: a table can end in {', '.join(FORMATS)}")
+            raise ValueError(f"{path}: a table's name must end in one of {', '.join(FORMATS)}")
         atomic_write_text(path, form(table))
 
 
 def plain(table: pd.DataFrame) -> str:
-    """Comma-separated values; ten digits, so that the last bits of a sum do not show."""
+    """Return csv with ten digits, so that the last bits of a sum do not show."""
     return table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A pipe table with its caption below."""
+    """Return a pipe table with its caption below."""
     return f"{_body(table, 'pipe', markup.markdown)}\n\n{caption(table)}\n"
 
 
 def latex(table: pd.DataFrame) -> str:
-    """A floating table over the full width of a page, for the package booktabs."""
+    """Return a floating table over the full width of a page; it needs the package booktabs."""
     below = caption(table).replace("%", r"\%").replace("_", r"\_")
     rows = markup.latex_rows(_body(table, "latex_booktabs", lambda cell: cell.replace("\n", " ")))
     text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{rows}\n"
@@ -55,7 +55,7 @@ def latex(table: pd.DataFrame) -> str:
 
 
 def html(table: pd.DataFrame) -> str:
-    """One page that needs no other file."""
+    """Return one page that needs no other file."""
     above = escape(caption(table))
     head = f'<meta charset="utf-8">\n<title>{above.partition(":")[0]}</title>\n{STYLE}'
     body = _body(table, "html").replace("<table>", f"<table>\n<caption>{above}</caption>", 1)
@@ -65,7 +65,7 @@ def html(table: pd.DataFrame) -> str:
 
 def _body(table: pd.DataFrame, form: str, escaped: Callable[[str], str] = str) -> str:
     shown = display(table).map(escaped).astype(str)
-    # Words stand on the left; numbers, also with an interval or a unit, on the right.
+    # Words are aligned left; numbers, even with an interval or a unit, right.
     words = [shown[c].str.contains("[A-Za-z]{3}|/").any() for c in shown.columns]
     align = ["left" if text else "right" for text in words]
     # Without disable_numparse tabulate would reformat "10/90" and "0.50".

@@ -20,11 +20,11 @@ SIZES = 50_000, 10_000
 def read(name: str, folder: Path) -> Arrays:
     """The arrays x_train, y_train, x_test, y_test in their official order.
 
-    torchvision downloads the archive unless it or its unpacked folder is in `folder`, and verifies
-    its MD5. Existing batches are taken as they are; the log names those that are not official.
+    torchvision downloads the archive unless `folder` has the archive or the unpacked folder, and
+    verifies the MD5. Existing batches are used as they are; the log names batches that differ.
 
     Raises:
-        DataError: the download fails; a batch is missing, damaged or of another format; or one
+        DataError: the download fails; a batch is missing or damaged or has another format; or one
             part is incomplete.
     """
     from torchvision import datasets
@@ -50,16 +50,16 @@ def _download(name: str, folder: Path, kind: Any) -> None:
         raise DataError(f"{archive}: not an archive of {name} but {kind_of_file}")
     try:
         download_and_extract_archive(kind.url, folder, filename=kind.filename, md5=kind.tgz_md5)
-    # Networks, proxies, disks and archives fail in ways of their own; all mean the same.
+    # Networks, proxies, disks and archives raise many errors, which all mean the same.
     except Exception as error:
         raise DataError(
             f"{folder}: {name} cannot be downloaded there ({error}); put {name}.npz, "
-            f"{kind.filename} or its unpacked {kind.base_folder} into it"
+            f"{kind.filename} or the unpacked folder {kind.base_folder} there"
         ) from error
 
 
 def _batches(place: Path, files: list[list[str]]) -> list[Path]:
-    """The files of one part, all of which exist."""
+    """Return the files of one part, after a check that all exist."""
     from torchvision.datasets.utils import check_integrity
 
     for name, md5 in files:
@@ -70,7 +70,7 @@ def _batches(place: Path, files: list[list[str]]) -> list[Path]:
             )
         if not check_integrity(place / name, md5):
             log.warning(
-                f"{place / name}: the md5 is not that of the official file, so it counts as your "
+                f"{place / name}: the md5 is not that of the official file, so this is your "
                 "own data; to download the official file, delete its folder"
             )
     return [place / name for name, _ in files]

@@ -25,10 +25,10 @@ class Format:
 
 
 def read_batch(path: Path, form: Format) -> tuple[np.ndarray, np.ndarray]:
-    """Images (n, 3072) uint8 and labels (n,) int64, from 0, of one pickle or .npz.
+    """Read images (n, 3072) uint8 and labels (n,) int64, counted from 0, from a pickle or .npz.
 
     Raises:
-        DataError: the file cannot be read or is not of this format.
+        DataError: the file cannot be read or has another format.
     """
     content = _content(path, form)
     x, y = content["data"], _labels(content[form.labels], path, form)
@@ -36,11 +36,11 @@ def read_batch(path: Path, form: Format) -> tuple[np.ndarray, np.ndarray]:
         has = f"{x.dtype} of shape {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
         raise DataError(
             f"{path}: data is {has} but must be uint8 of shape (images, {WIDTH}), 3 x 32 x 32; "
-            "get the edition of 32 x 32 pixels"
+            "get the edition with 32 x 32 pixels"
         )
     if len(x) != len(y) or not len(x):
         raise DataError(
-            f"{path}: has {len(x)} images but {len(y)} labels, one each is needed; copy it again"
+            f"{path}: has {len(x)} images but {len(y)} labels, not one per image; copy it again"
         )
     return x, y
 
@@ -52,7 +52,7 @@ def _content(path: Path, form: Format) -> dict[str, Any]:
     if not isinstance(content, dict) or not {"data", form.labels} <= content.keys():
         has = ascii([*content])[:120] if isinstance(content, dict) else type(content).__name__
         raise DataError(
-            f"{path}: holds no dict with data and {form.labels} but {has}; copy it again"
+            f"{path}: must hold a dict with data and {form.labels} but holds {has}; copy it again"
         )
     return content
 
@@ -61,7 +61,7 @@ def _labels(labels: Any, path: Path, form: Format) -> np.ndarray:
     integers = isinstance(labels, list) and {*map(type, labels)} == {int}
     y = np.array(labels) if integers else labels
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or y.ndim != 1:
-        raise DataError(f"{path}: {form.labels} are not one integer per image; copy it again")
+        raise DataError(f"{path}: {form.labels} must be one integer per image; copy it again")
     if len(y) and not form.first <= y.min() <= y.max() <= form.last:
         raise DataError(
             f"{path}: {form.labels} go from {y.min()} to {y.max()}, but this format counts from "
@@ -71,7 +71,7 @@ def _labels(labels: Any, path: Path, form: Format) -> np.ndarray:
 
 
 def most_rows(path: Path) -> int:
-    """An upper bound of the rows of a batch by its size alone, if the file is whole."""
+    """Return an upper bound of the rows of an undamaged batch, from the size of the file."""
     if not zipfile.is_zipfile(path):
         return path.stat().st_size // WIDTH
     with zipfile.ZipFile(path) as archive:
@@ -104,6 +104,6 @@ def check_sizes(arrays: Arrays, official: tuple[int, int], where: str) -> None:
     if (train == official[0]) != (test == official[1]):
         raise DataError(
             f"{where}: has {train} training and {test} test images, but the official set has "
-            f"{official[0]} and {official[1]}; one part is of another set or incomplete, copy it "
-            "again"
+            f"{official[0]} and {official[1]}; one part is incomplete or belongs to another set: "
+            "copy that part again"
         )

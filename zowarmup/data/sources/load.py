@@ -1,7 +1,7 @@
-"""Sources of data sets: computed, downloaded, or a file in the data folder.
+"""Sources of data sets: computed, downloaded, or read from the data folder.
 
-A new data set needs no code: put NAME.npz into the data folder. One of several files, or that has
-to be downloaded, is a function in READERS.
+A new data set needs no code: put NAME.npz into the data folder. A data set with several files or a
+download needs a function in READERS.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from zowarmup.data.sources import cifar, imagenet32
 
 DIGITS_TRAIN = 1437  # of 1797, the usual 80 %
 
-# They read the owner's files where the data folder has no NAME.npz.
+# These functions read the owner's files if the data folder has no NAME.npz.
 READERS: dict[str, Callable[[str, Path], Arrays]] = {
     "cifar10": cifar.read,
     "cifar100": cifar.read,
@@ -25,7 +25,7 @@ READERS: dict[str, Callable[[str, Path], Arrays]] = {
 
 
 def read(name: str, folder: Path | None) -> tuple[Arrays, float, str]:
-    """The arrays of a data set, the value of a white pixel, and their place for messages.
+    """Return the arrays of a data set, the value of a white pixel, and the place for messages.
 
     Raises:
         DataError: the data set needs a folder and none is set, or its files cannot be used.
@@ -34,8 +34,8 @@ def read(name: str, folder: Path | None) -> tuple[Arrays, float, str]:
         return _digits(), 16.0, name
     if folder is None:
         raise DataError(
-            f"data set {name} is read from {name}.npz in a data folder, but none is set; set "
-            f"data_dir or the environment variable {DATA_DIR}, or use the source digits"
+            f"data set {name} is read from {name}.npz, but no data folder is set; set `data_dir` "
+            f"or the environment variable {DATA_DIR}, or use `source: digits`"
         )
     own = folder / f"{name}.npz"
     if own.exists() or name not in READERS:

@@ -1,9 +1,9 @@
 """Pickles of numbers, text, lists, dicts and numpy arrays, read without running their code.
 
-A pickle is a program, and `pickle.load` calls whatever function it names. The reader below looks up
-no names but those with which numpy writes arrays ("Restricting Globals" in the documentation of
-`pickle`). They stand for classes of this module, since numpy's own trust the memory layout that a
-file describes: a damaged byte in it ends the process.
+A pickle is a program, and `pickle.load` calls every function that the program names. The reader
+below looks up only the names with which numpy writes arrays ("Restricting Globals" in the
+documentation of `pickle`). These names stand for classes of this module, because numpy's own
+classes trust the memory layout in a file, where a damaged byte can end the process.
 """
 
 import pickle
@@ -16,12 +16,12 @@ import numpy as np
 from zowarmup.data import file_kinds
 from zowarmup.data.arrays import DataError
 
-PLAIN = re.compile(r"[biuf][0-9]{1,2}")  # truth values, integers and floats by their bytes
-LONGEST_DETAIL = 120  # characters of an error's cause; a damaged file may quote all of itself
+PLAIN = re.compile(r"[biuf][0-9]{1,2}")  # truth values, integers and floats with their size
+LONGEST_DETAIL = 120  # characters of an error's cause, which may quote a whole damaged file
 
 
 class NumberType:
-    """A number type, of which the file gives the byte order afterwards."""
+    """A number type; the file gives the byte order later."""
 
     def __init__(self, name: str | bytes, *_: object) -> None:
         text = name.decode() if isinstance(name, bytes) else name
@@ -35,7 +35,7 @@ class NumberType:
 
 
 class Array:
-    """An array, of which the file gives (version, shape, type, in Fortran's order, bytes) later."""
+    """An array; the file gives (version, shape, type, whether in Fortran's order, bytes) later."""
 
     def __init__(self, *_: object) -> None:
         self.numbers: np.ndarray | None = None
@@ -51,9 +51,9 @@ def _numbers(data: Any, kind: NumberType, shape: Any, order: Any, *_: object) ->
     return array
 
 
-# The names as numpy 2 and Python 3 write them, and what stands for them.
+# The names as numpy 2 and Python 3 write them, and the objects that replace them.
 ALLOWED = {
-    "numpy.ndarray": None,  # an argument of the next one alone
+    "numpy.ndarray": None,  # only an argument of `_reconstruct`
     "numpy._core.multiarray._reconstruct": Array,
     "numpy._core.multiarray.scalar": lambda kind, data: np.frombuffer(data, kind.dtype)[0].item(),
     "numpy._core.numeric._frombuffer": _numbers,
@@ -65,13 +65,13 @@ OLD = {"numpy.core": "numpy._core", "__builtin__": "builtins"}
 
 
 class NumpyUnpickler(pickle.Unpickler):
-    """Python's reader of pickles, for which a file can name nothing but ALLOWED."""
+    """Python's reader of pickles, limited to the names in ALLOWED."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The class or function that stands for a name.
+        """Return the object that replaces a name of ALLOWED.
 
         Raises:
-            UnpicklingError: any other name, which is not that of data.
+            UnpicklingError: the name is not in ALLOWED, so it does not stand for data.
         """
         for old, new in OLD.items():
             module = module.replace(old, new)
@@ -82,7 +82,7 @@ class NumpyUnpickler(pickle.Unpickler):
 
 
 def _plain(value: Any) -> Any:
-    """The content of a pickle with keys of Python 3, and arrays of numpy."""
+    """Return the content of a pickle with keys as str and with numpy's arrays."""
     if isinstance(value, dict):
         keys = (key.decode("latin-1") if isinstance(key, bytes) else key for key in value)
         return dict(zip(keys, map(_plain, value.values()), strict=True))
@@ -90,20 +90,20 @@ def _plain(value: Any) -> Any:
 
 
 def read_pickle(path: Path) -> Any:
-    """The content of a pickle: numbers, text, None, lists, tuples, dicts, arrays of numbers.
+    """Return the content of a pickle: numbers, text, None, lists, tuples, dicts and arrays.
 
-    Protocols 0 to 5, as Python 2 and 3 and old and new numpy write them. Keys are str, other text
-    of Python 2 is bytes. The arrays may be read-only.
+    Protocols 0 to 5 are read, from Python 2 and 3 and any numpy. Keys are str; other text from
+    Python 2 is bytes. The arrays may be read-only.
 
     Raises:
-        DataError: no such file, truncated or damaged, or it asks for a name that is not of data.
+        DataError: the file is missing, truncated or damaged, or asks for a name not in ALLOWED.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; put the data set there or change data_dir")
     try:
         with path.open("rb") as file:
             return _plain(NumpyUnpickler(file, encoding="bytes").load())
-    # A damaged program can ask for anything, so anything can go wrong; all mean the same.
+    # A damaged pickle can ask for anything and so raise any error; all mean the same.
     except Exception as error:
         detail = ascii(str(error) or type(error).__name__)[1:-1][:LONGEST_DETAIL]
         kind = file_kinds.instead(path, file_kinds.PICKLE)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def shut_out() -> None:
-    """Import matplotlib as on a fresh machine; for a process that draws and does nothing else.
+    """Import matplotlib as on a fresh machine, in a process that does nothing but draw.
 
-    A backend that a notebook hands on, or a matplotlibrc that is no text, would stop the import.
+    Otherwise a backend set by a notebook, or a matplotlibrc that is not text, stops the import.
     """
     os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
-    with contextlib.chdir(Path(__file__).parent):  # one in the working folder would go first
+    with contextlib.chdir(Path(__file__).parent):  # it has no matplotlibrc
         importlib.import_module("matplotlib")

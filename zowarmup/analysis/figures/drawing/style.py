@@ -1,4 +1,4 @@
-"""The style, panels, labels and legend of figures: legible in print, to colour-blind eyes, in grey.
+"""Style, panels, labels and legend of figures, legible in print, in grey and to colour-blind eyes.
 
 Colours are Okabe and Ito's (2008). No two methods differ in colour alone: each has its own line
 style and marker, and the lightness of the colours differs too.
@@ -23,18 +23,18 @@ from matplotlib.ticker import EngFormatter, Formatter, LogLocator
 
 from zowarmup.analysis import metrics as m
 
-# Okabe and Ito's without yellow, which is too light for lines on white; two of Paul Tol's (2021).
+# Okabe and Ito's colours without yellow (too light on white), and two of Paul Tol's (2021).
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, ORANGE = "#CC79A7", "#56B4E9", "#E69F00"
 GREY, FAINT = "#6B6B6B", "#D9D9D9"
 INDIGO, WINE = "#332288", "#882255"
 
-MISSING_LETTER = r"Glyph \d+ .*missing from font"  # a warning; matplotlib draws a box
+MISSING_LETTER = r"Glyph \d+ .*missing from font"  # a warning: matplotlib draws a box
 ACCURACY = "final test accuracy, %"
 WIDTH = 7.0  # inches: the text width of a two-column page
-COLUMNS = 3  # of panels in it
-CHARACTER = 0.0545  # inches of a letter
-KEY = 0.6  # inches of a line in the legend with the space around it
+COLUMNS = 3  # of panels in this width
+CHARACTER = 0.0545  # inches per letter
+KEY = 0.6  # inches for a line in the legend and the space around it
 SPLITS = "Panels by split: % of the clients that are high-resource / low-resource"
 BYTES = EngFormatter("B")
 INTERVAL, SPREAD = "mean, 95 % interval", "mean ± std"
@@ -86,7 +86,7 @@ METHODS = {
 
 
 def lines(names: Iterable[Any]) -> dict[Any, Line]:
-    """A look for each name; methods of the main comparison have the same one in every figure."""
+    """Return name -> look; a method in METHODS has the same look in every figure."""
     names = list(names)
     free = [look for method, look in METHODS.items() if method not in names]
     others = itertools.cycle(free or METHODS.values())
@@ -95,9 +95,9 @@ def lines(names: Iterable[Any]) -> dict[Any, Line]:
 
 @contextmanager
 def alone(settings: dict[str, Any]) -> Iterator[None]:
-    """Inside, matplotlib has its own defaults and these settings, and no setting of the user.
+    """Inside the context, matplotlib has its defaults and `settings`, and no setting of the user.
 
-    Those would change the bytes of a figure. Letters that the font lacks give no warning.
+    User settings would change the bytes of a figure. Letters that the font lacks give no warning.
     """
     own = {key: rcParamsDefault[key] for key in rcParamsDefault if key not in OF_THE_SESSION}
     with rc_context(own | settings), warnings.catch_warnings():
@@ -105,19 +105,19 @@ def alone(settings: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-styled = alone(RC)  # decorates a function that draws: no global setting changes
+styled = alone(RC)  # decorates a function that draws; keeps global settings
 
 
 def panels(
     n: int, height: float, columns: int = COLUMNS, width: float = 0, label: str = "", **shared: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with n panels in rows of `columns`; the first of a row has a label at its y axis.
+    """Return a figure with n panels, `columns` per row; the first in a row has `label` at its left.
 
-    The height is a panel's, in inches; without a width few panels make the figure narrow.
+    `height` is that of a panel in inches. Without `width`, a figure of few panels is narrow.
     """
     across, rows = min(n, columns), -(-n // columns)
     size = (width or min(WIDTH, 3.8 * across), 0.15 + height * rows)
-    figure = Figure(figsize=size, layout="constrained")  # unlike pyplot's, in no global list
+    figure = Figure(figsize=size, layout="constrained")  # not in pyplot's global list
     grid = list(figure.subplots(rows, across, squeeze=False, **shared).flat)
     for spare in grid[n:]:
         spare.remove()
@@ -129,35 +129,35 @@ def panels(
 def title(
     axes: Axes, rows: pd.DataFrame, scale: tuple[str, str], split: str, more: str = ""
 ) -> None:
-    """Title a panel with its split; above stand data set and network if `rows` hold several."""
+    """Title a panel with its split, and with data set and network above if `rows` hold several."""
     above = f"{', '.join(scale)}\n" * (len(m.scales(rows)) > 1)
     axes.set_title(above + split + more, loc="left")
 
 
 def side_by_side(n: int, width: float) -> np.ndarray:
-    """(n,) positions around zero, so that equal values do not hide each other."""
+    """Return (n,) positions around zero, so that equal values do not hide each other."""
     return np.linspace(-width / 2, width / 2, n) if n > 1 else np.zeros(n)
 
 
 def seeds(axes: Axes, x: np.ndarray, y: np.ndarray, diverged: pd.Series, color: str) -> None:
-    """One faint dot per seed, a cross for a run that diverged; x, y, diverged: per seed."""
+    """Draw a faint dot per seed, or a cross if the run diverged; arrays have a value per seed."""
     lost = diverged.to_numpy(dtype=bool)
     axes.plot(x[~lost], y[~lost], color=color, **SEED)
     axes.plot(x[lost], y[lost], color=color, **DIVERGED)
 
 
 def of_methods(rows: pd.DataFrame) -> dict[str, str]:
-    """method -> its label."""
+    """Return method -> label."""
     return rows.groupby("method")["label"].first().to_dict()
 
 
 def literal(text: str) -> str:
-    """The text with escapes for matplotlib, which reads mathematics between two dollars."""
+    """Escape the text for matplotlib, which reads mathematics between two dollar signs."""
     return text.replace("$", r"\$").replace("\t", " ")  # fonts have no tab
 
 
 def wrapped(text: str, inches: float) -> str:
-    """The text in lines of about `inches` at most."""
+    """Break the text into lines of at most about `inches`."""
     width = max(1, int(inches / CHARACTER))
     return "\n".join(textwrap.fill(line, width) for line in text.split("\n"))
 
@@ -165,21 +165,21 @@ def wrapped(text: str, inches: float) -> str:
 def handles(
     looks: Mapping[Any, Line], labels: Mapping[Any, str], note: str = INTERVAL
 ) -> list[Line2D]:
-    """A line of the legend for each look; `note` in the first explains markers, bars and bands."""
+    """Return a legend line per look; in the first, `note` explains markers, bars and bands."""
     lines = [Line2D([], [], **look._asdict(), label=labels[name]) for name, look in looks.items()]
     lines[0].set_label(f"{lines[0].get_label()} ({note})")
     return lines
 
 
 def seed_handle(label: str = "one seed") -> Line2D:
-    """The faint dot in a legend."""
+    """Return the legend line of the faint dots."""
     return Line2D([], [], color=BLACK, **SEED, label=label)
 
 
 def legend(figure: Figure, rows: pd.DataFrame, handles: list[Line2D], more: str = "") -> None:
-    """Draw the legend in as many columns as fit above the panels; the figure grows by its height.
+    """Draw the legend above the panels, in as many columns as fit; the figure grows to hold it.
 
-    It explains the cross if one of the rows diverged; `more` ends its title.
+    The legend explains the cross if a run diverged; `more` is added to the legend's title.
     """
     inches = 0.9 * figure.get_figwidth() - KEY
     if rows["diverged"].any():
@@ -199,7 +199,7 @@ def legend(figure: Figure, rows: pd.DataFrame, handles: list[Line2D], more: str 
 
 
 def decades(axis: Axis, form: str | Formatter = "{x:g}") -> None:
-    """Label a logarithmic axis; one of few decades at 1, 2 and 5 of each, not at 1 alone."""
+    """Label a logarithmic axis at 1 of each decade; if it has few decades, also at 2 and 5."""
     low, high = axis.get_view_interval()
     if high < 20 * low:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -208,12 +208,12 @@ def decades(axis: Axis, form: str | Formatter = "{x:g}") -> None:
 
 
 def number(value: Any) -> str:
-    """A value on an axis; texts stay as they are."""
+    """Return the label of a value on an axis; a text stays as it is."""
     if isinstance(value, str):
         return value
     return f"{value:,.0f}" if 1e4 <= value < math.inf else f"{value:g}".replace("inf", "∞")
 
 
 def staggered(texts: Iterable[str]) -> list[str]:
-    """The labels of an axis, every second one a line lower, so that neighbours do not touch."""
+    """Move every second label of an axis one line lower, so that neighbours do not touch."""
     return ["\n" * (i % 2) + text for i, text in enumerate(texts)]

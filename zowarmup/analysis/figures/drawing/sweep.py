@@ -1,4 +1,4 @@
-"""Final accuracy against one setting: every seed, and the mean with its 95 % t interval."""
+"""Draw final accuracy against one setting: every seed, and the mean with its 95 % t interval."""
 
 import math
 import textwrap
@@ -25,22 +25,22 @@ PAPER = {"color": style.GREY, "lw": 0.8, "ls": (0, (1, 1.5))}
 
 @dataclass(frozen=True)
 class Setting:
-    """The x axis of a panel and the lines in it; called with the metrics it draws the figure."""
+    """The x axis of a panel and the lines in it; call it with the metrics to draw the figure."""
 
     study: str
     column: str  # of the metrics
     label: str  # of the axis; `{rounds}` stands for the number of rounds
     scale: Literal["log", "slots", "rounds"] = "log"  # slots: values side by side
     by: str = "method"  # the column that separates the lines
-    by_label: str = ""  # the start of a line's label, where that is no method's
-    paper: float | None = None  # its value; on a scale of rounds, as a fraction of them
+    by_label: str = ""  # starts a line's label, unless the lines are methods
+    paper: float | None = None  # the paper's value; a fraction if scale is "rounds"
 
     def __call__(self, metrics: pd.DataFrame) -> Figure:
-        """The figure of this setting alone."""
+        """Draw the figure of this setting alone."""
         return figure(metrics, [self])
 
     def places(self, rows: pd.DataFrame) -> dict[Any, float]:
-        """value -> its position on the axis. Texts keep their order, numbers are sorted."""
+        """Return value -> position on the axis. Texts keep their order, numbers are sorted."""
         points = list(rows[self.column].dropna().unique())
         if not isinstance(points[0], str):
             points.sort()
@@ -49,7 +49,7 @@ class Setting:
         return {v: math.log10(v) if self.scale == "log" else float(v) for v in points}
 
     def paper_place(self, rows: pd.DataFrame) -> float | None:
-        """The position of the paper's value, if the panel shows it."""
+        """Return the position of the paper's value, if the panel shows it."""
         if self.scale == "rounds" and self.paper is not None:
             return self.paper * float(rows["rounds"].max())
         return self.places(rows).get(self.paper)
@@ -57,9 +57,9 @@ class Setting:
 
 @style.styled
 def figure(metrics: pd.DataFrame, settings: Sequence[Setting]) -> Figure:
-    """A panel for each setting whose study the metrics have, and each split.
+    """Draw a panel for each split and each setting whose study is in the metrics.
 
-    High Res Only of the study `main` is drawn where the study has none of its own.
+    If a study has no High Res Only, that of the study `main` is drawn.
 
     Raises:
         MetricsError: the metrics hold none of the studies.
@@ -81,7 +81,7 @@ def figure(metrics: pd.DataFrame, settings: Sequence[Setting]) -> Figure:
         _lines(axes, rows, setting, looks)
         _x_axis(axes, rows, setting)
         style.title(axes, drawn, scale, split)
-    for axes in grid:  # only now: panels may share an axis
+    for axes in grid:  # after all are drawn: panels may share an axis
         clip(axes)
     names: Mapping[Any, str] = {k: f"{first.by_label} {style.number(k)}" for k in looks}
     handles = style.handles(looks, style.of_methods(drawn) if first.by == "method" else names)
@@ -92,12 +92,12 @@ def figure(metrics: pd.DataFrame, settings: Sequence[Setting]) -> Figure:
 
 
 def _with_setting(final: pd.DataFrame, setting: Setting) -> pd.DataFrame:
-    """The study's rows that have a value of the setting."""
+    """Return the study's rows that have a value of the setting."""
     rows = final[final["study"] == setting.study]
     with_value = rows[rows[setting.column].notna()]
     if len(rows) and with_value.empty:
         raise UserError(
-            f"no run of study {setting.study!r} has a {setting.column}: let the study vary it"
+            f"no run of study {setting.study!r} has a {setting.column}; let the study vary it"
         )
     return with_value
 
@@ -105,9 +105,9 @@ def _with_setting(final: pd.DataFrame, setting: Setting) -> pd.DataFrame:
 def _lines(
     axes: Axes, rows: pd.DataFrame, setting: Setting, looks: Mapping[Any, style.Line]
 ) -> None:
-    """Side by side at each value, so that no interval hides another."""
+    """Draw the lines side by side at each value, so that no interval hides another."""
     places, groups = setting.places(rows), dict(list(rows.groupby(setting.by)))
-    # Nothing lies between two texts, such as the names of networks.
+    # No line joins texts, such as the names of networks: nothing lies between two of them.
     gaps = {"linestyle": ""} if any(isinstance(value, str) for value in places) else {}
     present = [name for name in looks if name in groups]
     slot = 0.62 * gap(places) / len(present)
@@ -119,12 +119,12 @@ def _lines(
 
 
 def gap(places: Mapping[Any, float]) -> float:
-    """The smallest distance between neighbours; 1 if there is only one."""
+    """Return the smallest distance between neighbouring places; 1 if there is only one place."""
     return min(np.diff(sorted(places.values())), default=1.0)
 
 
 def line(axes: Axes, cells: Mapping[float, pd.DataFrame], look: style.Line, width: float) -> None:
-    """One line; left of each mean stand its seeds side by side, over this width.
+    """Draw one line; left of each mean its seeds stand side by side, `width` wide.
 
     `cells`: position on the axis -> final rows, one per seed.
     """
@@ -143,7 +143,7 @@ def line(axes: Axes, cells: Mapping[float, pd.DataFrame], look: style.Line, widt
 
 
 def _reference(axes: Axes, rows: pd.DataFrame, study: str) -> None:
-    """Draw High Res Only of the study `main`, or else of this one, over the whole width."""
+    """Draw High Res Only over the whole width, from the study `main` or else from `study`."""
     rows = rows[rows["study"] == ("main" if (rows["study"] == "main").any() else study)]
     if rows.empty:
         return
@@ -163,7 +163,7 @@ def clip(axes: Axes) -> None:
 
 
 def _x_axis(axes: Axes, rows: pd.DataFrame, setting: Setting) -> None:
-    """Limits, labels that do not touch, and the paper's value."""
+    """Set limits and labels that do not touch, and draw the paper's value."""
     places, paper = setting.places(rows), setting.paper_place(rows)
     x, rounds = list(places.values()), float(rows["rounds"].max())
     margin = max(0.55 * gap(places), 0.06 * (max(x) - min(x)))
