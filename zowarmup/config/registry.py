@@ -27,7 +27,7 @@ def _in(module: str, *names: str) -> dict[str, str]:
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale
 NETWORKS = {
-    **_in("zowarmup.models.mlp", "mlp"),
+    **_in("zowarmup.models.mlp", "mlp", "mlp3", "mlp5"),
     **_in("zowarmup.models.cnn", "cnn"),
     **_in("zowarmup.models.resnet", "resnet_tiny", "resnet8", "resnet18"),
     **_in("zowarmup.models.preresnet", "preresnet_tiny", "preresnet_tiny_gn"),
