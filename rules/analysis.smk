@@ -21,6 +21,29 @@ rule collect_metrics:
         "../workflow/scripts/collect_metrics.py"
 
 
+# The trials behind all learning rates: those of the selections above and earlier ones.
+rule collect_trials:
+    input:
+        unpack(ask(WORK.inputs, "collect_trials")),
+    output:
+        trials="results/{name}/trials.csv",
+    log:
+        "results/{name}/logs/collect_trials.log",
+    benchmark:
+        "results/{name}/benchmarks/collect_trials.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=small_mb,
+        runtime=small_minutes,
+    params:
+        trials=ask(WORK.trials, "collect_trials"),
+        code=ask(WORK.code, "collect_trials"),
+    script:
+        "../workflow/scripts/collect_trials.py"
+
+
 rule table:
     input:
         unpack(ask(WORK.inputs, "table")),

@@ -16,6 +16,7 @@ TABLES = {
     "costs": "zowarmup.analysis.tables.costs:costs",
     "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
     "memory": "zowarmup.analysis.tables.costs:memory",
+    "learning_rates": "zowarmup.analysis.tables.learning_rates:table",
 }
 
 FIGURES = {
@@ -37,11 +38,14 @@ FIGURES = {
     "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
     "estimator": "zowarmup.analysis.figures.curves:estimator",
     "recall": "zowarmup.analysis.figures.recall:figure",
+    "learning_rates": "zowarmup.analysis.figures.learning_rates:figure",
 }
+
+_MAIN = ("training_curves", "federation", "recall", "costs", "memory", "learning_rates")
 
 # The studies that a table or figure shows: by default the study with the same name.
 SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURES)} | {
-    **dict.fromkeys(("training_curves", "federation", "recall", "costs", "memory"), ("main",)),
+    **dict.fromkeys(_MAIN, ("main",)),
     "sweeps": (
         *("S", "tau", "eps", "lr", "seeds_shared", "alpha", "clients", "extreme", "width"),
         *("heterofl", "fedkseed", "memory", "estimator"),
@@ -50,5 +54,6 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
     "gradient_quality": ("main", "width"),
 }
 
+NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too
 NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
 NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import atomic_write_text, read_rows
-from zowarmup.plan.tuning_rule import Choice, Trial, choose
+from zowarmup.plan.tuning_rule import Trial, choose
 
 COLUMNS = ("selection", "decides", "chance", "rates", "seed", "accuracy", "late", "loss")
 
@@ -27,14 +27,14 @@ class EarlierTrials:
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self.choices: dict[str, Choice] = {}
+        self.trials: dict[str, tuple[float, list[Trial]]] = {}  # after the accuracy of guessing
         if path is not None:
             with reading(path):
                 rows = read_rows(path)
-                for decides in {row["decides"] for row in rows}:
-                    own = [row for row in rows if row["decides"] == decides]
-                    chance = float(own[0]["chance"])
-                    self.choices[decides] = choose([_trial(row) for row in own], chance)
+                for row in rows:
+                    first = float(row["chance"]), list[Trial]()
+                    self.trials.setdefault(row["decides"], first)[1].append(_trial(row))
+        self.choices = {key: choose(own, chance) for key, (chance, own) in self.trials.items()}
 
     def rates(self, decides: str) -> Mapping[str, float] | None:
         """The rates of a selection by axis; None if the file has no trials of it."""

@@ -53,6 +53,7 @@ ANALYSIS = {
     "tables": "table",
     "figures": "figure",
     "metrics.csv": "collect_metrics",
+    "trials.csv": "collect_trials",
     "claims.csv": "claims",
     "signatures.csv": "signatures",
     "front_page.html": "front_page",
@@ -96,6 +97,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
             return paths.training_inputs(spec_of(paths.plan, job), seed)
         case Job("collect_metrics", _, scope):
             return paths.collect_inputs(scope)
+        case Job("collect_trials"):
+            return {"selections": [paths.selection(name) for name in paths.plan.selections]}
         case Job("table" | "figure", name, scope):
             return paths.shown_inputs(job.rule, name, scope)
         case Job("claims" | "signatures"):

@@ -110,6 +110,10 @@ class Paths:
         """The file with all rows of a scope."""
         return f"{self.root}/{scope}metrics.csv"
 
+    def trials(self) -> str:
+        """All trials of learning rates."""
+        return f"{self.root}/trials.csv"
+
     def memory(self, model: str, role: str) -> str:
         """The file with the measured memory of a client that trains a network."""
         return f"{self.root}/memory/{model}/{role}.json"
@@ -117,6 +121,8 @@ class Paths:
     def shown_inputs(self, rule: str, name: str, scope: str) -> Inputs:
         """Return the inputs of a table or figure: metrics, and for some memory or federations."""
         inputs: Inputs = {"metrics": self.metrics(scope)}
+        if name in tables_and_figures.NEED_TRIALS:
+            inputs["trials"] = self.trials()
         if rule == "table" and name in tables_and_figures.NEED_MEMORY:
             models = self.plan.config.memory.models
             inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]
@@ -149,6 +155,7 @@ class Paths:
         }
         tables, figures = self.plan.config.tables, self.plan.config.figures
         pages = () if study else ("claims.csv", "signatures.csv", "front_page.html")
+        pages += ("trials.csv",) * (self.plan.decides != {} and not study)
         folder = f"{self.root}/{scope}"
         return {
             "tables": [f"{folder}tables/{name}.csv" for name in tables if name in shown],

@@ -49,6 +49,7 @@ class Plan:
     config: Config
     warmups: dict[str, WarmupSpec] = field(default_factory=dict)
     selections: dict[str, SelectionSpec] = field(default_factory=dict)
+    decides: dict[str, str] = field(default_factory=dict)  # digest of a selection, by its name
     runs: dict[str, RunSpec] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
@@ -81,7 +82,9 @@ class _Planner:
         self.config = config
         self.planned = Plan(config.name, config)
         self.names = Names()
-        self.rates = Rates(config, self.names, self.planned.selections, earlier)
+        self.rates = Rates(
+            config, self.names, self.planned.selections, self.planned.decides, earlier
+        )
 
     def plan(self) -> Plan:
         config, schema = self.config, overrides_of(tuple(self.config.rounds))

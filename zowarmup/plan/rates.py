@@ -22,19 +22,25 @@ NO_MATTER = {"evaluate_every", "snapshot_every"}
 
 
 class Rates:
-    """Plans the selections that phases need; `selections` takes them up by name."""
+    """Plans the selections that phases need.
+
+    Args:
+        selections: takes them up by name, but for those that earlier trials have decided.
+        digests: takes up, for all of them, the digest of what decides a selection.
+    """
 
     def __init__(
         self,
         config: Config,
         names: Names,
         selections: dict[str, SelectionSpec],
+        digests: dict[str, str],
         earlier: EarlierTrials,
     ) -> None:
         self.config, self.names, self.selections = config, names, selections
         self.earlier = earlier
         self.open: set[str] = set()  # methods whose other learning rates are being resolved
-        self.digests: dict[str, str] = {}  # of what decides a selection, by its name
+        self.digests = digests
 
     def phases(self, method: str, overrides: Overrides, draft: Draft) -> Iterator[Phase]:
         """The phases of a run with each learning rate as a number or as what a selection chooses.

@@ -12,7 +12,7 @@ from zowarmup.plan.resolve import Overrides
 
 # `snakemake <study>` trains a study, so a study cannot be named like a rule.
 RULES = (
-    "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "table",
+    "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "collect_trials", "table",
     "figure", "claims", "measure", "signatures", "front_page",
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ class Workflow:
     """
 
     def __init__(self, files: list[str], overrides: Mapping[str, object], checkout: str) -> None:
-        self.plan = plan(files, overrides)
+        self.plan, self.files, self.checkout = plan(files, overrides), files, checkout
         self.config, self.paths = self.plan.config, Paths(self.plan)
         self.scripts = Path(checkout, "workflow", "scripts")
         self.claims = user_paths.find("claims", self.config.claims, files, checkout)
@@ -114,6 +114,12 @@ class Workflow:
     def cells(self, job: Job) -> list[JsonObject]:
         """Return the cells of a scope, once for each seed, to collect the rows of."""
         return [self.paths.described(*cell) for cell in self.paths.cells(job.part)]
+
+    def trials(self, _: Job) -> JsonObject:
+        """The digest that decides each selection, and the file of earlier trials, if there is one."""
+        file = self.config.selection.trials
+        path = file and user_paths.find("selection.trials", file, self.files, self.checkout)
+        return {"decides": self.plan.decides, "earlier": path}
 
     def federations(self, job: Job) -> dict[str, str]:
         """The federation files that a figure shows, by data set."""
