@@ -154,8 +154,8 @@ class Paths:
             name for name, studies in tables_and_figures.SHOWS.items() if study in ("", *studies)
         }
         tables, figures = self.plan.config.tables, self.plan.config.figures
-        pages = () if study else ("claims.csv", "signatures.csv", "front_page.html")
-        pages += ("trials.csv",) * (self.plan.decides != {} and not study)
+        pages = [] if study else ["claims.csv", "signatures.csv", "front_page.html"]
+        pages += ["trials.csv"] * (self.plan.decides != {} and not study)
         folder = f"{self.root}/{scope}"
         return {
             "tables": [f"{folder}tables/{name}.csv" for name in tables if name in shown],

@@ -12,8 +12,8 @@ from zowarmup.plan.resolve import Overrides
 
 # `snakemake <study>` trains a study, so a study cannot be named like a rule.
 RULES = (
-    "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "collect_trials", "table",
-    "figure", "claims", "measure", "signatures", "front_page",
+    "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics",
+    "collect_trials", "table", "figure", "claims", "measure", "signatures", "front_page",
 )  # fmt: skip
 
 

@@ -115,8 +115,8 @@ class Workflow:
         """Return the cells of a scope, once for each seed, to collect the rows of."""
         return [self.paths.described(*cell) for cell in self.paths.cells(job.part)]
 
-    def trials(self, _: Job) -> JsonObject:
-        """The digest that decides each selection, and the file of earlier trials, if there is one."""
+    def trials(self, _: Job) -> dict[str, dict[str, str] | str | None]:
+        """The digest of what decides each selection, and the file of earlier trials, if any."""
         file = self.config.selection.trials
         path = file and user_paths.find("selection.trials", file, self.files, self.checkout)
         return {"decides": self.plan.decides, "earlier": path}

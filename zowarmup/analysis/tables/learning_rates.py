@@ -1,6 +1,7 @@
 """The table of learning rates: what the tuning rule chose for each method, from how many trials."""
 
 import json
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,9 @@ def table(metrics: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 def trials_of(rows: pd.DataFrame) -> list[Trial]:
     """Return the trials of one selection."""
-    numbers = (
-        rows[["accuracy", "late", "loss"]].astype(object).where(rows["accuracy"].notna(), None)
-    )
-    values = zip(rows["rates"], rows["seed"], *numbers.to_dict("list").values(), strict=True)
-    return [Trial(*row) for row in values]
+    whole = rows["accuracy"].notna()
+    numbers = (rows[key].astype(object).where(whole, None) for key in ("accuracy", "late", "loss"))
+    return [Trial(*row) for row in zip(rows["rates"], rows["seed"], *numbers, strict=True)]
 
 
 def _row(name: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -64,15 +63,11 @@ def _row(name: str, rows: pd.DataFrame) -> dict[str, Any]:
 
 def _lowest_loss(trials: list[Trial], chosen: Choice) -> dict[str, float]:
     """Return the rates that the lowest mean held-out loss would choose."""
-    losses: dict[tuple[float, ...], list[float | None]] = {}
+    losses: dict[tuple[float, ...], float] = {}
     for trial in trials:
-        losses.setdefault(tuple(trial.rates.values()), []).append(trial.loss)
-    whole = {
-        key: sum(v)
-        for key, own in losses.items()
-        if len(v := [x for x in own if x is not None]) == len(own)
-    }
-    return dict(zip(chosen.rates, min(whole, key=lambda key: whole[key]), strict=True))
+        key = tuple(trial.rates.values())
+        losses[key] = losses.get(key, 0.0) + (inf if trial.loss is None else trial.loss)
+    return dict(zip(chosen.rates, min(losses, key=losses.__getitem__), strict=True))
 
 
 def _words(rates: dict[str, float]) -> str:
