@@ -67,7 +67,8 @@ def _lowest_loss(trials: list[Trial], chosen: Choice) -> dict[str, float]:
     for trial in trials:
         key = tuple(trial.rates.values())
         losses[key] = losses.get(key, 0.0) + (inf if trial.loss is None else trial.loss)
-    return dict(zip(chosen.rates, min(losses, key=losses.__getitem__), strict=True))
+    best = min(losses, key=lambda key: losses[key])
+    return dict(zip(chosen.rates, best, strict=True))
 
 
 def _words(rates: dict[str, float]) -> str:
