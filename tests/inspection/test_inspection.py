@@ -143,7 +143,7 @@ FILES = {
     RUN / "journal.jsonl": kinds.JOURNAL,
     TINY / "federations/default/1/federation.json": kinds.FEDERATION,
     TINY / "datasets/digits/dataset.npz": kinds.DATASET,
-    TINY / "selections/fedavg-high/selection.json": kinds.SELECTION,
+    TINY / "selections/high_res_only/selection.json": kinds.SELECTION,
 }
 FOLDERS = {
     RUN: kinds.RUN,

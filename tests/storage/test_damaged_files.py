@@ -145,9 +145,10 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
     "rows that are not all there": (ROWS, m.lines(lambda x: x[:3]), run, "the last round is"),
     "costs that are texts": (f"{WARMUP}/metrics.csv", m.cell(2, "bytes_up", "x"), again, "not"),
     "a choice cut in two": (RATE, m.cut(0.5), again, "not complete JSON"),
-    "a choice of nothing": (RATE, m.field("lr", m.GONE), again, "does not hold"),
-    "a rate that is a list": (RATE, m.field("lr", []), again, "does not hold"),
-    "a chosen rate that is no number": (RATE, m.field("lr", NAN), again, "lr is nan"),
+    "a choice of nothing": (RATE, m.field("rates", m.GONE), again, "does not hold"),
+    "rates that are a list": (RATE, m.field("rates", []), again, "does not hold"),
+    "a rate that is a list": (RATE, m.field("rates", {"2.lr": []}), again, "does not hold"),
+    "a chosen rate that is no number": (RATE, m.field("rates", {"a": NAN}), again, "a is nan"),
     "a federation of nobody, only shown": (DEALT, m.sealed_field("train", []), run, "not fit its 0"),
     "counts that are a number, only shown": (DEALT, m.sealed_field("label_counts", 7), run, ""),
     # images
