@@ -55,9 +55,19 @@ def test_everything_is_done(copy: Path, capsys: pytest.CaptureFixture[str]) -> N
         run = found["zowarmup", "1"]
         last = (RUN / "1/metrics.csv").read_text().splitlines()[-1].split(",")
         assert (run["round"], run["of"], run["test_accuracy"]) == (60, 60, float(last[2]))
-        assert found["zowarmup", ""]["note"] == "lr 0.1, an edge of the grid"
+        assert found["zowarmup", ""]["note"] == "lr 0.1"
         assert main(["status", *words]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == "6 done"
+
+
+def test_rates_at_the_edge_of_their_grid_are_noted(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = CHOICE / "selection.json"
+    chosen = {"rates": {"1.lr": 0.03, "2.lr": 0.9}, "edges": ["2.lr"]}
+    file.write_text(json.dumps(json.loads(file.read_text()) | chosen))
+    note = states(capsys, "results/tiny")["zowarmup", ""]["note"]
+    assert note == "lr 0.03, 0.9, an edge of the grid"
 
 
 def test_before_anything_runs_all_jobs_wait(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

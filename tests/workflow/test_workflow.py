@@ -56,7 +56,7 @@ def test_the_state_of_a_warmup_is_its_snapshots_under_another_name(finished: Pat
 
 def test_logs_say_how_far_a_job_was(finished: Path) -> None:
     log = (finished / "results/tiny/logs/select/zowarmup.log").read_text()
-    assert re.search(r"INFO seed 0: lr 0.03 gives a held-out loss of \d\.\d{4}", log)
+    assert re.search(r"INFO lr 0.03, seed 0: held-out accuracy 0\.\d{4}, loss \d\.\d{4}", log)
 
 
 # --- what is made again ---------------------------------------------------------------------
