@@ -83,7 +83,7 @@ METHOD = """
   appended:
     label: Appended
     phases:
-      - {algorithm: fedavg, clients: high, rounds: 20}
+      - {algorithm: fedavg, clients: high, rounds: 20, lr: {same_as: high_res_only}}
       - {algorithm: zo, clients: high, rounds: 10, lr: 0.1}
 """
 HARMLESS = [
