@@ -19,7 +19,7 @@ FINAL, JOURNAL = f"{RUN}/final.safetensors", f"{RUN}/journal.jsonl"
 RECORD, ROWS = f"{RUN}/run.json", f"{RUN}/metrics.csv"
 DATA, SUMMARY = "datasets/digits/dataset.npz", "datasets/digits/dataset.json"
 DEALT = "federations/default/0/federation.json"
-RATE = "selections/zo-all-after-fedavg/selection.json"
+RATE = "selections/zowarmup/selection.json"
 NAN, HUGE, DEEP = float("nan"), 10**400, b"[" * 100_000
 
 

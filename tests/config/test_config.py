@@ -39,6 +39,8 @@ methods:
       - {{algorithm: fedavg, clients: high, {}}}
       - {{algorithm: zo, clients: all, {}}}
 """
+SHARED = "lr: {same_as: high_res_only}"  # as in tiny.yaml, where two methods share a warm-up
+JOINT = PHASES.format("lr: select")
 GRID = "studies: {{main: {{grid: {{{}}}}}}}"
 
 # name: (what is laid over tiny.yaml, the key that the sentence names, how it can be mended)
@@ -251,8 +253,35 @@ BAD = {
     ),
     "the rate of a method that selects none": (
         "algorithms: {zo: {lr: {same_as: high_res_only}}}",
-        "methods.high_res_only",
-        "that algorithm and `lr: select`",
+        "methods.zowarmup: lr.same_as",
+        "phase 2 of high_res_only is not zo; name a method whose phase 2 is",
+    ),
+    "rounds of a selection": (
+        "selection: {rounds: 300}",
+        "selection.rounds",
+        "a trial trains the whole method; leave it out, or give earlier marks such as {total: 200}",
+    ),
+    "unknown mark of a selection": (
+        "rounds: {total: 60}\nselection: {rounds: {pivot: 5}}",
+        "selection.rounds",
+        "there is no pivot; use one of total",
+    ),
+    "unknown grid of joint selections": (
+        "selection: {joint_grid: {zo.client_lr: [1]}}",
+        "selection.joint_grid",
+        "there is no zo.client_lr; use one of",
+    ),
+    "no candidates of the clients' rate": (
+        "selection: {grid: {fedadam: [1]}}\n"
+        "methods: {zowarmup: {phases: "
+        "[{algorithm: fedadam, clients: high, rounds: 60, client_lr: select}]}}",
+        "selection.grid: fedadam.client_lr",
+        "add candidate",
+    ),
+    "unknown study for rates": (
+        "studies: {main: {same_as: mian}}",
+        "studies.main.same_as",
+        "there is no mian; use one of main",
     ),
     "unknown model": ("model: resnett", "model", "there is no resnett; use one of mlp,"),
     "unknown model in a grid": (GRID.format("model: [mpl]"), "model", "there is no mpl; use one"),
@@ -550,9 +579,9 @@ def test_phases_end_at_marks_or_after_numbers_of_rounds(tmp_path: Path) -> None:
     """A phase ends at a mark, at a round, or after some rounds: it is the same run."""
     expected = plan([str(TINY)]).runs["zowarmup"]
     for ends in (("pivot", "total"), ("20", "60"), ("pivot", "60")):
-        text = UNTIL.format(*(f"until: {end}" for end in ends))
+        text = UNTIL.format(f"until: {ends[0]}, {SHARED}", f"until: {ends[1]}")
         assert made_of(tmp_path, text).runs["zowarmup"] == expected
-    mixed = UNTIL.format("rounds: 20", "until: total")
+    mixed = UNTIL.format(f"rounds: 20, {SHARED}", "until: total")
     assert made_of(tmp_path, mixed).runs["zowarmup"] == expected
 
 
@@ -597,14 +626,100 @@ def test_runs_with_one_first_phase_share_a_warmup(tmp_path: Path) -> None:
     assert made.warmups["fedavg-high"].phase.rounds == 60
 
 
-def test_a_learning_rate_is_selected_from_each_pivot(tmp_path: Path) -> None:
-    """And only once for the first phase, which does not know the pivot."""
-    made = made_of(tmp_path, "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 20]}}}")
-    starts = {name: spec.start for name, spec in made.selections.items()}
-    assert starts == {
-        "fedavg-high": 0,
-        "zo-all-after-fedavg": 20,
-        "zo-all-after-fedavg-pivot10": 10,
+def test_runs_whose_rates_are_selected_apart_have_their_own_warmups(tmp_path: Path) -> None:
+    made = made_of(
+        tmp_path, JOINT + "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 20]}}}"
+    )
+    rates = {run.warmup: run.phases[0].lr for run in made.runs.values()}
+    assert len(rates) == 3
+    for warmup, rate in rates.items():
+        assert made.warmups[warmup].phase.lr == rate
+
+
+def test_all_rates_of_a_method_are_selected_together(tmp_path: Path) -> None:
+    """For each pivot anew, each time from the first round on and without a warm-up."""
+    made = made_of(
+        tmp_path, JOINT + "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 20]}}}"
+    )
+    assert list(made.selections) == ["high_res_only", "zowarmup", "zowarmup-pivot10"]
+    for name, pivot in (("zowarmup", 20), ("zowarmup-pivot10", 10)):
+        spec = made.selections[name]
+        assert [phase.rounds for phase in spec.phases] == [pivot, 60 - pivot]
+        assert list(spec.axes) == ["1.lr", "2.lr"]
+        assert [phase.lr for phase in made.runs[name].phases] == [
+            Selected(selection=name, axis="1.lr"),
+            Selected(selection=name, axis="2.lr"),
+        ]
+        assert spec.selections == ()
+        assert set(Paths(made).training_inputs(spec, "")) == {"data", "federations", "selections"}
+
+
+def test_rates_selected_together_have_the_candidates_of_the_joint_grid(tmp_path: Path) -> None:
+    """A rate that is selected alone has those of the grid, as one without a joint grid."""
+    made = made_of(tmp_path, JOINT + "selection: {joint_grid: {fedavg: [0.2, 0.1, 0.05]}}")
+    assert made.selections["high_res_only"].axes == {"1.lr": (0.03, 0.1)}
+    assert made.selections["zowarmup"].axes == {"1.lr": (0.05, 0.1, 0.2), "2.lr": (0.03, 0.1)}
+
+
+def test_a_number_is_no_axis(tmp_path: Path) -> None:
+    text = "selection: {joint_grid: {zo: [1, 2]}}\n" + PHASES.format("lr: 0.07")
+    spec = made_of(tmp_path, text).selections["zowarmup"]
+    assert spec.axes == {"2.lr": (0.03, 0.1)}
+    assert spec.phases[0].lr == 0.07
+
+
+def test_a_study_takes_the_rates_of_another_one(tmp_path: Path) -> None:
+    """A study of pivots trains with the rates of main's cell at its split."""
+    made = made_of(
+        tmp_path,
+        JOINT
+        + """
+studies:
+  main: {methods: [high_res_only, zowarmup], grid: {split: [30/70, 50/50]}}
+  pivot:
+    methods: [zowarmup]
+    grid: {pivot: [10, 30], split: [50/50, 30/70]}
+    same_as: main
+""",
+    )
+    rates = {name: {phase.lr.selection for phase in run.phases} for name, run in made.runs.items()}
+    for split in ("30-70", "50-50"):
+        assert made.selections[f"zowarmup-{split}"].split == split.replace("-", "/")
+        for run in (f"zowarmup-{split}", f"zowarmup-pivot10-{split}", f"zowarmup-pivot30-{split}"):
+            assert rates[run] == {f"zowarmup-{split}"}
+    assert set(made.selections) == set.union(*rates.values())
+    assert len(made.selections) == 4
+
+
+def test_the_trials_of_a_study_have_the_settings_of_the_one_that_it_refers_to(
+    tmp_path: Path,
+) -> None:
+    made = made_of(
+        tmp_path,
+        "studies: {main: {set: {zo.S: 5}}, "
+        "more: {methods: [zowarmup], set: {zo.S: 2}, same_as: main}}",
+    )
+    runs = [made.runs[run] for _, _, run in cells_of(made, "main")[1:] + cells_of(made, "more")]
+    assert [run.phases[1].S for run in runs] == [5, 2]
+    assert runs[0].phases[1].lr == runs[1].phases[1].lr
+    assert made.selections[runs[0].phases[1].lr.selection].phases[1].S == 5
+
+
+def test_trials_may_end_at_earlier_marks(tmp_path: Path) -> None:
+    """At any round, since they have no snapshots; then the pivots of a study share a selection."""
+    made = made_of(
+        tmp_path,
+        UNTIL.format("until: pivot", "until: total")
+        + "selection: {rounds: {pivot: 5, total: 12}}\n"
+        + "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 40]}}}",
+    )
+    assert [phase.rounds for phase in made.selections["zowarmup"].phases] == [5, 7]
+    ends = {name: [phase.rounds for phase in run.phases] for name, run in made.runs.items()}
+    assert ends["zowarmup"] == [20, 40]
+    assert ends["zowarmup-pivot40"] == [40, 20]
+    assert {run.phases[-1].lr.selection for run in made.runs.values()} == {
+        "high_res_only",
+        "zowarmup",
     }
 
 
@@ -625,11 +740,11 @@ studies:
 """,
     )
     rates = {name: run.phases[-1].lr.selection for name, run in made.runs.items()}
-    assert rates["borrowed-50-50"] == rates["zowarmup-50-50"] == "zo-all-after-fedavg-50-50"
+    assert rates["borrowed-50-50"] == rates["zowarmup-50-50"] == "zowarmup-50-50"
     assert rates["own-50-50"] not in (rates["borrowed-50-50"], rates["zowarmup-30-70"])
     gaussian = made.selections[rates["own-50-50"]]
-    assert gaussian.phase.distribution == "gaussian"
-    assert made.selections["zo-all-after-fedavg-50-50"].phase.distribution == "rademacher"
+    assert gaussian.phases[1].distribution == "gaussian"
+    assert made.selections["zowarmup-50-50"].phases[1].distribution == "rademacher"
 
 
 FEDADAM = """
@@ -647,43 +762,58 @@ studies: {{server: {{methods: [adam]}}}}
 def test_a_client_s_rate_is_the_selection_of_another_method(tmp_path: Path) -> None:
     """FedAdam's clients train with the rate chosen for FedAvg; the server's is its own.
 
-    So its selection waits for that of FedAvg, and what it is for waits for both, in the order in
-    which a job takes them: phase after phase, lr before client_lr.
+    So its selection waits for that of FedAvg, and the warm-up and the run wait for both, in the
+    order in which a job takes them: phase after phase, lr before client_lr.
     """
     made = made_of(tmp_path, FEDADAM.format("client_lr: {same_as: high_res_only}"))
-    own, other = (Selected(selection=name) for name in ("fedadam-high", "fedavg-high"))
+    own, later = (Selected(selection="adam", axis=axis) for axis in ("1.lr", "2.lr"))
+    other = Selected(selection="high_res_only", axis="1.lr")
     first, second = made.runs["adam"].phases
-    assert (first.lr, first.client_lr) == (own, other)
-    assert second.lr == Selected(selection="zo-all-after-fedadam")
-    assert made.selections["fedadam-high"].phase.client_lr == other
-    assert made.selections["fedadam-high"].phase.lr == own
-    warmup = made.warmups[made.runs["adam"].warmup].phase
-    assert (warmup.lr, warmup.client_lr) == (own, other)
-    assert made.selections["zo-all-after-fedadam"].warmup == made.runs["adam"].warmup
-    paths, names = Paths(made), ["fedadam-high", "fedavg-high", "zo-all-after-fedadam"]
-    files = [paths.selection(name) for name in names]
+    assert (first.lr, first.client_lr, second.lr) == (own, other, later)
+    chosen = made.selections["adam"]
+    assert chosen.phases == (first, second)
+    assert chosen.axes == {"1.lr": (0.001, 0.01), "2.lr": (0.03, 0.1)}
     warmup = made.warmups[made.runs["adam"].warmup]
-    chosen = made.selections["fedadam-high"]
-    assert paths.training_inputs(chosen, "")["selections"] == files[1:2]
-    assert paths.training_inputs(warmup, 0)["selections"] == files[:2]
+    assert (warmup.phase.lr, warmup.phase.client_lr) == (own, other)
+    paths = Paths(made)
+    files = [paths.selection(name) for name in ("adam", "high_res_only")]
+    assert paths.training_inputs(chosen, "")["selections"] == files[1:]
+    assert paths.training_inputs(warmup, 0)["selections"] == files
     assert paths.training_inputs(made.runs["adam"], 0)["selections"] == files
-    assert paths.training_inputs(made.selections["fedavg-high"], "")["selections"] == []
+    assert paths.training_inputs(made.selections["high_res_only"], "")["selections"] == []
 
 
 def test_a_client_s_rate_as_a_number_needs_no_other_selection(tmp_path: Path) -> None:
     made = made_of(tmp_path, FEDADAM.format("client_lr: 1"))
     assert made.runs["adam"].phases[0].client_lr == 1.0
-    assert made.selections["fedadam-high"].phase.client_lr == 1.0
-    chosen = made.selections["fedadam-high"]
+    chosen = made.selections["adam"]
+    assert chosen.phases[0].client_lr == 1.0
     assert Paths(made).training_inputs(chosen, "")["selections"] == []
+
+
+def test_a_client_s_rate_is_selected_with_the_others(tmp_path: Path) -> None:
+    """Its candidates stand below the algorithm and the setting."""
+    grids = "selection: {grid: {fedadam: [0.01], fedadam.client_lr: [0.3, 0.1]}}"
+    text = FEDADAM.format("client_lr: select")
+    made = made_of(tmp_path, text.replace("selection: {grid: {fedadam: [0.001, 0.01]}}", grids))
+    assert made.selections["adam"].axes == {
+        "1.lr": (0.01,),
+        "1.client_lr": (0.1, 0.3),
+        "2.lr": (0.03, 0.1),
+    }
+    rate = Selected(selection="adam", axis="1.client_lr")
+    assert made.runs["adam"].phases[0].client_lr == rate
 
 
 @pytest.mark.parametrize(
     ("rate", "expected"),
     [
         ("client_lr: {same_as: nobody}", "there is no method nobody"),
-        ("client_lr: {same_as: high_res_only}, lr: {same_as: high_res_only}", "of fedadam, which"),
-        ("client_lr: {same_as: zowarmup}, lr: {same_as: adam}", "that algorithm and `lr: select`"),
+        (
+            "client_lr: {same_as: high_res_only}, lr: {same_as: high_res_only}",
+            "is not fedadam; name",
+        ),
+        ("client_lr: {same_as: zowarmup}, lr: {same_as: adam}", "phase 1 selects no lr, which"),
         ("client_lr: {same_as: adam}", "give one as a number"),
     ],
 )
@@ -769,10 +899,15 @@ studies: {main: {methods: [heterofl, bound], grid: {split: [30/70, 50/50]}}}
     assert made.runs["bound"].split is None
 
 
-def test_every_method_is_tuned_on_the_same_budget(tmp_path: Path) -> None:
+def test_every_method_is_tuned_as_it_is_trained(tmp_path: Path) -> None:
+    """For as many rounds, on the same tuning seeds."""
     made = plan([str(workbench.PROJECT / "config" / "config.yaml")])
-    budgets = {(len(s.grid), s.phase.rounds, s.seeds) for s in made.selections.values()}
-    assert len(budgets) == 1
+    assert len({spec.seeds for spec in made.selections.values()}) == 1
+    runs = [run for name, run in made.runs.items() if name in made.selections]
+    assert runs
+    for run in runs:
+        [name] = set(run.selections)
+        assert made.selections[name].phases == run.phases
 
 
 APPENDED = [
@@ -867,7 +1002,7 @@ def test_runs_that_borrow_different_rates_are_different(
     made = made_of(tmp_path, BORROWING % ", ".join(variants[name] for name in order))
     runs = {cell.variant: made.runs[cell.run] for cell in made.cells if cell.variant}
     rates = {name: run.phases[0].client_lr.selection for name, run in runs.items()}
-    assert rates == {"plain": "fedavg-high", "b4": "fedavg-high-batch4"}
+    assert rates == {"plain": "high_res_only", "b4": "high_res_only-batch4"}
     assert runs["plain"].warmup != runs["b4"].warmup
     own = [made.selections[run.phases[0].lr.selection] for run in runs.values()]
-    assert own[0].phase.client_lr != own[1].phase.client_lr
+    assert own[0].phases[0].client_lr != own[1].phases[0].client_lr

@@ -84,7 +84,7 @@ def test_a_class_has_the_settings_of_the_one_it_derives_from() -> None:
 
 BAD = [
     ("fedadam", "client_lr", 0.0, "greater than 0"),
-    ("fedadam", "client_lr", "select", "valid number"),
+    ("fedadam", "client_lr", "fast", "or 'select'"),
     ("fedadam", "beta1", 1.0, "less than 1"),
     ("fedadam", "beta2", -0.1, "greater than or equal to 0"),
     ("fedadam", "epsilon", 0.0, "greater than 0"),

@@ -188,7 +188,7 @@ def finished(config: Path, folder: Path) -> list[dict[str, Any]]:
             (part / "run.json").write_text(json.dumps(facts), encoding="utf-8")
             own = [row | {"round": t, "diverged": False} for t in range(0, 61, 20)]
             rows_file.write(part / "metrics.csv", own)
-        files = {file: json.dumps({"at_edge": False}) for file in cell["selections"]}
+        files = {file: json.dumps({"edges": []}) for file in cell["selections"]}
         for file, text in {**files, cell["federation"]: federation.sealed(dealt)}.items():
             Path(file).parent.mkdir(parents=True, exist_ok=True)
             Path(file).write_text(text, encoding="utf-8")

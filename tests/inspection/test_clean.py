@@ -111,7 +111,7 @@ def test_what_the_config_does_not_name_goes_only_when_asked(
     assert snapshots(0) == [20, 60]  # the run can still be looked into
     assert main(["clean", "tiny.yaml", "--orphans"]) == 0
     assert not (copy / "results/tiny/runs/zowarmup").exists()
-    assert not (copy / "results/tiny/selections/zo-all-after-fedavg").exists()
+    assert not (copy / "results/tiny/selections/zowarmup").exists()
     assert snapshots(0) == [60]
 
 

@@ -21,7 +21,7 @@ from zowarmup.storage.run_json import sha256
 
 TINY = Path("results/tiny")
 RUN, WARMUP = TINY / "runs/zowarmup", TINY / "warmups/fedavg-high"
-CHOICE = TINY / "selections/zo-all-after-fedavg"
+CHOICE = TINY / "selections/zowarmup"
 
 
 @pytest.fixture
@@ -55,17 +55,27 @@ def test_everything_is_done(copy: Path, capsys: pytest.CaptureFixture[str]) -> N
         run = found["zowarmup", "1"]
         last = (RUN / "1/metrics.csv").read_text().splitlines()[-1].split(",")
         assert (run["round"], run["of"], run["test_accuracy"]) == (60, 60, float(last[2]))
-        assert found["zo-all-after-fedavg", ""]["note"] == "lr 0.1, the edge of its grid"
+        assert found["zowarmup", ""]["note"] == "lr 0.1"
         assert main(["status", *words]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == "6 done"
+
+
+def test_rates_at_the_edge_of_their_grid_are_noted(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = CHOICE / "selection.json"
+    chosen = {"rates": {"1.lr": 0.03, "2.lr": 0.9}, "edges": ["2.lr"]}
+    file.write_text(json.dumps(json.loads(file.read_text()) | chosen))
+    note = states(capsys, "results/tiny")["zowarmup", ""]["note"]
+    assert note == "lr 0.03, 0.9, an edge of the grid"
 
 
 def test_before_anything_runs_all_jobs_wait(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree("results")
     found = states(capsys, "tiny.yaml")
     assert {job["state"] for job in found.values()} == {"waiting"}
-    assert found["fedavg-high", ""]["note"] == "can start"
-    assert found["fedavg-high", "0"]["note"] == "for selection fedavg-high"
+    assert found["high_res_only", ""]["note"] == "can start"
+    assert found["fedavg-high", "0"]["note"] == "for selection high_res_only"
     assert re.match(r"for .* and 2 more", found["zowarmup", "0"]["note"])
     assert found["zowarmup", "0"]["of"] == 60
 
@@ -128,7 +138,7 @@ def test_a_job_that_failed_says_why(copy: Path, capsys: pytest.CaptureFixture[st
         assert (job["round"], job["of"]) == (40, 60)
     undone(CHOICE)
     shutil.rmtree(CHOICE / "state", ignore_errors=True)
-    assert states(capsys, "tiny.yaml")["zo-all-after-fedavg", ""]["state"] == "waiting"
+    assert states(capsys, "tiny.yaml")["zowarmup", ""]["state"] == "waiting"
 
 
 def test_a_warmup_whose_snapshots_were_taken_away_is_not_done(
@@ -159,7 +169,7 @@ def test_a_damaged_file_does_not_hide_the_other_jobs(
     (CHOICE / "selection.json").write_text("{}")
     found = states(capsys, "results/tiny")
     assert "metrics.csv: not UTF-8 text" in found["zowarmup", "0"]["note"]
-    assert found["zo-all-after-fedavg", ""]["state"] == "failed"
+    assert found["zowarmup", ""]["state"] == "failed"
     assert [job["state"] for job in found.values()].count("done") == 4
 
 

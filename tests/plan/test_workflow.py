@@ -15,7 +15,7 @@ ROOT = workbench.PROJECT
 SEEDED = {"federation": "default", "warmup": "fedavg-high", "train": "zowarmup"}
 JOBS = (
     Job("dataset", "digits"),
-    Job("select", "zo-all-after-fedavg"),
+    Job("select", "zowarmup"),
     *(Job(rule, name, "0") for rule, name in SEEDED.items()),
 )
 

@@ -85,7 +85,8 @@ def test_a_truncated_checkpoint_is_one_clear_error(
     with pytest.raises(CheckpointError) as caught:
         checkpoint.weights(file, model)
     assert str(caught.value).startswith(f"{file}: cannot be read (")
-    assert str(caught.value).endswith("delete it, and Snakemake recreates it")
+    fix = "delete the file (for a snapshot, its whole folder), and Snakemake recreates it"
+    assert str(caught.value).endswith(fix)
     assert "\n" not in str(caught.value)
 
 

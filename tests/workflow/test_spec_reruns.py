@@ -15,11 +15,12 @@ from zowarmup.plan.specs import EngineSpec, Phase, RunSpec, SelectionSpec, Warmu
 
 # By field: what a config file laid over tiny.yaml says, and the rules that must run again.
 ALL = {"warmup", "select", "train"}
-ZO, FEDAVG = {"algorithm": "zo", "clients": "all"}, {"algorithm": "fedavg", "clients": "high"}
+ZO = {"algorithm": "zo", "clients": "all"}
+FEDAVG = {"algorithm": "fedavg", "clients": "high", "lr": {"same_as": "high_res_only"}}
 
 
-def methods(*phases: dict[str, Any]) -> dict[str, Any]:
-    return {"methods": {"zowarmup": {"label": "ZOWarmUp", "phases": list(phases)}}}
+def methods(*phases: dict[str, Any], name: str = "zowarmup") -> dict[str, Any]:
+    return {"methods": {name: {"label": "ZOWarmUp", "phases": list(phases)}}}
 
 
 CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
@@ -58,8 +59,9 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "model": ({"model": "cnn"}, ALL),
     "width": ({"width": 2.0}, ALL),
     "pin": ({"pin": {"directions": 5}}, ALL),
-    "evaluate_every": ({"evaluate_every": 5}, ALL),
-    "snapshot_every": ({"snapshot_every": 20}, ALL),
+    # Trials of a selection have neither rows of metrics nor snapshots.
+    "evaluate_every": ({"evaluate_every": 5}, {"warmup", "train"}),
+    "snapshot_every": ({"snapshot_every": 20}, {"warmup", "train"}),
     "engine.name": ({"engine": {"name": "vmap"}}, ALL),
     "engine.device": ({"engine": {"device": "cuda"}}, ALL),
     "engine.threads": ({"engine": {"threads": 2}}, ALL),
@@ -73,13 +75,15 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
         "lr": 0.1}), {"train"}),
     "phase.clients": (methods(FEDAVG | {"rounds": 20}, ZO | {"clients": "low", "rounds": 40}),
         {"select", "train"}),
-    "phase.rounds": (methods(FEDAVG | {"rounds": 20}, ZO | {"rounds": 30}), {"train"}),
+    "phase.rounds": (methods(FEDAVG | {"rounds": 20}, ZO | {"rounds": 30}), {"select", "train"}),
     "phase.lr": ({"algorithms": {"zo": {"lr": 0.05}}}, {"train"}),
     "phase.participation": ({"algorithms": {"zo": {"participation": 0.5}}}, {"select", "train"}),
     "phase.settings": ({"algorithms": {"zo": {"tau": 0.5}}}, {"select", "train"}),
-    "grid": ({"selection": {"grid": {"zo": [0.01, 0.1]}}}, {"select", "train"}),
+    "axes": ({"selection": {"grid": {"zo": [0.01, 0.1]}}}, {"select", "train"}),
     "seeds": ({"selection": {"seeds": [1]}}, {"select"}),
-    "start": (methods(FEDAVG | {"rounds": 30}, ZO | {"rounds": 30}), {"select", "train"}),
+    "name": ({"methods": {"zowarmup": None} | methods(
+        FEDAVG | {"rounds": 20}, ZO | {"rounds": 40}, name="other")["methods"],
+        "studies": {"main": {"methods": ["high_res_only", "other"]}}}, {"select", "train"}),
 }  # fmt: skip
 COMPOSED = {"engine": EngineSpec, "phase": Phase}
 

@@ -55,8 +55,8 @@ def test_the_state_of_a_warmup_is_its_snapshots_under_another_name(finished: Pat
 
 
 def test_logs_say_how_far_a_job_was(finished: Path) -> None:
-    log = (finished / "results/tiny/logs/select/zo-all-after-fedavg.log").read_text()
-    assert re.search(r"INFO seed 0: lr 0.03 gives a held-out loss of \d\.\d{4}", log)
+    log = (finished / "results/tiny/logs/select/zowarmup.log").read_text()
+    assert re.search(r"INFO lr 0.03, seed 0: held-out accuracy 0\.\d{4}, loss \d\.\d{4}", log)
 
 
 # --- what is made again ---------------------------------------------------------------------
@@ -83,7 +83,7 @@ METHOD = """
   appended:
     label: Appended
     phases:
-      - {algorithm: fedavg, clients: high, rounds: 20}
+      - {algorithm: fedavg, clients: high, rounds: 20, lr: {same_as: high_res_only}}
       - {algorithm: zo, clients: high, rounds: 10, lr: 0.1}
 """
 HARMLESS = [
@@ -128,7 +128,7 @@ EDITS = {
     # What a rerun leaves that was cut off: Snakemake takes the outputs away before a job begins.
     "a run that is gone": (remove(f"{RUN}/0/run.json"), jobs(*ROWS, train=1)),
     "a selection that is gone": (
-        remove("results/tiny/selections/zo-all-after-fedavg/selection.json"),
+        remove("results/tiny/selections/zowarmup/selection.json"),
         jobs(*ROWS, select=1, train=2),
     ),
     "rows that are gone": (remove("results/tiny/metrics.csv"), jobs(*ROWS)),

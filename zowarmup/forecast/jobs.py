@@ -86,7 +86,9 @@ class Work:
             own = [len(v) for axis, v in spec.axes.items() if axis.startswith("1.")]
             times = prod(own) * len(spec.seeds) if shared else trials
             if i == len(spec.phases) - 1:
-                losses = trials * (ceil(phase.rounds / CHECK_EVERY) + LATE // LATE_EVERY)
+                late = min(phase.rounds, LATE)
+                looks = ceil((phase.rounds - late) / CHECK_EVERY) + ceil(late / LATE_EVERY)
+                losses = trials * looks
             yield self._part(spec, phase, RATES, times * phase.rounds, losses=losses, trials=times)
 
 

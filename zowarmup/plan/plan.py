@@ -102,6 +102,7 @@ class _Planner:
                     split = str(overrides.get("split", config.split))
                     label = config.methods[method].label
                     self._add(where, Cell(name, method, label, variant, split, run, seeds))
+        self.rates.drop_unneeded(self.planned.runs.values())
         return self.planned
 
     def _add(self, where: str, cell: Cell) -> None:

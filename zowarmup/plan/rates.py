@@ -1,7 +1,7 @@
 """The learning rates of a plan: numbers, or what a selection chooses for a whole method."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
 from typing_extensions import TypeIs
@@ -14,11 +14,13 @@ from zowarmup.plan.checks import Draft
 from zowarmup.plan.earlier_trials import EarlierTrials
 from zowarmup.plan.naming import Names
 from zowarmup.plan.resolve import PREFIX, Overrides, resolve
-from zowarmup.plan.specs import Phase, Selected, SelectionSpec
+from zowarmup.plan.specs import Phase, RunSpec, Selected, SelectionSpec
 from zowarmup.plan.studies import seed_list
 
-# Settings of a job that change no trial.
-NO_MATTER = {"evaluate_every", "snapshot_every"}
+# Trials have neither rows of metrics nor snapshots, so they may end at any round.
+STRIDES = {"evaluate_every": 1, "snapshot_every": 1}
+# Settings of a data set that change no trial.
+NO_MATTER = {"data_dir", "images_test"}
 
 
 class Rates:
@@ -37,22 +39,31 @@ class Rates:
         digests: dict[str, str],
         earlier: EarlierTrials,
     ) -> None:
-        self.config, self.names, self.selections = config, names, selections
-        self.earlier = earlier
+        self.config = config.model_copy(update=STRIDES)
+        self.names, self.selections, self.earlier = names, selections, earlier
         self.open: set[str] = set()  # methods whose other learning rates are being resolved
         self.digests = digests
 
     def phases(self, method: str, overrides: Overrides, draft: Draft) -> Iterator[Phase]:
-        """The phases of a run with each learning rate as a number or as what a selection chooses.
+        """Yield the phases of a run, with each learning rate as a number or `Selected`.
 
         Args:
-            overrides: those that the selection distinguishes.
+            overrides: the overrides under which the method's selection runs.
         """
         for number, phase in enumerate(draft.phases, start=1):
             settings = phase.model_dump()
             for key in _rates_of(phase):
                 settings[key] = self._rate(method, overrides, number, key, settings[key])
             yield Phase.read(settings)
+
+    def drop_unneeded(self, runs: Iterable[RunSpec]) -> None:
+        """Remove the selections that no run needs, because earlier trials give their rates."""
+        needed, more = set[str](), {name for run in runs for name in run.selections}
+        while more:
+            needed |= more
+            more = {other for name in more for other in self.selections[name].selections} - needed
+        for name in self.selections.keys() - needed:
+            del self.selections[name]
 
     def _rate(
         self, method: str, overrides: Overrides, number: int, key: str, rate: Value
@@ -62,12 +73,9 @@ class Rates:
         return self._known(self._selected(method, overrides, number, key, rate))
 
     def _known(self, selected: Selected) -> float | Selected:
-        """The rate that earlier trials have chosen, if there are any of this selection."""
+        """The rate as a number if there are earlier trials of its selection."""
         known = self.earlier.rates(self.digests[selected.selection])
-        if known is None:
-            return selected
-        self.selections.pop(selected.selection, None)
-        return known[selected.axis]
+        return selected if known is None else known[selected.axis]
 
     def _selected(
         self, method: str, overrides: Overrides, number: int, key: str, rate: Value
@@ -89,8 +97,8 @@ class Rates:
         found = phases[number - 1]["algorithm"] if number <= len(phases) else None
         if key == "lr" and found != algorithm:
             raise ConfigError(
-                f"methods.{method}: {key}.same_as: phase {number} of {other} is no {algorithm}, so "
-                "its learning rate has another meaning; name a method where it is"
+                f"methods.{method}: {key}.same_as: phase {number} of {other} is not {algorithm}; "
+                f"name a method whose phase {number} is"
             )
         return other
 
@@ -102,8 +110,8 @@ class Rates:
         if axis not in axes:
             number, _, key = axis.partition(".")
             raise ConfigError(
-                f"methods.{method}: phase {number} selects no {key} that another method could use; "
-                f"set its {key} to select, or give a number"
+                f"methods.{method}: phase {number} selects no {key}, which another method asks "
+                f"for; give the phase `{key}: select`, or the other method a number"
             )
         own = json.dumps([method, dict(overrides)])
         if own in self.open:
@@ -125,8 +133,11 @@ class Rates:
     ) -> str:
         seeds = seed_list(self.config.selection.seeds, "selection.seeds")
         waits = {a: [self.digests[r.selection], r.axis] for a, r in others.items() if not _given(r)}
-        job = draft.job.model_dump(mode="json", exclude=NO_MATTER)
-        decides = [job, [phase.model_dump() for phase in draft.phases], axes, seeds, waits]
+        data = self.config.datasets[draft.job.dataset].model_dump(exclude=NO_MATTER)
+        dealt = self.config.federations[draft.job.federation].model_dump()
+        job = draft.job.model_dump(mode="json")
+        phases = [phase.model_dump() for phase in draft.phases]
+        decides = [data, dealt, job, phases, axes, seeds, waits]
         text = json.dumps(decides, sort_keys=True)
 
         def of(o: Overrides) -> Draft:
@@ -167,7 +178,7 @@ class Rates:
             grid = algorithm if key == "lr" else f"{algorithm}.{key}"
             joint = rule.joint_grid.get(grid, []) if len(selected) > 1 else []
             if not (candidates := joint or rule.grid.get(grid, [])):
-                raise ConfigError(f"selection.grid: {grid}: add its candidate rates")
+                raise ConfigError(f"selection.grid: {grid}: add candidate learning rates")
             yield axis, tuple(sorted(candidates))
 
     def _shorter(self, overrides: Overrides) -> Overrides:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+from zowarmup.config.phase import RATES
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, NETWORKS
 from zowarmup.config.schema import Config, Part, Study, Value
@@ -15,6 +16,14 @@ RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics",
     "collect_trials", "table", "figure", "claims", "measure", "signatures", "front_page",
 )  # fmt: skip
+
+# The keys of a grid of learning rates: `zo` for its lr, `fedadam.client_lr` for another rate.
+GRIDS = [
+    name if key == "lr" else f"{name}.{key}"
+    for key in RATES
+    for name, phase in PHASES.items()
+    if key in phase.model_fields
+]
 
 
 def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
@@ -47,15 +56,9 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
 
 
 def tuned_overrides(config: Config, study: Study, overrides: Overrides) -> Overrides:
-    """The overrides that tell apart the selections behind a cell: with `same_as` fewer.
-
-    Raises:
-        ConfigError: there is no such study.
-    """
+    """The overrides under which the selections of a cell run: with `same_as` the other study's."""
     if study.same_as is None:
         return overrides
-    if study.same_as not in config.studies:
-        raise ConfigError(f"same_as: there is no study {study.same_as}; define it in studies")
     other = config.studies[study.same_as]
     return {**other.set, **{key: v for key, v in overrides.items() if key in other.grid}}
 
@@ -118,13 +121,17 @@ def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _check_names(config: Config) -> None:
+    same_as = {name: [s.same_as] for name, s in config.studies.items() if s.same_as is not None}
     for key, table, names in (
         ("tables", TABLES, config.tables),
         ("figures", FIGURES, config.figures),
         ("engine.name", ENGINES, [config.engine.name]),
         ("engine.options", ENGINE_OPTIONS.get(config.engine.name, ()), config.engine.options),
         ("algorithms", PHASES, config.algorithms),
-        ("selection.grid", PHASES, config.selection.grid),
+        ("selection.grid", GRIDS, config.selection.grid),
+        ("selection.joint_grid", GRIDS, config.selection.joint_grid),
+        ("selection.rounds", config.rounds, config.selection.rounds),
+        *((f"studies.{name}.same_as", config.studies, other) for name, other in same_as.items()),
         ("memory.models", NETWORKS, config.memory.models),
     ):
         for name in names:
