@@ -214,7 +214,7 @@ def test_the_command_prints_tables_and_json(capsys: pytest.CaptureFixture[str]) 
     assert numbers["machine"] is None
     assert main(["plan", config, "--no-calibration"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("smoke: 72 jobs: 1 dataset, 2 federation")
+    assert said.startswith("smoke: 96 jobs: 1 dataset, 2 federation")
     assert max(map(len, said.splitlines())) <= 100
     assert main(["plan", config, "--list"]) == 0
     assert "  zowarmup-10-90" in capsys.readouterr().out

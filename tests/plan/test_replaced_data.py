@@ -39,6 +39,7 @@ def configure(folder: Path, source: str, more: str = "") -> None:
     text = (folder / "tiny.yaml").read_text()
     text = text.replace("{source: digits, images_train: 300, images_test: 60}", source)
     text = text.replace("fedavg: {lr: select,", "fedavg: {lr: 0.1,")
+    text = text.replace(", lr: {same_as: high_res_only}", "")
     (folder / "mine.yaml").write_text(text.replace("name: tiny", "name: mine") + more)
 
 
