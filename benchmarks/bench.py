@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
-from benchmarks import lines, memory, resnet, rounds, scaling, workflow
+from benchmarks import lines, memory, passes, resnet, rounds, scaling, workflow
 from benchmarks.timing import Row, hardware, versions
 from zowarmup.common.files import atomic_write_text
 from zowarmup.runtime import malloc
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "rounds": rounds.against_plain,
     "step": resnet.overhead,
     "forward": resnet.share_of_peak,
+    "passes": passes.against_bare,
     "lines": lines.directional_derivatives,
     "memory": memory.growth,
     "processes": scaling.processes,

@@ -45,7 +45,7 @@ def test_twenty_steps_are_those_of_torch_optim(weight_decay, epsilon):
     optimizer = torch.optim.Adam(
         [theirs], lr=0.01, betas=(0.9, 0.999), eps=epsilon, weight_decay=weight_decay
     )
-    state = adam.zero_moments(theirs.detach().clone())
+    state = adam.first_moments(theirs.detach().clone())
     for t in range(20):
         g = random(50, name=f"g{t}").double() * 10.0 ** (t % 5 - 3)
         theirs.grad = g.clone()
@@ -55,33 +55,41 @@ def test_twenty_steps_are_those_of_torch_optim(weight_decay, epsilon):
     assert (state.w - random(50, name="w")).abs().median() > 0.01
 
 
-def test_two_steps_of_the_variant_of_reddi_by_hand():
-    """No correction; lr 1, beta1 1/2, beta2 3/4, epsilon 1/4, gradients 2 and then -1, w = 0.
+def test_three_steps_of_the_variant_of_reddi_by_hand():
+    """No correction; lr 1, beta1 1/2, beta2 3/4, epsilon 2, so v starts at 4; w = 0.
 
-    m = 1, v = 1: w = -1 / (1 + 1/4) = -4/5. Then m = 1/2 - 1/2 = 0 and w stays. With a third
-    gradient of 1: m = 1/2, v = 3/4 (3/4 + 1/4) + 1/4 = 1, w = -4/5 - (1/2) / (5/4) = -6/5.
+    A gradient of 2: m = 1, v = 3 + 1 = 4, w = -1 / (2 + 2). Then -2: m = 1/2 - 1, v = 4, w = -1/8.
+    Then 6: m = -1/4 + 3, v = 3 + 9 = 12.
     """
-    adam = Adam(beta1=0.5, beta2=0.75, epsilon=0.25, bias_correction=False)
-    state = adam.zero_moments(torch.zeros(1))
+    adam = Adam(beta1=0.5, beta2=0.75, epsilon=2, bias_correction=False, server_weight_decay=0)
+    state = adam.first_moments(torch.zeros(1))
     met = []
-    for g in (2.0, -1.0, 1.0):
+    for g in (2.0, -2.0, 6.0):
         state = adam.adam_step(state, torch.tensor([g]), 1.0)
         met.append((state.server["m"].item(), state.server["v"].item(), state.w.item()))
-    assert met == [(1.0, 1.0, pytest.approx(-0.8)), (0.0, 1.0, pytest.approx(-0.8)),
-                   (0.5, 1.0, pytest.approx(-1.2))]  # fmt: skip
+    last = -1 / 8 - (11 / 4) / (12**0.5 + 2)
+    assert met == [(1.0, 4.0, -1 / 4), (-0.5, 4.0, -1 / 8), (2.75, 12.0, pytest.approx(last))]
     assert state.server["steps"].item() == 3
+
+
+def test_the_decay_of_the_authors_code_is_the_default():
+    w = torch.full((3,), 1e3)
+    plain = Adam(server_weight_decay=0.0)
+    step = plain.adam_step(plain.first_moments(w), torch.full((3,), 2e-2), 0.1)
+    default = Adam().adam_step(Adam().first_moments(w), torch.full((3,), 1e-2), 0.1)
+    torch.testing.assert_close(default.server["m"], step.server["m"])
 
 
 def test_the_first_corrected_step_has_the_length_lr():
     """m / (1 - beta1) = g and v / (1 - beta2) = g^2, so w moves by lr g / |g|."""
     adam = Adam(epsilon=1e-12)
-    new = adam.adam_step(adam.zero_moments(torch.zeros(3)), torch.tensor([1e-3, -2.0, 50.0]), 0.1)
+    new = adam.adam_step(adam.first_moments(torch.zeros(3)), torch.tensor([1e-3, -2.0, 50.0]), 0.1)
     torch.testing.assert_close(new.w, torch.tensor([-0.1, 0.1, -0.1]), rtol=1e-5, atol=0)
 
 
 def test_a_step_leaves_the_state_before_it_as_it_is():
     adam = Adam(server_weight_decay=0.1)
-    state = adam.adam_step(adam.zero_moments(torch.ones(4)), torch.ones(4), 0.1)
+    state = adam.adam_step(adam.first_moments(torch.ones(4)), torch.ones(4), 0.1)
     before = {name: kept.clone() for name, kept in state.server.items()} | {"w": state.w.clone()}
     adam.adam_step(state, torch.full((4,), 3.0), 0.1)
     for name, kept in before.items():

@@ -186,11 +186,18 @@ def with_history(method, met, size):
 
 
 def test_probabilities_of_pro_by_hand():
-    """Means |c| of 4/2, 6/1 and 0 (never met): scaled to 1/3, 1 and 0, then the softmax."""
+    """Means |c| of 3/3, 6/2 and 0/1, the first entry being 0: 1/3, 1 and 0, then the softmax."""
     method = settings(K=3, sampling="pro")
-    p = method.probabilities(with_history(method, [2.0, 1.0, 0.0], [4.0, 6.0, 0.0]))
+    p = method.probabilities(with_history(method, [2.0, 1.0, 0.0], [3.0, 6.0, 0.0]))
     e = [math.exp(1 / 3), math.e, 1.0]
     assert p.tolist() == pytest.approx([x / sum(e) for x in e], rel=1e-12)
+
+
+def test_the_mean_of_a_candidate_counts_a_first_entry_of_zero():
+    """Met once with 4 and met three times with 4 each: 4/2 and 12/4, not equally likely."""
+    method = settings(K=3, sampling="pro")
+    p = method.probabilities(with_history(method, [1.0, 3.0, 0.0], [4.0, 12.0, 0.0])).tolist()
+    assert p[0] / p[1] == pytest.approx(math.exp(2 / 3 - 1), rel=1e-12)
 
 
 @pytest.mark.parametrize("size", [[0.0] * 3, [7.0] * 3])
@@ -203,7 +210,7 @@ def test_pro_is_uniform_where_nothing_tells_candidates_apart(size):
 def test_choices_of_pro_follow_its_probabilities():
     """20,000 draws with the probabilities by hand, each within four standard deviations."""
     method = settings(K=3, sampling="pro")
-    state = with_history(method, [2.0, 1.0, 0.0], [4.0, 6.0, 0.0])
+    state = with_history(method, [2.0, 1.0, 0.0], [3.0, 6.0, 0.0])
     counts = method.choose(state, 1, range(10), 2000, SEEDS).flatten().bincount(minlength=3)
     for n, p in zip(counts.tolist(), method.probabilities(state).tolist(), strict=True):
         assert abs(n - 20_000 * p) < 4 * math.sqrt(20_000 * p * (1 - p))
@@ -226,24 +233,28 @@ def test_a_huge_scalar_counts_as_a_thousand_for_the_choice_alone():
 @pytest.mark.parametrize(
     ("sampling", "K", "up", "down"),
     [
-        ("uniform", 4096, [6 * 4, 6 * 6], 4),
-        ("uniform", 8, [6 * 4, 32], 4),
-        ("uniform", 2, [8, 8], 4),
-        ("uniform", 65536, [6 * 4, 6 * 6], 4),
-        ("uniform", 65537, [8 * 4, 8 * 6], 4),
-        ("pro", 2, [6 * 4, 6 * 6], 8),
+        ("uniform", 4096, [6 * 4, 6 * 6], 60),
+        ("uniform", 15, [6 * 4, 6 * 6], 60),
+        ("uniform", 14, [6 * 4, 6 * 6], 56),
+        ("uniform", 8, [6 * 4, 32], 32),
+        ("uniform", 2, [8, 8], 8),
+        ("uniform", 65536, [6 * 4, 6 * 6], 60),
+        ("uniform", 65537, [8 * 4, 8 * 6], 80),
+        ("pro", 8, [6 * 4, 6 * 6], 60),
+        ("pro", 2, [6 * 4, 6 * 6], 16),
     ],
 )
 def test_costs_by_hand(sampling, K, up, down):
     """n = (6, 10), B = 4, E = 2: 4 and 6 steps, as pairs or as K sums of 4 bytes.
 
     An index has two bytes as long as they are enough. "pro" weighs candidates by their single
-    scalars, which sums would hide.
+    scalars, which sums would hide. Down come the pairs of both clients, or K sums (with "pro" and K
+    probabilities) if those are shorter.
     """
     method = settings(K=K, sampling=sampling)
     report = method.report(Cohort((0, 1), (6, 10)), {"drift": 0.0})
     assert report.bytes_up == up
-    assert report.bytes_down == [down * K] * 2
+    assert report.bytes_down == [down] * 2
     assert (report.forward, report.backward) == (2 * 2 * 16, 0)
 
 

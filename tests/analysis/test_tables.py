@@ -333,13 +333,14 @@ class TestCosts:
         )  # fmt: skip
 
     def test_fedkseed_sends_what_is_shorter(self) -> None:
-        """Six pairs of 6 bytes, or 4 K; 4 K down, twice that with probabilities; 2 E n passes."""
+        """Six pairs of 6 bytes up, five times that down, or 4 K, 8 K with "pro"; 2 E n passes."""
         assert self.total("fedkseed_warm", "low") == (
-            4 * 20 * 36, 4 * (20 * 256 + 9640), 4 * 20 * 48, 0,
+            4 * 20 * 36, 4 * (20 * 180 + 9640), 4 * 20 * 48, 0,
         )  # fmt: skip
-        assert self.total("fedkseed_warm", "low", candidates=8)[0] == 4 * 20 * 32
-        pro = self.total("fedkseed_warm", "low", sampling="pro")
-        assert pro[1] == 4 * (20 * 512 + 9640)
+        few = self.total("fedkseed_warm", "low", candidates=8)
+        assert few[:2] == (4 * 20 * 32, 4 * (20 * 32 + 9640))
+        pro = self.total("fedkseed_warm", "low", sampling="pro", candidates=8)
+        assert pro[1] == 4 * (20 * 64 + 9640)
 
     def test_a_run_that_diverged_is_counted_up_to_there(self) -> None:
         assert self.total("zowarmup", "low", round=30)[0] == 4 * 10 * 12

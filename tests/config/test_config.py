@@ -240,6 +240,21 @@ BAD = {
         "federations.default.clients",
         "1500 clients share only 1437 images",
     ),
+    "images larger than they are": (
+        "datasets: {digits: {resize: 9}}",
+        "datasets.digits.resize",
+        "images of digits have 8 x 8 pixels; use 1 to 8, or leave resize out",
+    ),
+    "images without pixels": (
+        "datasets: {digits: {resize: 0}}",
+        "datasets.digits.resize",
+        "greater than or equal to 1, not 0",
+    ),
+    "images of half a pixel": (
+        "datasets: {digits: {resize: 7.5}}",
+        "datasets.digits.resize",
+        "not 7.5",
+    ),
     "unknown method": ("studies: {main: {methods: [fedavg]}}", "studies.main", "define it in"),
     "unknown method of a variant": (
         "studies: {main: {variants: {a: {method: fedavg}}}}",

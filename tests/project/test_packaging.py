@@ -110,6 +110,7 @@ def test_citation_has_the_required_keys_and_the_paper():
         "Rish",
         "Belilovsky",
     ]
+    assert (paper["year"], paper["volume"], paper["start"], paper["end"]) == (2026, 330, 341, 357)
 
 
 def test_licence_is_what_the_metadata_says():

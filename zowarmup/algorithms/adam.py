@@ -7,6 +7,9 @@
     m <- beta1 m + (1 - beta1) g;    v <- beta2 v + (1 - beta2) g^2
     w <- w - lr m / (sqrt(v) + epsilon), with m and v divided by 1 - beta^t if bias-corrected
 
+m starts at 0. v starts at 0 too if bias-corrected, else at epsilon^2, the least that Reddi et al.
+allow.
+
 Reference: Reddi et al. 2020, arXiv:2003.00295 (no bias correction, epsilon called tau); Kingma and
 Ba 2014, arXiv:1412.6980, as in torch.optim.Adam (bias-corrected).
 """
@@ -25,7 +28,7 @@ class Adam:
     """The settings of a phase whose server takes Adam steps, named as in the formulas above.
 
     The defaults are the variant of the authors' federated code; Reddi et al. use beta2 0.99,
-    epsilon 1e-3 and no correction.
+    epsilon 1e-3, no correction and no weight decay.
 
     Attributes:
         server_weight_decay: coupled as in torch.optim.Adam: g gets server_weight_decay * w added.
@@ -35,12 +38,13 @@ class Adam:
     beta2: Decay = 0.999
     epsilon: Positive = 1e-8
     bias_correction: bool = True
-    server_weight_decay: NonNegative = 0.0
+    server_weight_decay: NonNegative = 1e-5
 
-    def zero_moments(self, w: Tensor) -> State:
+    def first_moments(self, w: Tensor) -> State:
         """The state before the first step from w."""
-        zeros = {"m": torch.zeros_like(w), "v": torch.zeros_like(w)}
-        return State(w, {**zeros, "steps": torch.zeros((), dtype=torch.int64)})
+        v = torch.full_like(w, 0.0 if self.bias_correction else self.epsilon**2)
+        steps = torch.zeros((), dtype=torch.int64)
+        return State(w, {"m": torch.zeros_like(w), "v": v, "steps": steps})
 
     def adam_step(self, state: State, g: Tensor, lr: float) -> State:
         """The state after one step along g."""

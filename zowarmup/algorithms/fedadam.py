@@ -36,8 +36,8 @@ class FedAdam(Adam):
     augment: Literal["none", "crop_flip"] = "none"
 
     def begin(self, w: Tensor) -> State:
-        """Start with both moments at zero."""
-        return self.zero_moments(w)
+        """Start with the first moments of Adam."""
+        return self.first_moments(w)
 
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds

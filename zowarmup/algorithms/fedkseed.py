@@ -7,11 +7,13 @@
 
 Each client takes T steps w <- w - lr c z_k with candidates that it chooses and sends the pairs
 (k, c). The server adds p_i c to A_k, and every client rebuilds w = w_0 - lr * sum_k A_k z_k from
-w_0, the model at the start of the phase. A client that comes back needs only the K scalars.
+w_0, the model at the start of the phase. So a client needs the pairs of all rounds since its last
+one, or the K accumulators.
 The sum holds only for a constant learning rate and no weight decay.
 
 With sampling "pro", candidates with larger scalars are chosen more often: the probabilities are
-softmax(m), where m is the mean |c| of each candidate so far, clipped to CLIP and scaled to 0..1.
+softmax(m), where m is the mean |c| of each candidate so far, clipped to CLIP and scaled to 0..1. As
+in the authors' code the list of a candidate starts with a 0, which counts in the mean.
 
 Reference: Qin et al. 2023, arXiv:2312.06353.
 """
@@ -121,7 +123,7 @@ class FedKSeed:
         """The probability of every candidate, (K,) float64."""
         if self.sampling == "uniform":
             return torch.full((self.K,), 1 / self.K, dtype=torch.float64)
-        mean = state.server["size"].double() / state.server["met"].double().clamp(min=1)
+        mean = state.server["size"].double() / (state.server["met"].double() + 1)
         span = (mean.max() - mean.min()).clamp(min=1e-30)
         return ((mean - mean.min()) / span).softmax(0)
 
@@ -129,18 +131,28 @@ class FedKSeed:
         """The number T of local steps of a client with n images."""
         return self.epochs * -(-n // self.batch)
 
+    @property
+    def catch_up_limit(self) -> int:
+        """The missed numbers, of 4 bytes each, above which the accumulators are shorter."""
+        return self.catch_up_bytes // 4
+
+    @property
+    def catch_up_bytes(self) -> int:
+        """The size of what stands for all rounds: K accumulators and, with "pro", probabilities."""
+        return 4 * self.K * (2 if self.sampling == "pro" else 1)
+
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """The costs of a recorded round.
 
         A client sends K sums of its scalars, or pairs of index and scalar if those are shorter. It
-        receives the K accumulators and, with "pro", the K probabilities.
+        receives all clients' pairs or, if shorter, the accumulators.
         """
-        down = 4 * self.K * (2 if self.sampling == "pro" else 1)
         pair = 4 + (2 if self.K <= SHORT else 4)
         sums = 4 * self.K if self.sampling == "uniform" else math.inf  # "pro" needs each scalar
+        up = [int(min(sums, pair * self.steps(n))) for n in cohort.sizes]
         return Report(
-            bytes_up=[int(min(sums, pair * self.steps(n))) for n in cohort.sizes],
-            bytes_down=[down] * len(cohort.clients),
+            bytes_up=up,
+            bytes_down=[min(self.catch_up_bytes, sum(up))] * len(cohort.clients),
             forward=2 * self.epochs * sum(cohort.sizes),
             backward=0,
             record=record,

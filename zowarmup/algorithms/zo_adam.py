@@ -20,8 +20,8 @@ class ZOAdam(ZO, Adam):
     """A phase of zeroth-order steps with Adam on the server; lr is Adam's learning rate."""
 
     def begin(self, w: Tensor) -> State:
-        """Start with both moments at zero."""
-        return self.zero_moments(super().begin(w).w)
+        """Start with the first moments of Adam."""
+        return self.first_moments(super().begin(w).w)
 
     def step(self, state: State, record: RoundRecord, directions: Directions) -> State:
         """Take one step of Adam along the estimate sum_j a_j z_j."""

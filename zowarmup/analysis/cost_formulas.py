@@ -78,13 +78,13 @@ def local_scalars(phase: Phase, d: float) -> Cost:
 
 
 def candidates(phase: Phase, d: float) -> Cost:
-    """Return FedKSeed's costs: down K sums (and probabilities), up T pairs or, if fewer, K sums."""
+    """Return FedKSeed's costs: T pairs or, if shorter, K sums; down, with "pro", 2 K numbers."""
     K = phase.row["candidates"]
     down = FLOAT * K * (2 if phase.row["sampling"] == "pro" else 1)
     up = (FLOAT + (2 if K <= SHORT else 4)) * phase.T
     if phase.row["sampling"] == "uniform":  # any other sampling needs each scalar
         up = min(FLOAT * K, up)
-    return Cost(up, down, 2 * phase.seen, 0)
+    return Cost(up, min(down, phase.A * up), 2 * phase.seen, 0)
 
 
 FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {

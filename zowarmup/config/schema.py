@@ -25,6 +25,7 @@ class Dataset(Settings):
     data_dir: str | None = None  # else the environment variable ZOWARMUP_DATA_DIR
     images_train: Count | None = None  # the size of a random subset; all by default
     images_test: Count | None = None
+    resize: Count | None = None  # height and width after scaling by area means
 
 
 class Budget(Settings):

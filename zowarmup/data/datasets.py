@@ -11,6 +11,7 @@ import numpy as np
 
 from zowarmup.common import files
 from zowarmup.config.source_files import folder_of
+from zowarmup.data.area_means import resized
 from zowarmup.data.array_layout import check_classes, tidy
 from zowarmup.data.arrays import KEYS, PARTS, Arrays, DataError, read_npz, write_npz
 from zowarmup.data.draws import generator
@@ -90,6 +91,7 @@ def load_source(
     *,
     images_train: int | None = None,
     images_test: int | None = None,
+    resize: int | None = None,
 ) -> Dataset:
     """Load the data set `name` from scikit-learn, NAME.npz, its owner's files or a download.
 
@@ -100,6 +102,7 @@ def load_source(
         data_dir: folder of the files; if None, the environment variable ZOWARMUP_DATA_DIR.
         images_train, images_test: the number of images to use, chosen by a permutation that depends
             on the data set's name alone, so a smaller number gives a subset of a larger one.
+        resize: height and width of the images after scaling by area means; None leaves them.
 
     Raises:
         DataError: one sentence with file, array and fix.
@@ -115,6 +118,7 @@ def load_source(
             f"{where}: y_train has no image of class {lost[0]} left; raise images_train "
             f"({images_train})"
         )
+    arrays |= resized(arrays, resize, where)
     mean, std = channel_statistics(arrays["x_train"], scale)
     return Dataset(name=name, mean=mean, std=std, scale=scale, **arrays)
 

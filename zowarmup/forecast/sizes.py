@@ -65,6 +65,8 @@ def dataset_size(name: str, settings: Dataset) -> Size:
             f"datasets.{name}: {settings.source}.npz is in no data folder, so the size of the "
             f"data set is unknown; set {DATA_DIR} to the folder of this file"
         )
+    if settings.resize:
+        whole = replace(whole, shape=(whole.shape[0], settings.resize, settings.resize))
     train, test = settings.images_train or whole.train, settings.images_test or whole.test
     return replace(whole, train=min(train, whole.train), test=min(test, whole.test))
 

@@ -20,7 +20,7 @@ from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
 from zowarmup.plan.specs import EngineSpec
 from zowarmup.storage.run_json import sha256
-from zowarmup.training.evaluate import BATCH, outcomes
+from zowarmup.training.evaluate import norm_batches, outcomes
 
 File = Path | str
 
@@ -115,5 +115,4 @@ def _statistics(
         )
     everything = images.part(data, "train", w.device)
     train = images.dealt(everything, federation.load(dealt, data).train)
-    batches = (some.x() for some in train.split(BATCH))
-    return static_norm.using(model, static_norm.collect(model, w, batches))
+    return static_norm.using(model, static_norm.collect(model, w, norm_batches(train)))

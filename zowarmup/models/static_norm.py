@@ -2,9 +2,10 @@
 
 In training each batch is normalised with its own mean and variance. For an evaluation the server
 collects statistics of the training set in one pass with the current model: mean and variance of
-each layer's input, averaged over the batches, each batch counting the same whatever its size. The
-server then reads all clients' images, which it could not do in a real federation. Two-point losses
-use batch statistics too, so they depend on the size of a micro-batch.
+each layer's input, averaged over the batches, each batch counting the same whatever its size. Each
+batch must mix the clients, or the variance between clients is left out. The server then reads all
+clients' images, which it could not do in a real federation. Two-point losses use batch statistics
+too, so they depend on the size of a micro-batch.
 
 Reference: Diao et al. 2021, arXiv:2010.01264, section 3; BatchNorm: Ioffe and Szegedy 2015,
 arXiv:1502.03167.

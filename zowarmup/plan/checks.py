@@ -14,6 +14,7 @@ from zowarmup.plan.specs import EngineSpec, JobSpec, Plain
 
 # The most training images that a source has; the user's sources are checked when they are read.
 KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet32": 1_281_167}
+KNOWN_SIDES = {"digits": 8, "cifar10": 32, "cifar100": 32, "imagenet32": 32}  # pixels, likewise
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,12 @@ def _check_images(config: Config, job: JobSpec) -> None:
         raise ConfigError(
             f"federations.{job.federation}.clients: {federation.clients} clients share only "
             f"{images} images, and each needs two; use fewer clients"
+        )
+    side = KNOWN_SIDES.get(dataset.source)
+    if side and dataset.resize and dataset.resize > side:
+        raise ConfigError(
+            f"datasets.{job.dataset}.resize: {dataset.resize}: images of {dataset.source} have "
+            f"{side} x {side} pixels; use 1 to {side}, or leave resize out"
         )
 
 

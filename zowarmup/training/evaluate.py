@@ -1,5 +1,6 @@
 """Measures a model on the test set, on each tier's training images and on the held-out images."""
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import get_args
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from zowarmup.data.draws import generator
 from zowarmup.engines.images import Images
 from zowarmup.models import static_norm
 from zowarmup.models.flat import FlatModel
@@ -73,8 +75,19 @@ def _statistics(context: Context, w: Tensor) -> AbstractContextManager[None]:
     """Within the block, static norms, if any, use the statistics of the training set."""
     if not static_norm.has(context.model):
         return nullcontext()
-    batches = (images.x() for images in context.train.split(BATCH))
-    return static_norm.using(context.model, static_norm.collect(context.model, w, batches))
+    statistics = static_norm.collect(context.model, w, norm_batches(context.train))
+    return static_norm.using(context.model, statistics)
+
+
+def norm_batches(train: Images) -> Iterator[Tensor]:
+    """Yield the images from which static norms take their statistics, shuffled over the clients.
+
+    A batch of one client's few classes would lack the variance between clients. HeteroFL's code
+    shuffles as well; here the order depends on the number of images alone.
+    """
+    order = generator("static norm", len(train)).permutation(len(train))
+    shuffled = train.take(torch.from_numpy(order).to(train.y.device))
+    return (images.x() for images in shuffled.split(BATCH))
 
 
 @torch.inference_mode()

@@ -139,6 +139,7 @@ def absences(phase: TrainingPhase, state: State) -> Absences | None:
     if phase.catch_up_limit is None:
         return None
     size = sum(4 * kept.numel() for kept in (state.w, *state.server.values()) if kept.dim())
+    size = getattr(phase.algorithm, "catch_up_bytes", size)  # FedKSeed's accumulators
     return Absences(phase.clients, size, phase.catch_up_limit)
 
 

@@ -20,8 +20,8 @@ class TrainingPhase:
         tier, clients: the tier that can take part, and its clients, sorted.
         participation: the share of these clients that takes part in a round.
         first, last: the first and last round, counted from the start of the method.
-        catch_up_limit: directions that a client may have missed before it downloads the model;
-            None where a client that comes back needs nothing but the next message.
+        catch_up_limit: scalars that a client may have missed before it downloads the model or, in
+            FedKSeed, the accumulators; None where a client needs nothing but the next message.
     """
 
     number: int
@@ -73,17 +73,18 @@ def prepare(
                 "clients; choose another split"
             )
         last = after + phase.rounds
-        limit = phase.settings.get("catch_up_limit")
+        algorithm = build(phase)
+        limit = getattr(algorithm, "catch_up_limit", None)
         ready.append(
             TrainingPhase(
                 number=i,
-                algorithm=build(phase),
+                algorithm=algorithm,
                 tier=phase.clients,
                 clients=clients,
                 participation=phase.participation,
                 first=after + 1,
                 last=last,
-                catch_up_limit=limit if isinstance(limit, int) else None,
+                catch_up_limit=limit,
             )
         )
         after = last

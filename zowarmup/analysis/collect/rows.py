@@ -153,7 +153,11 @@ def settings_of(phases: Sequence[Row]) -> Row:
 
 
 def directions(phase: Row, clients: int, high: int, images: float) -> int:
-    """Return P, the number of different directions in a round; a client has `images` images."""
+    """Return P, the number of directions in a round; a client has `images` images.
+
+    FedKSeed's clients draw candidates with replacement, so of P only about K (1 - (1 - 1/K)^P)
+    differ.
+    """
     if "eps" not in phase:
         return 0
     S = int(phase.get("S", 1))

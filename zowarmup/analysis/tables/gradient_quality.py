@@ -9,11 +9,12 @@ from zowarmup.analysis.tables.cells import SPLIT, Cell, Table
 CAPTION = (
     "Gradient quality: cosine between the step of a zeroth-order round and the true gradient of "
     "the mean training loss of its clients, mean over the evaluated rounds of the phase, then mean "
-    "and standard deviation over n seeds. P random directions among d parameters find "
-    "sqrt(P/(P+d)) of a gradient that all clients share; ratio is the cosine over that. Where the "
-    "clients' gradients differ less is found: sqrt(P/(P+B^2 d)), B^2 being their mean squared "
-    "length over that of their mean. Look for: the cosine falls with P/d, and B^2 explains how far "
-    "it stays below the first formula. Adam and several local steps do not follow one estimate."
+    "and standard deviation over n seeds. The estimate from P random directions among d "
+    "parameters has a cosine of about sqrt(P/(P+d)) if all clients share one gradient; ratio is "
+    "the cosine over that. Where the clients' gradients differ, it is about sqrt(P/(P+B^2 d)), B^2 "
+    "being their mean squared length over that of their mean. Look for: the cosine falls with P/d, "
+    "and B^2 explains how far plain steps stay below the first formula. Adam and several local "
+    "steps do not follow one estimate."
 )
 
 
@@ -32,7 +33,11 @@ def measured(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def expected(rows: pd.DataFrame) -> pd.Series:
-    """Return sqrt(P/(P+d)) per row, the cosine of a vector and its projection on P directions."""
+    """Return sqrt(P/(P+d)) per row, the cosine of a vector and its estimate from P directions.
+
+    The estimate is the mean of the directions, each times its inner product with the vector; the
+    projection on their span would have the cosine sqrt(P/d).
+    """
     P = rows["directions"]
     return (P / (P + rows["d"])).pow(0.5)
 
