@@ -13,6 +13,8 @@ TABLES = {
     "steps": "zowarmup.analysis.tables.studies:steps",
     "sweeps": "zowarmup.analysis.tables.studies:sweeps",
     "participation": "zowarmup.analysis.tables.studies:participation",
+    "depth": "zowarmup.analysis.tables.depth:table",
+    "variance": "zowarmup.analysis.tables.variance:table",
     "costs": "zowarmup.analysis.tables.costs:costs",
     "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
     "memory": "zowarmup.analysis.tables.costs:memory",
@@ -32,6 +34,7 @@ FIGURES = {
     "alpha": "zowarmup.analysis.figures.sweeps:alpha",
     "clients": "zowarmup.analysis.figures.sweeps:clients",
     "width": "zowarmup.analysis.figures.sweeps:width",
+    "depth": "zowarmup.analysis.figures.depth:figure",
     "participation": "zowarmup.analysis.figures.sweeps:participation",
     "costs": "zowarmup.analysis.figures.sweeps:costs",
     "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
@@ -50,5 +53,6 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
     "gradient_quality": ("main", "width"),
 }
 
+NEED_CURVATURE = ("depth",)  # tables and figures that read curvatures beside the metrics
 NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
 NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics

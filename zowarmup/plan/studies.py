@@ -13,7 +13,7 @@ from zowarmup.plan.resolve import Overrides
 # `snakemake <study>` trains a study, so a study cannot be named like a rule.
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics", "table",
-    "figure", "claims", "measure", "signatures", "front_page",
+    "figure", "claims", "measure", "curvature", "signatures", "front_page",
 )  # fmt: skip
 
 
