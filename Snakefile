@@ -23,6 +23,7 @@ include: "rules/data.smk"
 include: "rules/warmup.smk"
 include: "rules/train.smk"
 include: "rules/memory.smk"
+include: "rules/curvature.smk"
 include: "rules/analysis.smk"
 include: "rules/studies.smk"
 

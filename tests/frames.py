@@ -138,6 +138,7 @@ def everything(seeds: int = 3) -> pd.DataFrame:
     """Every study, as far as a table or a figure can tell."""
     runs = [*main(seeds), *pivots(seeds), *distribution(seeds), *server(seeds), *steps(seeds)]
     studies = (networks(seeds), sweeps(seeds), pairs(seeds), estimators(seeds))
+    studies += (depths(seeds), variances(seeds))
     return frame(*runs, *(run for study in studies for run in study))
 
 
@@ -257,6 +258,52 @@ def estimators(seeds: int = 3) -> list[list[dict[str, Any]]]:
     return [
         run("zowarmup", around(0.5, count), study="estimator", variant=name, estimator=name)
         for name, count in (("directional", seeds), ("two_point", 1))
+    ]
+
+
+DEPTHS = {"mlp": 2410, "mlp5": 6634, "mlp5_he": 6634}
+
+
+def depths(seeds: int = 3) -> list[list[dict[str, Any]]]:
+    """Three networks; training from scratch fails in the second."""
+    means = {"mlp": (0.6, 0.8, 0.7), "mlp5": (0.6, 0.2, 0.7), "mlp5_he": (0.6, 0.6, 0.7)}
+    methods = ("high_res_only", "zo_init", "zowarmup")
+    return [
+        run(method, around(mean, seeds), study="depth", model=model, d=DEPTHS[model])
+        for model, row in means.items()
+        for method, mean in zip(methods, row, strict=True)
+    ]
+
+
+def curvature(seeds: int = 3) -> list[dict[str, Any]]:
+    """The measurements of `depths`: |g|^2 differs by network, and is larger at the pivot."""
+    squares = {"mlp": 0.4, "mlp5": 0.004, "mlp5_he": 2.0}
+    same = {
+        "dissimilarity": 30.0,
+        "trace": 20.0,
+        "trace_error": 0.5,
+        "top": 1.0,
+        "top_change": 1e-3,
+    }
+    return [
+        {"dataset": "digits", "model": model, "width": 1.0, "split": "10/90", "seed": seed}
+        | {
+            "points": [
+                {"round": t, "gradient_square": square * (1 + 0.1 * seed + t / 2)} | same
+                for t in (0, PIVOT)
+            ]
+        }
+        for model, square in squares.items()
+        for seed in range(seeds)
+    ]
+
+
+def variances(seeds: int = 3) -> list[list[dict[str, Any]]]:
+    """Two methods in which one seed varies, or all."""
+    return [
+        run(method, numbered(0.5 + step * i for i in range(seeds)), study="variance", variant=name)
+        for method in ("high_res_only", "zowarmup")
+        for name, step in (("federation", 0.04), ("directions", 0.02), ("all", 0.05))
     ]
 
 

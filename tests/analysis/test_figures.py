@@ -33,6 +33,7 @@ ONE_SPLIT = METRICS[METRICS["split"] == "10/90"]
 
 def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
     more = [{"digits": frames.federation()}] if name in tables_and_figures.NEED_FEDERATION else []
+    more += [frames.curvature()] * (name in tables_and_figures.NEED_CURVATURE)
     return registry.load(tables_and_figures.FIGURES, name)(metrics, *more)
 
 
@@ -436,6 +437,33 @@ class TestSteps:
     def test_a_loss_that_explodes_presses_no_other_flat(self) -> None:
         scales = [axes.get_yscale() for axes in draw("steps").axes]
         assert scales == ["linear", "log", "log"]
+
+
+class TestDepth:
+    def ends(self, marker: str, metrics: pd.DataFrame = METRICS) -> list[tuple[float, float]]:
+        axes = draw("depth", metrics).axes[0]
+        return [
+            (line.get_xdata()[0], line.get_ydata()[0])
+            for line in axes.lines
+            if line.get_marker() == marker
+        ]
+
+    def test_each_network_goes_from_scratch_to_the_warm_up(self) -> None:
+        """|g|^2 is 0.4, 0.004, 2 times 1, 1.1, 1.2; the bound 2 (1 + 30 * 20 / 15) = 82."""
+        look = {name: style.METHODS[name].marker for name in ("zo_init", "zowarmup")}
+        rise = (1 * 1.1 * 1.2) ** (1 / 3)
+        expected = [(square * rise / 82, y) for square, y in ((0.4, 81), (0.004, 21), (2, 61))]
+        assert np.array(self.ends(look["zo_init"])) == pytest.approx(np.array(expected))
+        assert [y for _, y in self.ends(look["zowarmup"])] == pytest.approx([71] * 3)
+        axes = draw("depth").axes[0]
+        arrows = [text.arrow_patch for text in axes.texts if text.arrow_patch]
+        assert len(arrows) == 3
+        assert {"mlp", "mlp5", "mlp5_he"} <= {text.get_text() for text in axes.texts}
+
+    def test_a_network_without_zowarmup_has_no_arrow(self) -> None:
+        left = METRICS[(METRICS["model"] != "mlp5") | (METRICS["method"] != "zowarmup")]
+        axes = draw("depth", left).axes[0]
+        assert sum(bool(text.arrow_patch) for text in axes.texts) == 2
 
 
 class TestWidth:

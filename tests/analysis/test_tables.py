@@ -18,6 +18,7 @@ from zowarmup.config import registry, tables_and_figures
 
 approx = pytest.approx
 OF_ROWS = [name for name in tables_and_figures.TABLES if name not in tables_and_figures.NEED_MEMORY]
+MEASURED = {"depth": [frames.curvature()]}
 T2 = 4.302653  # Student's t, two degrees of freedom, 95 %
 REFERENCE = frames.run("high_res_only", {0: 0.40, 1: 0.42, 2: 0.44})
 
@@ -405,7 +406,7 @@ def test_a_study_that_is_missing_is_named(name: str) -> None:
     other = frames.frame(frames.run("zowarmup", {0: 0.5}, study="other"))
     wanted = " or ".join(map(repr, tables_and_figures.SHOWS[name]))
     with pytest.raises(ValueError, match=rf"no rows of study {wanted} \(they hold: other\)"):
-        registry.load(tables_and_figures.TABLES, name)(other)
+        registry.load(tables_and_figures.TABLES, name)(other, *MEASURED.get(name, []))
 
 
 @pytest.mark.parametrize(
@@ -415,7 +416,8 @@ def test_the_rows_of_one_study_that_it_shows_are_enough(name: str, study: str) -
     rows = frames.everything()
     rows = rows[rows["study"] == study]
     if len(rows):
-        assert len(registry.load(tables_and_figures.TABLES, name)(rows))
+        more = MEASURED.get(name, [])
+        assert len(registry.load(tables_and_figures.TABLES, name)(rows, *more))
 
 
 class Page(HTMLParser):
@@ -451,7 +453,8 @@ class TestFormats:
     METRICS = frames.everything()
 
     def table(self, name: str) -> pd.DataFrame:
-        found = registry.load(tables_and_figures.TABLES, name)(self.METRICS)
+        more = MEASURED.get(name, [])
+        found = registry.load(tables_and_figures.TABLES, name)(self.METRICS, *more)
         assert isinstance(found, pd.DataFrame)
         return found
 

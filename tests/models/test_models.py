@@ -14,8 +14,11 @@ from zowarmup.models.flat import FlatModel
 from zowarmup.models.static_norm import StaticNorm
 from zowarmup.training import context
 
+DEPTHS = {"mlp2": 3_466, "mlp3": 4_522, "mlp4": 5_578, "mlp5": 6_634}
 SIZES = [
     ("mlp", (1, 8, 8), 10, 2_410),
+    *((name, (1, 8, 8), 10, d) for name, d in DEPTHS.items()),
+    *((f"{name}_he", (1, 8, 8), 10, d) for name, d in {"mlp": 2_410, **DEPTHS}.items()),
     ("cnn", (1, 8, 8), 10, 6_186),
     ("resnet8", (3, 32, 32), 10, 78_042),
     ("resnet18", (3, 32, 32), 10, 11_173_962),
@@ -33,6 +36,8 @@ SIZES = [
 ]
 SMALL = [
     "mlp",
+    "mlp5",
+    "mlp3_he",
     "cnn",
     "resnet8",
     "resnet_tiny",
@@ -97,7 +102,7 @@ def test_layer_by_layer_is_the_whole_at_once(model):
     assert torch.equal(found, model.logits(w, images()))
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if not name.startswith("vit")])
+@pytest.mark.parametrize("name", [name for name in SMALL if "vit" not in name and "he" not in name])
 def test_initialisation_has_the_scale_of_pytorch(name):
     """Uniform in +-1/sqrt(fan_in), norms at one and zero, one seed one start."""
     model = context.model(name, (3, 8, 8), 5)
@@ -121,6 +126,21 @@ def test_classifier_bias_starts_at_zero_in_the_pre_activation_networks_alone():
         model = context.model(name, (3, 8, 8), 5)
         bias = model.named(model.initial(0))["linear.bias"]
         assert (not bias.any()) is zero
+
+
+def test_the_initialisation_of_he_keeps_the_size_of_activations():
+    """Std sqrt(2 / fan_in) and no biases; each ReLU then passes the mean square on."""
+    model = context.model("mlp5_he", (1, 16, 16), 10, 16)
+    w = model.initial(0)
+    assert torch.equal(w, model.initial(0))
+    for name, value in model.named(w).items():
+        if name.endswith("bias"):
+            assert not value.any()
+        else:
+            assert value.std().item() == pytest.approx((2 / value.shape[1]) ** 0.5, rel=0.02)
+    x = images(12).view(1, -1)[:, :256].view(1, 1, 16, 16)
+    before = model.module(w)[:-1](x)
+    assert before.square().mean().item() == pytest.approx(x.square().mean().item(), rel=0.35)
 
 
 def test_default_law_is_the_word_of_its_name():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import workbench
+from overlays import overlay
 
-from zowarmup.plan import graph
+from zowarmup.plan import graph, snapshots
 from zowarmup.plan.graph import Job
 from zowarmup.plan.workflow import Workflow
 
@@ -82,3 +83,36 @@ def test_memory_grows_with_images_and_processes(tmp_path: Path, work: Workflow) 
     data = tmp_path / "dataset.npz"
     data.write_bytes(bytes(3 * 10**6))
     assert work.training_mb(str(data)) == 2000 + 6
+
+
+DEPTH = """
+studies:
+  depth: {methods: [high_res_only, zowarmup], grid: {model: [mlp, mlp2_he]}}
+tables: [depth]
+figures: [depth]
+"""
+
+
+@pytest.fixture
+def depth(tmp_path: Path) -> Workflow:
+    return Workflow([str(overlay(tmp_path, DEPTH))], {}, str(ROOT))
+
+
+def test_the_curvature_is_measured_at_the_first_model_and_at_the_pivot(depth: Workflow) -> None:
+    """One job for each network and seed; the warm-up itself, read to its end, has no pivot."""
+    jobs = {job for job in graph.graph(depth.plan) if job.rule == "curvature"}
+    assert {(depth.plan.warmups[job.name].model, job.part) for job in jobs} == {
+        (model, seed) for model in ("mlp", "mlp2_he") for seed in "01"
+    }
+    for job in jobs:
+        assert depth.rounds(job) == [0, 20]
+        [warmup] = [one for one in graph.waits_for(depth.paths, job) if one.rule == "warmup"]
+        assert warmup == Job("warmup", job.name, job.part)
+        assert snapshots.wanted(depth.plan, graph.graph(depth.plan))[job[1:]] == {0, 20, 60}
+        json.dumps([depth.inputs(job), depth.spec(job), depth.code(job)])
+    for rule in ("table", "figure"):
+        measured = depth.inputs(Job(rule, "depth"))["measured"]
+        assert {graph.job_of(depth.paths, file) for file in measured} == jobs
+    assert depth.job("curvature", {"name": "tiny", "warmup": "a", "seed": "1"}) == Job(
+        "curvature", "a", "1"
+    )

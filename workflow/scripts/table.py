@@ -8,7 +8,7 @@ from zowarmup.config import registry, tables_and_figures
 
 with log_to(snakemake.log[0]):
     make = registry.load(tables_and_figures.TABLES, snakemake.wildcards.table)
-    measured = snakemake.input.get("measured")  # None unless the table shows memory
+    measured = snakemake.input.get("measured")  # None unless the table shows more than metrics
     more = [] if measured is None else [[files.read_json(path) for path in measured]]
     more += [learning_rates.read(file) for file in [snakemake.input.get("trials")] if file]
     write.write(make(metrics.read(snakemake.input.metrics), *more), snakemake.output)

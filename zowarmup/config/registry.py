@@ -27,7 +27,8 @@ def _in(module: str, *names: str) -> dict[str, str]:
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale
 NETWORKS = {
-    **_in("zowarmup.models.mlp", "mlp", "mlp3", "mlp5"),
+    **_in("zowarmup.models.mlp", "mlp", "mlp2", "mlp3", "mlp4", "mlp5"),
+    **_in("zowarmup.models.mlp", "mlp_he", "mlp2_he", "mlp3_he", "mlp4_he", "mlp5_he"),
     **_in("zowarmup.models.cnn", "cnn"),
     **_in("zowarmup.models.resnet", "resnet_tiny", "resnet8", "resnet18"),
     **_in("zowarmup.models.preresnet", "preresnet_tiny", "preresnet_tiny_gn"),

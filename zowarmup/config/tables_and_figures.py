@@ -13,6 +13,8 @@ TABLES = {
     "steps": "zowarmup.analysis.tables.studies:steps",
     "sweeps": "zowarmup.analysis.tables.studies:sweeps",
     "participation": "zowarmup.analysis.tables.studies:participation",
+    "depth": "zowarmup.analysis.tables.depth:table",
+    "variance": "zowarmup.analysis.tables.variance:table",
     "costs": "zowarmup.analysis.tables.costs:costs",
     "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
     "memory": "zowarmup.analysis.tables.costs:memory",
@@ -33,6 +35,7 @@ FIGURES = {
     "alpha": "zowarmup.analysis.figures.sweeps:alpha",
     "clients": "zowarmup.analysis.figures.sweeps:clients",
     "width": "zowarmup.analysis.figures.sweeps:width",
+    "depth": "zowarmup.analysis.figures.depth:figure",
     "participation": "zowarmup.analysis.figures.sweeps:participation",
     "costs": "zowarmup.analysis.figures.sweeps:costs",
     "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
@@ -55,5 +58,6 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
 }
 
 NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too
+NEED_CURVATURE = ("depth",)  # tables and figures that read curvatures beside the metrics
 NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
 NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics

@@ -40,7 +40,8 @@ def chain(network: nn.Module) -> list[Link]:
         UserError: the network is not a plain chain of layers in LAYERS, or a layer has an option
             that its stacked function does not know.
     """
-    layers = list(network) if type(network) is nn.Sequential else [network]
+    plain = type(network).forward is nn.Sequential.forward  # also of a subclass with a `law`
+    layers = [*network.children()] if plain else [network]
     for layer in layers:
         if type(layer) not in LAYERS or not ordinary(layer):
             raise UserError(unsuitable(layer))

@@ -34,6 +34,7 @@ RULES = {
     "selections": "select",
     "runs": "train",
     "memory": "measure",
+    "curvature": "curvature",
 }
 ALONE = ("dataset", "select")  # rules whose folders have no <part>
 
@@ -95,6 +96,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
             return {"data": paths.dataset(paths.plan.config.federations[name].dataset)}
         case Job("warmup" | "select" | "train", _, seed):
             return paths.training_inputs(spec_of(paths.plan, job), seed)
+        case Job("curvature", name, seed):
+            return paths.curvature_inputs(name, seed)
         case Job("collect_metrics", _, scope):
             return paths.collect_inputs(scope)
         case Job("collect_trials"):
@@ -112,8 +115,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
 
 
 def spec_of(plan: Plan, job: Job) -> TrainingSpec:
-    """The spec of a job that trains."""
-    if job.rule == "warmup":
+    """The spec of a job that trains, or of the warm-up whose curvature a job measures."""
+    if job.rule in ("warmup", "curvature"):
         return plan.warmups[job.name]
     return plan.selections[job.name] if job.rule == "select" else plan.runs[job.name]
 

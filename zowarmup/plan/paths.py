@@ -118,14 +118,39 @@ class Paths:
         """The file with the measured memory of a client that trains a network."""
         return f"{self.root}/memory/{model}/{role}.json"
 
+    def curvature(self, warmup: str, seed: int | str) -> str:
+        """The file with the curvature of the loss at the models of a warm-up."""
+        return f"{self.root}/curvature/{warmup}/{seed}.json"
+
+    def curvature_inputs(self, warmup: str, seed: int | str) -> Inputs:
+        """The inputs of the job that measures the curvature along a warm-up."""
+        spec = self.plan.warmups[warmup]
+        return {
+            "data": self.dataset(spec.dataset),
+            "federation": self._dealt(spec, seed),
+            "snapshots": f"{self.warmup(warmup, seed)}/snapshots",
+        }
+
+    def curvature_points(self) -> dict[tuple[str, int], list[int]]:
+        """Return, for each (warm-up, seed) of the study `depth`, round 0 and the pivots."""
+        points: dict[tuple[str, int], list[int]] = {}
+        for cell, seed in self.cells("studies/depth/"):
+            spec = self.plan.runs[cell.run]
+            if spec.warmup and spec.own_phases:
+                rounds = points.setdefault((spec.warmup, seed), [0])
+                rounds += [spec.pivot] * (spec.pivot not in rounds)
+        return points
+
     def shown_inputs(self, rule: str, name: str, scope: str) -> Inputs:
-        """Return the inputs of a table or figure: metrics, and for some memory or federations."""
+        """Return the inputs of a table or figure: metrics, and for some what they show beside."""
         inputs: Inputs = {"metrics": self.metrics(scope)}
         if name in tables_and_figures.NEED_TRIALS:
             inputs["trials"] = self.trials()
         if rule == "table" and name in tables_and_figures.NEED_MEMORY:
             models = self.plan.config.memory.models
             inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]
+        if name in tables_and_figures.NEED_CURVATURE:
+            inputs["measured"] = [self.curvature(*point) for point in self.curvature_points()]
         if rule == "figure" and (shown := self.federations(name)):
             inputs["federations"] = [*shown.values()]
         return inputs

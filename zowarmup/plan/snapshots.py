@@ -25,6 +25,10 @@ def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
     for warmup, t, seeds in starts:
         for seed in seeds if warmup else ():
             needed[str(warmup), str(seed)].add(t)
+    points = Paths(plan).curvature_points()
+    for job in jobs:
+        if job.rule == "curvature":
+            needed[job.name, job.part].update(points[job.name, int(job.part)])
     return needed
 
 

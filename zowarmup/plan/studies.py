@@ -14,7 +14,8 @@ from zowarmup.plan.resolve import Overrides
 # `snakemake <study>` trains a study, so a study cannot be named like a rule.
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics",
-    "collect_trials", "table", "figure", "claims", "measure", "signatures", "front_page",
+    "collect_trials", "table", "figure", "claims", "measure", "curvature",
+    "signatures", "front_page",
 )  # fmt: skip
 
 # The keys of a grid of learning rates: `zo` for its lr, `fedadam.client_lr` for another rate.

@@ -90,6 +90,10 @@ class Workflow:
             return self.config.datasets[job.name].model_dump(exclude={"data_dir"})
         return self.config.federations[job.name].model_dump()
 
+    def rounds(self, job: Job) -> list[int]:
+        """The rounds of a warm-up at which a job measures the curvature of the loss."""
+        return self.paths.curvature_points()[job.name, int(job.part)]
+
     def contents(self, job: Job) -> str:
         """Return a digest of a data set's source files; a change reruns this and later jobs."""
         data = self.paths.dataset(job.name)
@@ -107,7 +111,7 @@ class Workflow:
             "measure": registry.NETWORKS,
         }
         modules = [registry.module_of(named[job.rule], job.name)] if job.rule in named else []
-        if job.rule in graph.RESULT:
+        if job.rule in (*graph.RESULT, "curvature"):
             modules = graph.modules(graph.spec_of(self.plan, job))
         return code_digest(modules, self.scripts / f"{job.rule}.py")
 

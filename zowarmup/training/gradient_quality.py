@@ -40,14 +40,20 @@ def quality(context: Context, clients: Sequence[int], before: Tensor, after: Ten
         clients: the clients over whose images the gradient's loss is the mean.
         before, after: (d,) the model before and after the round.
     """
-    total = sum(context.sizes[client] for client in clients)
-    g, squares = torch.zeros_like(before, dtype=torch.float64), 0.0
-    for client, g_i in zip(clients, context.engine.each_gradient(before, clients), strict=True):
-        p_i = context.sizes[client] / total
-        g.add_(g_i, alpha=p_i)
-        squares += p_i * g_i.double().square().sum().item()
+    g, squares = gradient(context, clients, before)
     step, length = (before - after).double(), g.norm()
     return Quality(
         gradient_cosine=(g @ step / (length * step.norm())).item(),
         dissimilarity=(squares / length.square()).item(),
     )
+
+
+def gradient(context: Context, clients: Sequence[int], w: Tensor) -> tuple[Tensor, float]:
+    """Return g, (d,) float64, and sum_i p_i |g_i|^2, at the model w."""
+    total = sum(context.sizes[client] for client in clients)
+    g, squares = torch.zeros_like(w, dtype=torch.float64), 0.0
+    for client, g_i in zip(clients, context.engine.each_gradient(w, clients), strict=True):
+        p_i = context.sizes[client] / total
+        g.add_(g_i, alpha=p_i)
+        squares += p_i * g_i.double().square().sum().item()
+    return g, squares

@@ -61,6 +61,10 @@ def _interval(name: str, heading: str, format_: Format) -> Column:
     return Column(heading, format_, "{} [{}, {}]", (f"{name}_low", f"{name}_high"))
 
 
+def _with_error(name: str, heading: str) -> Column:
+    return Column(heading, three_digits, "{} ± {}", (f"{name}_error",))
+
+
 COLUMNS = {
     "dataset": Column("data set"),
     "label": Column("method"),
@@ -99,12 +103,22 @@ COLUMNS = {
     "cosine_ratio": Column("ratio", "{:.2f}".format),
     "dissimilarity": Column("B^2", "{:.1f}".format),
     "cosine_dissimilar": Column("sqrt(P/(P+B^2 d))", "{:.4f}".format),
+    "gradient_square_mean": _with_error("gradient_square", "squared gradient"),
+    "start_dissimilarity_mean": _with_error("start_dissimilarity", "B^2"),
+    "trace_mean": _with_error("trace", "tr H"),
+    "top_mean": _with_error("top", "lambda"),
+    "gain_mean": _with_error("gain", "gain"),
+    "flat": Column("tr H not positive, seeds", whole),
+    "high_mean": Column("High Res Only, %", percent, "{} ± {}", ("high_std",)),
+    "mean": Column("accuracy, %", percent),
+    "source": Column("what varies"),
+    "spread": _interval("spread", "standard deviation [95 %], points", percent),
     "std_ratio": _interval("std_ratio", "std ratio [95 %]", "{:.2f}".format),
     "pitman_morgan_p": Column("p (Pitman-Morgan)", probability),
     "p_over_d": Column("P/d", three_digits),
 }
 # Columns for programs; readers see the label instead, and the caption says the rest.
-HIDDEN = {"method", "role", "variant", "pairs"}
+HIDDEN = {"method", "role", "variant", "pairs", "trace_vectors", "top_change"}
 HIDDEN |= {part for column in COLUMNS.values() for part in column.parts}
 # Columns that the caption states once if all rows agree.
 SETTING = ("dataset", "model", "rounds", "estimator")
