@@ -313,3 +313,27 @@ def federation() -> dict[str, Any]:
         "order": [3, 0, 4, 2, 1],
         "label_counts": [[0, 8, 0], [4, 4, 0], [0, 0, 8], [8, 0, 0], [2, 3, 3]],
     }
+
+
+def trials() -> pd.DataFrame:
+    """Trials of two selections: one of two rates that partly diverges, one that only guesses."""
+    best = {(0.1, 0.02): 0.6, (0.1, 0.03): 0.5, (0.3, 0.02): 0.55, (0.3, 0.03): None}
+    rows = [
+        (("zowarmup", {"1.lr": first, "2.lr": second}), mean)
+        for (first, second), mean in best.items()
+    ]
+    rows += [(("zo_init", {"1.lr": lr}), 0.1) for lr in (0.01, 0.02, 0.04)]
+    return pd.DataFrame(
+        {
+            "selection": name,
+            "decides": name,
+            "chance": 0.1,
+            "rates": rates,
+            "seed": seed,
+            "accuracy": None if mean is None else mean + 0.01 * (seed - 51),
+            "late": mean,
+            "loss": None if mean is None else 3 - sum(rates.values()),
+        }
+        for (name, rates), mean in rows
+        for seed in (50, 51, 52)
+    )

@@ -34,6 +34,7 @@ ONE_SPLIT = METRICS[METRICS["split"] == "10/90"]
 def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
     more = [{"digits": frames.federation()}] if name in tables_and_figures.NEED_FEDERATION else []
     more += [frames.curvature()] * (name in tables_and_figures.NEED_CURVATURE)
+    more += [frames.trials()] * (name in tables_and_figures.NEED_TRIALS)
     return registry.load(tables_and_figures.FIGURES, name)(metrics, *more)
 
 

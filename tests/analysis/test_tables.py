@@ -18,7 +18,7 @@ from zowarmup.config import registry, tables_and_figures
 
 approx = pytest.approx
 OF_ROWS = [name for name in tables_and_figures.TABLES if name not in tables_and_figures.NEED_MEMORY]
-MEASURED = {"depth": [frames.curvature()]}
+MEASURED = {"depth": [frames.curvature()], "learning_rates": [frames.trials()]}
 T2 = 4.302653  # Student's t, two degrees of freedom, 95 %
 REFERENCE = frames.run("high_res_only", {0: 0.40, 1: 0.42, 2: 0.44})
 

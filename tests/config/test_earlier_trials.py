@@ -30,7 +30,7 @@ WITH_TRIALS = "selection: {trials: trials.csv}\n"
 def digests(file: Path) -> dict[str, str]:
     """What decides the selections of the methods of a config, by name."""
     config = load([file])
-    rates = Rates(config, Names(), {}, EarlierTrials())
+    rates = Rates(config, Names(), {}, {}, EarlierTrials())
     for method in config.methods:
         list(rates.phases(method, {}, resolve(config, method, {})))
     return rates.digests

@@ -137,23 +137,23 @@ class Variant(Settings):
 
 
 class Part(Settings):
-    """Methods over a grid, or named variants."""
+    """Methods over a grid, or named variants.
+
+    same_as: a study whose methods selected the learning rates of this part: only what that study
+        varies tells them apart.
+    """
 
     methods: list[str] = []
     grid: dict[str, Annotated[list[Value], Field(min_length=1)]] = {}
     variants: dict[Name, Variant] = {}
     set: dict[str, Value] = {}
     seeds: Seeds | list[Seed] | None = None  # default: the study's, for a study the config's
+    same_as: Name | None = None
 
 
 class Study(Part):
-    """Runs to compare. Parts vary what a grid cannot, such as the data set.
+    """Runs to compare. Parts vary what a grid cannot, such as the data set."""
 
-    same_as: another study, whose methods selected the learning rates of this one's: only what that
-        study varies tells them apart.
-    """
-
-    same_as: Name | None = None
     also: dict[Name, Part] = {}
 
 

@@ -97,7 +97,7 @@ class _Planner:
                             f"{where}: there is no method {method}; define it in `methods`"
                         )
                     check(schema, overrides, partial("{}: {}".format, where))
-                    tuned = tuned_overrides(config, study, overrides)
+                    tuned = tuned_overrides(config, part, overrides)
                     run = self._run(method, variant, overrides, tuned)
                     split = str(overrides.get("split", config.split))
                     label = config.methods[method].label

@@ -56,11 +56,11 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
         yield cell.method, variant, {**study.set, **point, **cell.set}
 
 
-def tuned_overrides(config: Config, study: Study, overrides: Overrides) -> Overrides:
+def tuned_overrides(config: Config, part: Part, overrides: Overrides) -> Overrides:
     """The overrides under which the selections of a cell run: with `same_as` the other study's."""
-    if study.same_as is None:
+    if part.same_as is None:
         return overrides
-    other = config.studies[study.same_as]
+    other = config.studies[part.same_as]
     return {**other.set, **{key: v for key, v in overrides.items() if key in other.grid}}
 
 
@@ -122,7 +122,12 @@ def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _check_names(config: Config) -> None:
-    same_as = {name: [s.same_as] for name, s in config.studies.items() if s.same_as is not None}
+    same_as = {
+        where: [part.same_as]
+        for name, study in config.studies.items()
+        for where, part, _ in parts(config, name, study)
+        if part.same_as is not None
+    }
     for key, table, names in (
         ("tables", TABLES, config.tables),
         ("figures", FIGURES, config.figures),
@@ -132,7 +137,7 @@ def _check_names(config: Config) -> None:
         ("selection.grid", GRIDS, config.selection.grid),
         ("selection.joint_grid", GRIDS, config.selection.joint_grid),
         ("selection.rounds", config.rounds, config.selection.rounds),
-        *((f"studies.{name}.same_as", config.studies, other) for name, other in same_as.items()),
+        *((f"{where}.same_as", config.studies, other) for where, other in same_as.items()),
         ("memory.models", NETWORKS, config.memory.models),
     ):
         for name in names:
