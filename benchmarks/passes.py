@@ -22,7 +22,7 @@ from zowarmup.common.seeds import Seeds
 from zowarmup.engines.plain import Plain
 from zowarmup.training import context
 
-IMAGES, REPEATS, GOAL = 900, 15, 1.05  # the images of a client that has a fiftieth of CIFAR-10
+IMAGES, REPEATS, GOAL = 900, 7, 1.05  # the images of a client that has a fiftieth of CIFAR-10
 DIRECTIONAL = ZO(lr=1e-3, S=3, estimator="directional")
 SGD = FedAvg(lr=0.1, epochs=1, batch=64)
 METHODS = {"directional round": (DIRECTIONAL, 90), "local SGD": (SGD, SGD.batch)}  # and batches

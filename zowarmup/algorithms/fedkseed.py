@@ -7,9 +7,8 @@
 
 Each client takes T steps w <- w - lr c z_k with candidates that it chooses and sends the pairs
 (k, c). The server adds p_i c to A_k, and every client rebuilds w = w_0 - lr * sum_k A_k z_k from
-w_0, the model at the start of the phase. So a client needs the pairs of all rounds since its last
-one, or the K accumulators.
-The sum holds only for a constant learning rate and no weight decay.
+w_0, the model at the start of the phase. So a client needs the pairs of all rounds since its last,
+or the K accumulators. The sum holds only for a constant learning rate and no weight decay.
 
 With sampling "pro", candidates with larger scalars are chosen more often: the probabilities are
 softmax(m), where m is the mean |c| of each candidate so far, clipped to CLIP and scaled to 0..1. As
