@@ -27,7 +27,7 @@ from zowarmup.training.gradient_quality import gradient
 
 BATCH = 512  # images per pass, fixed because the bits depend on it
 VECTORS = 256  # random vectors of the trace
-TOLERANCE, ITERATIONS = 1e-3, 200  # of the power iteration: relative change, at most so many
+TOLERANCE, ITERATIONS = 1e-3, 200  # of the power iteration: relative change, longest run
 
 Product = Callable[[Tensor], Tensor]  # rows v -> rows Hv
 
