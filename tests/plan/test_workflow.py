@@ -82,3 +82,21 @@ def test_memory_grows_with_images_and_processes(tmp_path: Path, work: Workflow) 
     data = tmp_path / "dataset.npz"
     data.write_bytes(bytes(3 * 10**6))
     assert work.training_mb(str(data)) == 2000 + 6
+
+
+def test_verdicts_read_the_repeat_once_it_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repeat itself extends this config, keeps the key, and repeats nothing."""
+    monkeypatch.chdir(tmp_path)
+    files = [str(ROOT / "tests/tiny.yaml")]
+    work = Workflow(files, {"repeat": "again"}, str(ROOT))
+    again = Workflow(files, {"repeat": "again", "name": "again"}, str(ROOT))
+    plain = {"metrics": "results/tiny/metrics.csv"}
+    assert work.inputs(Job("claims")) == plain
+    (tmp_path / "results/again").mkdir(parents=True)
+    (tmp_path / "results/again/metrics.csv").touch()
+    repeat = "results/again/metrics.csv"
+    assert work.inputs(Job("claims")) == plain | {"repeat": repeat}
+    assert work.inputs(Job("signatures")) == plain
+    assert again.inputs(Job("claims")) == {"metrics": repeat}
