@@ -1,5 +1,6 @@
 """The verdicts: adjusted tests against a threshold and a margin, and a repeat of the runs."""
 
+import re
 from math import isnan, sqrt
 from typing import Any
 
@@ -132,7 +133,9 @@ def test_a_repeat_that_changes_a_verdict_makes_it_inconclusive() -> None:
     table = repeated(run("ours", [20, 60, 44, 60, 20]))
     row = table.loc["it"]
     assert row.verdict == "inconclusive"
-    assert row.note == "with other CPU kernels: +0.8 points, inconclusive, not supported"
+    assert row.note == (
+        "with other CPU kernels: +0.8 points, adjusted p 1, inconclusive, not supported"
+    )
     assert row.distance > 0 > row.distance_repeat
     assert row.effect == pytest.approx(10)  # of the run itself
     away = table.loc["away"]
@@ -142,7 +145,9 @@ def test_a_repeat_that_changes_a_verdict_makes_it_inconclusive() -> None:
 def test_a_repeat_that_agrees_leaves_the_verdict() -> None:
     row = repeated(run("ours", [47, 49, 50, 51, 52])).loc["it"]
     assert row.verdict == "supported"
-    assert row.note == "with other CPU kernels: +9.8 points, supported"
+    assert re.fullmatch(
+        r"with other CPU kernels: \+9.8 points, adjusted p 0.00\d+, supported", row.note
+    )
 
 
 def test_a_repeat_counts_only_what_both_have() -> None:
@@ -151,4 +156,6 @@ def test_a_repeat_counts_only_what_both_have() -> None:
     row = repeated(pd.concat([far, run("ours", [0] * 5, study="pivot")])).loc["it"]
     assert (row.verdict, row.note) == ("supported", "")
     row = repeated(run("ours", [47, 49])).loc["it"]
-    assert row.note == "with other CPU kernels: +9.8 points, supported"
+    assert re.fullmatch(
+        r"with other CPU kernels: \+9.8 points, adjusted p 0.00\d+, supported", row.note
+    )

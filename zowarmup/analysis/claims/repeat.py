@@ -6,6 +6,7 @@ import pandas as pd
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis.claims import words
+from zowarmup.analysis.claims.decide import LEVEL
 
 
 def replaced(metrics: pd.DataFrame, repeat: pd.DataFrame) -> pd.DataFrame:
@@ -40,4 +41,5 @@ def _note(one: Any, other: Any) -> str:
         return ""
     change = f", not {one.verdict}" if other.verdict != one.verdict else ""
     effect = words.plain_effect(other.effect, other.unit)
-    return f"with other CPU kernels: {effect}, {other.verdict}{change}"
+    p = words.p_value(LEVEL - other.distance)
+    return f"with other CPU kernels: {effect}, adjusted p {p}, {other.verdict}{change}"
