@@ -73,7 +73,8 @@ def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None
     for method in ("zowarmup", "high_res_only"):
         assert f"{100 * float(rows[method]['accuracy_mean']):.1f} ±" in text
     with (finished / "results/tiny/claims.csv").open() as file:
-        verdicts = [row["verdict"] for row in csv.DictReader(file)]
+        tested = [row for row in csv.DictReader(file) if row["family"]]
+    verdicts = [row["verdict"] for row in tested]
     assert f"{len(verdicts)} verdicts on claims of the paper" in text
     assert f"{verdicts.count('not run')} not run" in text
 
@@ -289,3 +290,18 @@ def test_the_headline_is_the_paired_difference() -> None:
     assert "<dd>a &amp; b</dd>" in page
     assert "At 10/90 ZOWarmUp reaches" in page
     assert all(f"<b>{text}" in page for text in texts)
+
+
+def test_the_front_page_counts_verdicts_and_lists_what_would_decide() -> None:
+    """Formulas and observations are counted apart; an undecided claim shows the seeds it needs."""
+    metrics = frames.frame(
+        frames.run("high_res_only", dict.fromkeys(range(10), 0.40)),
+        frames.run("zowarmup", frames.numbered(0.40 + 0.05 * (s % 4 - 1) for s in range(10))),
+    )
+    verdicts = judge.judge(metrics, schema.read(workbench.PROJECT / "config/claims.yaml"))
+    text = front_page.summary(verdicts)
+    tested = verdicts["kind"].isin(schema.TESTED).sum()
+    assert text.startswith(f"{tested} verdicts on claims of the paper: 0 supported, ")
+    assert "; counted apart: 0 holds, 0 does not hold, 0 observed" in text
+    [line] = [x for x in front_page.listed(verdicts, "inconclusive") if "10 % of" in x]
+    assert re.search(r"n = 10, \d+ needed\)$", line)

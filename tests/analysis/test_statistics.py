@@ -154,3 +154,54 @@ def test_no_ratio_to_nothing(first: list[float], second: list[float]) -> None:
     assert ours.n == len(first)
     assert isnan(ours.effect)
     assert isnan(ours.low)
+
+
+def test_holm_by_hand() -> None:
+    """Four tests: 4 * 0.005, then 3 * 0.01, 2 * 0.03 and 0.04, which may not be below 2 * 0.03."""
+    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    some = statistics.holm([0.3, float("nan"), 0.9])
+    assert some[[0, 2]] == pytest.approx([0.6, 0.9])
+    assert isnan(some[1])
+    assert statistics.holm([0.6, 0.7]) == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(("low", "high"), [(-2, 2), (5, 12), (8, 9), (9, 11), (-3, 0)])
+def test_equivalence_is_two_one_sided_tests(low: float, high: float) -> None:
+    x = FIRST - SECOND
+    ours = statistics.equivalence(lambda null: statistics.mean_interval(x, null=null), low, high)
+    above = scipy_stats.ttest_1samp(x, low, alternative="greater").pvalue
+    below = scipy_stats.ttest_1samp(x, high, alternative="less").pvalue
+    assert ours == pytest.approx(max(above, below))
+
+
+def test_equivalence_of_spreads_is_the_interval_of_90_percent() -> None:
+    """TOST at 5 % rejects exactly if the interval of 90 % lies inside of the margin."""
+    ends = statistics.spread_ratio(FIRST, SECOND, 0.9)
+    margin = max(ends.high, 1 / ends.low)
+
+    def p(factor: float) -> float:
+        return statistics.equivalence(
+            lambda null: statistics.spread_ratio(FIRST, SECOND, null=null), 1 / factor, factor
+        )
+
+    assert p(margin) == pytest.approx(0.05)
+    assert p(1.1 * margin) < 0.05 < p(0.9 * margin)
+
+
+@pytest.mark.parametrize("effect", [0.5, 1.0])
+def test_seeds_needed_have_80_percent_power(effect: float) -> None:
+    """Against the noncentral t: n seeds have about 80 %, one seed fewer has less."""
+    n = 6
+    p = float(scipy_stats.t.sf(effect * sqrt(n), n - 1))
+    needed = statistics.seeds_needed(p, n, 0.025)
+
+    def power(seeds: float) -> float:
+        critical = scipy_stats.t.isf(0.025, seeds - 1)
+        return float(scipy_stats.nct.sf(critical, seeds - 1, effect * sqrt(seeds)))
+
+    assert power(needed - 2) < 0.8 <= power(needed + 1)
+
+
+def test_no_number_of_seeds_is_enough_for_nothing() -> None:
+    assert isnan(statistics.seeds_needed(0.5, 5, 0.025))
+    assert isnan(statistics.seeds_needed(float("nan"), 5, 0.025))

@@ -97,9 +97,9 @@ CLAIMS = {
     "a list": ("- 1", "a mapping"),
     "no text": (b"\xff", "not valid YAML"),
     "Python to be run": ("a: !!python/object/apply:os._exit [66]", "not valid YAML"),
-    "a claim that is a text": ("one: yes it is", "one"),
-    "a claim of nothing": ("one: {}", "one."),
-    "an unknown key": ("one: {claim: 1}", "unknown key"),
+    "a claim that is a text": ("claims: {one: yes it is}", "one"),
+    "a claim of nothing": ("claims: {one: {}}", "one."),
+    "an unknown key": ("claims: {one: {claim: 1}}", "unknown key"),
     "claims of another file": ("extends: claims.yaml", "claims"),
 }
 

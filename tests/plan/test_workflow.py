@@ -116,3 +116,21 @@ def test_the_curvature_is_measured_at_the_first_model_and_at_the_pivot(depth: Wo
     assert depth.job("curvature", {"name": "tiny", "warmup": "a", "seed": "1"}) == Job(
         "curvature", "a", "1"
     )
+
+
+def test_verdicts_read_the_repeat_once_it_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The repeat itself extends this config, keeps the key, and repeats nothing."""
+    monkeypatch.chdir(tmp_path)
+    files = [str(ROOT / "tests/tiny.yaml")]
+    work = Workflow(files, {"repeat": "again"}, str(ROOT))
+    again = Workflow(files, {"repeat": "again", "name": "again"}, str(ROOT))
+    plain = {"metrics": "results/tiny/metrics.csv"}
+    assert work.inputs(Job("claims")) == plain
+    (tmp_path / "results/again").mkdir(parents=True)
+    (tmp_path / "results/again/metrics.csv").touch()
+    repeat = "results/again/metrics.csv"
+    assert work.inputs(Job("claims")) == plain | {"repeat": repeat}
+    assert work.inputs(Job("signatures")) == plain
+    assert again.inputs(Job("claims")) == {"metrics": repeat}

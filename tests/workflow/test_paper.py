@@ -217,6 +217,8 @@ def test_of_many_labels_those_that_are_lacked_are_on_top(two: Path, rows: pd.Dat
 def test_verdicts_and_the_front_page_keep_them_apart(tmp_path: Path, rows: pd.DataFrame) -> None:
     file = tmp_path / "claims.yaml"
     common = {
+        "kind": "difference",
+        "family": "main",
         "study": "main",
         "statistic": "mean",
         "first": {"method": "zowarmup"},
@@ -228,9 +230,12 @@ def test_verdicts_and_the_front_page_keep_them_apart(tmp_path: Path, rows: pd.Da
         "one": {"text": "here too", "dataset": "many"},
         "none": {"text": "nowhere", "dataset": "other"},
     }
-    file.write_text(
-        yaml.safe_dump({name: own | common for name, own in written.items()}, sort_keys=False)
-    )
+    whole = {
+        "families": {"main": "main"},
+        "margins": {"points": 2, "ratio": 1.5},
+        "claims": {name: own | common for name, own in written.items()},
+    }
+    file.write_text(yaml.safe_dump(whole, sort_keys=False))
     verdicts = judge.judge(rows, schema.read(file))
     told = verdicts["scale"].str.partition(",")[0]
     assert list(zip(verdicts["claim"], told, strict=True)) == [
@@ -242,4 +247,4 @@ def test_verdicts_and_the_front_page_keep_them_apart(tmp_path: Path, rows: pd.Da
     page = front_page.page("two", rows, verdicts, {})
     assert "digits, mlp: at 30/70 ZOWarmUp reaches" in page
     assert "many, mlp: at 30/70 ZOWarmUp reaches" in page
-    assert "<li>many: here too" in page
+    assert "<li>many: here too" in page  # undecided: too few seeds

@@ -96,10 +96,12 @@ def _accuracy(row: dict[str, str]) -> str:
 
 def verdicts(config: str) -> str:
     """Return the number of each verdict among the claims that the runs of the config can test."""
-    words = [row["verdict"] for row in rows("claims.csv", config)]
-    tested = len(words) - words.count("not run")
-    counted = [f"{words.count(w)} {w}" for w in ("supported", "contradicted", "inconclusive")]
-    return f"{tested} tested, {', '.join(counted)}"
+    # A negligible difference counts with those that are supported.
+    words = [row["verdict"].partition(",")[0] for row in rows("claims.csv", config)]
+    tested = ("supported", "contradicted", "no difference", "inconclusive")
+    counted = {word: words.count(word) for word in tested}
+    listed = ", ".join(f"{n} {w}" for w, n in counted.items() if n or w != "no difference")
+    return f"{sum(counted.values())} tested, {listed}"
 
 
 def skew() -> str:

@@ -1,16 +1,20 @@
-"""The statistics behind every verdict: paired intervals, and a test for unequal spread.
+"""The statistics behind every verdict: paired intervals and tests, and their adjustment by Holm.
 
 All comparisons are paired by seed: federation, initialisation and warm-up are the same on both
 sides. An interval needs at least two pairs and differences that vary (equal differences say nothing
 about their spread). Without it, both ends and p are NaN; no interval has zero width.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import acosh, comb, exp, nan
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
+
+POWER = 0.8  # of the test with the number of seeds that is needed
+MOST = 1000  # seeds; nobody runs more
 
 
 @dataclass(frozen=True)
@@ -114,3 +118,47 @@ def count_ratio(first: ArrayLike, second: ArrayLike) -> Estimate:
         return Estimate(nan, nan, nan, y.size, nan)
     ratios = x / y
     return Estimate(x.mean() / y.mean(), float(ratios.min()), float(ratios.max()), y.size, nan)
+
+
+def equivalence(test: Callable[[float], Estimate], low: float, high: float) -> float:
+    """Return p of two one-sided tests (TOST) that the effect lies between `low` and `high`.
+
+    Args:
+        test: returns the estimate whose two-sided p tests the value that it is given.
+
+    Reference: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15.
+    """
+    above, below = test(low), test(high)
+    # Half of a two-sided p is the one-sided p if the effect lies on the side that is tested.
+    sides = ((above.p, above.effect > low), (below.p, below.effect < high))
+    return max(p / 2 if fits else 1 - p / 2 for p, fits in sides)
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """Return Holm's adjusted p values in the order given; a NaN stays NaN and does not count.
+
+    Reference: Holm 1979, Scandinavian Journal of Statistics 6.
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p)[: np.isfinite(p).sum()]  # NaN is sorted to the end
+    adjusted = np.full_like(p, nan)
+    factors = np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * factors))
+    return adjusted
+
+
+def seeds_needed(p: float, n: int, level: float, lost: int = 1) -> float:
+    """Return the smallest number of seeds above n with 80 % power, if effect and spread stay.
+
+    The power is that of the noncentral t, approximated by the sum of two quantiles of t. Return NaN
+    if p is, or if more than MOST seeds are needed.
+
+    Args:
+        p, level: one-sided; of a two-sided test, half of each.
+        lost: n minus the degrees of freedom of the test.
+    """
+    t = float(stats.t.isf(p, n - lost))
+    more = np.arange(n + 1, MOST + 1)
+    quantiles = stats.t.isf(level, more - lost) + stats.t.isf(1 - POWER, more - lost)
+    enough = more[t * np.sqrt(more / n) >= quantiles]
+    return float(enough[0]) if enough.size else nan

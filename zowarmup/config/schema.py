@@ -180,6 +180,7 @@ class Config(Settings):
     tables: list[str]
     figures: list[str]
     claims: File = "config/claims.yaml"
+    repeat: Name | None = None  # a config whose runs are these once more, with other CPU kernels
     memory: Memory = Memory()
     jobs: Jobs = Jobs()
 

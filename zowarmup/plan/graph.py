@@ -104,7 +104,9 @@ def inputs(paths: Paths, job: Job) -> Inputs:
             return {"selections": [paths.selection(name) for name in paths.plan.selections]}
         case Job("table" | "figure", name, scope):
             return paths.shown_inputs(job.rule, name, scope)
-        case Job("claims" | "signatures"):
+        case Job("claims"):
+            return {"metrics": paths.metrics()} | paths.repeat()
+        case Job("signatures"):
             return {"metrics": paths.metrics()}
         case Job("front_page"):
             files: Inputs = {"metrics": paths.metrics(), "claims": f"{paths.root}/claims.csv"}

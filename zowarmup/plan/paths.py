@@ -1,5 +1,7 @@
 """The paths of all files, and the files that each training job reads."""
 
+from pathlib import Path
+
 from zowarmup.common.json_value import JsonObject
 from zowarmup.config import tables_and_figures
 from zowarmup.plan.plan import Cell, Plan
@@ -13,6 +15,7 @@ class Paths:
 
     def __init__(self, plan: Plan, results: str = "results") -> None:
         self.plan = plan
+        self.results = results
         self.root = f"{results}/{plan.name}"
 
     def dataset(self, dataset: str) -> str:
@@ -113,6 +116,14 @@ class Paths:
     def trials(self) -> str:
         """All trials of learning rates."""
         return f"{self.root}/trials.csv"
+
+    def repeat(self) -> Inputs:
+        """Return the rows of the config that repeats this one if they exist; no rule makes them."""
+        name = self.plan.config.repeat
+        file = f"{self.results}/{name}/metrics.csv"
+        # The repeat itself extends the config that names it, and keeps the key.
+        usable = name not in (None, self.plan.name) and Path(file).is_file()
+        return {"repeat": file} if usable else {}
 
     def memory(self, model: str, role: str) -> str:
         """The file with the measured memory of a client that trains a network."""

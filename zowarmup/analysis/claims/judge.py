@@ -1,89 +1,106 @@
-"""Judge every claim by comparing the interval of its effect with its threshold.
+"""Judge every claim by a test of its effect.
 
 A file fixes the claims and their tests beforehand (see schema.py). A claim whose runs do not exist
-is "not run"; a claim is "inconclusive" if its interval holds the threshold or does not exist.
+is "not run"; "inconclusive" is one that its test does not decide.
 """
 
 from collections.abc import Iterator
-from math import isnan
 from typing import Any
 
 import pandas as pd
 
-from zowarmup.analysis import statistics
+from zowarmup.analysis.claims import decide, estimate, notes, repeat
 from zowarmup.analysis.claims.sample import Sample, samples
-from zowarmup.analysis.claims.schema import MEASURES, Claim, Claims
+from zowarmup.analysis.claims.schema import MEASURES, RATIOS, Claim, Claims
 
-LEVEL = 0.95  # of all intervals together
-VERDICTS = ("supported", "contradicted", "inconclusive", "not run")
-RATIOS = ("spread", "count")
 STATISTICS = {
-    "mean": "difference of means, paired t interval",
-    "spread": "ratio of standard deviations, Pitman-Morgan interval",
-    "minimum": "difference of the expected worst of {of} seeds, jackknife t interval",
+    "mean": "difference of means, paired t test",
+    "spread": "ratio of standard deviations, Pitman-Morgan test",
+    "minimum": "difference of the expected worst of {of} seeds, jackknife t test",
     "count": "ratio of counts, smallest and largest over the seeds",
 }
-NAMED = 3  # a note names this number of diverged runs and counts the others
+HEADINGS = {"formula": "Bytes, by formula", "observation": "Observations of ours"}
+COLUMNS = (
+    "claim", "verdict", "effect", "low", "high", "n", "seeds_needed", "p_adjusted",
+    "p_equal_adjusted", "distance", "distance_repeat", "kind", "family", "about", "text", "scale",
+    "measure", "statistic", "threshold", "margin_low", "margin_high", "seeds_least", "unit", "cut",
+    "p_value", "p_equal", "diverged", "effect_without_diverged", "p_over_d", "paper",
+    "paper_effect", "note", "claims_sha256",
+)  # fmt: skip
 Case = tuple[str, Claim, Sample]  # name of the claim, claim, the numbers that it compares
 
 
-def judge(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
+def judge(metrics: pd.DataFrame, claims: Claims, again: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a row per claim (in the file's order) and per scale, a data set and network with runs.
 
-    Effects, intervals and thresholds are in the row's `unit`; `points` are percentage points. The
-    level of each interval is `level`, so that the intervals of all `n_claims` claims with runs hold
-    together with 95 % (Bonferroni; counts are exact and left out). `p_value` is two-sided, tests
-    the threshold and is not corrected. Diverged runs count with their last number and are named.
+    Effects, intervals and thresholds are in the row's `unit`; `points` are percentage points. Each
+    interval is one of 95 % on its own and cut at the smallest and largest possible effect (`cut`).
+    `p_value` is two-sided and tests the threshold, `p_equal` tests that the effect is within the
+    margin. Adjusted by Holm they make the verdict; `distance` is 0.05 minus the p that does.
+    Diverged runs count with their last number.
+
+    Args:
+        again: metrics of the same runs, made once more under other CPU kernels.
 
     Raises:
         ConfigError: a claim's columns choose two runs of one seed where they should choose one.
     """
+    table = _judged(metrics, claims).assign(distance_repeat=float("nan"))
+    if again is not None:
+        table = repeat.confirmed(table, _judged(repeat.replaced(metrics, again), claims))
+    return table.assign(seeds_needed=decide.seeds_needed(table))[[*COLUMNS]]
+
+
+def _judged(metrics: pd.DataFrame, claims: Claims) -> pd.DataFrame:
+    """Return the rows with their verdicts, without a repeat."""
     cases: list[Case] = [
         (name, claim, sample)
         for name, claim in claims.claims.items()
         for sample in samples(metrics, claim, f"{claims.file}: {name}")
     ]
-    tested = sum(len(s.first) > 0 and claim.statistic != "count" for _, claim, s in cases)
-    # Wider intervals, rather than corrected p values, keep a verdict and its interval in step.
-    level = 1 - (1 - LEVEL) / max(1, tested)
-    rows = [
-        _row(*case, level, tested, twin) for case, twin in zip(cases, _twins(cases), strict=True)
-    ]
-    return pd.DataFrame(rows).assign(claims_sha256=claims.sha256)
+    rows = [_row(*case, claims, twin) for case, twin in zip(cases, _twins(cases), strict=True)]
+    return decide.decide(pd.DataFrame(rows)).assign(claims_sha256=claims.sha256)
 
 
-def _row(
-    name: str, claim: Claim, sample: Sample, level: float, tested: int, twin: str
-) -> dict[str, Any]:
-    """Return one row of claims.csv, with its columns in order."""
-    estimate, rows = _estimate(claim, sample, level), sample.rows
+def _row(name: str, claim: Claim, sample: Sample, claims: Claims, twin: str) -> dict[str, Any]:
+    """Return one row of claims.csv but for its verdict."""
+    whole = estimate.estimate(claim, sample, claim.threshold)
+    equal = estimate.equal(claim, sample, claims.margins)
+    least, most = estimate.limits(claim)
+    rest, rows = sample.without_diverged(), sample.rows
+    without = estimate.estimate(claim, rest, claim.threshold)
     paper_effect, paper = _paper(claim)
     period = "at the end" if claim.period == "end" else "over phase 2"
-    verdict = "inconclusive" if estimate.n else "not run"
-    if estimate.low > claim.threshold or estimate.high < claim.threshold:
-        verdict = "supported" if estimate.low > claim.threshold else "contradicted"
+    remarks = [*sample.notes, *notes.notes(claim, whole, rows, without), twin]
     return {
         "claim": name,
-        "verdict": verdict,
-        "effect": estimate.effect,
-        "low": estimate.low,
-        "high": estimate.high,
-        "n": estimate.n,
-        # Directions of a round / parameters; runs without zeroth-order steps have no directions.
-        "p_over_d": float((rows["directions"] / rows["d"]).max()),
-        "paper": paper,
-        "about": claim.about,
+        "kind": claim.kind,
+        "family": claim.family or "",
+        "about": HEADINGS.get(claim.kind) or claims.families[claim.family or ""],
         "text": claim.text,
+        "effect": whole.effect,
+        "low": max(whole.low, least),
+        "high": min(whole.high, most),
+        "cut": whole.low < least or whole.high > most,
+        "n": whole.n,
+        "seeds_least": claim.seeds,
+        "p_value": whole.p,
+        "p_equal": equal.p,
+        "margin_low": equal.low,
+        "margin_high": equal.high,
+        "threshold": claim.threshold,
+        "unit": claim.unit,
         "scale": sample.scale,
         "measure": f"{MEASURES[claim.measure].words} {period}",
         "statistic": STATISTICS[claim.statistic].format(of=claim.of),
-        "threshold": claim.threshold,
-        "unit": "ratio" if claim.statistic in RATIOS else MEASURES[claim.measure].unit,
-        "p_value": estimate.p,
-        "level": level,
-        "n_claims": tested,
+        "diverged": int(rows["diverged"].sum()),
+        "effect_without_diverged": without.effect,
+        # Directions of a round / parameters; runs without zeroth-order steps have no directions.
+        "p_over_d": float((rows["directions"] / rows["d"]).max()),
+        "paper": paper,
         "paper_effect": paper_effect,
-        "note": "; ".join(filter(None, [*sample.notes, *_notes(claim, estimate, rows), twin])),
+        "repeated": bool("repeated" in rows and rows["repeated"].any()),
+        "note": "; ".join(filter(None, remarks)),
     }
 
 
@@ -101,18 +118,6 @@ def _twins(cases: list[Case]) -> Iterator[str]:
         yield "" if first == name else f"the same numbers as {first}, no further evidence"
 
 
-def _estimate(claim: Claim, sample: Sample, level: float) -> statistics.Estimate:
-    """Return the claim's statistic, computed from both sides of the sample."""
-    x, y, null = sample.first, sample.second, claim.threshold
-    if claim.statistic == "count":
-        return statistics.count_ratio(x, y)
-    if claim.statistic == "spread":
-        return statistics.spread_ratio(x, y, level, null)
-    if claim.statistic == "minimum":
-        return statistics.minimum_difference(x, y, claim.of or 1, level, null)
-    return statistics.mean_interval(x - y, level, null)
-
-
 def _paper(claim: Claim) -> tuple[float | None, str]:
     """Return the effect in the paper as number and text; None and "" if the paper has no number."""
     first, second, where = claim.paper.first, claim.paper.second, claim.paper.where
@@ -123,24 +128,3 @@ def _paper(claim: Claim) -> tuple[float | None, str]:
     effect = first / second if ratio else round(first - second, 9)
     words = f"ratio {effect:.2f}" if ratio else f"{effect:+.1f} points"
     return effect, f"{words} ({first:g} against {second:g}{where and f'; {where}'})"
-
-
-def _notes(claim: Claim, estimate: statistics.Estimate, rows: pd.DataFrame) -> Iterator[str]:
-    """Yield remarks on the runs, and the reason if there is no interval."""
-    # A low-resource client cannot compute these derivatives; the simulator does, to save time.
-    if (rows["estimator"] == "directional").any():
-        yield "directional derivatives"
-    needed = {"mean": 2, "spread": 3, "minimum": (claim.of or 0) + 1, "count": 0}[claim.statistic]
-    if estimate.n and isnan(estimate.low):
-        if not needed:
-            yield "no ratio: the second side counts nothing"
-        elif estimate.n < needed:
-            yield f"no interval: {estimate.n} common seeds, needs {needed}"
-        else:
-            yield "no interval: the values do not vary between seeds"
-    diverged = rows[rows["diverged"]].itertuples()
-    runs = [f"{row.run} seed {row.seed} in round {row.round}" for row in diverged]
-    if len(runs) > NAMED:
-        runs[NAMED:] = [f"{len(runs) - NAMED} more"]
-    if runs:
-        yield f"diverged: {', '.join(runs)}, counted as it is"

@@ -1,7 +1,7 @@
 """The numbers that a claim compares, paired by seed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from math import log, nan
 from operator import sub
@@ -32,6 +32,13 @@ class Sample:
     rows: pd.DataFrame
     scale: str
     notes: list[str]
+
+    def without_diverged(self) -> "Sample":
+        """Return the sample of the seeds at which no run diverged."""
+        gone = self.rows.loc[self.rows["diverged"], "seed"]
+        first, second = (side[~side.index.isin(gone)] for side in (self.first, self.second))
+        rows = self.rows[~self.rows["seed"].isin(gone)]
+        return replace(self, first=first, second=second, rows=rows)
 
 
 def samples(metrics: pd.DataFrame, claim: Claim, where: str) -> Iterator[Sample]:

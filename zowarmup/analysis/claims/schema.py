@@ -67,6 +67,9 @@ MEASURES: dict[MeasureName, Measure] = {
     "bytes_low": Measure(LOW, "bytes", ("bytes_up_low", "bytes_down_low")),
     "bytes": Measure("bytes of all clients", "bytes", ("bytes_up", "bytes_down")),
 }
+LEAST = 5  # seeds of a verdict
+TESTED = ("difference", "no_difference")  # the kinds of claims that get a verdict
+RATIOS = ("spread", "count")  # the statistics whose effect is a ratio
 # Measures that follow from the settings and hardly vary with the seed.
 COUNTED: tuple[MeasureName, ...] = ("bytes_low", "bytes")
 
@@ -94,11 +97,22 @@ class Paper(Settings):
     where: str = ""
 
 
+class Margins(Settings):
+    """The differences that are too small to matter, by the unit of an effect.
+
+    An effect of `points` matters beyond +- this number; a `ratio` beyond this factor, either way.
+    """
+
+    points: Annotated[float, Field(gt=0)]
+    ratio: Annotated[float, Field(gt=1)]
+
+
 class Claim(Settings):
     """One statement and its test."""
 
-    about: Text = "Claims"
     text: Text
+    kind: Literal["difference", "no_difference", "formula", "observation"]
+    family: Name | None = Field(default=None, validate_default=True)
     study: Name | Annotated[list[Name], Some]
     dataset: Text | None = None
     measure: MeasureName = "test_accuracy"
@@ -109,6 +123,7 @@ class Claim(Settings):
     second: Runs
     over: Runs = Runs()
     threshold: float
+    seeds: Annotated[int, Field(ge=LEAST)] = LEAST  # fewer give no verdict
     paper: Paper = Paper()
 
     @property
@@ -120,6 +135,30 @@ class Claim(Settings):
     def across_models(self) -> bool:
         """Whether the claim compares networks; other claims are about one network at a time."""
         return any(runs.model is not None for runs in (self.first, self.second, self.over))
+
+    @property
+    def unit(self) -> str:
+        """The unit of the effect."""
+        return "ratio" if self.statistic in RATIOS else MEASURES[self.measure].unit
+
+    @field_validator("family", "statistic", "threshold")
+    @classmethod
+    def _fits_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        kind, statistic = info.data.get("kind"), info.data.get("statistic")
+        ratio, unit = value in RATIOS, MEASURES[info.data.get("measure", "test_accuracy")].unit
+        fault = ""
+        match info.field_name:
+            case "family" if (kind in TESTED) == (value is None):
+                fault = f"name a family for the kinds {' and '.join(TESTED)}, and for no other"
+            case "statistic" if (value == "count") != (kind == "formula"):
+                fault = "use `count` for the kind formula, and for no other"
+            case "statistic" if kind == "no_difference" and not ratio and unit != "points":
+                fault = f"no margin is declared in {unit}; compare accuracies or a spread"
+            case "threshold" if kind == "no_difference" and value != (statistic in RATIOS):
+                fault = "`no_difference` is judged by the margins: give 0, or 1 for a ratio"
+        if fault:
+            raise ValueError(fault)
+        return value
 
     @field_validator("statistic", "of", "second", "threshold", "paper")
     @classmethod
@@ -135,7 +174,7 @@ class Claim(Settings):
                 fault = "choose other runs than those of `first`"
             case "second" if any(r and r.chance and r != Runs(chance=True) for r in (first, value)):
                 fault = "remove the other keys beside `chance`; it stands for guessing"
-            case "threshold" if statistic in ("spread", "count") and value <= 0:
+            case "threshold" if statistic in RATIOS and value <= 0:
                 fault = "the effect is a ratio, which is above 0: give a number above 0"
             case "paper" if (value.first is None) != (value.second is None) or value.second == 0:
                 fault = "give both `first` and `second` (not 0), or neither"
@@ -145,7 +184,20 @@ class Claim(Settings):
 
 
 class _File(Settings):
+    families: dict[Name, Text]
+    margins: Margins
     claims: Annotated[dict[Name, Claim], Some]
+
+    @field_validator("claims")
+    @classmethod
+    def _have_families(cls, value: dict[str, Claim], info: ValidationInfo) -> dict[str, Claim]:
+        declared = info.data.get("families", {})
+        for name, claim in value.items():
+            if claim.family is not None and claim.family not in declared:
+                listed = ", ".join(declared) or "none"
+                fault = f"{name}.family is {claim.family!r}, which `families` does not declare"
+                raise ValueError(f"{fault}; use one of {listed}, or add it there")
+        return value
 
 
 @dataclass(frozen=True)
@@ -154,6 +206,8 @@ class Claims:
 
     file: str
     sha256: str
+    families: dict[str, str]  # name -> the sentence that stands above its claims
+    margins: Margins
     claims: dict[str, Claim]
 
 
@@ -163,7 +217,6 @@ def read(path: str | Path) -> Claims:
     # The hash would not cover a file that this one extends.
     if "extends" in yaml.safe_load(content):
         raise ConfigError(f"{path}: extends: not for claims; copy the other file's claims here")
-    checked = check(
-        _File, {"claims": raw}, lambda key: f"{path}: {key.removeprefix('claims').lstrip('.')}"
-    )
-    return Claims(str(path), hashlib.sha256(content).hexdigest(), checked.claims)
+    checked = check(_File, raw, lambda key: f"{path}: {key}")
+    digest = hashlib.sha256(content).hexdigest()
+    return Claims(str(path), digest, checked.families, checked.margins, checked.claims)

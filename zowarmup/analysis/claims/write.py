@@ -9,32 +9,41 @@ import pandas as pd
 from tabulate import tabulate
 
 from zowarmup.analysis import csv_file, markup
-from zowarmup.analysis.claims.judge import VERDICTS
+from zowarmup.analysis.claims.decide import APART, VERDICTS
+from zowarmup.analysis.claims.schema import LEAST, TESTED
+from zowarmup.analysis.claims.words import CUT, NONE, effect, p_value
 from zowarmup.analysis.template import render
 from zowarmup.common.files import atomic_write_text
 
 TEXT = (
-    "claim", "verdict", "paper", "about", "text", "scale", "measure", "statistic", "unit", "note",
-    "claims_sha256",
+    "claim", "verdict", "kind", "family", "about", "text", "scale", "measure", "statistic", "unit",
+    "paper", "note", "claims_sha256",
 )  # fmt: skip
 TITLE = "Claims of the paper"
-NONE = "–"
-COLUMNS = ("claim", "verdict", "effect [interval]", "n", "P/d", "in the paper")
-NUMERIC = ("effect [interval]", "n", "P/d", *VERDICTS)
-FORMATS_OF_UNITS = {"ratio": ".2f", "points": "+.1f"}  # others: three digits with a sign
+COLUMNS = (
+    "claim", "verdict", "effect [95 %]", "n", "adjusted p", "seeds needed", "in the paper",
+)  # fmt: skip
+NUMERIC = ("effect [95 %]", "n", "adjusted p", "seeds needed", *VERDICTS)
 USUAL_MEASURE = "test accuracy at the end"
 LEAD = (
-    "A claim is supported if its whole interval lies above the threshold (0 for a difference, 1 "
-    "for a ratio, unless said), contradicted if it lies below, else inconclusive. A verdict holds "
-    "for the data set, network and d that stand with it, and for no other."
+    "A claim of a difference is supported if its adjusted p is below 0.05 in the claimed "
+    "direction, and contradicted if it is in the other. If the effect is shown to lie inside of "
+    "the margin, a difference reads negligible, and without one the verdict is no difference. "
+    "All else is inconclusive. A claim of no difference is supported if the effect is shown to lie "
+    "inside of the margin. A verdict holds for the data set, network and d that stand with it, and "
+    "for no other."
 )
 METHOD = (
-    "Runs are paired by seed; n is the number of seeds. Effects are of the final test accuracy, in "
-    "percentage points, unless another measure is named. The intervals hold together with 95 %: "
-    "each has level {level:.2f} % (Bonferroni, {n_claims} verdicts; bytes are counted and need no "
-    "interval). P/d is the number of directions of a round over the number of parameters, the "
-    "largest of the runs compared: the smaller it is, the harder a zeroth-order step. The csv has "
-    "p values and full precision too. SHA-256 of the claims file: {sha256}."
+    "Runs are paired by seed; n is the number of seeds, and fewer than {least}, or than the claim "
+    "asks for, give no verdict. Effects are of the final test accuracy, in percentage points, "
+    "unless another measure is named. Intervals are plain ones of 95 %, each on its own; {cut} "
+    "marks one that is cut at the smallest or largest possible effect. Verdicts come from p "
+    "values: two-sided, against 0 for a difference and 1 for a ratio, unless a threshold is named, "
+    "and adjusted by Holm within the claims of one heading. That an effect is inside of its margin "
+    "is shown by two one-sided tests, adjusted by Holm on their own. Seeds needed are those that "
+    "would decide an inconclusive claim with 80 % power if effect and spread stayed, up to 1000. "
+    "Formulas and observations of ours have no test and count apart. The csv has full precision "
+    "and the distance of p from 0.05. SHA-256 of the claims file: {sha256}."
 )
 Section = tuple[str, Sequence[str], list[list[Any]]]  # heading, columns, cells of each row
 
@@ -77,28 +86,19 @@ def markdown(verdicts: pd.DataFrame) -> str:
 def html(verdicts: pd.DataFrame) -> str:
     """Return one page that needs no other file; its colours only repeat what its words say."""
     texts = {"title": TITLE, "lead": LEAD, "method": _method(verdicts)}
-    names = {"verdicts": VERDICTS, "numeric": NUMERIC}
+    names = {"verdicts": (*VERDICTS, *APART), "numeric": NUMERIC}
     return render("claims.html", sections=_sections(verdicts), **texts, **names)
 
 
 def counts(verdicts: pd.DataFrame) -> dict[str, list[int]]:
-    """Return heading -> number of each verdict, in the order of VERDICTS; "all" has the sums."""
-    table = pd.crosstab(verdicts["about"], verdicts["verdict"])
-    table = table.reindex(index=verdicts["about"].unique(), columns=[*VERDICTS], fill_value=0)
+    """Return heading -> number of each verdict, in the order of VERDICTS; "all" has the sums.
+
+    Formulas and observations do not count.
+    """
+    tested = verdicts[verdicts["kind"].isin(TESTED)]
+    table = pd.crosstab(tested["about"], tested["verdict"])
+    table = table.reindex(index=tested["about"].unique(), columns=[*VERDICTS], fill_value=0)
     return {**table.T.to_dict("list"), "all": table.sum().tolist()}
-
-
-def effect(row: Any) -> str:
-    """Return a verdict's effect with unit and interval, and the threshold if it is unusual."""
-    if isnan(row.effect):
-        return NONE
-    form = FORMATS_OF_UNITS.get(row.unit, "+#.3g")
-    text, low, high = (_number(value, form) for value in (row.effect, row.low, row.high))
-    text = f"ratio {text}" if row.unit == "ratio" else f"{text} {row.unit}"
-    if not (isnan(row.low) or row.low == row.high):  # some counts do not vary
-        text += f" [{low}, {high}]"
-    usual = row.threshold == (1 if row.unit == "ratio" else 0)
-    return text if usual else f"{text}, threshold {_number(row.threshold, 'g')}"
 
 
 def _sections(verdicts: pd.DataFrame) -> list[Section]:
@@ -115,20 +115,16 @@ def _sections(verdicts: pd.DataFrame) -> list[Section]:
 
 
 def _method(verdicts: pd.DataFrame) -> str:
-    """Return a text on the level of the intervals, its correction and the claims file's hash."""
-    level, n_claims, sha256 = verdicts[["level", "n_claims", "claims_sha256"]].iloc[0]
-    return METHOD.format(level=100 * level, n_claims=n_claims, sha256=sha256)
-
-
-def _number(value: float, form: str) -> str:
-    return NONE if isnan(value) else f"{value:{form}}".replace("-", "−")
+    """Return a text on tests, intervals and the hash of the claims file."""
+    return METHOD.format(least=LEAST, cut=CUT, sha256=verdicts["claims_sha256"].iloc[0])
 
 
 def _cells(row: Any) -> list[Any]:
     """Return the cells of one verdict, in the order of COLUMNS."""
     text = _named(row, row.scale, row.measure.replace(USUAL_MEASURE, ""), row.note)
-    share = _number(row.p_over_d, "#.3g")
-    return [text, row.verdict, effect(row), row.n, share, row.paper or NONE]
+    p = row.p_equal_adjusted if row.kind == "no_difference" else row.p_adjusted
+    needed = NONE if isnan(row.seeds_needed) else f"{row.seeds_needed:.0f}"
+    return [text, row.verdict, effect(row), row.n, p_value(p), needed, row.paper or NONE]
 
 
 def _named(row: Any, *below: str) -> str:

@@ -7,14 +7,16 @@ from typing import Any
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
+from zowarmup.analysis.claims import words
 from zowarmup.analysis.claims import write as claims
-from zowarmup.analysis.claims.judge import VERDICTS
+from zowarmup.analysis.claims.decide import APART, NEGLIGIBLE, VERDICTS
 from zowarmup.analysis.tables import cells, display
 from zowarmup.analysis.template import render
 from zowarmup.common.files import read_json
 
 METHODS = ("zowarmup", cells.REFERENCE)
 GAIN = "difference [95 %], points"
+LISTED_VERDICTS = ("contradicted", "supported", NEGLIGIBLE, "no difference", "inconclusive")
 LISTED = 4  # values; of a longer list only the first and the last are named
 RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # folder of results -> rule
 
@@ -26,7 +28,7 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
     rows = main if len(main) else final
     runs = final.drop_duplicates(["run", "seed"])  # studies share runs
     counts = claims.counts(verdicts)
-    total = zip(counts.pop("all"), VERDICTS, strict=True)
+    counts.pop("all")
     facts = {
         "config": name,
         **settings(rows),
@@ -41,11 +43,10 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
         comparisons=comparisons(rows),
         labels=tuple(rows.loc[rows["method"] == name, "label"].min() for name in METHODS),
         gain=GAIN,
-        summary=f"{len(verdicts)} verdicts on claims of the paper: "
-        + ", ".join(f"{n} {word}" for n, word in total),
+        summary=summary(verdicts),
         verdicts=VERDICTS,
         counts=[(about, *numbers) for about, numbers in counts.items()],
-        decided={word: decided(verdicts, word) for word in ("contradicted", "supported")},
+        decided={word: listed(verdicts, word) for word in LISTED_VERDICTS},
     )
 
 
@@ -87,10 +88,20 @@ def comparisons(rows: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
     return result
 
 
-def decided(verdicts: pd.DataFrame, word: str) -> list[str]:
-    """Return the claims with the verdict `word`, each with its data set and its effect."""
+def summary(verdicts: pd.DataFrame) -> str:
+    """Return the number of each verdict, and of the formulas and observations beside them."""
+    *_, total = claims.counts(verdicts).values()
+    counted = ", ".join(f"{n} {word}" for n, word in zip(total, VERDICTS, strict=True))
+    given = verdicts["verdict"].value_counts()
+    apart = ", ".join(f"{given.get(word, 0)} {word}" for word in APART)
+    return f"{sum(total)} verdicts on claims of the paper: {counted}; counted apart: {apart}"
+
+
+def listed(verdicts: pd.DataFrame, word: str) -> list[str]:
+    """Return the claims with a verdict, each with its data set, its effect and the seeds needed."""
     return [
-        f"{row.scale.partition(',')[0]}: {row.text} ({claims.effect(row)}, n = {row.n})"
+        f"{row.scale.partition(',')[0]}: {row.text} ({words.effect(row)}, n = {row.n}"
+        + (f", {row.seeds_needed:.0f} needed)" if row.seeds_needed > 0 else ")")
         for row in verdicts[verdicts["verdict"] == word].itertuples()
     ]
 

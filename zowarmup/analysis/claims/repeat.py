@@ -1,0 +1,45 @@
+"""Compare the verdicts with those of the same runs made once more, with other rounding errors."""
+
+from typing import Any
+
+import pandas as pd
+
+from zowarmup.analysis import metrics as m
+from zowarmup.analysis.claims import words
+from zowarmup.analysis.claims.decide import LEVEL
+
+
+def replaced(metrics: pd.DataFrame, repeat: pd.DataFrame) -> pd.DataFrame:
+    """Return the metrics with the repeat's rows in place of those of the same study, run and seed.
+
+    All other runs stay, so that Holm counts as many tests as without the repeat. The column
+    `repeated` says which rows are the repeat's.
+    """
+    ours, theirs = (pd.MultiIndex.from_frame(rows[m.RUN]) for rows in (metrics, repeat))
+    kept, new = metrics[~ours.isin(theirs)], repeat[theirs.isin(ours)]
+    return pd.concat([kept.assign(repeated=False), new.assign(repeated=True)], ignore_index=True)
+
+
+def confirmed(verdicts: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdicts; one that the repeat changes becomes inconclusive, with a note.
+
+    Args:
+        again: the verdicts on the replaced metrics, in the same order.
+    """
+    pairs = zip(verdicts.itertuples(), again.itertuples(), strict=True)
+    changed = again["repeated"] & (verdicts["verdict"] != again["verdict"])
+    return verdicts.assign(
+        verdict=verdicts["verdict"].mask(changed, "inconclusive"),
+        distance_repeat=again["distance"].where(again["repeated"]),
+        note=["; ".join(filter(None, [one.note, _note(one, other)])) for one, other in pairs],
+    )
+
+
+def _note(one: Any, other: Any) -> str:
+    """Return what the repeat says of a claim, "" if none of the claim's runs was repeated."""
+    if not other.repeated:
+        return ""
+    change = f", not {one.verdict}" if other.verdict != one.verdict else ""
+    effect = words.plain_effect(other.effect, other.unit)
+    p = words.p_value(LEVEL - other.distance)
+    return f"with other CPU kernels: {effect}, adjusted p {p}, {other.verdict}{change}"
