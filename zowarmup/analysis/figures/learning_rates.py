@@ -23,11 +23,12 @@ def figure(metrics: pd.DataFrame, trials: pd.DataFrame) -> Figure:
     is a candidate that diverged, with the number of seeds; the ring is the choice.
     """
     groups = list(trials.groupby("selection"))
-    rows = math.ceil(len(groups) / COLUMNS)
+    columns = min(COLUMNS, len(groups))
+    rows = math.ceil(len(groups) / columns)
     drawing = Figure(figsize=(style.WIDTH, 0.6 + HEIGHT * rows), layout="constrained")
-    grid = drawing.subplots(rows, COLUMNS, sharey=True, squeeze=False)
+    grid = drawing.subplots(rows, columns, sharey=True, squeeze=False)
     for axes, (name, own) in zip(grid.flat, groups, strict=False):
-        axes.set_title(style.wrapped(style.literal(str(name)), style.WIDTH / COLUMNS), fontsize=7)
+        axes.set_title(style.wrapped(style.literal(str(name)), style.WIDTH / columns), fontsize=7)
         _panel(axes, own)
     for axes in grid.flat[len(groups) :]:
         axes.set_visible(False)
@@ -64,6 +65,10 @@ def _panel(axes: Axes, own: pd.DataFrame) -> None:
         chosen.rates[last], 100 * chosen.accuracy, color=style.BLACK, marker="o", ms=8, mfc="none"
     )
     axes.set_xscale("log")
+    axes.margins(x=0.1)
+    ticks = sorted({points["x"].min(), chosen.rates[last], points["x"].max()})
+    axes.set_xticks(ticks, map("{:g}".format, ticks))
+    axes.set_xticks([], minor=True)
     axes.set_ylim(0, 100)
     axes.set_xlabel(f"lr of phase {last.partition('.')[0]}")
     if len(looks) > 1:
