@@ -92,7 +92,8 @@ def test_trials_go_on_where_they_were_stopped(
     state = tmp_path / "cut" / "state"
     assert (state / "trials-3.jsonl").exists()
     assert tried(context, spec, initial, tmp_path / "cut") == whole
-    shutil.rmtree(state / "pivot-3-0")
+    for folder in state.glob("pivot-*"):
+        shutil.rmtree(folder)
     assert tried(context, spec, initial, tmp_path / "cut") == whole
 
 
@@ -114,6 +115,18 @@ def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None
     rated = selection_json.with_rates(spec, [tmp_path / "a", tmp_path / "b"])
     rates = [(phase.lr, phase.settings.get("client_lr")) for phase in rated.phases]
     assert rates == [(0.1, 0.2), (0.5, 0.6), (0.3, None)]
+
+
+def test_more_candidates_find_the_first_phases_of_those_before(
+    context: Context, initial: Tensor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where a grid is widened: the trials of a seed begin in a new object."""
+    few = trial(*METHOD, lr_1=[0.1], lr_2=[0.03])
+    tried(context, few, initial, tmp_path)
+    with caplog.at_level("INFO", "zowarmup"):
+        tried(context, trial(*METHOD, lr_1=[0.1, 0.3], lr_2=[0.03]), initial, tmp_path)
+    assert len([*(tmp_path / "state").glob("pivot-*")]) == 2
+    assert "starting over" not in caplog.text
 
 
 def test_a_trial_of_fedadam_varies_both_rates(

@@ -65,8 +65,8 @@ def _widened(
     for widening in range(WIDENINGS + 1):
         trials, chance = list[Trial](), 0.0
         for seed, federation in zip(spec.seeds, federations, strict=True):
-            made, chance = _trials(spec, seed, data, federation, candidates, folder, origin, group)
-            trials += made
+            own, chance = _trials(spec, seed, data, federation, candidates, folder, origin, group)
+            trials += own
         choice = choose(trials, chance)
         more = wider(trials, choice)
         if widening == WIDENINGS or not more:
@@ -93,8 +93,8 @@ def _trials(
     ready, seeds = context.build(spec, data, federation, group), spec.seeds_of(seed)
     w = context.start(ready, seeds, None)
     trials = Trials(ready, w, seeds, seed, folder / "state", origin)
-    made = trials.run([(rates, spec.candidate(rates)) for rates in candidates])
-    return made, 1 / ready.classes
+    phases = [(rates, spec.candidate(rates)) for rates in candidates]
+    return trials.run(phases), 1 / ready.classes
 
 
 def _write(

@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
-from typing_extensions import TypeIs
-
 from zowarmup.config.phase import RATES
 from zowarmup.config.phase import Phase as Settings
 from zowarmup.config.schema import Config, Value
@@ -74,8 +72,8 @@ class Rates:
 
     def _known(self, selected: Selected) -> float | Selected:
         """The rate as a number if there are earlier trials of its selection."""
-        known = self.earlier.rates(self.digests[selected.selection])
-        return selected if known is None else known[selected.axis]
+        rates = self.earlier.rates(self.digests[selected.selection])
+        return selected if rates is None else rates[selected.axis]
 
     def _selected(
         self, method: str, overrides: Overrides, number: int, key: str, rate: Value
@@ -94,8 +92,8 @@ class Rates:
         if other not in self.config.methods:
             raise ConfigError(f"methods.{method}: {key}.same_as: there is no method {other}")
         phases = self.config.methods[other].phases
-        found = phases[number - 1]["algorithm"] if number <= len(phases) else None
-        if key == "lr" and found != algorithm:
+        theirs = phases[number - 1]["algorithm"] if number <= len(phases) else None
+        if key == "lr" and theirs != algorithm:
             raise ConfigError(
                 f"methods.{method}: {key}.same_as: phase {number} of {other} is not {algorithm}; "
                 f"name a method whose phase {number} is"
@@ -132,7 +130,8 @@ class Rates:
         others: Mapping[str, float | Selected],
     ) -> str:
         seeds = seed_list(self.config.selection.seeds, "selection.seeds")
-        waits = {a: [self.digests[r.selection], r.axis] for a, r in others.items() if not _given(r)}
+        selected = {a: rate for a, rate in others.items() if isinstance(rate, Selected)}
+        waits = {a: [self.digests[r.selection], r.axis] for a, r in selected.items()}
         data = self.config.datasets[draft.job.dataset].model_dump(exclude=NO_MATTER)
         dealt = self.config.federations[draft.job.federation].model_dump()
         job = draft.job.model_dump(mode="json")
@@ -146,7 +145,7 @@ class Rates:
         name = self.names.name("selection", method, draft, of, overrides, [text])
         if name not in self.selections:
             self.digests[name] = sha256(text.encode()).hexdigest()[:16]
-            rates = {axis: r if _given(r) else self._known(r) for axis, r in others.items()}
+            rates = {a: self._known(r) if isinstance(r, Selected) else r for a, r in others.items()}
             rates |= {axis: Selected(selection=name, axis=axis) for axis in axes}
             self.selections[name] = SelectionSpec(
                 **dict(draft.job),
@@ -187,10 +186,6 @@ class Rates:
             return overrides
         rest = {key: v for key, v in overrides.items() if key != "pivot"}
         return rest | {PREFIX + mark: number for mark, number in marks.items()}
-
-
-def _given(rate: float | Selected) -> TypeIs[float]:
-    return isinstance(rate, float)
 
 
 def _rates_of(phase: Settings) -> list[str]:

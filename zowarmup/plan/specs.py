@@ -83,8 +83,8 @@ class Phase(Value):
     def with_rates(self, rates: Rates) -> Self:
         """The phase with the rates of those selections as numbers that `rates` has."""
         selected = {k: rate for k, rate in self.settings.items() if isinstance(rate, Selected)}
-        known = {k: r for k, r in selected.items() if r.selection in rates}
-        return self.but(**{k: rates[r.selection][r.axis] for k, r in known.items()})
+        decided = {k: r for k, r in selected.items() if r.selection in rates}
+        return self.but(**{k: rates[r.selection][r.axis] for k, r in decided.items()})
 
 
 class EngineSpec(Value):

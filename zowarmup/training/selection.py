@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from statistics import fmean
@@ -106,10 +107,10 @@ class Trials:
         """The model after a first phase, trained once for all candidates with its settings."""
         key = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
         if key not in self.pivots:
-            number = len(self.pivots)
-            folder = self.folder / f"pivot-{self.seed}-{number}"
+            digest = sha256(key.encode()).hexdigest()[:12]
+            folder = self.folder / f"pivot-{self.seed}-{digest}"
             provenance = self.provenance | {"seed": self.seed, "first_phase": json.loads(key)}
-            progress = Progress(f"warm-up {number + 1}, seed {self.seed}", phase.last)
+            progress = Progress(f"first phase, seed {self.seed}", phase.last)
             for step in self._phase(phase, self.w, folder, provenance, phase.last):
                 progress.step(step.t)
             self.pivots[key] = step.w

@@ -29,9 +29,9 @@ def collect(
         UserError: a file is missing or damaged.
     """
     rows = [row for file in selections for row in _made(file, decides)]
-    before, made = EarlierTrials(earlier), {row[1] for row in rows}
+    before, new = EarlierTrials(earlier), {row[1] for row in rows}
     for name, digest in decides.items():
-        if digest not in made:
+        if digest not in new:
             chance, trials = before.trials[digest]
             rows += [(name, digest, chance, trial) for trial in trials]
     earlier_trials.write(output, sorted(rows, key=lambda row: row[0]))

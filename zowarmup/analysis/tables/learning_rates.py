@@ -44,15 +44,15 @@ def trials_of(rows: pd.DataFrame) -> list[Trial]:
 
 
 def _row(name: str, rows: pd.DataFrame) -> dict[str, Any]:
-    made, chance = trials_of(rows), float(rows["chance"].iloc[0])
-    chosen = choose(made, chance)
-    lost = {tuple(t.rates.values()) for t in made if t.accuracy is None}
+    trials, chance = trials_of(rows), float(rows["chance"].iloc[0])
+    chosen = choose(trials, chance)
+    lost = {tuple(t.rates.values()) for t in trials if t.accuracy is None}
     return {
         "selection": name,
         "rates": _words(chosen.rates),
         "accuracy": chosen.accuracy,
         "loss": chosen.loss,
-        "by_loss": _words(_lowest_loss(made, chosen)),
+        "by_loss": _words(_lowest_loss(trials, chosen)),
         "seeds": rows["seed"].nunique(),
         "tried": chosen.tried,
         "diverged": len(lost),
