@@ -403,7 +403,7 @@ class TestSweep:
         self, name: str, setting: str
     ) -> None:
         rows = frames.frame(frames.run("high_res_only", {0: 0.5}, study=setting))
-        with pytest.raises(UserError, match=f"no run of study '{setting}' has a {setting}: let"):
+        with pytest.raises(UserError, match=f"no run of study '{setting}' has a {setting}; let"):
             draw(name, rows)
 
     def test_every_second_label_of_values_is_a_line_lower(self) -> None:

@@ -85,7 +85,7 @@ def test_a_truncated_checkpoint_is_one_clear_error(
     with pytest.raises(CheckpointError) as caught:
         checkpoint.weights(file, model)
     assert str(caught.value).startswith(f"{file}: cannot be read (")
-    assert str(caught.value).endswith("delete it, and Snakemake recreates it")
+    assert str(caught.value).endswith("its whole folder), and Snakemake recreates it")
     assert "\n" not in str(caught.value)
 
 

@@ -148,7 +148,7 @@ FILES: dict[str, tuple[str, m.Damage, Use, str]] = {
     "a choice of nothing": (RATE, m.field("lr", m.GONE), again, "does not hold"),
     "a rate that is a list": (RATE, m.field("lr", []), again, "does not hold"),
     "a chosen rate that is no number": (RATE, m.field("lr", NAN), again, "lr is nan"),
-    "a federation of nobody, only shown": (DEALT, m.sealed_field("train", []), run, "not fit its 0"),
+    "a federation of nobody, only shown": (DEALT, m.sealed_field("train", []), run, "fit its 0"),
     "counts that are a number, only shown": (DEALT, m.sealed_field("label_counts", 7), run, ""),
     # images
     "images cut in two": (DATA, m.cut(0.5), again, "not a readable .npz"),
