@@ -33,9 +33,9 @@ report: $(READY) ## put all results on one page, results/<name>/report.html
 	page=$$($(BIN)/python workflow/report/page.py "$$@") && set -x && \
 	$(BIN)/snakemake --report "$$page" "$$@"
 
-# One worker a core, at most 8; ARGS=-n0 runs all tests in one process.
+# One worker a core, at most 8, in the order of tests/conftest.py; ARGS=-n0 runs all in one process.
 test: $(READY) ## run the tests on all cores (ARGS="tests/plan" for some)
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # One after the other: some tests measure how fast a job saves, and they share one SLURM cluster.
 test-all: test ## run the tests, and those that take minutes or start SLURM

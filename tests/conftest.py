@@ -14,6 +14,13 @@ from workbench import Share
 
 from zowarmup.common.files import lock
 
+SLOW = ("workflow", "runtime", "plan", "inspection", "analysis", "engines")  # start Snakemake, ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the folders that take longest, so that no worker is left alone with one."""
+    items.sort(key=lambda item: item.path.parent.name not in SLOW)
+
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:

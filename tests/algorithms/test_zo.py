@@ -118,7 +118,9 @@ def test_two_clients_by_hand(monkeypatch):
     assert (report.forward, report.backward) == (2 * 4, 0)
 
 
-@pytest.mark.parametrize("distribution", ["rademacher", "gaussian"])
+@pytest.mark.parametrize(
+    "distribution", ["rademacher", pytest.param("gaussian", marks=pytest.mark.long)]
+)
 def test_mean_over_seeds_is_the_gradient_with_the_predicted_error(distribution):
     """Acceptance 1: the mean of 10,000 seeded steps is tau^2 A w within 3 standard errors.
 

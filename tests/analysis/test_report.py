@@ -209,6 +209,7 @@ def test_ci_tries_a_config_that_leaves_its_name_to_another(tmp_path: Path) -> No
     assert said.stdout == "dry run of config/last.yaml\ndry run of config/own.yaml\n"
 
 
+@pytest.mark.long
 def test_a_study_has_a_report_of_its_own(finished: Path, tmp_path: Path) -> None:
     """Without the front page, which is of the whole config."""
     copy = shutil.copytree(finished, tmp_path / "copy")

@@ -99,7 +99,7 @@ def of_markdown(table: str) -> list[str]:
 # --- tables and figures -----------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(labels())
 @example(r"lr $\foo$")
 @example('"best", really')

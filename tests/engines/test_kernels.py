@@ -45,7 +45,7 @@ def bits(choice: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("choice", ["MKL_CBWR=AVX2", "ATEN_CPU_CAPABILITY=default"])
+@pytest.mark.parametrize("choice", ["ATEN_CPU_CAPABILITY=default"])
 def test_some_bits_hold_with_other_kernels(choice: str) -> None:
     done = bits(choice, "-m", "bits", "-k", SOME)
     assert done.returncode == 0, done.stdout

@@ -12,7 +12,13 @@ from benchmarks.timing import Row
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.mark.parametrize("name", bench.BENCHMARKS)
+PROCESSES = ("memory", "processes", "workflow")  # start many, so that they take a while
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.long] * (n in PROCESSES)) for n in bench.BENCHMARKS],
+)
 def test_it_runs_and_its_rows_can_be_printed_and_kept(name: str) -> None:
     rows = bench.BENCHMARKS[name](True)
     assert rows

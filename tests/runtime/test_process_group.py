@@ -45,7 +45,7 @@ def alone(inputs, tmp_path_factory):
 
 
 @pytest.mark.bits
-@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.long)])
 def test_every_process_has_the_bits_of_one_alone(alone, inputs, tmp_path, processes):
     """Models of all rounds, records and measurements, whatever the cohort's size."""
     launch.run(processes, ranks_jobs.federations, tmp_path, **inputs)
@@ -65,6 +65,7 @@ launch.run(2, ranks_jobs.federations, sys.argv[1], data=sys.argv[2], federation=
 
 
 @pytest.mark.bits
+@pytest.mark.long
 def test_two_launchers_that_meet_at_an_address_have_the_bits_of_one_process(
     alone, inputs, tmp_path
 ):
@@ -230,7 +231,11 @@ def pids(folder):
     [
         ("user error", UserError, "^engine: the gears grind; oil them$"),
         ("error", RuntimeError, "(?s)process 2 of 2.*in bug.*ZeroDivisionError: of two numbers"),
-        ("long", RuntimeError, "(?s)^process 2 of 2: RuntimeError: the cause\n.*C\\+\\+\nthe end$"),
+        pytest.param(
+            *("long", RuntimeError),
+            "(?s)^process 2 of 2: RuntimeError: the cause\n.*C\\+\\+\nthe end$",
+            marks=pytest.mark.long,
+        ),
         ("kill", UserError, "process 2 of 2 was killed by SIGKILL"),
     ],
 )
@@ -255,7 +260,7 @@ launch.run(2, ranks_jobs.fail, "sleep", sys.argv[1])
 """
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.long), "SIGKILL"])
 def test_the_others_end_with_the_one_that_started_them(name, tmp_path):
     env = workbench.environment(TESTS)
     with subprocess.Popen([sys.executable, "-c", ENDLESS, tmp_path], env=env) as ours:

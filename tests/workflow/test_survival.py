@@ -42,7 +42,8 @@ def killed(folder: Path, number: int) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("number", [1, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [1, 100])
 def test_kills_change_no_byte(tmp_path: Path, number: int) -> None:
     """Of a selection, a warm-up and a run whose phases keep records, states and records again.
 
