@@ -195,7 +195,7 @@ def test_a_snapshot_says_where_it_came_from(there: Path) -> None:
 
 def test_a_bare_checkpoint_says_that_its_origin_is_not_known(there: Path, tmp_path: Path) -> None:
     found = inspect(Path(shutil.copy(RUN / "final.safetensors", tmp_path)))
-    assert "says it" in found["origin"]["not_known"]
+    assert "records it" in found["origin"]["not_known"]
     assert found["at_this_round"] == {"measured": "not at this round"}
     assert found["round"] == 60
 
