@@ -81,11 +81,11 @@ def test_what_slurm_gave_to_two_jobs_stays_theirs(start: Start) -> None:
 
 def test_too_few_gpus_are_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    with pytest.raises(UserError, match=r"asks for 2 GPUs and CUDA_VISIBLE_DEVICES or .* names 1"):
+    with pytest.raises(UserError, match=r"asks for 2 GPUs, but CUDA_VISIBLE_DEVICES or .* names 1"):
         gpu_lock.take(2)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UserError, match=r"asks for 1 GPUs and .*nvidia-smi names 0"):
+    with pytest.raises(UserError, match=r"asks for 1 GPUs, but .*nvidia-smi names 0"):
         gpu_lock.take(1)
     gpu_lock.take(0)
     assert "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -64,7 +64,7 @@ def test_diverged_means_ten_times_the_loss_of_guessing(
     phases = {tier: small_runs.ready(context, zo(clients=tier)) for tier in ("all", "high", "low")}
     for tier, name in (("all", "train_loss"), ("low", "train_loss_low")):
         measured = replace(fitted, **{name: loss})
-        assert loop.diverged(context, phases[tier], measured) is expected
+        assert loop.diverged(context, measured.loss_of(phases[tier].tier)) is expected
         assert not loop.diverged(context, phases["high"], measured)
 
 

@@ -10,7 +10,6 @@ from small_runs import (
     ALL,
     SEEDS,
     WARM,
-    chosen,
     equal_rows,
     fedavg,
     finish,
@@ -19,6 +18,7 @@ from small_runs import (
     spec_of,
     steps_of,
     trial,
+    tried,
     warm_up,
     zo,
 )
@@ -76,9 +76,9 @@ def test_progress_says_round_speed_and_time_to_go(
     with caplog.at_level(logging.INFO, "zowarmup"):
         warm_up(context, tmp_path, rounds=WARM)
         finish(context, spec_of(fedavg(), zo()), pivot, tmp_path / "j")
-        chosen(context, trial(zo()), pivot, tmp_path, seed=0)
+        tried(context, trial(fedavg(22), lr_1=[0.1]), pivot, tmp_path, seed=0)
     pattern = r"round {}/{}.*  \d+\.\d rounds/s  left \d\d:\d\d"
-    for what, rounds in (("warm-up", (4, WARM)), ("run", (17, ALL)), ("lr 0.1", (12, 22))):
+    for what, rounds in (("warm-up", (4, WARM)), ("run", (17, ALL)), ("lr 0.1, seed 0", (12, 22))):
         line = rf"{what}: {pattern.format(*rounds)}"
         assert any(re.match(line, message) for message in caplog.messages), line
     measured = r"run: round 17/40  loss \d\.\d{4}  accuracy 0\.\d{4}  "

@@ -12,6 +12,10 @@ extends: tiny.yaml
 seeds: 1
 algorithms: {fedavg: {lr: 0.1}, zo: {lr: 0.03}}
 methods:
+  zowarmup:
+    phases:
+      - {algorithm: fedavg, clients: high, rounds: 20}
+      - {algorithm: zo, clients: all, rounds: 40}
   zo_init: {label: Zeroth-order from scratch, phases: [{algorithm: zo, clients: all, rounds: 20}]}
 studies:
   depth: {methods: [zowarmup, zo_init], grid: {model: [mlp2_he]}}

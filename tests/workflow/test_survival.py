@@ -170,7 +170,7 @@ def test_how_far_a_job_is_stands_in_a_file_while_it_works(
     monkeypatch.setattr(os, "replace", look)
     for name in ("select", "warm", "run"):
         job(name)
-    assert {"lr 0.1", "warm-up", "run"} <= {facts["what"] for facts in seen}
+    assert {"lr 0.1, seed 3", "warm-up", "run"} <= {facts["what"] for facts in seen}
     last = seen[-1]
     assert (last["round"], last["total"], last["pid"]) == (200, 200, os.getpid())
     assert 0 <= last["test_accuracy"] <= 1

@@ -103,23 +103,23 @@ EDITS = {
     "what decides no result": (lambda project: [change(project) for change in HARMLESS], {}),
     "the zeroth-order step": (
         edit(ZO, "total.mul_(lr)", "total.mul_(1.0 * lr)"),
-        jobs("select", *ROWS, train=2),
+        jobs("select", "collect_trials", *ROWS, train=2),
     ),
     "federated averaging": (
         append("zowarmup/algorithms/fedavg.py", "\nx = 1\n"),
-        jobs(*ROWS, warmup=2, select=2, train=2),
+        jobs(*ROWS, warmup=2, select=2, collect_trials=1, train=2),
     ),
     "the network": (
         append("zowarmup/models/mlp.py", "\nx = 1\n"),
-        jobs(*ROWS, warmup=2, select=2, train=2),
+        jobs(*ROWS, warmup=2, select=2, collect_trials=1, train=2),
     ),
     "the engine": (
         append("zowarmup/engines/batched.py", "\nx = 1\n"),
-        jobs(*ROWS, warmup=2, select=2, train=2),
+        jobs(*ROWS, warmup=2, select=2, collect_trials=1, train=2),
     ),
     "the partition": (
         append("zowarmup/data/partition.py", "\nx = 1\n"),
-        jobs(*ROWS, federation=2, warmup=2, select=2, train=2),
+        jobs(*ROWS, federation=2, warmup=2, select=2, collect_trials=1, train=2),
     ),
     "the script of a run": (
         append("workflow/scripts/train.py", "\nx = 1\n"),
@@ -129,7 +129,7 @@ EDITS = {
     "a run that is gone": (remove(f"{RUN}/0/run.json"), jobs(*ROWS, train=1)),
     "a selection that is gone": (
         remove("results/tiny/selections/zowarmup/selection.json"),
-        jobs(*ROWS, select=1, train=2),
+        jobs(*ROWS, select=1, collect_trials=1, train=2),
     ),
     "rows that are gone": (remove("results/tiny/metrics.csv"), jobs(*ROWS)),
     "a table": (append("zowarmup/analysis/tables/studies.py", "\nx = 1\n"), jobs("table")),
@@ -140,7 +140,7 @@ EDITS = {
     "collecting": (append("zowarmup/analysis/collect/rows.py", "\nx = 1\n"), jobs(*ROWS)),
     "the radius of a probe": (
         edit("tiny.yaml", "zo: {lr: select}", "zo: {lr: select, eps: 1e-3}"),
-        jobs("select", *ROWS, train=2),
+        jobs("select", "collect_trials", *ROWS, train=2),
     ),
     "another seed": (
         edit("tiny.yaml", "seeds: 2", "seeds: 3"),
