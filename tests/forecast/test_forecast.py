@@ -90,8 +90,8 @@ def test_operations_of_the_default_config_by_hand() -> None:
     assert (part.rounds, part.rows, part.snapshots) == (500, 51, 11)
     assert part.round[2:] == (5 * 25 * 3 * image, 2 * 5 * 25 * 3 * image)
     first, second = work.parts(Job("select", "zowarmup-10-90"))
-    assert (first.rounds, first.losses) == (6 * 200, 0)  # one warm-up for six candidates
-    assert (second.rounds, second.losses) == (36 * 300, 36 * (250 // 25 + 50 // 10))
+    assert (first.rounds, first.losses) == (3 * 200, 0)  # one warm-up for three candidates
+    assert (second.rounds, second.losses) == (9 * 300, 9 * (250 // 25 + 50 // 10))
 
 
 def test_an_algorithm_without_a_formula_costs_as_one_with_its_settings() -> None:
@@ -214,7 +214,7 @@ def test_the_command_prints_tables_and_json(capsys: pytest.CaptureFixture[str]) 
     assert numbers["machine"] is None
     assert main(["plan", config, "--no-calibration"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("smoke: 96 jobs: 1 dataset, 2 federation")
+    assert said.startswith("smoke: 87 jobs: 1 dataset, 2 federation")
     assert max(map(len, said.splitlines())) <= 100
     assert main(["plan", config, "--list"]) == 0
     assert "  zowarmup-10-90" in capsys.readouterr().out

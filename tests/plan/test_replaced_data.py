@@ -233,6 +233,7 @@ def test_the_same_images_in_another_file_train_nothing_again(made: Path, tmp_pat
     assert planned(workbench.snakemake(copy, *call)) == {}
 
 
+@pytest.mark.long
 def test_a_file_that_the_job_downloads_is_not_taken_for_a_change(
     project: Path, tmp_path: Path
 ) -> None:

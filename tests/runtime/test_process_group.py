@@ -192,6 +192,7 @@ def test_another_number_of_processes_is_no_other_run(tmp_path):
 # --- the network ----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_what_a_cluster_says_of_its_network_has_no_meaning_on_one_machine(monkeypatch):
     for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "TP_SOCKET_IFNAME"):
         monkeypatch.setenv(name, "ib0-of-nobody")

@@ -65,7 +65,7 @@ def test_diverged_means_ten_times_the_loss_of_guessing(
     for tier, name in (("all", "train_loss"), ("low", "train_loss_low")):
         measured = replace(fitted, **{name: loss})
         assert loop.diverged(context, measured.loss_of(phases[tier].tier)) is expected
-        assert not loop.diverged(context, phases["high"], measured)
+        assert not loop.diverged(context, measured.loss_of(phases["high"].tier))
 
 
 def test_a_row_measures_every_tier_on_its_own_data(context: Context, pivot: Tensor) -> None:

@@ -84,7 +84,12 @@ class Rates:
             phase = resolve(self.config, method, overrides).phases[number - 1]
             method = self._other(method, rate["same_as"], phase.algorithm, number, key)
             axis, own = f"{number}.lr", f"{phase.algorithm}."
-            overrides = {name: v for name, v in overrides.items() if not name.startswith(own)}
+            rates = tuple(f".{rate_key}" for rate_key in RATES)
+            overrides = {
+                name: value
+                for name, value in overrides.items()
+                if not name.startswith(own) and not name.endswith(rates)
+            }
         return Selected(selection=self._selection(method, overrides, axis), axis=axis)
 
     def _other(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:
