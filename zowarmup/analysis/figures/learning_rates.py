@@ -72,4 +72,4 @@ def _panel(axes: Axes, own: pd.DataFrame) -> None:
     axes.set_ylim(0, 100)
     axes.set_xlabel(f"lr of phase {last.partition('.')[0]}")
     if len(looks) > 1:
-        axes.legend(title="other rates", fontsize=5, title_fontsize=5, loc="upper left")
+        axes.legend(title="other rates", fontsize=5, title_fontsize=5, loc="best")
