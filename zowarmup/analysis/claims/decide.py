@@ -75,7 +75,6 @@ def _word(row: Any) -> str:
 def _seeds_needed(row: Any) -> float:
     if row.verdict != "inconclusive" or isnan(row.p_adjusted):
         return nan
-    lost = 2 if row.statistic.startswith("ratio of standard") else 1
     if row.kind == "no_difference":
-        return statistics.seeds_needed(row.p_equal, row.n, LEVEL / row.undecided, lost)
-    return statistics.seeds_needed(row.p_value / 2, row.n, LEVEL / row.undecided / 2, lost)
+        return statistics.seeds_needed(row.p_equal, row.n, LEVEL / row.undecided, row.lost)
+    return statistics.seeds_needed(row.p_value / 2, row.n, LEVEL / row.undecided / 2, row.lost)

@@ -93,6 +93,7 @@ def _row(name: str, claim: Claim, sample: Sample, claims: Claims, twin: str) -> 
         "scale": sample.scale,
         "measure": f"{MEASURES[claim.measure].words} {period}",
         "statistic": STATISTICS[claim.statistic].format(of=claim.of),
+        "lost": 2 if claim.statistic == "spread" else 1,  # n minus the test's degrees of freedom
         "diverged": int(rows["diverged"].sum()),
         "effect_without_diverged": without.effect,
         # Directions of a round / parameters; runs without zeroth-order steps have no directions.
