@@ -45,9 +45,9 @@ def select_rates(
     with exclusive(Path(selection).parent, group) as folder:
         origin = provenance.of(spec, code, files)
         machines = machines_json.enter(folder, origin, group)
-        trials, chance = _widened(spec, data, federations, folder, origin, group)
+        trials, choice, chance = _widened(spec, data, federations, folder, origin, group)
         if group.first:
-            _write(selection, trials, choose(trials, chance), chance, origin, machines)
+            _write(selection, trials, choice, chance, origin, machines)
             for left in (folder / "state").glob("pivot-*"):
                 shutil.rmtree(left)
 
@@ -59,7 +59,7 @@ def _widened(
     folder: Path,
     origin: provenance.Provenance,
     group: ProcessGroup,
-) -> tuple[list[Trial], float]:
+) -> tuple[list[Trial], Choice, float]:
     """The trials of the grid, and of what lies beyond an edge at which the best one lies."""
     candidates = product(spec.axes)
     for widening in range(WIDENINGS + 1):
@@ -73,7 +73,7 @@ def _widened(
             break
         log.info(f"the best candidate lies at the edge of {', '.join(choice.edges)}: widening")
         candidates += more
-    return trials, chance
+    return trials, choice, chance
 
 
 def _trials(

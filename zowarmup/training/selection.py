@@ -70,8 +70,7 @@ class Trials:
     def _trial(self, rates: Candidate, of_candidate: Sequence[Phase]) -> Trial:
         ready = phases.prepare(self.context, of_candidate)
         words = ", ".join(f"{rate:g}" for rate in rates.values())
-        watched = self.folder.parent if self.context.group.first else None
-        progress = Progress(f"lr {words}, seed {self.seed}", ready[-1].last, watched)
+        progress = self._progress(f"lr {words}", ready[-1])
         late: list[float] = []
         for step in self._steps(rates, of_candidate, ready):
             progress.step(step.t)
@@ -85,6 +84,10 @@ class Trials:
             late += [accuracy] * (left < LATE)
         log.info(f"lr {words}, seed {self.seed}: held-out accuracy {accuracy:.4f}, loss {loss:.4f}")
         return Trial(dict(rates), self.seed, accuracy, fmean(late), loss)
+
+    def _progress(self, what: str, phase: TrainingPhase) -> Progress:
+        watched = self.folder.parent if self.context.group.first else None
+        return Progress(f"{what}, seed {self.seed}", phase.last, watched)
 
     def _failed(self, phase: TrainingPhase, w: Tensor) -> bool:
         return loop.diverged(self.context, train_loss(self.context, w, phase.tier))
@@ -110,7 +113,7 @@ class Trials:
             digest = sha256(key.encode()).hexdigest()[:12]
             folder = self.folder / f"pivot-{self.seed}-{digest}"
             provenance = self.provenance | {"seed": self.seed, "first_phase": json.loads(key)}
-            progress = Progress(f"first phase, seed {self.seed}", phase.last)
+            progress = self._progress("first phase", phase)
             for step in self._phase(phase, self.w, folder, provenance, phase.last):
                 progress.step(step.t)
             self.pivots[key] = step.w
