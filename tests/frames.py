@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from zowarmup.analysis.metrics import NUMBERS, TEXT
+from zowarmup.plan.earlier_trials import Row
+from zowarmup.plan.tuning_rule import Trial
 
 NAN = float("nan")
 ROUNDS, PIVOT = 40, 20
@@ -315,25 +317,18 @@ def federation() -> dict[str, Any]:
     }
 
 
-def trials() -> pd.DataFrame:
+def trials() -> list[Row]:
     """Trials of two selections: one of two rates that partly diverges, one that only guesses."""
     best = {(0.1, 0.02): 0.6, (0.1, 0.03): 0.5, (0.3, 0.02): 0.55, (0.3, 0.03): None}
-    rows = [
-        (("zowarmup", {"1.lr": first, "2.lr": second}), mean)
+    cells: list[tuple[str, dict[str, float], float | None]] = [
+        ("zowarmup", {"1.lr": first, "2.lr": second}, mean)
         for (first, second), mean in best.items()
     ]
-    rows += [(("zo_init", {"1.lr": lr}), 0.1) for lr in (0.01, 0.02, 0.04)]
-    return pd.DataFrame(
-        {
-            "selection": name,
-            "decides": name,
-            "chance": 0.1,
-            "rates": rates,
-            "seed": seed,
-            "accuracy": None if mean is None else mean + 0.01 * (seed - 51),
-            "late": mean,
-            "loss": None if mean is None else 3 - sum(rates.values()),
-        }
-        for (name, rates), mean in rows
-        for seed in (50, 51, 52)
-    )
+    cells += [("zo_init", {"1.lr": lr}, 0.1) for lr in (0.01, 0.02, 0.04)]
+    return [
+        (name, name, 0.1, Trial(rates, seed))
+        if mean is None
+        else (name, name, 0.1, Trial(rates, seed, mean + s, mean, 3 - sum(rates.values())))
+        for name, rates, mean in cells
+        for seed, s in ((50, -0.01), (51, 0.0), (52, 0.01))
+    ]

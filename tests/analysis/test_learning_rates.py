@@ -54,13 +54,13 @@ def test_made_and_earlier_trials_are_one_file(tmp_path: Path) -> None:
     second, output = selection(tmp_path, "second"), tmp_path / "trials.csv"
     decides = {"first": "abc", "second": "def"}
     collect.collect([second], decides, tmp_path / "earlier.csv", output)
-    rows = learning_rates.read(output)
-    assert list(rows["selection"]) == ["first", "first", "second", "second"]
-    assert list(rows["decides"]) == ["abc", "abc", "def", "def"]
+    rows = earlier_trials.read(output)
+    assert [row[0] for row in rows] == ["first", "first", "second", "second"]
+    assert [row[1] for row in rows] == ["abc", "abc", "def", "def"]
     assert EarlierTrials(output).rates("def") == {"1.lr": 0.2}
 
 
 def test_a_file_without_trials_is_one_sentence(tmp_path: Path) -> None:
     earlier_trials.write(tmp_path / "trials.csv", [])
     with pytest.raises(UserError, match=r"trials\.csv"):
-        learning_rates.read(tmp_path / "trials.csv")
+        earlier_trials.read(tmp_path / "trials.csv")

@@ -117,7 +117,10 @@ def test_what_no_run_needs_any_more_is_not_tuned(tmp_path: Path) -> None:
     decides = digests(file)
     trials = [Trial({"2.lr": rate}, 0, rate, rate, 1.0) for rate in (0.03, 0.1)]
     rows = [("zowarmup", decides["zowarmup"], 0.1, trial) for trial in trials]
-    rows += [("high_res_only", decides["high_res_only"], 0.1, Trial({"1.lr": 0.3}, 0, 1, 1, 1))]
+    rows += [
+        ("high_res_only", decides["high_res_only"], 0.1, Trial({"1.lr": rate}, 0, rate, rate, 1))
+        for rate in (0.03, 0.1, 0.3)  # the last beyond the grid, as where it was widened
+    ]
     file.write_text(file.read_text() + WITH_TRIALS)
     earlier_trials.write(tmp_path / "trials.csv", rows[:2])
     half = plan([str(file)])
@@ -126,6 +129,17 @@ def test_what_no_run_needs_any_more_is_not_tuned(tmp_path: Path) -> None:
     earlier_trials.write(tmp_path / "trials.csv", rows)
     whole = plan([str(file)])
     assert (rates_of(whole)["zowarmup"], whole.selections) == ([0.3, 0.1], {})
+
+
+def test_a_file_cut_between_two_rows_is_one_clear_error(tmp_path: Path) -> None:
+    """It would choose from fewer trials than were made."""
+    file = with_trials(tmp_path)
+    trials = tmp_path / "trials.csv"
+    trials.write_text("".join(trials.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(
+        UserError, match=r"trials\.csv: zowarmup: the trial of .* on seed 0 is miss"
+    ):
+        plan([str(file)])
 
 
 def test_one_method_s_trials_leave_the_other_to_be_tuned(tmp_path: Path) -> None:

@@ -44,6 +44,18 @@ def test_equals_are_told_apart_by_the_rate_of_the_last_phase() -> None:
     assert choose(made, 0.1).rates == {"1.lr": 0.3, "2.lr": 0.1}
 
 
+def test_a_candidate_is_known_in_any_order_of_its_rates() -> None:
+    """A journal sorts them, so that a resumed selection has them in two orders."""
+    made = [
+        Trial({"1.lr": 0.1, "1.client_lr": 0.3}, 0, 0.9, 0.9, 1.0),
+        Trial({"1.client_lr": 0.3, "1.lr": 0.1}, 1, 0.1, 0.1, 1.0),
+        Trial({"1.lr": 0.2, "1.client_lr": 0.3}, 0, 0.6, 0.6, 1.0),
+        Trial({"1.client_lr": 0.3, "1.lr": 0.2}, 1, 0.6, 0.6, 1.0),
+    ]
+    choice = choose(made, 0.1)
+    assert (choice.rates, choice.tried) == ({"1.lr": 0.2, "1.client_lr": 0.3}, 2)
+
+
 def test_the_loss_never_decides() -> None:
     made = [Trial({"1.lr": 0.1}, 0, 0.5, 0.5, 0.1), Trial({"1.lr": 0.2}, 0, 0.6, 0.6, 9.0)]
     assert choose(made, 0.1).rates == {"1.lr": 0.2}

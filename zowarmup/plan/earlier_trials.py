@@ -6,17 +6,20 @@ selection, so that rows of other settings are never used.
 """
 
 import csv
+import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 
-from zowarmup.common.errors import reading
+from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_text, read_rows
-from zowarmup.plan.tuning_rule import Trial, choose
+from zowarmup.plan.tuning_rule import Trial, choose, product
 
 COLUMNS = ("selection", "decides", "chance", "rates", "seed", "accuracy", "late", "loss")
+AGAIN = "copy trials.csv again from the results that made it, or remove `selection.trials`"
+Row = tuple[str, str, float, Trial]  # selection, digest of what decides it, chance, trial
 
 
 class EarlierTrials:
@@ -27,18 +30,50 @@ class EarlierTrials:
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
+        self.path = path
         self.trials: dict[str, tuple[float, list[Trial]]] = {}  # after the accuracy of guessing
-        if path is not None:
-            with reading(path):
-                rows = read_rows(path)
-                for row in rows:
-                    first = float(row["chance"]), list[Trial]()
-                    self.trials.setdefault(row["decides"], first)[1].append(_trial(row))
+        for _, decides, chance, trial in self._rows():
+            self.trials.setdefault(decides, (chance, []))[1].append(trial)
         self.choices = {key: choose(own, chance) for key, (chance, own) in self.trials.items()}
+
+    def _rows(self) -> list[Row]:
+        try:
+            return [] if self.path is None else read(self.path)
+        except UserError as error:  # whose fix is one for results; this file is the user's own
+            raise UserError(f"{self.path}: is not a whole file of trials; {AGAIN}") from error
 
     def rates(self, decides: str) -> Mapping[str, float] | None:
         """The rates of a selection by axis; None if the file has no trials of it."""
         return self.choices[decides].rates if decides in self.choices else None
+
+    def check(
+        self, decides: str, name: str, axes: Mapping[str, Sequence[float]], seeds: Sequence[int]
+    ) -> None:
+        """Check that the file has every trial of a selection's grid, or none.
+
+        Raises:
+            UserError: names the first trial that is missing.
+        """
+        _, trials = self.trials.get(decides, (0.0, []))
+        finished = {(trial.candidate, trial.seed) for trial in trials}
+        for rates, seed in itertools.product(product(axes), seeds) if trials else ():
+            if (Trial(rates, seed).candidate, seed) not in finished:
+                raise UserError(
+                    f"{self.path}: {name}: the trial of {rates} on seed {seed} is missing; {AGAIN}"
+                )
+
+
+def read(path: Path | str) -> list[Row]:
+    """The rows of a file of trials.
+
+    Raises:
+        UserError: the file is missing, damaged or no table of trials.
+    """
+    with reading(path):
+        return [
+            (row["selection"], row["decides"], float(row["chance"]), _trial(row))
+            for row in read_rows(path)
+        ]
 
 
 def _trial(row: Mapping[str, str]) -> Trial:
@@ -46,13 +81,21 @@ def _trial(row: Mapping[str, str]) -> Trial:
     return Trial(json.loads(row["rates"]), int(row["seed"]), **numbers)
 
 
-def write(path: Path | str, trials: Iterable[tuple[str, str, float, Trial]]) -> None:
-    """Write the rows of trials, each after selection, digest and chance; all or nothing."""
+def write(path: Path | str, rows: Iterable[Row]) -> None:
+    """Write the rows of trials, all or nothing."""
     text = StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for selection, decides, chance, trial in trials:
+    for selection, decides, chance, trial in rows:
         own = {key: "" if v is None else v for key, v in asdict(trial).items()}
         own["rates"] = json.dumps(trial.rates)
         writer.writerow({"selection": selection, "decides": decides, "chance": chance} | own)
     atomic_write_text(path, text.getvalue())
+
+
+def by_selection(rows: Iterable[Row]) -> dict[str, tuple[float, list[Trial]]]:
+    """The accuracy of guessing and the trials of each selection, in the order of their names."""
+    selections: dict[str, tuple[float, list[Trial]]] = {}
+    for name, _, chance, trial in sorted(rows, key=lambda row: row[0]):
+        selections.setdefault(name, (chance, []))[1].append(trial)
+    return selections

@@ -156,7 +156,7 @@ class Paths:
         """Return the inputs of a table or figure: metrics, and for some what they show beside."""
         inputs: Inputs = {"metrics": self.metrics(scope)}
         if name in tables_and_figures.NEED_TRIALS:
-            inputs["trials"] = self.trials()
+            inputs["trials"] = [self.trials()]
         if rule == "table" and name in tables_and_figures.NEED_MEMORY:
             models = self.plan.config.memory.models
             inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]

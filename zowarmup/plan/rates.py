@@ -13,7 +13,7 @@ from zowarmup.plan.earlier_trials import EarlierTrials
 from zowarmup.plan.naming import Names
 from zowarmup.plan.resolve import PREFIX, Overrides, resolve
 from zowarmup.plan.specs import Phase, RunSpec, Selected, SelectionSpec
-from zowarmup.plan.studies import seed_list
+from zowarmup.plan.studies import grid_of, seed_list
 
 # Trials have neither rows of metrics nor snapshots, so they may end at any round.
 STRIDES = {"evaluate_every": 1, "snapshot_every": 1}
@@ -43,16 +43,16 @@ class Rates:
         self.digests = digests
 
     def phases(self, method: str, overrides: Overrides, draft: Draft) -> Iterator[Phase]:
-        """Yield the phases of a run, with each learning rate as a number or `Selected`.
+        """Return the phases of a run, with each learning rate as a number or `Selected`.
 
         Args:
             overrides: the overrides under which the method's selection runs.
         """
-        for number, phase in enumerate(draft.phases, start=1):
-            settings = phase.model_dump()
-            for key in _rates_of(phase):
-                settings[key] = self._rate(method, overrides, number, key, settings[key])
-            yield Phase.read(settings)
+        rates = {
+            f"{number}.{key}": self._rate(method, overrides, number, key, rate)
+            for number, key, rate in _axes_of(draft)
+        }
+        return _with(draft, rates)
 
     def drop_unneeded(self, runs: Iterable[RunSpec]) -> None:
         """Remove the selections that no run needs, because earlier trials give their rates."""
@@ -159,31 +159,29 @@ class Rates:
                 axes=dict(axes),
                 seeds=seeds,
             )
+            self.earlier.check(self.digests[name], name, axes, seeds)
         return name
 
     def _others(
         self, method: str, overrides: Overrides, draft: Draft
     ) -> Iterator[tuple[str, float | Selected]]:
         """The rates of a method, by axis, that are given or another method's."""
-        for axis, rate in _axes_of(draft):
+        for number, key, rate in _axes_of(draft):
             if isinstance(rate, int | float):
-                yield axis, float(rate)
+                yield f"{number}.{key}", float(rate)
             elif rate != "select":
-                number, _, key = axis.partition(".")
-                yield axis, self._selected(method, overrides, int(number), key, rate)
+                yield f"{number}.{key}", self._selected(method, overrides, number, key, rate)
 
     def _axes(self, draft: Draft) -> Iterator[tuple[str, tuple[float, ...]]]:
         """The axes of a method that are selected, each with its candidates."""
         rule = self.config.selection
-        selected = [axis for axis, rate in _axes_of(draft) if rate == "select"]
-        for axis in selected:
-            number, _, key = axis.partition(".")
-            algorithm = draft.phases[int(number) - 1].algorithm
-            grid = algorithm if key == "lr" else f"{algorithm}.{key}"
+        selected = [(number, key) for number, key, rate in _axes_of(draft) if rate == "select"]
+        for number, key in selected:
+            grid = grid_of(draft.phases[number - 1].algorithm, key)
             joint = rule.joint_grid.get(grid, []) if len(selected) > 1 else []
             if not (candidates := joint or rule.grid.get(grid, [])):
                 raise ConfigError(f"selection.grid: {grid}: add candidate learning rates")
-            yield axis, tuple(sorted(candidates))
+            yield f"{number}.{key}", tuple(sorted(candidates))
 
     def _shorter(self, overrides: Overrides) -> Overrides:
         """The overrides of trials, which may end at earlier marks than the runs."""
@@ -197,12 +195,12 @@ def _rates_of(phase: Settings) -> list[str]:
     return [key for key in RATES if key in type(phase).model_fields]
 
 
-def _axes_of(draft: Draft) -> Iterator[tuple[str, Value]]:
-    """Every learning rate of a draft by its axis."""
+def _axes_of(draft: Draft) -> Iterator[tuple[int, str, Value]]:
+    """Every learning rate of a draft, after the number of its phase and its setting."""
     for number, phase in enumerate(draft.phases, start=1):
         settings = phase.model_dump()
         for key in _rates_of(phase):
-            yield f"{number}.{key}", settings[key]
+            yield number, key, settings[key]
 
 
 def _with(draft: Draft, rates: Mapping[str, float | Selected]) -> Iterator[Phase]:

@@ -18,9 +18,14 @@ RULES = (
     "signatures", "front_page",
 )  # fmt: skip
 
-# The keys of a grid of learning rates: `zo` for its lr, `fedadam.client_lr` for another rate.
+
+def grid_of(algorithm: str, key: str) -> str:
+    """The key of a rate's grid: `zo` for its lr, `fedadam.client_lr` for another rate."""
+    return algorithm if key == "lr" else f"{algorithm}.{key}"
+
+
 GRIDS = [
-    name if key == "lr" else f"{name}.{key}"
+    grid_of(name, key)
     for key in RATES
     for name, phase in PHASES.items()
     if key in phase.model_fields

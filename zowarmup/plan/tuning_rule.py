@@ -9,7 +9,7 @@ client sends one 4-byte accuracy for each candidate and seed.
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
@@ -24,6 +24,7 @@ LATE = 50  # rounds at the end whose mean accuracy decides between equals
 ROUNDING = 1e-9  # of a mean of accuracies
 
 Candidate = Mapping[str, float]  # rate by axis, such as {"1.lr": 0.1, "2.lr": 0.02}
+Key = tuple[tuple[str, float], ...]  # a candidate's rates by axis, sorted
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class Trial:
     accuracy: float | None = None
     late: float | None = None
     loss: float | None = None
+
+    @property
+    def candidate(self) -> Key:
+        """The same for all trials of a candidate: a file may give its rates in another order."""
+        return tuple(sorted(self.rates.items()))
 
     @classmethod
     def read(cls, entry: Mapping[str, object]) -> "Trial":
@@ -116,7 +122,7 @@ def choose(trials: Sequence[Trial], chance: float) -> Choice:
     best = max(one.accuracy for one in scored)
     equals = [one for one in scored if one.accuracy >= best - TIE]
     last = max(equals[0].rates)
-    chosen = min(equals, key=lambda one: (-one.late, one.rates[last], *one.rates.values()))
+    chosen = min(equals, key=lambda one: (-one.late, one.rates[last], sorted(one.rates.items())))
     edges = tuple(axis for axis in chosen.rates if _at_edge(trials, axis, chosen.rates[axis]))
     return Choice(
         rates=chosen.rates,
@@ -124,7 +130,7 @@ def choose(trials: Sequence[Trial], chance: float) -> Choice:
         late=chosen.late,
         loss=chosen.loss,
         edges=edges,
-        tried=len({tuple(trial.rates.items()) for trial in trials}),
+        tried=len(by_candidate(trials)),
         trains=chosen.above(chance),
     )
 
@@ -143,16 +149,21 @@ def wider(trials: Sequence[Trial], choice: Choice) -> list[dict[str, float]]:
     return more
 
 
-def _scored(trials: Sequence[Trial]) -> Iterator[_Scored]:
-    groups: dict[tuple[tuple[str, float], ...], list[Trial]] = {}
+def by_candidate(trials: Iterable[Trial]) -> dict[Key, list[Trial]]:
+    """The trials of each candidate, one a tuning seed."""
+    groups: dict[Key, list[Trial]] = {}
     for trial in trials:
-        groups.setdefault(tuple(trial.rates.items()), []).append(trial)
-    for rates, own in groups.items():
+        groups.setdefault(trial.candidate, []).append(trial)
+    return groups
+
+
+def _scored(trials: Sequence[Trial]) -> Iterator[_Scored]:
+    for own in by_candidate(trials).values():
         done = [(t.accuracy, t.late, t.loss) for t in own]
         whole = [(a, b, c) for a, b, c in done if a is not None and b is not None and c is not None]
         if len(whole) == len(own):
             accuracies, late, loss = zip(*whole, strict=True)
-            yield _Scored(dict(rates), list(accuracies), fmean(late), fmean(loss))
+            yield _Scored(own[0].rates, list(accuracies), fmean(late), fmean(loss))
 
 
 def _tried(trials: Sequence[Trial], axis: str) -> list[float]:

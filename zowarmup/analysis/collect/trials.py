@@ -6,10 +6,8 @@ from pathlib import Path
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
 from zowarmup.plan import earlier_trials
-from zowarmup.plan.earlier_trials import EarlierTrials
+from zowarmup.plan.earlier_trials import EarlierTrials, Row
 from zowarmup.plan.tuning_rule import Trial
-
-Row = tuple[str, str, float, Trial]  # selection, digest of what decides it, chance, trial
 
 
 def collect(
