@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.job_spec import job_spec
 from benchmarks.timing import Row
 from zowarmup.common.seeds import Seeds
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.plan.specs import Phase
 from zowarmup.training import context, loop, phases

@@ -22,7 +22,7 @@ from benchmarks.timing import Row, quartiles
 from zowarmup.algorithms.rounds import State
 from zowarmup.common.seeds import Seeds
 from zowarmup.data import federation
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.plan.specs import Phase
 from zowarmup.runtime import launch
 from zowarmup.runtime.process_group import ALONE, ProcessGroup

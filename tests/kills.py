@@ -22,7 +22,7 @@ from typing import Any
 
 from zowarmup.common.job_log import log_to
 from zowarmup.config.phase_settings import PHASES
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.jobs import select as job_select
 from zowarmup.jobs import train as job_train
 from zowarmup.jobs import warmup
@@ -69,8 +69,8 @@ def short_chain(folder: Path) -> None:
 
 
 def images(folder: Path) -> None:
-    data = datasets.load_source("digits", images_train=300, images_test=60)
-    datasets.save(data, folder / "dataset.npz")
+    data = dataset_file.load_source("digits", images_train=300, images_test=60)
+    dataset_file.save(data, folder / "dataset.npz")
     dealt = federation.build(data, clients=10, alpha=0.5, holdout=0.1, seed=3)
     federation.save(dealt, folder / "federation.json")
 

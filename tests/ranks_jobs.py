@@ -15,7 +15,7 @@ import torch
 
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
-from zowarmup.data import datasets
+from zowarmup.data import dataset_file
 from zowarmup.data import federation as dealing
 from zowarmup.plan.specs import Phase, RunSpec
 from zowarmup.runtime.process_group import ALONE
@@ -50,7 +50,7 @@ def phase_of(algorithm, rounds, **settings):
 
 def federations(folder, data, federation, device="cpu", group=ALONE):
     """Every case for some rounds; each process writes hashes of its models and the last row."""
-    images = datasets.load(data)
+    images = dataset_file.load(data)
     dealt = uneven(dealing.load(federation, images))
     found = {
         name: rounds(case, name.split()[0], images, dealt, device, group)

@@ -7,7 +7,7 @@ from zowarmup.analysis.collect import rows
 from zowarmup.common import preflight, user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.errors import UserError
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.jobs import dataset, select, train, warmup
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
@@ -79,7 +79,7 @@ class Maker:
                 dataset.make(settings, compared, files["data"])
             case Job("federation", name, seed):
                 dealt = config.federations[name].model_dump()
-                data = datasets.load(self.paths.dataset(dealt.pop("dataset")))
+                data = dataset_file.load(self.paths.dataset(dealt.pop("dataset")))
                 federation.save(
                     federation.build(data, seed=int(seed), **dealt), files["federation"]
                 )

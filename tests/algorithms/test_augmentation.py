@@ -15,7 +15,7 @@ from zowarmup.algorithms.heterofl import HeteroFL
 from zowarmup.algorithms.rounds import Cohort
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds, key
-from zowarmup.data import datasets
+from zowarmup.data import dataset_file
 from zowarmup.engines import images
 from zowarmup.engines.batched import Batched
 from zowarmup.engines.layerwise import Layerwise
@@ -31,7 +31,7 @@ MOVED = Moves(key("test", "augmentation"), 1)
 
 @pytest.fixture(scope="module")
 def digits():
-    return images.part(datasets.load_source("digits"), "train", torch.device("cpu"))
+    return images.part(dataset_file.load_source("digits"), "train", torch.device("cpu"))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ MARK = 'raise RuntimeError("code of the copy")\n'
 def edited(project: Path, tmp_path: Path) -> Path:
     """A copy of the project whose code differs: a job that loads images fails and says so."""
     copy = workbench.copy_project(tmp_path / "edited", project)
-    with (copy / "zowarmup" / "data" / "datasets.py").open("a") as file:
+    with (copy / "zowarmup" / "data" / "dataset_file.py").open("a") as file:
         file.write(MARK)
     return copy
 
@@ -64,7 +64,7 @@ def test_code_that_was_imported_before_is_refused(edited: Path) -> None:
 
 def test_code_that_differs_is_named_with_what_to_type(edited: Path) -> None:
     sentence = refusal(edited)
-    assert f"{edited}: zowarmup/data/datasets.py differs from {PROJECT}" in sentence
+    assert f"{edited}: zowarmup/data/dataset_file.py differs from {PROJECT}" in sentence
     assert f"cd {edited} && make install" in sentence
 
 

@@ -13,7 +13,7 @@ from zowarmup.__main__ import main
 from zowarmup.common import user_paths
 from zowarmup.common.errors import UserError
 from zowarmup.config import source_files
-from zowarmup.data import datasets
+from zowarmup.data import dataset_file
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
 
@@ -115,10 +115,10 @@ def test_the_home_folder_is_that_of_the_user(
 def test_a_data_folder_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = r"~nosuchuser/x: this user has no home folder; give the whole path"
     with pytest.raises(UserError, match=f"^data_dir: {said}$"):
-        datasets.load_source("mine", "~nosuchuser/x")
+        dataset_file.load_source("mine", "~nosuchuser/x")
     monkeypatch.setenv(source_files.DATA_DIR, "~nosuchuser/x")
     with pytest.raises(UserError, match=f"^{source_files.DATA_DIR}: {said}$"):
-        datasets.load_source("cifar10")
+        dataset_file.load_source("cifar10")
 
 
 def test_a_plan_says_it_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from workbench import Answer
 
 from zowarmup.config.registry import ALGORITHMS
 from zowarmup.config.schema import load
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.data.federation import FederationError
 from zowarmup.plan import studies
 from zowarmup.plan.paths import Paths
@@ -502,7 +502,7 @@ def test_too_few_images_in_a_file_of_the_user(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x[:2], y_test=y[:2])
     own = f"datasets: {{mine: {{source: mine, data_dir: {tmp_path}}}}}"
     assert plan([str(overlay(tmp_path, own + "\nfederations: {default: {dataset: mine}}"))]).runs
-    mine = datasets.load_source("mine", tmp_path)
+    mine = dataset_file.load_source("mine", tmp_path)
     with pytest.raises(FederationError, match=r"10 clients share only 19 .* of mine.*use fewer"):
         federation.build(mine, clients=10, alpha=0.5, holdout=0.1, seed=0)
 

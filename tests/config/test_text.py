@@ -34,7 +34,7 @@ from zowarmup.analysis.tables import studies
 from zowarmup.analysis.tables import write as tables
 from zowarmup.common.job_log import log_to
 from zowarmup.config.text import INVISIBLE, Label
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.storage import metrics_csv as rows_file
@@ -378,7 +378,7 @@ def test_a_log_keeps_the_lines_that_name_a_file_of_another_encoding(
 def test_the_command_line_speaks_where_the_locale_is_c(tmp_path: Path) -> None:
     """A folder of this name used to end in a traceback."""
     file = tmp_path / "é" / "dataset.npz"
-    datasets.save(datasets.load_source("digits", images_train=200, images_test=10), file)
+    dataset_file.save(dataset_file.load_source("digits", images_train=200, images_test=10), file)
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
     command = [sys.executable, "-m", "zowarmup", "inspect", str(file)]
     done = subprocess.run(command, env=os.environ | plain, capture_output=True, text=True)

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from zowarmup.common import files
-from zowarmup.data import datasets, federation, partition
+from zowarmup.data import dataset_file, federation, partition
 from zowarmup.data.arrays import DataError
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.data.federation import FederationError
 
@@ -39,7 +39,7 @@ def save_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 @pytest.fixture(scope="session")
 def digits() -> Dataset:
-    return datasets.load_source("digits")
+    return dataset_file.load_source("digits")
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ def test_layouts_and_label_types_give_one_data_set(
     nchw |= {f"y_{p}": arrays[f"y_{p}"].astype(">i4") for p in ("train", "test")}
     save_npz(tmp_path / "a.npz", arrays)
     np.savez_compressed(tmp_path / "b.npz", allow_pickle=False, **nchw)
-    a, b = (datasets.load_source(name, tmp_path) for name in "ab")
+    a, b = (dataset_file.load_source(name, tmp_path) for name in "ab")
     assert a.x_train.shape == (40, 3, 6, 7)
     assert a.sha256 == b.sha256
     np.testing.assert_array_equal(a.x_train[3, 2], arrays["x_train"][3, :, :, 2])
@@ -244,14 +244,14 @@ def test_layouts_and_label_types_give_one_data_set(
 def test_grey_images_need_no_channel_axis(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
     grey = {k: v[..., 0] if k[0] == "x" else v for k, v in arrays.items()}
     save_npz(tmp_path / "grey.npz", grey)
-    assert datasets.load_source("grey", tmp_path).x_test.shape == (10, 1, 6, 7)
+    assert dataset_file.load_source("grey", tmp_path).x_test.shape == (10, 1, 6, 7)
 
 
 def test_a_constant_channel_is_normalised_to_zero(
     arrays: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     save_npz(tmp_path / "flat.npz", arrays | {"x_train": np.full_like(arrays["x_train"], 255)})
-    assert (datasets.load_source("flat", tmp_path).images("train") == 0).all()
+    assert (dataset_file.load_source("flat", tmp_path).images("train") == 0).all()
 
 
 def test_data_folder_comes_from_the_environment(
@@ -259,17 +259,21 @@ def test_data_folder_comes_from_the_environment(
 ) -> None:
     save_npz(tmp_path / "mine.npz", arrays)
     monkeypatch.setenv("ZOWARMUP_DATA_DIR", str(tmp_path))
-    assert datasets.load_source("mine").sha256 == datasets.load_source("mine", tmp_path).sha256
+    assert (
+        dataset_file.load_source("mine").sha256 == dataset_file.load_source("mine", tmp_path).sha256
+    )
     monkeypatch.setenv("ZOWARMUP_DATA_DIR", "")
     for name in ("mine", "cifar10"):
         with pytest.raises(
             DataError, match=rf"{name}\.npz.* set `data_dir` or .*ZOWARMUP_DATA_DIR"
         ):
-            datasets.load_source(name)
+            dataset_file.load_source(name)
 
 
 def test_limits_are_nested_and_keep_the_order(digits: Dataset) -> None:
-    few, more = (datasets.load_source("digits", images_train=n, images_test=50) for n in (200, 700))
+    few, more = (
+        dataset_file.load_source("digits", images_train=n, images_test=50) for n in (200, 700)
+    )
     rows = [{x.tobytes() for x in d.x_train} for d in (few, more, digits)]
     assert rows[0] < rows[1] < rows[2]
     assert (len(few.y_train), len(more.y_train), len(few.y_test)) == (200, 700, 50)
@@ -282,18 +286,18 @@ def test_limits_are_nested_and_keep_the_order(digits: Dataset) -> None:
 @pytest.mark.parametrize("limit", [0, 1438, -1])
 def test_limits_out_of_range(limit: int) -> None:
     with pytest.raises(DataError, match=f"images_train is {limit} but x_train has 1437"):
-        datasets.load_source("digits", images_train=limit)
+        dataset_file.load_source("digits", images_train=limit)
 
 
 def test_limit_that_loses_a_class() -> None:
     with pytest.raises(DataError, match=r"digits: y_train has no image of class .* images_train"):
-        datasets.load_source("digits", images_train=3)
+        dataset_file.load_source("digits", images_train=3)
 
 
 def test_a_file_that_is_missing_or_damaged(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
     """Files of other kinds and other arrays: tests/data/test_user_data.py."""
     with pytest.raises(DataError, match=r"nothing.npz: no such file"):
-        datasets.load_source("nothing", tmp_path)
+        dataset_file.load_source("nothing", tmp_path)
     save_npz(tmp_path / "own.npz", arrays)
     whole = (tmp_path / "own.npz").read_bytes()
     middle = whole.index(b"x_train") + 500  # inside the pixels
@@ -304,18 +308,18 @@ def test_a_file_that_is_missing_or_damaged(arrays: dict[str, np.ndarray], tmp_pa
     ):
         (tmp_path / "own.npz").write_bytes(data)
         with pytest.raises(DataError, match=f"own.npz: {message}"):
-            datasets.load_source("own", tmp_path)
+            dataset_file.load_source("own", tmp_path)
 
 
 def test_saved_data_set(digits: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "dataset" / "dataset.npz"
-    datasets.save(digits, path)
+    dataset_file.save(digits, path)
     first = path.read_bytes(), path.with_suffix(".json").read_bytes()
-    loaded = datasets.load(path)
+    loaded = dataset_file.load(path)
     assert (loaded.name, loaded.scale, loaded.sha256) == ("digits", 16.0, digits.sha256)
     for key, array in digits.arrays.items():
         np.testing.assert_array_equal(loaded.arrays[key], array, strict=True)
-    datasets.save(loaded, path)
+    dataset_file.save(loaded, path)
     assert (path.read_bytes(), path.with_suffix(".json").read_bytes()) == first
     summary = json.loads(first[1])
     assert (summary["name"], summary["classes"], summary["sha256"]) == ("digits", 10, digits.sha256)
@@ -326,14 +330,14 @@ def test_saved_data_set(digits: Dataset, tmp_path: Path) -> None:
 
 def test_damaged_saved_data_set(digits: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "dataset.npz"
-    datasets.save(digits, path)
+    dataset_file.save(digits, path)
     data = path.read_bytes()
     path.write_bytes(data[:-100])
     with pytest.raises(DataError, match=r"not a readable .npz"):
-        datasets.load(path)
+        dataset_file.load(path)
     path.write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
     with pytest.raises(DataError, match="array x_train cannot be read"):
-        datasets.load(path)
+        dataset_file.load(path)
 
 
 def test_fingerprint_sees_every_change(digits: Dataset) -> None:
@@ -601,7 +605,7 @@ def test_real_cifar10(tmp_path: Path) -> None:
     folder = os.environ.get("ZOWARMUP_DATA_DIR", "")
     if not (Path(folder) / "cifar10.npz").is_file() or not folder:
         pytest.skip("set ZOWARMUP_DATA_DIR to a folder with cifar10.npz to test on real CIFAR-10")
-    cifar = datasets.load_source("cifar10", folder)
+    cifar = dataset_file.load_source("cifar10", folder)
     assert (cifar.x_train.shape, cifar.x_test.shape) == ((50000, 3, 32, 32), (10000, 3, 32, 32))
     np.testing.assert_allclose(cifar.mean, [0.49140, 0.48216, 0.44653], atol=1e-5)
     np.testing.assert_allclose(cifar.std, [0.24703, 0.24348, 0.26159], atol=1e-5)
@@ -610,5 +614,5 @@ def test_real_cifar10(tmp_path: Path) -> None:
     assert set(f.train_sizes) == {900}
     assert {len(indices) for indices in f.heldout} == {100}
     federation.save(f, tmp_path / "federation.json")
-    datasets.save(cifar, tmp_path / "dataset.npz")
-    federation.load(tmp_path / "federation.json", datasets.load(tmp_path / "dataset.npz"))
+    dataset_file.save(cifar, tmp_path / "dataset.npz")
+    federation.load(tmp_path / "federation.json", dataset_file.load(tmp_path / "dataset.npz"))

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zowarmup.data import datasets
+from zowarmup.data import dataset_file
 from zowarmup.data.arrays import DataError
 from zowarmup.data.sources import cifar, imagenet32
 from zowarmup.data.sources.pickles import NumberType, read_pickle
@@ -207,7 +207,7 @@ def test_imagenet32(folder: Path) -> None:
     """Rows are red, green, blue planes; labels begin at 1; batch 10 comes after batch 9."""
     batch = pickling.rows(3, 4, first=1)
     pickling.write(folder / "train_data_batch_10", batch)
-    found = datasets.load_source("imagenet32", folder)
+    found = dataset_file.load_source("imagenet32", folder)
     assert (found.x_train.shape, found.x_test.shape) == ((39, 3, 32, 32), (8, 3, 32, 32))
     assert (found.classes, found.scale) == (4, 255.0)
     data = batch["data"]
@@ -217,7 +217,7 @@ def test_imagenet32(folder: Path) -> None:
 
 
 def test_imagenet32_lies_where_its_archives_put_it(folder: Path, tmp_path: Path) -> None:
-    plain = datasets.load_source("imagenet32", folder).sha256
+    plain = dataset_file.load_source("imagenet32", folder).sha256
     shutil.move(folder, tmp_path.with_name("pickles"))
     for parts in (("Imagenet32_train", "Imagenet32_val"), ("out_data_train", "out_data_val")):
         root = tmp_path / parts[0] / "imagenet32"
@@ -225,20 +225,20 @@ def test_imagenet32_lies_where_its_archives_put_it(folder: Path, tmp_path: Path)
             for file in tmp_path.with_name("pickles").glob(pattern):
                 (root / part).mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, root / part)
-        assert datasets.load_source("imagenet32", root.parent).sha256 == plain
+        assert dataset_file.load_source("imagenet32", root.parent).sha256 == plain
 
 
 def test_imagenet32_as_npz(folder: Path) -> None:
-    plain = datasets.load_source("imagenet32", folder).sha256
+    plain = dataset_file.load_source("imagenet32", folder).sha256
     for i, file in enumerate([*folder.iterdir()]):
         found = read_pickle(file)
         save = np.savez_compressed if i % 2 else np.savez
         save(f"{file}.npz", data=found["data"], labels=np.array(found["labels"]))
         file.unlink()
-    assert datasets.load_source("imagenet32", folder).sha256 == plain
+    assert dataset_file.load_source("imagenet32", folder).sha256 == plain
     (folder / "val_data.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"val_data.npz: not a readable .npz file"):
-        datasets.load_source("imagenet32", folder)
+        dataset_file.load_source("imagenet32", folder)
 
 
 def put(name: str, **changes: object) -> Callable[[Path], object]:
@@ -284,7 +284,7 @@ def test_wrong_imagenet32_files(case: str, folder: Path) -> None:
     damage, message = WRONG[case]
     damage(folder)
     with pytest.raises(DataError, match=message) as error:
-        datasets.load_source("imagenet32", folder)
+        dataset_file.load_source("imagenet32", folder)
     assert str(folder) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -293,12 +293,12 @@ def test_sizes_that_do_not_go_together(folder: Path, monkeypatch: pytest.MonkeyP
     """The official sizes, or two that are both not official; small ImageNet is never taken."""
     monkeypatch.setattr(imagenet32, "SIZES", (1_281_167, 8))
     with pytest.raises(DataError, match=r"40 training and 8 test images, but .* incomplete"):
-        datasets.load_source("imagenet32", folder)
+        dataset_file.load_source("imagenet32", folder)
     monkeypatch.setattr(imagenet32, "SIZES", (40, 8))
-    datasets.load_source("imagenet32", folder)
+    dataset_file.load_source("imagenet32", folder)
     monkeypatch.setattr(imagenet32, "SMALL_TEST", 8)
     with pytest.raises(DataError, match="val_data: has 8 images, so it is from small ImageNet"):
-        datasets.load_source("imagenet32", folder)
+        dataset_file.load_source("imagenet32", folder)
 
 
 def test_images_are_held_once(folder: Path) -> None:
@@ -308,9 +308,9 @@ def test_images_are_held_once(folder: Path) -> None:
     arrays, peak = peak_memory(lambda: imagenet32.read("imagenet32", folder))
     assert size < peak < 1.2 * size
     mean = np.zeros(3, np.float32)
-    data = datasets.Dataset(name="x", mean=mean, std=mean + 1, scale=255.0, **arrays)
-    datasets.save(data, folder / "dataset.npz")
-    assert size < peak_memory(lambda: datasets.load(folder / "dataset.npz"))[1] < 1.2 * size
+    data = dataset_file.Dataset(name="x", mean=mean, std=mean + 1, scale=255.0, **arrays)
+    dataset_file.save(data, folder / "dataset.npz")
+    assert size < peak_memory(lambda: dataset_file.load(folder / "dataset.npz"))[1] < 1.2 * size
 
 
 def peak_memory(function: Callable[[], Any]) -> tuple[Any, int]:
@@ -327,7 +327,7 @@ def test_real_files_of_imagenet32() -> None:
     folder = Path(os.environ.get("ZOWARMUP_DATA_DIR", ""))
     if not (folder / "train_data_batch_1").is_file():
         pytest.skip("set ZOWARMUP_DATA_DIR to a folder with ImageNet32's files to test on them")
-    found = datasets.load_source("imagenet32", folder)
+    found = dataset_file.load_source("imagenet32", folder)
     first = pickle.loads((folder / "train_data_batch_1").read_bytes(), encoding="latin1")
     n = len(first["labels"])
     np.testing.assert_array_equal(found.x_train[:n].reshape(n, 3072), first["data"])
@@ -336,7 +336,7 @@ def test_real_files_of_imagenet32() -> None:
 
 def test_imagenet32_without_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train_data_batch_1 is missing.* Imagenet32_train_npz"):
-        datasets.load_source("imagenet32", tmp_path)
+        dataset_file.load_source("imagenet32", tmp_path)
 
 
 # --- CIFAR ----------------------------------------------------------------------------------
@@ -365,7 +365,7 @@ def write_cifar(folder: Path, source: str) -> Path:
 def test_cifar_batches(source: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In the order of the batches, CIFAR-100 with its fine labels; NAME.npz is preferred."""
     write_cifar(tmp_path, source)
-    found = datasets.load_source(source, tmp_path)
+    found = dataset_file.load_source(source, tmp_path)
     train, test, classes = {"cifar10": (110, 25, 10), "cifar100": (20, 21, 20)}[source]
     assert (found.x_train.shape, found.x_test.shape) == ((train, 3, 32, 32), (test, 3, 32, 32))
     assert found.classes == classes
@@ -375,7 +375,7 @@ def test_cifar_batches(source: str, tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "the md5 is not that of the official file" in caplog.text
     arrays = {key: value[:classes] for key, value in found.arrays.items() if key[1] == "_"}
     np.savez(tmp_path / f"{source}.npz", allow_pickle=True, **arrays)
-    assert len(datasets.load_source(source, tmp_path).y_train) == classes
+    assert len(dataset_file.load_source(source, tmp_path).y_train) == classes
 
 
 @pytest.mark.parametrize(
@@ -390,14 +390,14 @@ def test_cifar_batches(source: str, tmp_path: Path, caplog: pytest.LogCaptureFix
 def test_wrong_cifar_files(damage: Callable[[Path], object], message: str, tmp_path: Path) -> None:
     damage(write_cifar(tmp_path, "cifar10"))
     with pytest.raises(DataError, match=message):
-        datasets.load_source("cifar10", tmp_path)
+        dataset_file.load_source("cifar10", tmp_path)
 
 
 def test_cifar_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_cifar(tmp_path, "cifar10")
     monkeypatch.setattr(cifar, "SIZES", (110, 10_000))
     with pytest.raises(DataError, match=r"110 training and 25 test images, but .* incomplete"):
-        datasets.load_source("cifar10", tmp_path)
+        dataset_file.load_source("cifar10", tmp_path)
 
 
 @pytest.mark.parametrize("source", CIFAR)
@@ -406,18 +406,18 @@ def test_cifar_archive(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from torchvision import datasets as torchvision_datasets
 
     place = write_cifar(tmp_path / "own", source)
-    expected = datasets.load_source(source, place.parent).sha256
+    expected = dataset_file.load_source(source, place.parent).sha256
     kind = getattr(torchvision_datasets, source.upper())
     monkeypatch.setattr(kind, "url", (tmp_path / "no server").as_uri())
     archive = Path(shutil.make_archive(str(tmp_path / "a"), "gztar", place.parent, place.name))
     archive.rename(tmp_path / kind.filename)
     with pytest.raises(DataError, match=rf"{source} cannot be .*put {source}.npz, {kind.filename}"):
-        datasets.load_source(source, tmp_path)
+        dataset_file.load_source(source, tmp_path)
     md5 = hashlib.md5((tmp_path / kind.filename).read_bytes()).hexdigest()
     monkeypatch.setattr(kind, "tgz_md5", md5)
-    assert datasets.load_source(source, tmp_path).sha256 == expected
+    assert dataset_file.load_source(source, tmp_path).sha256 == expected
     (tmp_path / kind.filename).unlink()
-    assert datasets.load_source(source, tmp_path).sha256 == expected
+    assert dataset_file.load_source(source, tmp_path).sha256 == expected
 
 
 def test_real_images_in_the_format_of_cifar10(tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_real_images_in_the_format_of_cifar10(tmp_path: Path) -> None:
     folder = os.environ.get("ZOWARMUP_DATA_DIR", "")
     if not (Path(folder) / "cifar10.npz").is_file() or not folder:
         pytest.skip("set ZOWARMUP_DATA_DIR to a folder with cifar10.npz to test on real CIFAR-10")
-    real = datasets.load_source("cifar10", folder)
+    real = dataset_file.load_source("cifar10", folder)
     x, y = np.concatenate([real.x_train, real.x_test]), np.append(real.y_train, real.y_test)
     names = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
     (tmp_path / "cifar-10-batches-py").mkdir()
@@ -433,4 +433,4 @@ def test_real_images_in_the_format_of_cifar10(tmp_path: Path) -> None:
         rows = slice(10_000 * i, 10_000 * (i + 1))
         batch = {"data": x[rows].reshape(-1, 3072), "labels": y[rows].tolist()}
         (tmp_path / "cifar-10-batches-py" / name).write_bytes(pickling.python2(batch))
-    assert datasets.load_source("cifar10", tmp_path).sha256 == real.sha256
+    assert dataset_file.load_source("cifar10", tmp_path).sha256 == real.sha256

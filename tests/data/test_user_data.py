@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from zowarmup.__main__ import main
 from zowarmup.config.schema import Dataset
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import DataError
 from zowarmup.data.draws import generator
@@ -69,14 +69,14 @@ def test_what_the_data_set_takes_every_reader_takes(
     y = np.arange(n + tests) % n
     np.savez(folder / "own.npz", x_train=x[:n], y_train=y[:n], x_test=x[n:], y_test=y[n:])
     try:
-        made = datasets.load_source("own", folder)
+        made = dataset_file.load_source("own", folder)
     except DataError:
         assert (shape[0] in CHANNELS) == (shape[-1] in CHANNELS)
         assert len(shape) == 3
         return
     path = folder / "results" / "own" / "datasets" / "own" / "dataset.npz"
-    datasets.save(made, path)
-    read = datasets.load(path)
+    dataset_file.save(made, path)
+    read = dataset_file.load(path)
     for found in (made, read):
         np.testing.assert_array_equal(found.x_train, channels_first(x[:n]))
         np.testing.assert_array_equal(found.x_test, channels_first(x[n:]))
@@ -106,9 +106,9 @@ def test_narrow_grey_images(shape: tuple[int, ...], tmp_path: Path) -> None:
     x = np.arange(10 * np.prod(shape)).astype(np.uint8).reshape(10, *shape)
     y = np.arange(10) % 2
     np.savez(tmp_path / "grey.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    made = datasets.load_source("grey", tmp_path)
-    datasets.save(made, tmp_path / "dataset.npz")
-    assert datasets.load(tmp_path / "dataset.npz").sha256 == made.sha256
+    made = dataset_file.load_source("grey", tmp_path)
+    dataset_file.save(made, tmp_path / "dataset.npz")
+    assert dataset_file.load(tmp_path / "dataset.npz").sha256 == made.sha256
 
 
 # --- what is refused, and what to do about it -----------------------------------------------
@@ -182,7 +182,7 @@ def test_refused_arrays_say_what_to_type(case: str, tmp_path: Path) -> None:
     changed, message = REFUSED[case]
     np.savez(tmp_path / "own.npz", allow_pickle=True, **good() | changed)
     with pytest.raises(DataError, match=f"own.npz: .*{message}") as error:
-        datasets.load_source("own", tmp_path)
+        dataset_file.load_source("own", tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -210,21 +210,21 @@ FOLLOWED: dict[str, tuple[Arrays, Callable[[Arrays], Arrays]]] = {
 def test_what_a_message_says_gives_the_images_back(case: str, tmp_path: Path) -> None:
     changed, remedy = FOLLOWED[case]
     np.savez(tmp_path / "own.npz", **good())
-    expected = datasets.load_source("own", tmp_path).sha256
+    expected = dataset_file.load_source("own", tmp_path).sha256
     wrong = good() | changed
     np.savez(tmp_path / "own.npz", **wrong | remedy(wrong))
-    assert datasets.load_source("own", tmp_path).sha256 == expected
+    assert dataset_file.load_source("own", tmp_path).sha256 == expected
 
 
 def test_a_limit_that_loses_a_class_is_what_to_raise(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", **good())
     with pytest.raises(DataError, match=r"raise images_train \(2\)"):
-        datasets.load_source("own", tmp_path, images_train=2)
+        dataset_file.load_source("own", tmp_path, images_train=2)
 
 
 def test_more_clients_than_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "own.npz", **good())
-    data = datasets.load_source("own", tmp_path)
+    data = dataset_file.load_source("own", tmp_path)
     with pytest.raises(FederationError, match="set `clients: 20` in `federations`"):
         federation.build(data, clients=21, alpha=0.1, holdout=0.1, seed=0)
 
@@ -277,7 +277,7 @@ def test_another_file_under_the_name(
     data = make(tmp_path)
     (tmp_path / "own.npz").write_bytes(data)
     with pytest.raises(DataError, match=f"own.npz: .*{message}"):
-        datasets.load_source("own", tmp_path)
+        dataset_file.load_source("own", tmp_path)
     if case not in ("one array", "zip", "other names"):
         with pytest.raises(ValueError, match=f"own.npz: .*{message}"):
             sizes.dataset_size("own", Dataset(source="own", data_dir=str(tmp_path)))
@@ -293,14 +293,14 @@ def test_another_file_under_the_name_of_a_batch(case: str, source: str, tmp_path
     batch = {"cifar10": "cifar-10-batches-py/data_batch_3", "imagenet32": "train_data_batch_7"}
     (tmp_path / batch[source]).write_bytes(make(tmp_path))
     with pytest.raises(DataError, match=f"{batch[source]}: not a readable pickle.* but {message}"):
-        datasets.load_source(source, tmp_path)
+        dataset_file.load_source(source, tmp_path)
 
 
 def test_an_archive_that_is_none_is_not_downloaded_over(tmp_path: Path) -> None:
     archive = tmp_path / "cifar-10-python.tar.gz"
     archive.write_bytes(LFS)
     with pytest.raises(DataError, match=r"cifar-10-python.tar.gz: .*run `git lfs pull`"):
-        datasets.load_source("cifar10", tmp_path)
+        dataset_file.load_source("cifar10", tmp_path)
     assert archive.read_bytes() == LFS
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_runs import job_spec
 
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.engines import client_groups, images
 from zowarmup.training import context
 
@@ -18,16 +18,16 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def digits():
-    return datasets.load_source("digits")
+    return dataset_file.load_source("digits")
 
 
 def of_colour(n=500, size=8):
     """All values of a byte in three channels, with means that are no round numbers."""
     x = np.arange(n * 3 * size * size, dtype=np.int64) * 7919 % 251 % 256
     x = x.astype(np.uint8).reshape(n, 3, size, size)
-    mean, std = datasets.channel_statistics(x, 255.0)
+    mean, std = dataset_file.channel_statistics(x, 255.0)
     y = np.arange(n, dtype=np.int64) % 10
-    return datasets.Dataset("colour", x, y, x[:20], y[:20], mean, std, 255.0)
+    return dataset_file.Dataset("colour", x, y, x[:20], y[:20], mean, std, 255.0)
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
@@ -100,7 +100,7 @@ def test_small_data_sets_are_normalised_once(digits, monkeypatch):
 MEASURE = """
 import json, sys
 import numpy as np, torch
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.plan.specs import JobSpec
 from zowarmup.training import context
 from zowarmup.models.directions import draw
@@ -110,7 +110,7 @@ x = np.zeros((N, 3, 32, 32), np.uint8)
 x[:] = np.arange(N)[:, None, None, None] % 256
 y = np.arange(N) % 10
 one = np.ones(3, np.float32)
-data = datasets.Dataset("big", x, y, x[:10], y[:10], one / 2, one, 255.0)
+data = dataset_file.Dataset("big", x, y, x[:10], y[:10], one / 2, one, 255.0)
 dealt = federation.build(data, clients=clients, alpha=1.0, holdout=0.1, seed=0)
 spec = JobSpec.read(json.loads(sys.argv[2]))
 def high():

@@ -10,7 +10,7 @@ from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds, key
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.engines import images
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.plain import Plain
@@ -24,7 +24,7 @@ NETWORKS = ["mlp", "cnn", "resnet_tiny", "preresnet_tiny", "vit_tiny"]
 
 @pytest.fixture(scope="module")
 def digits():
-    return datasets.load_source("digits")
+    return dataset_file.load_source("digits")
 
 
 @pytest.fixture(scope="module")

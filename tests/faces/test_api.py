@@ -95,9 +95,9 @@ def test_a_file_cut_short_is_one_clear_error(results, file, cut):
 
 def test_the_loaded_model_has_the_recorded_accuracy(results, run):
     """A plain module on the stored images gives the last row of metrics.csv."""
-    from zowarmup.data import datasets
+    from zowarmup.data import dataset_file
 
-    data = datasets.load(results[0] / "datasets" / "digits" / "dataset.npz")
+    data = dataset_file.load(results[0] / "datasets" / "digits" / "dataset.npz")
     with torch.inference_mode():
         predicted = run.module()(torch.from_numpy(data.images("test"))).argmax(dim=1)
     right = (predicted == torch.from_numpy(data.labels("test"))).double().mean().item()

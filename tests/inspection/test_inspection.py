@@ -250,11 +250,11 @@ def test_a_checkpoint_alone_wants_its_data_named(
 def test_data_of_another_shape_is_one_clear_error(
     there: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from zowarmup.data import datasets
+    from zowarmup.data import dataset_file
 
-    data = datasets.load(TINY / "datasets/digits/dataset.npz")
+    data = dataset_file.load(TINY / "datasets/digits/dataset.npz")
     wide = {key: value.repeat(2, axis=-1) for key, value in data.arrays.items() if key[0] == "x"}
-    datasets.save(replace(data, **wide), tmp_path / "wide.npz")
+    dataset_file.save(replace(data, **wide), tmp_path / "wide.npz")
     assert main(["evaluate", str(RUN), "--data", str(tmp_path / "wide.npz")]) == 2
     assert "images of shape (1, 8, 16)" in capsys.readouterr().err
 

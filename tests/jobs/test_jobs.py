@@ -11,8 +11,8 @@ from small_runs import ALL, WARM, fedavg, spec_of, trial, without, zo
 
 from zowarmup.common.errors import UserError
 from zowarmup.common.files import read_rows
-from zowarmup.data import datasets, federation
-from zowarmup.data.datasets import Dataset
+from zowarmup.data import dataset_file, federation
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.jobs import select as job_select
 from zowarmup.jobs import train as job_train
@@ -25,7 +25,7 @@ ABOUT = About(model="mlp", width=1.0, shape=(1, 8, 8), classes=10, round=ALL)
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    return datasets.load_source("digits", images_train=300, images_test=60)
+    return dataset_file.load_source("digits", images_train=300, images_test=60)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def dealt(data: Dataset) -> Federation:
 
 @pytest.fixture
 def inputs(data: Dataset, dealt: Federation, tmp_path: Path) -> dict[str, Path]:
-    datasets.save(data, tmp_path / "dataset.npz")
+    dataset_file.save(data, tmp_path / "dataset.npz")
     federation.save(dealt, tmp_path / "federation.json")
     return {"data": tmp_path / "dataset.npz", "federation": tmp_path / "federation.json"}
 

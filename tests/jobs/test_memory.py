@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zowarmup.analysis.tables import costs, write
 from zowarmup.common.errors import UserError
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.plain import Plain
 from zowarmup.jobs import memory as job_memory
@@ -172,7 +172,7 @@ def test_unknown_role(tmp_path: Path) -> None:
 
 def of_budgets(megabytes: float, batch: int = 4) -> context.Context:
     """Ten clients, three of them with so much memory, on the network with 2,410 parameters."""
-    data = datasets.load_source("digits", images_train=200, images_test=50)
+    data = dataset_file.load_source("digits", images_train=200, images_test=50)
     budgets = [
         {"share": 0.3, "megabytes": megabytes},
         {"share": 0.7, "megabytes": 0.001},

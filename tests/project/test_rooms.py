@@ -152,7 +152,7 @@ def test_looking_how_far_jobs_are_needs_no_torch() -> None:
 
 
 def test_dealing_images_needs_no_torch() -> None:
-    use = "from zowarmup.data import datasets\ndatasets.load_source('digits')"
+    use = "from zowarmup.data import dataset_file\ndataset_file.load_source('digits')"
     seen = loaded(f"import {', '.join(modules_of('data'))}\n{use}")
     assert "sklearn" in seen
     assert "torch" not in seen
@@ -202,10 +202,10 @@ job_train.train_run(
 
 def test_a_training_process_loads_no_more_than_it_needs(tmp_path: Path) -> None:
     """Jobs are many and short: what none of them uses would cost seconds in each."""
-    from zowarmup.data import datasets, federation
+    from zowarmup.data import dataset_file, federation
 
-    data = datasets.load_source("digits", images_train=200, images_test=50)
-    datasets.save(data, tmp_path / "dataset.npz")
+    data = dataset_file.load_source("digits", images_train=200, images_test=50)
+    dataset_file.save(data, tmp_path / "dataset.npz")
     dealt = federation.build(data, clients=10, alpha=0.5, holdout=0.1, seed=0)
     federation.save(dealt, tmp_path / "federation.json")
     seen = loaded(TWO_ROUNDS, tmp_path, tmp_path / "federation.json", tmp_path / "dataset.npz")

@@ -4,8 +4,8 @@ import pytest
 from small_runs import SEEDS, fedavg, last_of, spec_of, steps_of
 from torch import Tensor
 
-from zowarmup.data import datasets, federation
-from zowarmup.data.datasets import Dataset
+from zowarmup.data import dataset_file, federation
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.plan.specs import RunSpec
 from zowarmup.training import context as contexts
@@ -14,7 +14,7 @@ from zowarmup.training.context import Context
 
 @pytest.fixture(scope="session")
 def data() -> Dataset:
-    return datasets.load_source("digits", images_train=300, images_test=60)
+    return dataset_file.load_source("digits", images_train=300, images_test=60)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import torch
 from small_runs import SEEDS, fedavg, phase_of, spec_of, zo
 
 from zowarmup.algorithms.rounds import State
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.plan.specs import RunSpec
 from zowarmup.storage import checkpoint

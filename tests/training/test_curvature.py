@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.rounds import State
-from zowarmup.data import datasets, federation
-from zowarmup.data.datasets import Dataset
+from zowarmup.data import dataset_file, federation
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.jobs import curvature as job
 from zowarmup.storage import checkpoint
@@ -93,7 +93,7 @@ def test_the_job_measures_each_snapshot(
     narrow: Context, data: Dataset, dealt: Federation, tmp_path: Path
 ) -> None:
     """A model that has diverged has no numbers, and they stand as null in the file."""
-    datasets.save(data, tmp_path / "dataset.npz")
+    dataset_file.save(data, tmp_path / "dataset.npz")
     federation.save(dealt, tmp_path / "federation.json")
     w = narrow.model.initial(SEEDS.initialisation)
     for t, model in ((0, w), (5, w * torch.nan)):

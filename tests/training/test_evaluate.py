@@ -3,7 +3,7 @@
 import torch
 from small_runs import job_spec
 
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.models import static_norm
 from zowarmup.training import context as contexts

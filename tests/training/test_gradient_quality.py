@@ -9,7 +9,7 @@ from small_runs import SEEDS, phase_of, spec_of, steps_of, zo
 from torch import Tensor
 
 from zowarmup.common.seeds import Seeds
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.plan.specs import RunSpec
 from zowarmup.training import context as contexts

@@ -18,7 +18,7 @@ from zowarmup.common import files
 from zowarmup.common.errors import UserError
 from zowarmup.config.phase import Decay, Positive, Settings
 from zowarmup.data import partition
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.draws import generator
 
 VERSION = 2  # 2 added the memory budgets

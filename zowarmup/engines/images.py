@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from zowarmup.algorithms.augmentation import PAD, STARTS, Moves
-from zowarmup.data.datasets import Dataset, is_train
+from zowarmup.data.dataset_file import Dataset, is_train
 
 
 class Movable:

@@ -26,7 +26,7 @@ from zowarmup.common.files import read_json
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import RATES
 from zowarmup.data import federation
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.forecast.part import Part
 from zowarmup.plan.graph import RESULT, RULES, Graph, Job, counts, spec_of

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from zowarmup.common.errors import UserError, reading
-from zowarmup.data import datasets, federation
-from zowarmup.data.datasets import Dataset
+from zowarmup.data import dataset_file, federation
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.engines import images
 from zowarmup.inspection import models
 from zowarmup.inspection.facts import Facts
@@ -72,7 +72,7 @@ def measure(model: Model, file: Path, engine: EngineSpec | None, dealt: Path | N
     threads, cuda = (engine.threads, engine.device == "cuda") if engine else (1, False)
     if threads > MANY:
         raise ValueError(f"engine.threads is {threads}")
-    data, about = datasets.load(file), model.saved.about
+    data, about = dataset_file.load(file), model.saved.about
     shape = tuple(data.x_train.shape[1:])
     if (shape, data.classes) != (about.shape, about.classes):
         raise UserError(

@@ -6,9 +6,9 @@ from pathlib import Path
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
 from zowarmup.config.source_files import COMPUTED, IMAGENET32
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.data.arrays import DataError, describe_npz
-from zowarmup.data.datasets import Dataset
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.inspection import kinds, layers, models
 from zowarmup.inspection.facts import Facts
 from zowarmup.inspection.job_status import jobs_of, status_of, summary
@@ -38,7 +38,7 @@ def inspect(path: Path | str) -> Facts:
 
 def dataset(file: Path) -> Facts:
     """Images, classes, fingerprint and source of a data set."""
-    data = datasets.load(file)
+    data = dataset_file.load(file)
     hashes = {"contents_sha256": data.sha256, "file_sha256": sha256(file)}
     facts: Facts = {"name": data.name} | _sizes(data) | hashes
     if file.with_name(source_record.NAME).is_file():
@@ -67,7 +67,7 @@ def _as_source(file: Path, arrays: list[Facts]) -> Facts:
     if file.suffix != ".npz" or name in COMPUTED:
         return {"usable": "no: rename it to NAME.npz, where NAME is not a built-in source"}
     try:
-        data = datasets.load_source(name, file.absolute().parent)
+        data = dataset_file.load_source(name, file.absolute().parent)
     except DataError as error:
         return {"usable": f"no: {str(error).removeprefix(f'{file.absolute()}: ')}"}
     return {"usable": f"yes, as `source: {name}`, if it lies in the data folder"} | _sizes(data)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
-from zowarmup.data import datasets, federation
+from zowarmup.data import dataset_file, federation
 from zowarmup.inspection import layers, models
 from zowarmup.inspection.evaluate import against, measure
 from zowarmup.inspection.facts import Facts
@@ -135,7 +135,7 @@ class Verifier:
             federation.load(file)
         if (file := place.folder / "dataset.npz").is_file():
             self.counts["data"] += 1
-            if datasets.load(file).sha256 != read_json(file.with_suffix(".json")).get("sha256"):
+            if dataset_file.load(file).sha256 != read_json(file.with_suffix(".json")).get("sha256"):
                 self._say(WRONG, file, "its sha256 is not the one in dataset.json beside it")
             recorded = file.with_name(source_record.NAME).is_file()
             if recorded and (sentence := source_record.replaced(file)):

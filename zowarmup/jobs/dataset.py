@@ -4,7 +4,7 @@ from pathlib import Path
 
 from zowarmup.config.schema import Dataset
 from zowarmup.config.source_files import folder_of
-from zowarmup.data import datasets
+from zowarmup.data import dataset_file
 from zowarmup.data.arrays import DataError
 from zowarmup.plan import source_record
 
@@ -16,11 +16,11 @@ def make(settings: Dataset, compared: str, data: str | Path) -> None:
         compared: see `source_record.compared`.
 
     Raises:
-        DataError: the source cannot be used; see `datasets.load_source`.
+        DataError: the source cannot be used; see `dataset_file.load_source`.
     """
     folder = folder_of(settings.data_dir)
     before = source_record.contents(settings.source, folder, data)
-    dataset = datasets.load_source(**{"name" if k == "source" else k: v for k, v in settings})
+    dataset = dataset_file.load_source(**{"name" if k == "source" else k: v for k, v in settings})
     after = source_record.contents(settings.source, folder, data)
     if before and after != before:
         raise DataError(
@@ -28,4 +28,4 @@ def make(settings: Dataset, compared: str, data: str | Path) -> None:
         )
     # First, so that no kill leaves a data set whose source files are not recorded.
     source_record.write(data, after, compared, settings)
-    datasets.save(dataset, data)
+    dataset_file.save(dataset, data)

@@ -14,8 +14,8 @@ from zowarmup.common.json_value import Json
 from zowarmup.common.seeds import Seeds
 from zowarmup.config import registry
 from zowarmup.config.splits import MEMORY
-from zowarmup.data import datasets, federation
-from zowarmup.data.datasets import Dataset
+from zowarmup.data import dataset_file, federation
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import MEGABYTE, Federation
 from zowarmup.engines import images
 from zowarmup.engines.distributed import Distributed
@@ -86,7 +86,7 @@ def build(
     Raises:
         DataError, FederationError: a file is missing, damaged, or of another data set.
     """
-    data = datasets.load(data_file)
+    data = dataset_file.load(data_file)
     return assemble(spec, data, federation.load(federation_file, data), group)
 
 
