@@ -467,13 +467,6 @@ class TestDepth:
         assert sum(bool(text.arrow_patch) for text in axes.texts) == 2
 
 
-class TestWidth:
-    def test_p_over_d_stands_below_each_d(self) -> None:
-        """P = 15 and d = 602, 2410, 9640."""
-        labels = [label.get_text() for label in draw("width").axes[0].get_xticklabels()]
-        assert labels == ["602\n0.025", "2,410\n0.0062", "9,640\n0.0016"]
-
-
 class TestCosts:
     def test_methods_stand_at_the_bytes_of_one_low_resource_client(self) -> None:
         """FedAvg on all: 40 rounds of 2400 bytes for four clients, so 24 kB for one."""

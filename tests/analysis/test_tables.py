@@ -277,11 +277,6 @@ class TestGradientQuality:
         expected = (sqrt(15 / (15 + b * 2410)) for b in (4.5, 4.6))
         assert row["cosine_dissimilar"] == approx(sum(expected) / 2)
 
-    def test_each_width_has_a_row(self) -> None:
-        table = gradient_quality.table(frames.frame(*frames.pairs()))
-        assert table["d"].tolist() == [602, 2410, 9640]
-        assert table["study"].tolist() == ["width"] * 3
-
     def test_without_a_cosine_it_says_what_it_needs(self) -> None:
         with pytest.raises(metrics.MetricsError, match="has a gradient_cosine"):
             gradient_quality.table(frames.frame(REFERENCE))

@@ -34,7 +34,6 @@ FIGURES = {
     "sensitivity": "zowarmup.analysis.figures.sweeps:sensitivity",
     "alpha": "zowarmup.analysis.figures.sweeps:alpha",
     "clients": "zowarmup.analysis.figures.sweeps:clients",
-    "width": "zowarmup.analysis.figures.sweeps:width",
     "depth": "zowarmup.analysis.figures.depth:figure",
     "participation": "zowarmup.analysis.figures.sweeps:participation",
     "costs": "zowarmup.analysis.figures.sweeps:costs",
@@ -54,7 +53,7 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
         *("heterofl", "fedkseed", "memory", "estimator"),
     ),
     "sensitivity": ("tau", "eps", "lr"),
-    "gradient_quality": ("main", "width"),
+    "gradient_quality": ("main",),
 }
 
 NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too

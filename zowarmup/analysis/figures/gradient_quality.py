@@ -6,7 +6,6 @@ each client tries other directions; B^2 measures how much the clients' gradients
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -25,26 +24,19 @@ DISSIMILAR = {"color": style.BLACK, "lw": 0.8, "ls": (0, (4, 2))}
 
 @style.styled
 def figure(metrics: pd.DataFrame) -> Figure:
-    """Draw the cosine over training (study `main`), and the mean cosine against d (study `width`).
-
-    The curve over training is a moving mean of five evaluated rounds.
+    """Draw the cosine over training: a moving mean of five evaluated rounds.
 
     Raises:
-        MetricsError: the metrics hold neither study, or no cosine.
+        MetricsError: the metrics hold no row of the study `main`, or no cosine.
     """
-    rows = table.measured(m.of_study(metrics, *table.STUDIES))
+    rows = table.measured(m.of_study(metrics, "main"))
     rows = rows.assign(dissimilar=table.expected_dissimilar(rows))
-    draw = {"main": _training, "width": _width}
-    groups = [
-        (study, *panel)
-        for study in table.STUDIES
-        for panel in m.by_split(rows[rows["study"] == study])
-    ]
+    groups = list(m.by_split(rows))
     looks, names = style.lines(m.methods(rows)), style.of_methods(rows)
     drawing, grid = style.panels(len(groups), 2.3, label="cosine of step and gradient")
-    for axes, (study, scale, split, group) in zip(grid, groups, strict=True):
-        draw[study](axes, group, looks)
-        style.title(axes, rows, scale, split, ": wider networks" * (study == "width"))
+    for axes, (scale, split, group) in zip(grid, groups, strict=True):
+        _training(axes, group, looks)
+        style.title(axes, rows, scale, split)
     text = f"gradients as they differ: sqrt(P / (P + B²d)), {names[next(iter(looks))]}"
     handles = [
         *style.handles(looks, names, style.SPREAD),
@@ -69,23 +61,3 @@ def _training(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -
         axes.text(1, cosine, f"P = {P:.0f}", **right)
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     axes.set_xlabel("round")
-
-
-def _width(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -> None:
-    """Draw a dot per seed; both axes are logarithmic, because theory falls as 1 / sqrt(d)."""
-    first, *_ = methods = list(parts(rows, "method"))
-    for part in methods:
-        look = looks[part["method"].iloc[0]]
-        cosines = {d: table.by_seed(cell) for d, cell in part.groupby("d")}
-        for d, seeds in cosines.items():
-            axes.plot(np.full(len(seeds), d), seeds, color=look.color, **style.SEED)
-        means = [seeds.mean() for seeds in cosines.values()]
-        axes.plot(list(cosines), means, **look._asdict(), lw=1)
-    theory = pd.DataFrame({"d": np.geomspace(rows["d"].min(), rows["d"].max(), 50)})
-    axes.plot(theory, table.expected(theory.assign(directions=rows["directions"].max())), **THEORY)
-    means = first.groupby("d")["dissimilar"].mean()
-    axes.plot(means.index, means, **DISSIMILAR, zorder=3)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    style.decades(axes.yaxis)
-    axes.set_xlabel("d: parameters of the network")

@@ -44,19 +44,6 @@ PIVOT = "pivot: round of {rounds} at which\nzeroth-order training starts"
 pivot = Setting("pivot", "pivot", PIVOT, "rounds", paper=200 / 500)
 
 
-def width(metrics: pd.DataFrame) -> Figure:
-    """Compare the methods with wider networks; below each d stands P/d of a zeroth-order round.
-
-    A method that works at a P/d far above the paper's 1.3e-5 may fail on the paper's networks.
-    """
-    rows = metrics.sort_values("d", kind="stable")
-    # All methods with zeroth-order rounds are taken to have the same P.
-    share = rows["directions"][rows["study"] == "width"].max() / rows["d"]
-    network = rows["d"].map("{:,.0f}\n".format) + share.map("{:.2g}".format)
-    label = "d: parameters of the network\nP/d: directions per parameter (the paper: 1.3e-5)"
-    return Setting("width", "network", label, "slots")(rows.assign(network=network))
-
-
 def architecture(metrics: pd.DataFrame) -> Figure:
     """Compare the methods with each network, side by side: the study `architecture`."""
     rows = m.of_study(metrics, "architecture")

@@ -71,9 +71,8 @@ def cosine(cell: Cell) -> dict[str, float]:
     }
 
 
-STUDIES = ("main", "width")
 table = Table(
-    dict.fromkeys(STUDIES, ("d", "method")),
+    {"main": ("d", "method")},
     ("study", *SPLIT, "method", "label"),
     (cells.size, cosine),
     CAPTION,
