@@ -79,19 +79,20 @@ def test_resnet18_takes_the_operations_that_are_known_of_it() -> None:
 def test_operations_of_the_default_config_by_hand() -> None:
     """The run zowarmup-10-90: 300 rounds, 50 clients of 25 images, 3 directions both ways."""
     work = work_of("config/config.yaml")
-    [part] = work.parts(Job("train", "zowarmup-10-90", "0"))
+    [part] = work.parts(Job("train", "zowarmup-10-90", "20"))
     assert (part.rounds, part.rows) == (300, 30 + 2)  # the pivot's row is the warm-up's
-    image = 4736
+    image = 2 * (64 * 32 + 4 * 32 * 32 + 32 * 10)
     assert part.images == (25, 3)
     assert (part.round.forward, part.round.backward) == (50 * 25 * 6 * image, 0)
     assert part.training == 300 * part.round.forward
     assert part.evaluation == 32 * image * (360 + 50 * 28 + 3 * 50 * 25)
-    [part] = work.parts(Job("warmup", "fedavg-high-10-90", "0"))
+    [part] = work.parts(Job("warmup", "fedavg-high-10-90", "20"))
     assert (part.rounds, part.rows, part.snapshots) == (500, 51, 11)
     assert part.round[2:] == (5 * 25 * 3 * image, 2 * 5 * 25 * 3 * image)
-    first, second = work.parts(Job("select", "zowarmup-10-90"))
-    assert (first.rounds, first.losses) == (3 * 200, 0)  # one warm-up for three candidates
-    assert (second.rounds, second.losses) == (9 * 300, 9 * (250 // 25 + 50 // 10))
+    first, second = work_of("config/full.yaml").parts(Job("select", "zowarmup-10-90"))
+    assert (first.rounds, first.losses) == (5 * 4 * 200, 0)  # one warm-up for three candidates each
+    trials = 5 * 12
+    assert (second.rounds, second.losses) == (trials * 300, trials * (250 // 25 + 50 // 10))
 
 
 def test_an_algorithm_without_a_formula_costs_as_one_with_its_settings() -> None:
@@ -210,11 +211,11 @@ def test_the_command_prints_tables_and_json(capsys: pytest.CaptureFixture[str]) 
     config = str(PROJECT / "config/smoke.yaml")
     assert main(["plan", config, "--no-calibration", "--json"]) == 0
     [numbers] = json.loads(capsys.readouterr().out)
-    assert numbers["jobs"]["train"] == 26
+    assert numbers["jobs"]["train"] == 24
     assert numbers["machine"] is None
     assert main(["plan", config, "--no-calibration"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("smoke: 87 jobs: 1 dataset, 2 federation")
+    assert said.startswith("smoke: 87 jobs: 1 dataset, 3 federation")
     assert max(map(len, said.splitlines())) <= 100
     assert main(["plan", config, "--list"]) == 0
     assert "  zowarmup-10-90" in capsys.readouterr().out
