@@ -119,7 +119,10 @@ def test_licence_is_what_the_metadata_says():
     assert "2026 the zowarmup developers" in licence
 
 
-def test_default_profile_sets_only_rerun_triggers():
+def test_default_profile_sets_only_what_no_other_profile_sets():
     """It overrides --profile key by key: any further key here would silently win over slurm's."""
     profile = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text())
-    assert profile == {"rerun-triggers": ["mtime", "params", "input", "software-env"]}
+    assert profile == {
+        "rerun-triggers": ["mtime", "params", "input", "software-env"],
+        "max-jobs-per-timespan": "500/5s",
+    }
