@@ -29,12 +29,14 @@ TABLES = (
 )
 FIGURES = ("steps", "sensitivity", "width", "gradient_quality", "server", "clients")
 REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
-RUN = "runs/zowarmup-10-90/0/run.json"  # the run whose machine and versions stand for all runs
+RUN = "runs/zowarmup-10-90/{seed}/run.json"  # whose machine and versions stand for all runs
+DEFAULT = ("main", "pivot", "distribution", "depth", "learning_rates", "costs")
+SHOWN = ("training_curves", "depth", "learning_rates")
 FILES = {
     "digits": (
-        *(f"tables/{name}.csv" for name in ("main", "pivot", "distribution", "costs")),
-        "claims.csv",
-        "figures/training_curves.png",
+        *(f"tables/{name}.{form}" for name in DEFAULT for form in ("csv", "md")),
+        *("claims.csv", "claims.md", "trials.csv"),
+        *(f"figures/{name}.png" for name in SHOWN),
     ),
     "digits-full": (
         *(f"tables/{name}.{form}" for name in TABLES for form in ("csv", "md")),
@@ -43,11 +45,10 @@ FILES = {
     ),
     "cifar10-cpu": (
         *REAL,
-        RUN,
         "tables/gradient_quality.csv",
         *(f"figures/{name}.png" for name in ("training_curves", "estimator", "recall")),
     ),
-    "imagenet32-cpu": (*REAL, RUN, "figures/training_curves.png"),
+    "imagenet32-cpu": (*REAL, "figures/training_curves.png"),
 }
 FACTS = ("commit", "hardware", "versions")
 METHODS = (
@@ -61,10 +62,17 @@ def copy(config: str) -> None:
     (EVIDENCE / config).mkdir(exist_ok=True)
     for file in FILES[config]:
         shutil.copyfile(RESULTS / config / file, EVIDENCE / config / Path(file).name)
-    record = json.loads((RESULTS / config / RUN).read_text(encoding="utf-8"))
+    if config in real_images.PAPER:
+        shutil.copyfile(first_run(config), EVIDENCE / config / "run.json")
+    record = json.loads(first_run(config).read_text(encoding="utf-8"))
     about = {fact: record[fact] for fact in FACTS}
     text = json.dumps(about, indent=1, sort_keys=True) + "\n"
     (EVIDENCE / config / "about.json").write_text(text, encoding="utf-8")
+
+
+def first_run(config: str) -> Path:
+    """Return run.json of ZOWarmUp at 10/90 for the first seed."""
+    return min((RESULTS / config).glob(RUN.format(seed="*")))
 
 
 def read(page: Path) -> str:
@@ -79,19 +87,22 @@ def rows(name: str, config: str = "digits") -> list[dict[str, str]]:
 
 
 def results() -> str:
-    """Return the table of final accuracies by method and split, mean and standard deviation."""
+    """Return the table of final accuracies by method and split: mean, deviation and seeds."""
     cells = {(row["split"], row["method"]): row for row in rows("main.csv")}
     splits = list(dict.fromkeys(split for split, _ in cells))
     lines = [f"| high / low-resource clients, % | {' | '.join(splits)} |"]
     lines.append("|---" * (len(splits) + 1) + "|")
     for method in METHODS:
-        values = " | ".join(_accuracy(cells[split, method]) for split in splits)
+        values = " | ".join(_accuracy(cells.get((split, method))) for split in splits)
         lines.append(f"| {cells[splits[0], method]['label']} | {values} |")
     return "\n".join(lines)
 
 
-def _accuracy(row: dict[str, str]) -> str:
-    return f"{100 * float(row['accuracy_mean']):.1f} ± {100 * float(row['accuracy_std']):.1f}"
+def _accuracy(row: dict[str, str] | None) -> str:
+    if row is None:
+        return "–"
+    mean, std = (100 * float(row[f"accuracy_{name}"]) for name in ("mean", "std"))
+    return f"{mean:.1f} ± {std:.1f} ({row['n']})"
 
 
 def verdicts(config: str) -> str:
@@ -114,14 +125,15 @@ def skew() -> str:
     few, many = "10/90", "50/50"
     lacked = f"{float(cells[few, 'zowarmup']['missing_classes']):.1f}"
     recall = [percent(few, method, "missing_recall") for method in METHODS[:3]]
-    at_few, at_many = (", ".join(percent(x, m) for m in METHODS[:3]) for x in (few, many))
-    n = cells[few, "zowarmup"]["n"]
+    at_few = ", ".join(percent(few, method) for method in METHODS[:3])
+    at_many = " and ".join(percent(many, method) for method in METHODS[:2])
+    n, n_many = (cells[split, "zowarmup"]["n"] for split in (few, many))
     return f"""
 On digits at {few} the high-resource clients lack {lacked} of 10 classes on average. On those, High
 Res Only ends with a recall of {recall[0]} %, ZOWarmUp with {recall[1]} %, and its control, which
 takes such steps on the high-resource clients' data alone, with {recall[2]} %; their accuracies are
-{at_few} %. At {many} no class is lacking, and the accuracies are {at_many} %.
-(n = {n} seeds; spreads in docs/evidence/digits/main.csv.)
+{at_few} %. At {many} no class is lacking, and the accuracies of the first two are {at_many} %.
+(n = {n} seeds, and {n_many} at {many}; spreads in docs/evidence/digits/main.csv.)
 """.strip()
 
 
@@ -165,10 +177,11 @@ def render(text: str) -> str:
         "all-bench": all_bench(),
         **real_images.blocks(),
     }
-    for file in sorted((EVIDENCE / "digits-full").glob("*.md")):
-        # headings one level down, since the page has a heading for each file
-        lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text(encoding="utf-8"))
-        blocks[f"full {file.stem}"] = lowered.strip()
+    for config, word in (("digits", "default"), ("digits-full", "full")):
+        for file in sorted((EVIDENCE / config).glob("*.md")):
+            # headings one level down, since the page has a heading for each file
+            lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text(encoding="utf-8"))
+            blocks[f"{word} {file.stem}"] = lowered.strip()
     for name, block in blocks.items():
         body = f"\n{block}\n" if "\n" in block else block
         mark = f"<!-- {name} -->"

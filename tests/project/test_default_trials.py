@@ -1,0 +1,68 @@
+"""The learning rates of the default config are those that the tuning rule chooses in full.yaml."""
+
+import csv
+import json
+from collections import defaultdict
+from statistics import fmean
+
+import workbench
+
+from zowarmup.plan.plan import plan
+from zowarmup.plan.specs import Phase, RunSpec
+
+CONFIG = workbench.PROJECT / "config"
+TRIALS = CONFIG / "trials.csv"
+DEFAULT, FULL = (str(CONFIG / f"{name}.yaml") for name in ("config", "full"))
+
+
+def chosen_again() -> dict[str, dict[str, float]]:
+    """The choice of each selection, from the rows alone and without the code of the rule."""
+    accuracy, late = (defaultdict[str, dict[str, list[float]]](dict) for _ in range(2))
+    with TRIALS.open(newline="") as file:
+        for row in csv.DictReader(file):
+            for column, values in (("accuracy", accuracy), ("late", late)):
+                own = values[row["selection"]].setdefault(row["rates"], [])
+                own.append(float(row[column] or "nan"))
+    return {name: _best(accuracy[name], late[name]) for name in accuracy}
+
+
+def _best(accuracy: dict[str, list[float]], late: dict[str, list[float]]) -> dict[str, float]:
+    """The best mean accuracy; within half a point the best late mean, then the smaller rate."""
+    means = {rates: fmean(own) for rates, own in accuracy.items()}
+    means = {rates: mean for rates, mean in means.items() if mean == mean}  # none diverged
+    close = [rates for rates, mean in means.items() if mean >= max(means.values()) - 0.005]
+    read: dict[str, dict[str, float]] = {rates: json.loads(rates) for rates in close}
+    best = min(close, key=lambda rates: (-fmean(late[rates]), read[rates][max(read[rates])]))
+    return read[best]
+
+
+def test_every_trial_has_five_seeds_that_are_never_evaluated() -> None:
+    seeds = defaultdict[tuple[str, str], list[int]](list)
+    with TRIALS.open(newline="") as file:
+        for row in csv.DictReader(file):
+            seeds[row["selection"], row["rates"]].append(int(row["seed"]))
+    assert set(map(tuple, seeds.values())) == {(50, 51, 52, 53, 54)}
+    made = plan([DEFAULT])
+    assert not {50, 51, 52, 53, 54} & {seed for run in made.runs for seed in made.seeds_of(run)}
+
+
+def test_the_default_tunes_nothing_and_has_the_rates_that_its_trials_choose() -> None:
+    made, tuned = plan([DEFAULT]), plan([FULL])
+    assert made.selections == {}
+    choices = chosen_again()
+    for name, run in made.runs.items():
+        for mine, full in zip(run.phases, tuned.runs[name].phases, strict=True):
+            assert mine.lr == choices[full.lr.selection][full.lr.axis], name
+
+
+def test_both_configs_describe_the_same_runs() -> None:
+    """All but the learning rates and the name of the warm-up, which methods of one rate share."""
+    made, tuned = plan([DEFAULT]), plan([FULL])
+    for name, run in made.runs.items():
+        assert without_rates(run) == without_rates(tuned.runs[name]), name
+        assert set(made.seeds_of(name)) <= set(tuned.seeds_of(name)), name
+
+
+def without_rates(run: RunSpec) -> tuple[dict[str, object], list[Phase]]:
+    phases = [phase.model_copy(update={"lr": 0.0}) for phase in run.phases]
+    return run.model_dump(exclude={"phases", "warmup"}), phases
