@@ -81,6 +81,27 @@ class TestMain:
         assert row["accuracy_mean"] == approx(1.34 / 3)
         assert (row["n"], row["diverged"]) == (3, 1)
 
+    def test_the_other_seeds_have_a_mean_of_their_own(self) -> None:
+        """40 and 44 %, since seed 1 diverged; if none did, there is nothing to tell apart."""
+        table = studies.main(frames.diverge(frames.frame(REFERENCE), 1, 20))
+        assert table["accuracy_converged"].tolist() == approx([0.42])
+        assert isnan(only(self.TABLE, split="10/90", method="zowarmup")["accuracy_converged"])
+
+    def test_accuracy_at_equal_passes(self) -> None:
+        """ZOWarmUp: 20 rounds of 24 + 2 x 24 and 20 of 240 passes, 6,240 in all.
+
+        At 72 a round, High Res Only takes 2,880 in all. At 480 a round, zeroth-order steps have
+        taken 4,800 after round 10 and 9,600 after round 20: round 10 counts, a quarter of the way.
+        """
+        rows = frames.run("zo_init", {0: 0.5})
+        zo = [row | {"forward_passes": 480 * row["round"], "backward_passes": 0} for row in rows]
+        table = studies.main(frames.frame(frames.run("zowarmup", {0: 0.5}), REFERENCE, zo))
+        passes = [only(table, method=m)["passes"] for m in ("zowarmup", "high_res_only", "zo_init")]
+        assert passes == [6240, 2880, 480 * 40]
+        assert only(table, method="zo_init")["accuracy_equal_passes"] == approx(0.1 + 0.4 / 4)
+        own = only(table, method="high_res_only")
+        assert own["accuracy_equal_passes"] == approx(own["accuracy_mean"])
+
     def test_one_seed_has_neither_spread_nor_interval(self) -> None:
         table = studies.main(
             frames.frame(frames.run("high_res_only", {0: 0.4}), frames.run("zowarmup", {0: 0.5}))

@@ -32,6 +32,7 @@ VARIANTS = {
 SPLIT = ("dataset", "model", "split")
 ORDER = {"method": m.METHODS, "variant": tuple(VARIANTS)}
 DESCENDING = ("participation_1", "participation_2")  # full participation comes first
+BACKWARD = 2  # a backward pass takes about as many operations as two forward passes
 # A run and its reference must agree in these columns.
 CONTEXT = [*SPLIT, "alpha", "clients", "width"]
 
@@ -205,6 +206,32 @@ def costs(cell: Cell) -> dict[str, Any]:
     """Return bytes over the whole run, as means over seeds, and the number of diverged runs."""
     low = low_client_bytes(cell.rows).mean()
     return {**mean("bytes_up", "bytes_down")(cell), "bytes_low_client": low, **diverged(cell)}
+
+
+def converged(cell: Cell) -> dict[str, float]:
+    """Return the mean accuracy over the seeds that did not diverge; NaN if all did, or none."""
+    rest = cell.rows[~cell.rows["diverged"]]
+    some = 0 < len(rest) < len(cell.rows)
+    return {"accuracy_converged": m.by_seed(rest).mean() if some else float("nan")}
+
+
+def at_equal_passes(cell: Cell) -> dict[str, float]:
+    """Return the passes of all images, and the accuracy after as many as ZOWarmUp takes in all.
+
+    A method that takes fewer counts with its last accuracy; NaN without ZOWarmUp on the split.
+    """
+    spent = {"passes": passes(cell.rows).mean(), "accuracy_equal_passes": float("nan")}
+    warmed = select(cell.study, method="zowarmup", **cell.first[list(SPLIT)])
+    if warmed.empty:
+        return spent
+    history = cell.metrics.merge(cell.rows[m.RUN], on=m.RUN)
+    within = m.final_rows(history[passes(history) <= passes(warmed).max()])
+    return spent | {"accuracy_equal_passes": m.by_seed(within).mean()}
+
+
+def passes(rows: pd.DataFrame) -> pd.Series:
+    """Return the forward passes of one image that a row's training has cost up to its round."""
+    return rows["forward_passes"] + BACKWARD * rows["backward_passes"]
 
 
 def steps(rows: pd.DataFrame) -> str:
