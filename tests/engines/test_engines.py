@@ -156,7 +156,7 @@ def test_a_client_does_not_depend_on_the_cohort(engine, network, micro_batch):
         assert torch.equal(other.two_point(w, CLIENTS, u, radius=1e-4), losses)
         assert torch.equal(trained(other, w, sgd=sgd), local)
         assert all(map(same, stepped(other, w), walks))
-    for i, client in enumerate(CLIENTS):
+    for i, client in [*enumerate(CLIENTS)][:: len(CLIENTS) - 1]:  # the first and the last
         alone = whole.two_point(w, [client], directions_of([client], model.d), radius=1e-4)
         assert torch.equal(alone[0], losses[i])
         assert torch.equal(trained(whole, w, [client], sgd)[0], local[i])

@@ -45,6 +45,7 @@ def bits(choice: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("choice", ["ATEN_CPU_CAPABILITY=default"])
 def test_some_bits_hold_with_other_kernels(choice: str) -> None:
     done = bits(choice, "-m", "bits", "-k", SOME)
