@@ -1,7 +1,9 @@
 """The tuning rule: how the learning rates of a method are chosen, all of them together.
 
 Every candidate, one rate for each axis, trains the whole method on tuning seeds that are never
-evaluated. The candidate of the highest held-out accuracy of all clients after the last round wins.
+evaluated. The candidate of the highest held-out accuracy of all clients after the last round wins,
+among those at which no seed diverges, nor at the next larger rate of any axis: accuracy often rises
+up to the rate at which training fails, and other seeds fail a little earlier.
 The held-out loss is shown but never decides: where classes are missing in the warm-up, it is lowest
 for a model that has hardly been trained. Test images choose nothing. In a real federation each
 client sends one 4-byte accuracy for each candidate and seed.
@@ -101,8 +103,10 @@ def product(axes: Mapping[str, Sequence[float]]) -> list[dict[str, float]]:
 
 
 def choose(trials: Sequence[Trial], chance: float) -> Choice:
-    """The rates of the highest mean held-out accuracy; a candidate that ever diverges is out.
+    """The rates of the highest mean held-out accuracy, with a margin to rates that diverge.
 
+    A candidate that diverges on a seed is out, and so is one from which a single step up, in one
+    rate, leads to such a candidate. Where no candidate keeps this margin, all of the rest count.
     Among candidates within half a point of the best: the highest mean accuracy over the last
     rounds, then the smaller rate of the last phase.
 
@@ -119,6 +123,7 @@ def choose(trials: Sequence[Trial], chance: float) -> Choice:
             f"selection.grid: every candidate of the learning rates {tried} diverged; add smaller "
             "ones"
         )
+    scored = [one for one in scored if not _at_cliff(trials, one.rates)] or scored
     best = max(one.accuracy for one in scored)
     equals = [one for one in scored if one.accuracy >= best - TIE]
     last = max(equals[0].rates)
@@ -164,6 +169,16 @@ def _scored(trials: Sequence[Trial]) -> Iterator[_Scored]:
         if len(whole) == len(own):
             accuracies, late, loss = zip(*whole, strict=True)
             yield _Scored(own[0].rates, list(accuracies), fmean(late), fmean(loss))
+
+
+def _at_cliff(trials: Sequence[Trial], rates: Candidate) -> bool:
+    """Whether the next larger rate of some axis, all others equal, diverged on a seed."""
+    lost = {trial.candidate for trial in trials if trial.accuracy is None}
+    for axis, rate in rates.items():
+        above = [value for value in _tried(trials, axis) if value > rate]
+        if above and Trial({**rates, axis: above[0]}, 0).candidate in lost:
+            return True
+    return False
 
 
 def _tried(trials: Sequence[Trial], axis: str) -> list[float]:
