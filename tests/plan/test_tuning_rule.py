@@ -99,8 +99,29 @@ def test_a_corner_adds_a_whole_frame() -> None:
     assert {rates["1.lr"] for rates in more} == {0.033, 0.1, 0.3}
 
 
+def test_a_candidate_one_step_below_one_that_diverges_is_out() -> None:
+    """0.2 is best, but 0.3 diverges on one seed."""
+    made = trials(([0.6, 0.6], 0.6), ([0.7, 0.8], 0.7), ([None, 0.9], 0.9))
+    assert choose(made, 0.1).rates == {"1.lr": 0.1}
+
+
+def test_one_step_means_one_rate_with_the_others_equal() -> None:
+    """(0.3, 0.1) diverges: (0.1, 0.1) is one step below it, (0.1, 0.03) is two."""
+    accuracies = {(0.1, 0.03): 0.6, (0.1, 0.1): 0.9, (0.3, 0.03): 0.5, (0.3, 0.1): None}
+    made = [
+        Trial({"1.lr": first, "2.lr": second}, 0, accuracy, accuracy, 1.0)
+        for (first, second), accuracy in accuracies.items()
+    ]
+    assert choose(made, 0.1).rates == {"1.lr": 0.1, "2.lr": 0.03}
+
+
+def test_where_all_stand_at_the_cliff_the_best_of_them_counts() -> None:
+    made = trials(([0.6, 0.6], 0.6), ([None, 0.9], 0.9))
+    assert choose(made, 0.1).rates == {"1.lr": 0.1}
+
+
 def test_a_file_of_trials_gives_the_choice_again(tmp_path: Path) -> None:
-    made = trials(([0.5, 0.4], 0.4), ([0.7, 0.8], 0.7), ([None, 0.9], 0.9))
+    made = trials(([0.5, 0.4], 0.4), ([0.7, 0.8], 0.7), ([0.1, 0.1], 0.1), ([None, 0.9], 0.9))
     file = tmp_path / "trials.csv"
     earlier_trials.write(file, [("zowarmup", "abc", 0.1, trial) for trial in made])
     kept = EarlierTrials(file)

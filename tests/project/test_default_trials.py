@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from statistics import fmean
 
 import workbench
@@ -27,13 +28,29 @@ def chosen_again() -> dict[str, dict[str, float]]:
 
 
 def _best(accuracy: dict[str, list[float]], late: dict[str, list[float]]) -> dict[str, float]:
-    """The best mean accuracy; within half a point the best late mean, then the smaller rate."""
+    """The best mean accuracy; within half a point the best late mean, then the smaller rate.
+
+    No seed may diverge there or one step up in any rate.
+    """
     means = {rates: fmean(own) for rates, own in accuracy.items()}
-    means = {rates: mean for rates, mean in means.items() if mean == mean}  # none diverged
+    lost = [json.loads(rates) for rates, mean in means.items() if mean != mean]
+    means = {rates: mean for rates, mean in means.items() if mean == mean}
+    safe = {rates: m for rates, m in means.items() if not _below(json.loads(rates), lost, accuracy)}
+    means = safe or means
     close = [rates for rates, mean in means.items() if mean >= max(means.values()) - 0.005]
     read: dict[str, dict[str, float]] = {rates: json.loads(rates) for rates in close}
     best = min(close, key=lambda rates: (-fmean(late[rates]), read[rates][max(read[rates])]))
     return read[best]
+
+
+def _below(rates: dict[str, float], lost: list[dict[str, float]], tried: Iterable[str]) -> bool:
+    """Whether the next larger value of one rate, among all that were tried, is among the lost."""
+    every = [json.loads(one) for one in tried]
+    for axis, rate in rates.items():
+        above = min((one[axis] for one in every if one[axis] > rate), default=None)
+        if above is not None and {**rates, axis: above} in lost:
+            return True
+    return False
 
 
 def test_every_trial_has_five_seeds_that_are_never_evaluated() -> None:
