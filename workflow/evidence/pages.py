@@ -20,7 +20,7 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{page}.md"
-        for page in ("method", "results", "reproduction", "performance")
+        for page in ("method", "results", "older-results", "reproduction", "performance")
     ),
 )
 TABLES = (
