@@ -77,7 +77,6 @@ def test_both_configs_describe_the_same_runs() -> None:
     made, tuned = plan([DEFAULT]), plan([FULL])
     for name, run in made.runs.items():
         assert without_rates(run) == without_rates(tuned.runs[name]), name
-        assert set(made.seeds_of(name)) <= set(tuned.seeds_of(name)), name
 
 
 def without_rates(run: RunSpec) -> tuple[dict[str, object], list[Phase]]:
