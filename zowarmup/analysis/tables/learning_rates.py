@@ -14,7 +14,8 @@ CAPTION = (
     "Learning rates: for each selection the chosen rates (phase and setting), the mean held-out "
     "accuracy and loss of all clients over the tuning seeds, the number of candidates that were "
     "tried and of those that diverged on a seed, and whether the choice lies at an edge of them. "
-    "The accuracy decides; the loss is shown beside it, with the rates that it would choose."
+    "The accuracy decides among candidates from which no single step up leads to one that "
+    "diverged; the loss is shown beside it, with the rates that it would choose."
 )
 
 
