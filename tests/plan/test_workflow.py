@@ -134,3 +134,4 @@ def test_verdicts_read_the_repeat_once_it_exists(
     assert work.inputs(Job("claims")) == plain | {"repeat": repeat}
     assert work.inputs(Job("signatures")) == plain
     assert again.inputs(Job("claims")) == {"metrics": repeat}
+    assert graph.waits_for(work.paths, Job("claims")) == (Job("collect_metrics"),)

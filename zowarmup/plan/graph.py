@@ -83,10 +83,11 @@ def counts(jobs: Graph) -> dict[str, int]:
 
 
 def waits_for(paths: Paths, job: Job) -> tuple[Job, ...]:
-    """The jobs that write the inputs of a job, each once."""
+    """The jobs that write the inputs of a job, each once; another config's files have none."""
     values = inputs(paths, job).values()
     files = [file for value in values for file in ([value] if isinstance(value, str) else value)]
-    return tuple(dict.fromkeys(job_of(paths, file) for file in files))
+    own = [file for file in files if file.startswith(f"{paths.root}/")]
+    return tuple(dict.fromkeys(job_of(paths, file) for file in own))
 
 
 def inputs(paths: Paths, job: Job) -> Inputs:
