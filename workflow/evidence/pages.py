@@ -35,7 +35,7 @@ SHOWN = ("training_curves", "depth", "learning_rates")
 FILES = {
     "digits": (
         *(f"tables/{name}.{form}" for name in DEFAULT for form in ("csv", "md")),
-        *("claims.csv", "claims.md", "trials.csv"),
+        *("claims.csv", "claims.md"),
         *(f"figures/{name}.png" for name in SHOWN),
     ),
     "digits-full": (
@@ -107,8 +107,9 @@ def _accuracy(row: dict[str, str] | None) -> str:
 
 def verdicts(config: str) -> str:
     """Return the number of each verdict among the claims that the runs of the config can test."""
-    # A negligible difference counts with those that are supported.
-    words = [row["verdict"].partition(",")[0] for row in rows("claims.csv", config)]
+    # A negligible difference counts with those that are supported; too few seeds are no test.
+    judged = [row for row in rows("claims.csv", config) if "too few seeds" not in row["note"]]
+    words = [row["verdict"].partition(",")[0] for row in judged]
     tested = ("supported", "contradicted", "no difference", "inconclusive")
     counted = {word: words.count(word) for word in tested}
     listed = ", ".join(f"{n} {w}" for w, n in counted.items() if n or w != "no difference")
