@@ -90,7 +90,7 @@ def test_operations_of_the_default_config_by_hand() -> None:
     assert (part.rounds, part.rows, part.snapshots) == (500, 51, 11)
     assert part.round[2:] == (5 * 25 * 3 * image, 2 * 5 * 25 * 3 * image)
     first, second = work_of("config/full.yaml").parts(Job("select", "zowarmup-10-90"))
-    assert (first.rounds, first.losses) == (5 * 4 * 200, 0)  # one warm-up for three candidates each
+    assert (first.rounds, first.losses) == (5 * 3 * 200, 0)  # one warm-up for four candidates each
     trials = 5 * 12
     assert (second.rounds, second.losses) == (trials * 300, trials * (250 // 25 + 50 // 10))
 

@@ -55,7 +55,7 @@ def test_everything_is_done(copy: Path, capsys: pytest.CaptureFixture[str]) -> N
         run = found["zowarmup", "1"]
         last = (RUN / "1/metrics.csv").read_text().splitlines()[-1].split(",")
         assert (run["round"], run["of"], run["test_accuracy"]) == (60, 60, float(last[2]))
-        assert found["zowarmup", ""]["note"] == "lr 0.1"
+        assert found["zowarmup", ""]["note"] == "lr 0.03"
         assert main(["status", *words]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == "6 done"
 

@@ -54,7 +54,7 @@ def selected(inputs: dict[str, Path], tmp_path: Path, grid: Sequence[float]) -> 
 
 def test_a_whole_run_through_its_files(inputs: dict[str, Path], tmp_path: Path) -> None:
     """Selection, warm-up and run, as the scripts call them; the records say what was done."""
-    selection = selected(inputs, tmp_path, [1e-9, 0.1, 1e30])
+    selection = selected(inputs, tmp_path, [1e-9, 0.1, 0.2, 1e30])
     chosen = {"selection": "high", "axis": "1.lr"}
     phase = fedavg(ALL) | {"lr": chosen}
     warm = {
@@ -109,9 +109,10 @@ def test_a_choice_at_the_edge_widens_the_grid_twice_and_is_warned_of(
 
 
 def test_a_selection_keeps_all_of_its_trials(inputs: dict[str, Path], tmp_path: Path) -> None:
-    made = json.loads(selected(inputs, tmp_path, [1e-9, 0.1, 1e30]).read_text())
-    assert [row["rates"]["1.lr"] for row in made["trials"]] == [1e-9, 0.1, 1e30]
-    assert made["trials"][2]["accuracy"] is None
+    """0.2 lies a step below a rate that diverges."""
+    made = json.loads(selected(inputs, tmp_path, [1e-9, 0.1, 0.2, 1e30]).read_text())
+    assert [row["rates"]["1.lr"] for row in made["trials"]] == [1e-9, 0.1, 0.2, 1e30]
+    assert made["trials"][3]["accuracy"] is None
     assert (made["rates"], made["edges"], made["code"]) == ({"1.lr": 0.1}, [], "code")
     assert not [*(tmp_path / "state").glob("pivot-*")]
 
