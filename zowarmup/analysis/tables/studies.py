@@ -92,8 +92,8 @@ distribution = Table(
     "Distribution ablation: final test accuracy of ZOWarmUp with Rademacher and Gaussian "
     "directions over n seeds. Tau rescales the step by tau squared, so Gaussian directions have "
     "(a) tau 1 at Rademacher's learning rate, (b) the same tau and learning rate, (c) the same tau "
-    "at their own selected learning rate. Look for: whether Rademacher varies less in every "
-    "way shown or only in (a), where the steps are larger too. Std ratio is Gaussian over Rademacher "
+    "at their own selected learning rate. Look for: whether Rademacher varies less in every way "
+    "shown or only in (a), where the steps are larger too. Std ratio is Gaussian over Rademacher "
     "with the uncorrected 95 % interval of the Pitman-Morgan test for paired samples, and its p. "
     f"The difference is to Rademacher, {INTERVAL}.",
 )
