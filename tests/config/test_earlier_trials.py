@@ -60,7 +60,18 @@ def test_earlier_trials_give_the_rates_as_numbers(tmp_path: Path) -> None:
     assert rates_of(made) == {"high_res_only": [0.1], "zowarmup": [0.1, 0.03]}
     assert list(made.warmups) == ["fedavg-high"]
     assert {run.warmup for run in made.runs.values()} == {"fedavg-high"}
-    assert len(plan([str(overlay(tmp_path, JOINT))]).warmups) == 2
+    tuned = plan([str(overlay(tmp_path, JOINT))])
+    assert [*tuned.warmups] == ["fedavg-high", "fedavg-high-for-zowarmup"]
+
+
+def test_warmups_of_two_rates_have_them_in_their_names(tmp_path: Path) -> None:
+    """The first keeps the short name."""
+    text = JOINT.replace("rounds: 20", "rounds: 20, lr: 0.1").replace(
+        "rounds: 40", "rounds: 40, lr: 1"
+    )
+    text += "  high_res_only: {phases: [{algorithm: fedavg, clients: high, rounds: 60, lr: 0.3}]}\n"
+    made = plan([str(overlay(tmp_path, text))])
+    assert [*made.warmups] == ["fedavg-high", "fedavg-high-lr0.1"]
 
 
 def test_a_file_beside_the_config_agrees_with_a_config_without_one(tmp_path: Path) -> None:

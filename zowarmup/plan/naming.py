@@ -20,7 +20,14 @@ class Names:
         self.given: dict[tuple[str, str], str] = {}
 
     def name(
-        self, kind: str, base: str, draft: Draft, of: Of, overrides: Overrides, rates: Json
+        self,
+        kind: str,
+        base: str,
+        draft: Draft,
+        of: Of,
+        overrides: Overrides,
+        rates: Json,
+        apart: str = "",
     ) -> str:
         """Return a short name: the base, the split if it matters, and the settings that matter.
 
@@ -28,6 +35,7 @@ class Names:
             kind: "run", "warmup" or "selection"; names are distinct within a kind.
             of: returns the draft for other overrides.
             rates: the learning rates, where drafts may differ only in their selections.
+            apart: a word for the rates, added where another draft has the name; then numbers are.
         """
         key = kind, json.dumps([draft.identity, rates], sort_keys=True)
         if key not in self.given:
@@ -39,11 +47,10 @@ class Names:
             short = "-".join(words)
             # On some disks, names that differ only in the case of letters are one folder.
             taken = {other.casefold() for (k, _), other in self.given.items() if k == kind}
-            numbered = (f"{short}-{i}" for i in itertools.count(2))
-            free = (
-                name for name in itertools.chain([short], numbered) if name.casefold() not in taken
-            )
-            self.given[key] = next(free)
+            words = [short, f"{short}-{apart}"] if apart else [short]
+            numbered = (f"{words[-1]}-{i}" for i in itertools.count(2))
+            wanted = itertools.chain(words, numbered)
+            self.given[key] = next(name for name in wanted if name.casefold() not in taken)
         return self.given[key]
 
 

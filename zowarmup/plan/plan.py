@@ -143,7 +143,9 @@ class _Planner:
         draft = of(overrides)
         rates = {key: v for key, v in phase.model_dump(mode="json").items() if key in RATES}
         base = f"{phase.algorithm}-{phase.clients}"
-        name = self.names.name("warmup", base, draft, of, overrides, [rates])
+        lr = phase.lr  # of the method that asks first, if it is not selected yet
+        apart = f"lr{lr:g}" if isinstance(lr, float) else f"for-{method}"
+        name = self.names.name("warmup", base, draft, of, overrides, [rates], apart)
         earlier = self.planned.warmups.get(name)
         rounds = max(earlier.phase.rounds if earlier else 0, phase.rounds)
         self.planned.warmups[name] = WarmupSpec(**dict(draft.job), phase=phase.but(rounds=rounds))
