@@ -19,7 +19,7 @@ PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "zowarm
 # Fills a folder by its name once for all workers; see `share` in conftest.py.
 Share = Callable[[str, Callable[[Path], object]], Path]
 
-PROMPT = ("--max-jobs-per-timespan", "100/1s")  # by the profile, each run ends seconds later
+AT_ONCE = ("--max-jobs-per-timespan", "100/1s")  # with the profile, each run ends seconds later
 
 # A server that has imported Snakemake and all its plugins, and calls it in forks: one line of JSON
 # in, one line out, for each folder and list of arguments the exit code and what was printed.
@@ -103,7 +103,7 @@ def environment(project: Path, **more: str) -> dict[str, str]:
 def snakemake(project: Path, *arguments: str, **variables: str) -> Answer:
     """Snakemake as a user calls it, in a copy of the project."""
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, *PROMPT],
+        [sys.executable, "-m", "snakemake", *arguments, *AT_ONCE],
         cwd=project,
         env=environment(project, **variables),
         stdout=subprocess.PIPE,

@@ -79,14 +79,14 @@ def test_resnet18_takes_the_operations_that_are_known_of_it() -> None:
 def test_operations_of_the_default_config_by_hand() -> None:
     """The run zowarmup-10-90: 300 rounds, 50 clients of 25 images, 3 directions both ways."""
     work = work_of("config/config.yaml")
-    [part] = work.parts(Job("train", "zowarmup-10-90", "20"))
+    [part] = work.parts(Job("train", "zowarmup-10-90", "60"))
     assert (part.rounds, part.rows) == (300, 30 + 2)  # the pivot's row is the warm-up's
     image = 2 * (64 * 32 + 4 * 32 * 32 + 32 * 10)
     assert part.images == (25, 3)
     assert (part.round.forward, part.round.backward) == (50 * 25 * 6 * image, 0)
     assert part.training == 300 * part.round.forward
     assert part.evaluation == 32 * image * (360 + 50 * 28 + 3 * 50 * 25)
-    [part] = work.parts(Job("warmup", "fedavg-high-10-90", "20"))
+    [part] = work.parts(Job("warmup", "fedavg-high-10-90", "60"))
     assert (part.rounds, part.rows, part.snapshots) == (500, 51, 11)
     assert part.round[2:] == (5 * 25 * 3 * image, 2 * 5 * 25 * 3 * image)
     first, second = work_of("config/full.yaml").parts(Job("select", "zowarmup-10-90"))

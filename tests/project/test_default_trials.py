@@ -59,8 +59,9 @@ def test_every_trial_has_five_seeds_that_are_never_evaluated() -> None:
         for row in csv.DictReader(file):
             seeds[row["selection"], row["rates"]].append(int(row["seed"]))
     assert set(map(tuple, seeds.values())) == {(50, 51, 52, 53, 54)}
-    made = plan([DEFAULT])
-    assert not {50, 51, 52, 53, 54} & {seed for run in made.runs for seed in made.seeds_of(run)}
+    for made in (plan([DEFAULT]), plan([FULL])):
+        evaluated = {seed for run in made.runs for seed in made.seeds_of(run)}
+        assert not {50, 51, 52, 53, 54} & evaluated
 
 
 def test_the_default_tunes_nothing_and_has_the_rates_that_its_trials_choose() -> None:

@@ -24,10 +24,10 @@ PAGES = (
     ),
 )
 TABLES = (
-    *("main", "pivot", "distribution", "server", "server_sweep", "architecture", "steps", "sweeps"),
-    *("participation", "costs", "memory", "gradient_quality"),
+    *("main", "pivot", "distribution", "depth", "variance", "learning_rates", "server"),
+    *("server_sweep", "steps", "sweeps", "participation", "costs", "memory", "gradient_quality"),
 )
-FIGURES = ("steps", "sensitivity", "width", "gradient_quality", "server", "clients")
+FIGURES = ("steps", "sensitivity", "depth", "gradient_quality", "server", "clients")
 REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
 RUN = "runs/zowarmup-10-90/{seed}/run.json"  # whose machine and versions stand for all runs
 DEFAULT = ("main", "pivot", "distribution", "depth", "learning_rates", "costs")
@@ -105,10 +105,10 @@ def _accuracy(row: dict[str, str] | None) -> str:
     return f"{mean:.1f} ± {std:.1f} ({row['n']})"
 
 
-def verdicts(config: str) -> str:
-    """Return the number of each verdict among the claims that the runs of the config can test."""
+def verdicts() -> str:
+    """Return the number of each verdict among the claims that the default runs can test."""
     # A negligible difference counts with those that are supported; too few seeds are no test.
-    judged = [row for row in rows("claims.csv", config) if "too few seeds" not in row["note"]]
+    judged = [row for row in rows("claims.csv") if "too few seeds" not in row["note"]]
     words = [row["verdict"].partition(",")[0] for row in judged]
     tested = ("supported", "contradicted", "no difference", "inconclusive")
     counted = {word: words.count(word) for word in tested}
@@ -171,8 +171,7 @@ def render(text: str) -> str:
     """Return a page with its quoted blocks rewritten from the files."""
     blocks = {
         "results": results(),
-        "verdicts": verdicts("digits"),
-        "all-verdicts": verdicts("digits-full"),
+        "verdicts": verdicts(),
         "skew": skew(),
         "bench": bench(),
         "all-bench": all_bench(),

@@ -47,9 +47,8 @@ class Names:
             short = "-".join(words)
             # On some disks, names that differ only in the case of letters are one folder.
             taken = {other.casefold() for (k, _), other in self.given.items() if k == kind}
-            words = [short, f"{short}-{apart}"] if apart else [short]
-            numbered = (f"{words[-1]}-{i}" for i in itertools.count(2))
-            wanted = itertools.chain(words, numbered)
+            plain = [short, f"{short}-{apart}"] if apart else [short]
+            wanted = itertools.chain(plain, (f"{plain[-1]}-{i}" for i in itertools.count(2)))
             self.given[key] = next(name for name in wanted if name.casefold() not in taken)
         return self.given[key]
 

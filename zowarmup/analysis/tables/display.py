@@ -43,6 +43,11 @@ def size(value: float) -> str:
     return f"{value:.0f} B" if unit == "B" else f"{three_digits(value)} {unit}"
 
 
+def millions(value: float) -> str:
+    """Return a count as text, in millions."""
+    return three_digits(value / 1e6)
+
+
 def whole(value: float) -> str:
     """Return a count as text; a mean of counts over seeds keeps one decimal."""
     return f"{value:.0f}" if value == round(value) else f"{value:.1f}"
@@ -74,7 +79,7 @@ COLUMNS = {
     "accuracy_mean": Column("accuracy, %", percent, "{} ± {}", ("accuracy_std",)),
     "accuracy_converged": Column("converged, %", percent),
     "accuracy_equal_passes": Column("at equal passes, %", percent),
-    "passes": Column("passes, millions", lambda n: three_digits(n / 1e6)),
+    "passes": Column("passes, millions", millions),
     "accuracy_min": Column("minimum, %", percent),
     "difference": _interval("difference", "difference [95 %], points", signed_percent),
     "missing_classes": Column("missing classes", whole),
@@ -92,8 +97,8 @@ COLUMNS = {
     "up_2": Column("round of phase 2, up / down", size, "{} / {}", ("down_2",)),
     "once": Column("once, down", size),
     "formula_up": Column("by formula, up / down", size, "{} / {}", ("formula_down",)),
-    "forward_passes": Column("forward passes, millions", lambda n: three_digits(n / 1e6)),
-    "backward_passes": Column("backward passes, millions", lambda n: three_digits(n / 1e6)),
+    "forward_passes": Column("forward passes, millions", millions),
+    "backward_passes": Column("backward passes, millions", millions),
     "participation_1": Column("part of clients, phase 1", "{:g}".format),
     "participation_2": Column("part of clients, phase 2", "{:g}".format),
     "lr_1": Column("learning rate, phase 1"),
