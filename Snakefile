@@ -20,6 +20,7 @@ if not workflow.configfiles:
 
 include: "rules/common.smk"
 include: "rules/data.smk"
+include: "rules/own.smk"
 include: "rules/warmup.smk"
 include: "rules/train.smk"
 include: "rules/memory.smk"

@@ -23,6 +23,13 @@ from zowarmup.config.tables_and_figures import FIGURES, TABLES
 Schema = dict[str, Any]
 FILE = Path(__file__).with_name("schema.json")
 
+# The settings in a file of the user's own are known only to that file.
+OWN_ALGORITHM: Schema = {
+    "type": "object",
+    "properties": {"file": {"type": "string"}, "class": {"type": "string"}},
+    "additionalProperties": True,
+}
+
 
 def schema() -> Schema:
     """The schema of one file; nothing is required, since a file may extend another one."""
@@ -33,9 +40,9 @@ def schema() -> Schema:
     own["Config"]["algorithms"] = {
         "type": "object",
         "properties": {},
-        "additionalProperties": False,
+        "additionalProperties": OWN_ALGORITHM,
     }
-    own["Config"]["model"]["enum"] = [*NETWORKS]
+    own["Config"]["model"]["anyOf"].insert(0, {"enum": [*NETWORKS]})
     own["Engine"]["name"]["enum"] = [*ENGINES]
     own["Memory"]["models"]["items"]["enum"] = [*NETWORKS]
     own["Config"]["tables"]["items"]["enum"] = [*TABLES]
@@ -45,7 +52,9 @@ def schema() -> Schema:
         phase = whole["$defs"][model.__name__]["properties"]
         phase |= {"algorithm": {"const": name}, "until": {"type": ["string", "integer"]}}
         own["Config"]["algorithms"]["properties"][name] = reference
-    phases = [{"$ref": f"#/$defs/{model.__name__}"} for model in PHASES.values()]
+    phases: list[Schema] = [{"$ref": f"#/$defs/{model.__name__}"} for model in PHASES.values()]
+    own_phase = {"algorithm": {"type": "string", "not": {"enum": [*PHASES]}}}
+    phases.append({"type": "object", "properties": own_phase})
     whole["$defs"]["Method"]["properties"]["phases"]["items"] = {"anyOf": phases}
     draft = "https://json-schema.org/draft/2020-12/schema"
     relaxed: Schema = _relaxed(whole)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from zowarmup import __version__
 from zowarmup.cli import models, plan, results
 from zowarmup.common import preflight
-from zowarmup.common.errors import explain
 from zowarmup.common.signals import Stopped
+from zowarmup.common.user_code import explained
 
 # Commands that change nothing; the others refuse to run other code than that of their checkout.
 LOOKING = ("plan", "status", "inspect", "export", "compare")
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("zowarmup: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        sentence = explain(error)
+        sentence = explained(error)
         if sentence is None:
             raise
         print(f"zowarmup: {sentence}", file=sys.stderr)

@@ -8,7 +8,7 @@ from zowarmup.common import preflight, user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.errors import UserError
 from zowarmup.data import dataset_file, federation
-from zowarmup.jobs import dataset, select, train, warmup
+from zowarmup.jobs import check_own, dataset, select, train, warmup
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import Paths
@@ -83,6 +83,15 @@ class Maker:
                 federation.save(
                     federation.build(data, seed=int(seed), **dealt), files["federation"]
                 )
+            case Job("check_own", name):
+                trial = self.plan.trials[name]
+                check_own.check(
+                    trial.model_dump(mode="json"),
+                    config.federations[trial.federation].model_dump(exclude={"dataset"}),
+                    config.jobs.memory_mb,
+                    data=self.paths.dataset(trial.dataset),
+                    checked=files["checked"],
+                )
             case _:
                 self._train(job, files)
 
@@ -94,6 +103,7 @@ class Maker:
             code_digest(graph.modules(spec)),
         ]
         inputs = graph.inputs(self.paths, job)
+        inputs.pop("checked", None)  # the job itself does not read it
         Path(next(iter(files.values()))).parent.mkdir(parents=True, exist_ok=True)
         processes = self.plan.config.engine.processes
         launch.run(processes, TRAINING[job.rule], *arguments, **inputs, **files)

@@ -97,7 +97,7 @@ MEANING = {
 
 
 def modules(table: Mapping[str, str]) -> list[str]:
-    return [registry.module_of(table, name) for name in table]
+    return [registry.module_of(entry) for entry in table.values()]
 
 
 def changed(old: str, new: str) -> str:

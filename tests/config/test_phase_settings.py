@@ -194,12 +194,12 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         text = SOURCE.replace("{annotation}", annotation).replace("{tiered}", str(tiered))
         (folder / "mine.py").write_text(text)
         (folder / "other.py").write_text(OTHER)
-        phase_settings._tree.cache_clear()
+        phase_settings._statements.cache_clear()
         return "zowarmup.algorithms.mine"
 
     monkeypatch.setattr(phase_settings, "ROOT", tmp_path)
     yield write
-    phase_settings._tree.cache_clear()
+    phase_settings._statements.cache_clear()
 
 
 def test_fields_of_a_class_and_of_its_bases_in_two_files(written: Any) -> None:

@@ -73,7 +73,7 @@ def test_operations_of_a_forward_pass(model: str, data: Size, expected: int) -> 
 def test_resnet18_takes_the_operations_that_are_known_of_it() -> None:
     """1.115e9 with its norms, which are left out here; half the width, a quarter of them."""
     assert image_flops("resnet18", CIFAR, 1.0) == pytest.approx(1.115e9, rel=0.005)
-    assert image_flops("resnet18", CIFAR, 1.0, 0.5) == pytest.approx(1.115e9 / 4, rel=0.02)
+    assert image_flops("resnet18", CIFAR, 1.0, rate=0.5) == pytest.approx(1.115e9 / 4, rel=0.02)
 
 
 def test_operations_of_the_default_config_by_hand() -> None:

@@ -4,6 +4,8 @@ Two versions of a module have the same digest if they differ only in comments, d
 layout. The digest is taken over the syntax tree, without empty fields: the fields that newer Python
 versions add are empty in code that older versions can read, so all versions agree. This module
 needs only the standard library, so that any interpreter can check a digest.
+
+The files of a user count like modules, with what they import from beside themselves and from here.
 """
 
 import ast
@@ -24,12 +26,16 @@ def code_digest(modules: Iterable[str], *scripts: str | Path) -> str:
     """Return a digest (16 digits) of scripts, modules and all modules of zowarmup they import.
 
     Args:
-        modules: dotted names, e.g. "zowarmup.algorithms.zo".
+        modules: dotted names, e.g. "zowarmup.algorithms.zo", or paths of a user's files.
         scripts: files outside the package.
     """
-    files = [Path(script) for script in scripts]
-    names = _closure({*modules, *(name for file in files for name in _imports(file))})
+    files, given = [Path(script) for script in scripts], set(modules)
+    own = {name for name in given if name.endswith(".py")}
+    trees = [parse(file) for name in sorted(own) for file in with_imports(Path(name))]
+    imported = [_imports(file) for file in files] + [imports(tree) for tree in trees]
+    names = _closure((given - own).union(*imported))
     parts = [_text(file) for file in files] + [f"{n}={_text(_file(n))}" for n in sorted(names)]
+    parts += map(_plain, trees)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -53,13 +59,35 @@ def _file(name: str) -> Path:
 
 @cache
 def _imports(file: Path) -> set[str]:
+    return imports(_tree(file))
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """The names of the modules that a file imports, and of what it takes from them."""
     names = set()
-    for node in ast.walk(_tree(file)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
+
+
+def with_imports(file: Path) -> tuple[Path, ...]:
+    """Return a user's file, then the files beside it that it imports, directly or not; sorted."""
+    every: set[Path] = set()
+    new = {file}
+    while new:
+        every |= new
+        new = {path for one in new for path in _beside(one, file.parent)} - every
+    return (file, *sorted(every - {file}))
+
+
+def _beside(file: Path, folder: Path) -> list[Path]:
+    """The files in the folder that a file imports."""
+    paths = [folder.joinpath(*module.split(".")) for module in imports(parse(file))]
+    files = [one for path in paths for one in (path.with_suffix(".py"), path / "__init__.py")]
+    return [one for one in files if one.is_file()]
 
 
 @cache
@@ -71,7 +99,12 @@ def _text(file: Path) -> str:
 
 @cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+    return parse(file)
+
+
+def parse(file: Path) -> ast.Module:
+    """The syntax tree of a file as it is now."""
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
 
 
 def _plain(node: Any) -> str:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from zowarmup.common.errors import cause, explain
 from zowarmup.common.signals import Stopped
+from zowarmup.common.user_code import explained
 
 
 @contextmanager
 def log_to(path: str | Path) -> Iterator[None]:
     """Write every log line and every error of the block into the log file of a job.
 
-    An error that `explain` knows ends the process with one sentence, in the log and on the
+    An error that `explained` knows ends the process with one sentence, in the log and on the
     terminal. For other errors the log has the traceback, and the terminal names the log.
     """
     logger = logging.getLogger("zowarmup")
@@ -31,7 +32,7 @@ def log_to(path: str | Path) -> Iterator[None]:
         logger.warning(f"{stop}; the work so far is saved, and the next start resumes it")
         sys.exit(stop.status)
     except Exception as error:
-        if (sentence := explain(error)) is not None:
+        if (sentence := explained(error)) is not None:
             logger.error(sentence)
             sys.exit(f"zowarmup: {sentence}")
         logger.exception("the job failed")

@@ -1,12 +1,15 @@
 """The algorithms, networks and engines that a config can name; see also tables_and_figures.
 
 Values are "module:attribute" and are imported when a run needs them, so a workflow needs no torch,
-and a new entry does not change the code digests of other entries.
+and a new entry does not change the code digests of other entries. The entries of a user's own files
+are "path/file.py:attribute"; a config makes them.
 """
 
 import importlib
 from collections.abc import Mapping
 from typing import Any
+
+from zowarmup.common import user_code
 
 ALGORITHMS = {
     "fedavg": "zowarmup.algorithms.fedavg:FedAvg",
@@ -51,12 +54,28 @@ ENGINES_WITH_SETTINGS = ("plain", "layerwise")
 ENGINE_OPTIONS = {"batched": ("block",), "vmap": ("block",)}
 
 
-def module_of(table: Mapping[str, str], name: str) -> str:
-    """The module that an entry names, without importing it."""
-    return table[name].partition(":")[0]
+def module_of(entry: str) -> str:
+    """The module, or the file of a user, that an entry names, without importing it."""
+    return entry.rpartition(":")[0]
+
+
+def is_file(entry: str) -> bool:
+    """Whether an entry is in a file of the user's own."""
+    return module_of(entry).endswith(".py")
+
+
+def object_of(entry: str) -> Any:
+    """The object that an entry names.
+
+    Raises:
+        UserError: a file of the user is missing or fails, or has no such name.
+    """
+    module, _, attribute = entry.rpartition(":")
+    if is_file(entry):
+        return user_code.attribute(module, attribute)
+    return getattr(importlib.import_module(module), attribute)
 
 
 def load(table: Mapping[str, str], name: str) -> Any:
-    """The object that an entry names."""
-    module, _, attribute = table[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    """The object that an entry of a table names."""
+    return object_of(table[name])

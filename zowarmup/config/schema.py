@@ -5,17 +5,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from zowarmup.config.command_line import typed
 from zowarmup.config.phase import Count, Pins, Positive, Seed, Settings
-from zowarmup.config.text import File, Label, Name
+from zowarmup.config.text import File, Identifier, Label, Name
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import merge, read_yaml
 
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # n: the seeds are 0 .. n-1
 Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
 Value = bool | int | float | str | list[int] | dict[str, str]
+Plain = bool | int | float | str
+Argument = Plain | list[Plain]  # of a function of the user's own
+
+
+class Network(Settings):
+    """A network in a file of the user's own; further keys are arguments of the function.
+
+    file: a Python file, relative to the config that names it.
+    build: the function or class in it, called with the shape of an input, the number of classes
+        and the further keys; it returns an nn.Module.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Argument] = Field(init=False)
+
+    file: File
+    build: Identifier
+
+    @property
+    def arguments(self) -> dict[str, Argument]:
+        """The further keys."""
+        return dict(self.__pydantic_extra__)
 
 
 class Dataset(Settings):
@@ -165,7 +187,8 @@ class Config(Settings):
     federations: dict[Name, Federation]
     federation: str
     split: str  # percent of high / low-resource clients, e.g. 10/90
-    model: str
+    model: str | Network  # a network of the user's own is called like its function
+    networks: dict[Name, Network] = {}  # of the user's own, for `model` and studies
     width: Width = 1.0
     engine: Engine
     seeds: Seeds | list[Seed]
@@ -200,7 +223,15 @@ def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None
     if overrides:
         raw = merge(raw, typed(Config, raw, overrides))
     config: Config = check(Config, raw, lambda key: f"{place(files, overrides)}: {key}")
-    return config
+    return _with_named_model(config)
+
+
+def _with_named_model(config: Config) -> Config:
+    """Move a network that stands in `model` to `networks`, under the name of its function."""
+    if isinstance(network := config.model, str):
+        return config
+    networks = {network.build: network} | config.networks
+    return config.model_copy(update={"model": network.build, "networks": networks})
 
 
 def place(files: Sequence[Path | str], overrides: Mapping[str, Any] | None) -> str:

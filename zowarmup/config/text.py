@@ -30,6 +30,12 @@ def _label(text: str) -> str:
     return text.strip()
 
 
+def _identifier(text: str) -> str:
+    if not NAME.fullmatch(text) or not text.isidentifier():
+        raise ValueError("give the name of a function or class in the file")
+    return text
+
+
 def _file(text: str) -> str:
     if not text.strip() or set("{}") & set(text):
         raise ValueError("give a file name without braces, which Snakemake reads as wildcards")
@@ -37,5 +43,6 @@ def _file(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+Identifier = Annotated[str, AfterValidator(_identifier)]  # of Python
 Label = Annotated[str, AfterValidator(_label)]
 File = Annotated[str, AfterValidator(_file)]  # a file that a rule reads

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from zowarmup.common.errors import STRANGE, UserError
+from zowarmup.config.own_paths import anchored
 
 
 class ConfigError(UserError):
@@ -72,7 +73,7 @@ def read_yaml(file: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, not YAML, a duplicate key, not a mapping, or a circle of files.
     """
-    content = _parse(file)
+    content = anchored(_parse(file), file.parent)
     if file.resolve() in above:
         raise ConfigError(f"{file}: extends: these files extend each other; break the circle")
     base = content.pop("extends", None)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.engine_protocol import SGD
+from zowarmup.common.errors import UserError
 from zowarmup.engines import dense, local_steps
 from zowarmup.engines.chain import chain, logits
 from zowarmup.engines.side_by_side import SideBySide
@@ -23,13 +24,19 @@ class Batched(SideBySide):
     CPU, a client's result does not depend on the other clients of the cohort, bit for bit.
 
     Raises:
-        UserError: `chain.chain` does not know a layer of the network; use the engine vmap.
+        UserError: `chain.chain` does not know a layer of the network, or the network has shared or
+            frozen parameters or buffers; use the engine vmap.
     """
 
     axis: ClassVar[int] = -1
 
     def set_model(self, model: FlatModel) -> None:
         super().set_model(model)
+        if not model.is_plain:
+            raise UserError(
+                "engine batched cannot run a network with shared or frozen parameters or with "
+                "buffers; set engine.name to vmap or plain"
+            )
         self.links = chain(model.network)
         self.dense = dense.is_dense(self.links)
 

@@ -48,5 +48,5 @@ class Vmap(SideBySide):
 
     def one(self, w: Tensor, x: Tensor) -> Tensor:
         """Run the network; unlike FlatModel.logits, this keeps no tensor of the last call."""
-        out: Tensor = functional_call(self.model.network, self.model.named(w), (x,))
+        out: Tensor = functional_call(self.model.network, self.model.tensors(w), (x,))
         return out

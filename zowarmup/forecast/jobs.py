@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from zowarmup.config.phase_settings import TRAJECTORIES
+from zowarmup.config.phase_settings import is_trajectory
 from zowarmup.forecast.part import Part, disk
 from zowarmup.forecast.sizes import Size, high_resource
 from zowarmup.plan.graph import Job
@@ -82,7 +82,7 @@ class Work:
         spec = self.plan.selections[name]
         trials, losses = prod(map(len, spec.axes.values())) * len(spec.seeds), 0
         for i, phase in enumerate(spec.phases):
-            shared = i == 0 and len(spec.phases) > 1 and phase.algorithm in TRAJECTORIES
+            shared = i == 0 and len(spec.phases) > 1 and is_trajectory(phase)
             own = [len(v) for axis, v in spec.axes.items() if axis.startswith("1.")]
             times = prod(own) * len(spec.seeds) if shared else trials
             if i == len(spec.phases) - 1:

@@ -18,17 +18,20 @@ from torch.utils.flop_counter import FlopCounterMode
 from zowarmup.analysis import cost_formulas
 from zowarmup.analysis.collect import rows
 from zowarmup.common.errors import UserError
-from zowarmup.config.phase_settings import TRAJECTORIES
+from zowarmup.config.phase_settings import leaves_records
+from zowarmup.config.registry import ALGORITHMS
 from zowarmup.engines import client_groups
 from zowarmup.forecast.sizes import Size, network
 from zowarmup.models import memory, static_norm
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import JobSpec, Phase
+from zowarmup.plan.specs import JobSpec, NetworkSpec, Phase
 from zowarmup.training.evaluate import BATCH
 from zowarmup.training.phases import build
 
 # An algorithm without a formula uses that of the first of these whose settings the phase has.
 ALIKE = {"zo_local": {"S", "batch"}, "fedkseed": {"K"}, "zo": {"S"}, "fedavg": {"epochs", "batch"}}
+# The settings that a method of the user's own may lack.
+ASSUMED = {"epochs": 1, "batch": 64, "S": 1, "estimator": "two_point"}
 
 # Bytes.
 FLOAT = 4
@@ -43,9 +46,11 @@ SIDE_BY_SIDE = 60  # models that a stacking engine holds at once if `block` is n
 
 
 @cache
-def image_flops(name: str, data: Size, width: float, rate: float = 1.0) -> int:
+def image_flops(
+    name: str, data: Size, width: float, own: NetworkSpec | None = None, rate: float = 1.0
+) -> int:
     """Return the operations of one image's forward pass; for the arguments see `sizes.network`."""
-    model = network(name, data, width, rate)
+    model = network(name, data, width, own, rate)
     image = torch.empty(1, *data.shape, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model.logits(torch.empty(model.d, device="meta"), image)
@@ -54,6 +59,8 @@ def image_flops(name: str, data: Size, width: float, rate: float = 1.0) -> int:
 
 def formula_name(phase: Mapping[str, Any]) -> str:
     """Return the algorithm whose formula a phase uses: its own, or one with the same settings.
+
+    A method of the user's own without such settings counts as the nearest one, see ASSUMED.
 
     Raises:
         UserError: no formula fits.
@@ -64,6 +71,8 @@ def formula_name(phase: Mapping[str, Any]) -> str:
     for other, settings in ALIKE.items():
         if settings <= set(phase):
             return other
+    if entry := phase.get("source"):
+        return "zo" if leaves_records(entry) else "fedavg"
     raise UserError(
         f"{name}: no formula gives the cost of a round; add a line to FORMULAS in "
         "zowarmup/analysis/cost_formulas.py"
@@ -93,9 +102,9 @@ class Part:
         return self.spec.model + (f" x{self.spec.width:g}" if self.spec.width != 1 else "")
 
     @property
-    def shape(self) -> tuple[str, Size, float]:
+    def shape(self) -> tuple[str, Size, float, NetworkSpec | None]:
         """The arguments of `sizes.network`, without the share that low-resource clients train."""
-        return self.spec.model, self.data, self.spec.width
+        return self.spec.model, self.data, self.spec.width, self.spec.network
 
     @property
     def network(self) -> FlatModel:
@@ -116,12 +125,13 @@ class Part:
         trained = [*tiers] if self.phase["clients"] == "all" else [self.phase["clients"]]
         d_low = network(*self.shape, self.phase.get("rate", 1.0)).d
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
+        assumed = ASSUMED if "source" in self.phase else {}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
             rounds=self.rounds,
             members={tier: n * (tier in trained) for tier, n in tiers.items()},
             participation=self.phase["participation"],
-            row=rows.settings_of([dict(self.phase)]) | sizes,
+            row=rows.settings_of([assumed | dict(self.phase)]) | sizes,
             number=1,
         )
 
@@ -199,7 +209,7 @@ def peak(part: Part) -> dict[str, float]:
 def _record(part: Part) -> float:
     """Return the bytes of a round in a journal; 0 if models travel."""
     phase, formula = part.phase, part.formula
-    if phase["algorithm"] in TRAJECTORIES:
+    if not leaves_records(phase.get("source") or ALGORITHMS[phase["algorithm"]]):
         return 0.0
     scalar = SCALAR + (INDEX if "K" in phase else 0.0)
     steps = formula.T if "batch" in phase else 1

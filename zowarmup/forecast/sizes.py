@@ -14,7 +14,7 @@ from zowarmup.data.arrays import KEYS, read_npz
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
-from zowarmup.plan.specs import JobSpec
+from zowarmup.plan.specs import JobSpec, NetworkSpec
 from zowarmup.training import context
 
 MEGABYTE = 10**6
@@ -77,11 +77,13 @@ def data_files(settings: Dataset) -> list[Path]:
 
 
 @cache
-def network(name: str, data: Size, width: float, rate: float = 1.0) -> FlatModel:
+def network(
+    name: str, data: Size, width: float, own: NetworkSpec | None = None, rate: float = 1.0
+) -> FlatModel:
     """Return a network with `width` times its channels, cut to the share `rate` of them."""
     if rate != 1:
-        return narrow(network(name, data, width), rate, 1.0).model
-    return context.model(name, data.shape, data.classes, width)
+        return narrow(network(name, data, width, own), rate, 1.0).model
+    return context.model(name, data.shape, data.classes, width, own)
 
 
 def high_resource(config: Config, spec: JobSpec, data: Size) -> int:
@@ -91,7 +93,7 @@ def high_resource(config: Config, spec: JobSpec, data: Size) -> int:
         return federation.clients
     if spec.split != MEMORY:
         return high_clients(spec.split, federation.clients)
-    model = network(spec.model, data, spec.width)
+    model = network(spec.model, data, spec.width, spec.network)
     step = spec.backprop
     assert step is not None  # with this split
     need = memory.backprop(model, data.shape, step.batch, momentum=step.momentum)

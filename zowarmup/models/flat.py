@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from zowarmup.common import seeds
-from zowarmup.models import aligned_memory
+from zowarmup.models import aligned_memory, structure
 from zowarmup.models.directions import words
 
 # (relative width, scale) -> a narrower version of the network, see models.width
@@ -22,40 +22,51 @@ Family = Callable[[float, float], nn.Module]
 # (layer, name of one of its parameters, key of the draw) -> first values, flat, float32
 Law = Callable[[nn.Module, str, int], Tensor]
 
+First = Callable[[int], Tensor]  # seed -> first weights, (d,) on the CPU
+
 
 class FlatModel:
     """A network as a function of its flat parameters.
 
+    A parameter with several names is one part of w; frozen parameters and buffers are constants.
+
     Attributes:
         d: number of parameters.
         names, shapes, sizes: one entry per parameter, in the order of `named_parameters`.
+        aliases: for each name of a parameter its place in `names`; most have one name.
+        constants: frozen parameters and buffers by name.
         network: the module on the meta device, for its structure.
-        shell: `network` without parameters; a caller first puts tensors in their places.
+        shell: `network` without its tensors; a caller first puts tensors in their places.
         family: builds a narrower version of the network, if it can be built.
+        first: draws the first weights from a seed; None for those of the network's `law`.
     """
 
-    def __init__(self, network: nn.Module, family: Family | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, family: Family | None = None, first: First | None = None
+    ) -> None:
         """Take the structure of a network, best built on the meta device, without its weights.
 
         Raises:
-            ValueError: a parameter appears under two names, or the network has buffers.
+            UserError: a layer keeps running statistics, or no parameter trains.
         """
-        named = list(network.named_parameters())
-        if len(named) != len(list(network.named_parameters(remove_duplicate=False))):
-            raise ValueError(f"{type(network).__name__} shares a parameter between two layers")
-        if any(True for _ in network.named_buffers()):
-            raise ValueError(
-                f"{type(network).__name__} has buffers, which no round averages: "
-                "use a norm layer without running statistics, such as GroupNorm"
-            )
-        self.names = [name for name, _ in named]
-        self.shapes = [tuple(p.shape) for _, p in named]
+        parts = structure.parts(network)
+        self.names = [*parts.parameters]
+        self.shapes = [tuple(p.shape) for p in parts.parameters.values()]
         self.sizes = [math.prod(shape) for shape in self.shapes]
         self.d = sum(self.sizes)
+        self.aliases, self.constants = parts.aliases, parts.constants
         self.network = copy.deepcopy(network).to("meta").eval()
         self.shell = copy.deepcopy(self.network)
-        self.family = family
-        self._slots = [_detach(self.shell, name) for name in self.names]
+        self.family, self.first = family, first
+        self._slots = structure.detached(self.shell, [*self.aliases])
+        self._constant_slots = structure.detached(self.shell, [*self.constants])
+        self._places = [*self.aliases.values()]
+        self._on: dict[torch.device, list[Tensor]] = {}  # constants by device
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each parameter has one name, and there are no constants."""
+        return len(self.aliases) == len(self.names) and not self.constants
 
     def views(self, w: Tensor) -> Iterator[Tensor]:
         """Cut w into tensors of the parameters' shapes, which share w's memory and gradient."""
@@ -67,16 +78,37 @@ class FlatModel:
 
     def logits(self, w: Tensor, x: Tensor) -> Tensor:
         """The network's output for a batch, (n, ...) -> (n, classes)."""
-        views = self.views(aligned_memory.begin(w))
-        for (slot, name), view in zip(self._slots, views, strict=True):
-            slot[name] = view
+        views = [*self.views(aligned_memory.begin(w))]
+        for (slot, name), i in zip(self._slots, self._places, strict=True):
+            slot[name] = views[i]
+        self.place_constants(w.device)
         return self.shell(x)
+
+    def place_constants(self, device: torch.device) -> None:
+        """Put the constants into the shell."""
+        for (slot, name), tensor in zip(self._constant_slots, self._constants(device), strict=True):
+            slot[name] = tensor
+
+    def tensors(self, w: Tensor) -> dict[str, Tensor]:
+        """Every tensor of the network by each of its names."""
+        views, constants = [*self.views(w)], self._constants(w.device)
+        own = {name: views[i] for name, i in self.aliases.items()}
+        return own | dict(zip(self.constants, constants, strict=True))
 
     def module(self, w: Tensor) -> nn.Module:
         """Return a new plain module that holds the weights w."""
         network = copy.deepcopy(self.network).to_empty(device=w.device)
-        network.load_state_dict(self.named(w))
+        given = [nn.Parameter(view.detach().clone()) for view in self.views(w)]
+        for name, i in self.aliases.items():
+            _put(network, name, given[i])
+        for name, constant in zip(self.constants, self._constants(w.device), strict=True):
+            _put(network, name, constant.clone())
         return network
+
+    def _constants(self, device: torch.device) -> list[Tensor]:
+        if device not in self._on:
+            self._on[device] = [tensor.to(device) for tensor in self.constants.values()]
+        return self._on[device]
 
     def flatten(self, named: dict[str, Tensor]) -> Tensor:
         """Return the flat vector of parameters by name, the inverse of `named`.
@@ -102,6 +134,8 @@ class FlatModel:
 
         The network's attribute `law` draws them if there is one, else `default_law`.
         """
+        if self.first is not None:
+            return self.first(seed)
         law: Law = getattr(self.network, "law", default_law)
         parts = []
         for name in self.names:
@@ -126,9 +160,12 @@ def default_law(layer: nn.Module, name: str, key: int) -> Tensor:
     return (bits.float() + 0.5) / 2**23 * bound
 
 
-def _detach(module: nn.Module, name: str) -> tuple[dict[str, object], str]:
-    """Take a parameter out of its layer; return the dictionary and key for a tensor instead."""
+def _put(network: nn.Module, name: str, tensor: Tensor) -> None:
+    """Put a parameter or a constant into its layer."""
     path, _, last = name.rpartition(".")
-    layer = module.get_submodule(path)
-    del layer._parameters[last]
-    return layer.__dict__, last
+    layer = network.get_submodule(path)
+    if last in layer._buffers:
+        layer._buffers[last] = tensor
+    else:
+        frozen = not isinstance(tensor, nn.Parameter)
+        setattr(layer, last, nn.Parameter(tensor, requires_grad=False) if frozen else tensor)

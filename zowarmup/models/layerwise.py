@@ -12,6 +12,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from zowarmup.models import structure
 from zowarmup.models.flat import FlatModel
 
 CHUNK = 1 << 16  # entries of a direction made at a time: a quarter of a megabyte
@@ -31,25 +32,29 @@ def logits(model: FlatModel, part: Part, x: Tensor) -> Tensor:
             fill, drop = partial(_fill, places, part), partial(_drop, places)
             hooks.callback(layer.register_forward_pre_hook(fill).remove)
             hooks.callback(layer.register_forward_hook(drop).remove)
+        model.place_constants(x.device)
         out: Tensor = model.shell(x)
     return out
 
 
 def _layers(model: FlatModel) -> list[tuple[nn.Module, Places]]:
     """Return the layers that have parameters, each with the places of its parameters."""
-    by_layer: dict[str, Places] = {}
-    starts = itertools.accumulate(model.sizes, initial=0)
-    for name, shape, start in zip(model.names, model.shapes, starts, strict=False):
+    layers: dict[int, tuple[nn.Module, Places]] = {}
+    starts = list(itertools.accumulate(model.sizes, initial=0))
+    for name, i in model.aliases.items():
         path, _, last = name.rpartition(".")
-        by_layer.setdefault(path, []).append((last, start, shape))
-    return [(model.shell.get_submodule(path), places) for path, places in by_layer.items()]
+        layer = model.shell.get_submodule(path)
+        layers.setdefault(id(layer), (layer, []))[1].append((last, starts[i], model.shapes[i]))
+    return [*layers.values()]
 
 
 def _fill(places: Places, part: Part, layer: nn.Module, inputs: object) -> None:
+    slots = structure.slots(layer)
     for name, start, shape in places:
-        layer.__dict__[name] = part(start, start + math.prod(shape)).view(shape)
+        slots[name] = part(start, start + math.prod(shape)).view(shape)
 
 
 def _drop(places: Places, layer: nn.Module, inputs: object, output: object) -> None:
+    slots = structure.slots(layer)
     for name, _, _ in places:
-        del layer.__dict__[name]
+        slots.pop(name, None)

@@ -29,7 +29,7 @@ from zowarmup.models import layerwise
 from zowarmup.models.flat import FlatModel
 
 FLOAT = 4  # bytes
-Shape = tuple[int, int, int]
+Shape = tuple[int, ...]  # of one input, such as (C, H, W)
 
 
 def backprop(model: FlatModel, shape: Shape, batch: int, *, momentum: bool = False) -> int:

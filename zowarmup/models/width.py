@@ -52,7 +52,8 @@ def narrow(model: FlatModel, width: float, scale: float) -> Slice:
     if part is None or not _fits(part, model):
         raise UserError(
             f"{type(model.network).__name__} has no narrower version whose parameters are first "
-            f"blocks of the network's parameters; use one of the models {', '.join(NETWORKS)}"
+            f"blocks of the network's parameters; use one of the models {', '.join(NETWORKS)}, or "
+            "give the function of your own network the keyword `width`, a multiple of its channels"
         )
     places = model.views(torch.arange(model.d))
     blocks = [

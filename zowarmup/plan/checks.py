@@ -4,9 +4,10 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from zowarmup.config.own import networks_of
 from zowarmup.config.phase import Phase
-from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
-from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS, NETWORKS
+from zowarmup.config.phase_settings import is_trajectory, know_tiers
+from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS
 from zowarmup.config.schema import Config
 from zowarmup.config.splits import MEMORY, high_clients
 from zowarmup.config.yaml_file import ConfigError
@@ -39,8 +40,8 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
         ConfigError: names the key and the fix.
     """
     job = draft.job
-    if job.model not in NETWORKS:
-        raise ConfigError(f"model: there is no {job.model}; use one of {', '.join(NETWORKS)}")
+    if job.model not in (networks := networks_of(config)):
+        raise ConfigError(f"model: there is no {job.model}; use one of {', '.join(networks)}")
     _check_engine(job.engine)
     _check_images(config, job)
     if job.split == MEMORY:
@@ -52,7 +53,7 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
             f"snapshot_every: {job.snapshot_every}: must be a multiple of evaluate_every "
             f"({job.evaluate_every}), so that every snapshot has a row of metrics"
         )
-    if draft.phases[0].algorithm in TRAJECTORIES:
+    if is_trajectory(draft.phases[0]):
         _check_stride(draft, method)
 
 

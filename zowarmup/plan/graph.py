@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from zowarmup.common.code_digest import ROOT, code_digest
 from zowarmup.config import registry
+from zowarmup.config.phase_settings import entry_of
 from zowarmup.plan.paths import Inputs, Paths
 from zowarmup.plan.plan import Plan
-from zowarmup.plan.specs import TrainingSpec
+from zowarmup.plan.specs import JobSpec, TrainingSpec, Trial
 
 
 class Job(NamedTuple):
@@ -35,13 +36,15 @@ RULES = {
     "runs": "train",
     "memory": "measure",
     "curvature": "curvature",
+    "trials": "check_own",
 }
-ALONE = ("dataset", "select")  # rules whose folders have no <part>
+ALONE = ("dataset", "select", "check_own")  # rules whose folders have no <part>
 
 # The files in a job's folder, by the names of the rule's outputs.
 OUTPUTS = {
     "dataset": {"data": "dataset.npz", "summary": "dataset.json"},
     "federation": {"federation": "federation.json"},
+    "check_own": {"checked": "checked.json"},
     "warmup": {"snapshots": "snapshots", "metrics": "metrics.csv", "run_record": "run.json"},
     "select": {"selection": "selection.json"},
     "train": {"metrics": "metrics.csv", "run_record": "run.json", "final": "final.safetensors"},
@@ -95,6 +98,8 @@ def inputs(paths: Paths, job: Job) -> Inputs:
     match job:
         case Job("federation", name):
             return {"data": paths.dataset(paths.plan.config.federations[name].dataset)}
+        case Job("check_own", name):
+            return {"data": paths.dataset(paths.plan.trials[name].dataset)}
         case Job("warmup" | "select" | "train", _, seed):
             return paths.training_inputs(spec_of(paths.plan, job), seed)
         case Job("curvature", name, seed):
@@ -126,9 +131,21 @@ def spec_of(plan: Plan, job: Job) -> TrainingSpec:
 
 def modules(spec: TrainingSpec) -> list[str]:
     """Return the modules that a training job runs in addition to those of all training jobs."""
-    named = [(registry.ALGORITHMS, phase.algorithm) for phase in spec.own_phases]
-    named += [(registry.NETWORKS, spec.model), (registry.ENGINES, spec.engine.name)]
-    return [registry.module_of(table, name) for table, name in named]
+    entries = [entry_of(phase) for phase in spec.own_phases]
+    entries += [network_entry(spec), registry.ENGINES[spec.engine.name]]
+    return [registry.module_of(entry) for entry in entries]
+
+
+def own_files(trial: Trial) -> list[str]:
+    """The files of the user's own that a trial runs."""
+    entries = [phase.source for phase in trial.phases if phase.source]
+    entries += [trial.network.source] if trial.network else []
+    return [registry.module_of(entry) for entry in entries]
+
+
+def network_entry(spec: JobSpec) -> str:
+    """The entry of a job's network, built-in or of the user's own."""
+    return spec.network.source if spec.network else registry.NETWORKS[spec.model]
 
 
 def codes(rule: str, spec: TrainingSpec) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from zowarmup.common.json_value import JsonObject
 from zowarmup.config import tables_and_figures
+from zowarmup.plan.own_work import is_own, trial_of
 from zowarmup.plan.plan import Cell, Plan
 from zowarmup.plan.specs import JobSpec, RunSpec, SelectionSpec, TrainingSpec
 
@@ -41,6 +42,8 @@ class Paths:
     def training_inputs(self, spec: TrainingSpec, seed: int | str) -> Inputs:
         """Return the inputs of a job that trains; for a selection, those of all its seeds."""
         inputs: Inputs = {"data": self.dataset(spec.dataset)}
+        if is_own(spec):
+            inputs["checked"] = self.checked(trial_of(spec)[0])
         inputs["selections"] = [self.selection(name) for name in spec.selections]
         if isinstance(spec, SelectionSpec):
             return inputs | {"federations": [self._dealt(spec, s) for s in spec.seeds]}
@@ -108,6 +111,10 @@ class Paths:
             {part for spec, run, seed in specs for part in self._parts(spec, run, seed)},
             {self.selection(name) for spec, *_ in specs for name in spec.selections},
         )
+
+    def checked(self, trial: str) -> str:
+        """The file that a trial of code of the user's own writes."""
+        return f"{self.root}/trials/{trial}/checked.json"
 
     def metrics(self, scope: str = "") -> str:
         """The file with all rows of a scope."""

@@ -8,23 +8,25 @@
 Runs, warm-ups and selections are described by specs; see `specs` for how rules hand them on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from zowarmup.common import user_paths
+from zowarmup.config import own
 from zowarmup.config.phase import RATES
-from zowarmup.config.phase_settings import TRAJECTORIES, know_tiers
+from zowarmup.config.phase_settings import is_trajectory, know_tiers
 from zowarmup.config.schema import Config, load, place
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
+from zowarmup.plan import own_work
 from zowarmup.plan.checks import Draft
 from zowarmup.plan.earlier_trials import EarlierTrials
 from zowarmup.plan.naming import Names
 from zowarmup.plan.rates import Rates
 from zowarmup.plan.resolve import Overrides, overrides_of, resolve
-from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, WarmupSpec
+from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, TrainingSpec, Trial, WarmupSpec
 from zowarmup.plan.studies import cells, check_references, parts, tuned_overrides
 
 
@@ -52,10 +54,17 @@ class Plan:
     decides: dict[str, str] = field(default_factory=dict)  # digest of a selection, by its name
     runs: dict[str, RunSpec] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
+    trials: dict[str, Trial] = field(default_factory=dict)  # of code of the user's own
 
     def seeds_of(self, run: str) -> list[int]:
         """Return every seed for which some study needs a run."""
         return sorted({seed for cell in self.cells if cell.run == run for seed in cell.seeds})
+
+    def training(self) -> Iterator[TrainingSpec]:
+        """Yield the specs of all jobs that train."""
+        yield from self.warmups.values()
+        yield from self.selections.values()
+        yield from self.runs.values()
 
 
 def plan(files: list[str], overrides: Mapping[str, object] | None = None) -> Plan:
@@ -70,6 +79,7 @@ def plan(files: list[str], overrides: Mapping[str, object] | None = None) -> Pla
         folder = Path(files[0]).parent
         earlier = EarlierTrials(user_paths.find("selection.trials", name, files, folder))
     try:
+        own.check_files(config)
         return _Planner(config, earlier).plan()
     except ConfigError as error:
         raise ConfigError(f"{place(files, overrides)}: {error}") from None
@@ -87,7 +97,7 @@ class _Planner:
         )
 
     def plan(self) -> Plan:
-        config, schema = self.config, overrides_of(tuple(self.config.rounds))
+        config, schema = self.config, overrides_of(self.config)
         check_references(config)
         for name, study in config.studies.items():
             for where, part, seeds in parts(config, name, study):
@@ -103,6 +113,9 @@ class _Planner:
                     label = config.methods[method].label
                     self._add(where, Cell(name, method, label, variant, split, run, seeds))
         self.rates.drop_unneeded(self.planned.runs.values())
+        for spec in self.planned.training():
+            if own_work.is_own(spec):
+                self.planned.trials |= [own_work.trial_of(spec)]
         return self.planned
 
     def _add(self, where: str, cell: Cell) -> None:
@@ -129,7 +142,7 @@ class _Planner:
             [phase.model_dump(mode="json") for phase in phases],
         )
         if name not in self.planned.runs:
-            shares = phases[0].algorithm in TRAJECTORIES
+            shares = is_trajectory(phases[0])
             warmup = self._warmup(method, overrides, phases[0]) if shares else None
             self.planned.runs[name] = RunSpec(**dict(draft.job), phases=phases, warmup=warmup)
         return name

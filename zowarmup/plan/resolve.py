@@ -3,17 +3,17 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 
+from zowarmup.config.own import phases_of, settings_in
 from zowarmup.config.phase import Count, Phase, Seed, Settings
-from zowarmup.config.phase_settings import PHASES, know_tiers, settings_class
+from zowarmup.config.phase_settings import know_tiers, settings_class
 from zowarmup.config.registry import ENGINES
 from zowarmup.config.schema import Config, Engine, Value, Width
 from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import Draft, check_run
-from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec
+from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec, NetworkSpec
 
 Overrides = Mapping[str, Value]
 
@@ -23,6 +23,7 @@ NAMES = ("split", "model", "engine", "federation")
 FIXED = ("name", "options", "processes", "device", "threads")
 ENGINE = tuple(f"engine.{key}" for key in Engine.model_fields if key not in FIXED)
 PREFIX = "rounds."  # of the overrides with which a study moves a mark
+NOT_VARIED = ("algorithm", "source")
 PINNED = ("pin.federation", "pin.initialisation", "pin.directions")
 
 
@@ -48,6 +49,7 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
     job = JobSpec.model_validate(
         {key: overrides.get(key, getattr(config, key)) for key in ("split", "model", "width")}
         | {"dataset": _dataset(config, federation), "federation": federation}
+        | {"network": _network(config, str(overrides.get("model", config.model)))}
         | {"engine": _engine(config, overrides), "pin": pins}
         | {"evaluate_every": config.evaluate_every, "snapshot_every": config.snapshot_every}
     )
@@ -59,14 +61,13 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
     return replace(draft, job=job.model_copy(update={"backprop": backprop}))
 
 
-@cache
-def overrides_of(marks: tuple[str, ...]) -> type[Settings]:
+def overrides_of(config: Config) -> type[Settings]:
     """The schema of what a study can vary; `resolve` checks the values of phases and engines."""
     fields: dict[str, object] = dict.fromkeys(["pivot", *ENGINE], object)
     fields |= dict.fromkeys(NAMES, str) | dict.fromkeys(PINNED, Seed) | {"width": Width}
-    fields |= {PREFIX + mark: Count for mark in marks}
-    for name, phase in PHASES.items():
-        fields |= {f"{name}.{key}": object for key in phase.model_fields if key != "algorithm"}
+    fields |= {PREFIX + mark: Count for mark in config.rounds}
+    for name, phase in phases_of(config).items():
+        fields |= {f"{name}.{key}": object for key in phase.model_fields if key not in NOT_VARIED}
     optional = {key: (kind, None) for key, kind in fields.items()}
     return settings_class("Overrides", Settings, optional)
 
@@ -76,11 +77,11 @@ def _phase(
 ) -> Phase:
     """Return the phase that follows `before`, with every setting."""
     where = f"methods.{method}.phases.{len(before)}"
-    algorithm = raw.get("algorithm")
-    if algorithm not in list(PHASES):  # a list, because the value may be unhashable
-        raise ConfigError(f"{where}.algorithm: there is no {algorithm}; use {', '.join(PHASES)}")
+    algorithm, kinds = raw.get("algorithm"), phases_of(config)
+    if algorithm not in list(kinds):  # a list, because the value may be unhashable
+        raise ConfigError(f"{where}.algorithm: there is no {algorithm}; use {', '.join(kinds)}")
     own = {k.partition(".")[2]: v for k, v in o.items() if k.startswith(f"{algorithm}.")}
-    common = config.algorithms.get(algorithm, {})
+    common = settings_in(config, str(algorithm))
     given = {**common, **raw, **own}
     if "rounds" in own:  # set by a study, which overrides the phase's end
         given.pop("until", None)
@@ -95,7 +96,7 @@ def _phase(
         common_one = first in common and first not in raw
         return f"algorithms.{algorithm}.{key}" if common_one else f"{where}.{key}"
 
-    return check(PHASES[algorithm], settings, name)
+    return check(kinds[str(algorithm)], settings, name)
 
 
 def _with_rounds(
@@ -141,6 +142,13 @@ def _dataset(config: Config, federation: str) -> str:
             f"federations.{federation}.dataset: there is no {dataset}; define it in `datasets`"
         )
     return dataset
+
+
+def _network(config: Config, model: str) -> NetworkSpec | None:
+    """The network of the user's own that a model names; None for a built-in one."""
+    if (network := config.networks.get(model)) is None:
+        return None
+    return NetworkSpec(source=f"{network.file}:{network.build}", arguments=network.arguments)
 
 
 def _engine(config: Config, overrides: Overrides) -> EngineSpec:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_serializer
 
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import RATES, Count, Pins, Positive, Seed, Settings, Share
+from zowarmup.config.schema import Argument
 
 Plain = Mapping[str, object]  # JSON values by name
 Round = Annotated[int, Field(ge=0)]
@@ -64,6 +65,7 @@ class Phase(Value):
     rounds: Count
     lr: Positive | Selected
     participation: Share  # share of the tier that takes part in a round
+    source: str | None = None  # the entry of an algorithm of the user's own, see config.registry
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -85,6 +87,16 @@ class Phase(Value):
         selected = {k: rate for k, rate in self.settings.items() if isinstance(rate, Selected)}
         decided = {k: r for k, r in selected.items() if r.selection in rates}
         return self.but(**{k: rates[r.selection][r.axis] for k, r in decided.items()})
+
+
+class NetworkSpec(Value):
+    """A network of the user's own; see config.schema.Network."""
+
+    source: str  # its entry, see config.registry
+    arguments: dict[str, Argument]
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
 
 class EngineSpec(Value):
@@ -114,6 +126,7 @@ class JobSpec(Value):
     federation: str
     split: str | None  # such as "10/90"; None where nothing in the job depends on it
     model: str
+    network: NetworkSpec | None = None  # None for a built-in network
     width: Positive
     engine: EngineSpec
     pin: Pins
@@ -124,6 +137,12 @@ class JobSpec(Value):
     def seeds_of(self, seed: int) -> Seeds:
         """The seeds of the job's draws."""
         return Seeds.of(seed, {str(name): value for name, value in self.pin.items()})
+
+
+class Trial(JobSpec):
+    """A trial of code of the user's own, see `own_work`."""
+
+    phases: tuple[Phase, ...]  # those with a method of the user's own
 
 
 class PhasesSpec(JobSpec):

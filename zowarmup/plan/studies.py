@@ -3,8 +3,8 @@
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
+from zowarmup.config.own import phases_of
 from zowarmup.config.phase import RATES
-from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, NETWORKS
 from zowarmup.config.schema import Config, Part, Study, Value
 from zowarmup.config.tables_and_figures import FIGURES, SHOWS, TABLES
@@ -15,7 +15,7 @@ from zowarmup.plan.resolve import Overrides
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics",
     "collect_trials", "table", "figure", "claims", "measure", "curvature",
-    "signatures", "front_page",
+    "signatures", "front_page", "check_own",
 )  # fmt: skip
 
 
@@ -24,12 +24,14 @@ def grid_of(algorithm: str, key: str) -> str:
     return algorithm if key == "lr" else f"{algorithm}.{key}"
 
 
-GRIDS = [
-    grid_of(name, key)
-    for key in RATES
-    for name, phase in PHASES.items()
-    if key in phase.model_fields
-]
+def grids(config: Config) -> list[str]:
+    """The keys of the grids of all rates that an algorithm can have."""
+    return [
+        grid_of(name, key)
+        for key in RATES
+        for name, phase in phases_of(config).items()
+        if key in phase.model_fields
+    ]
 
 
 def parts(config: Config, name: str, study: Study) -> Iterator[tuple[str, Part, tuple[int, ...]]]:
@@ -138,9 +140,9 @@ def _check_names(config: Config) -> None:
         ("figures", FIGURES, config.figures),
         ("engine.name", ENGINES, [config.engine.name]),
         ("engine.options", ENGINE_OPTIONS.get(config.engine.name, ()), config.engine.options),
-        ("algorithms", PHASES, config.algorithms),
-        ("selection.grid", GRIDS, config.selection.grid),
-        ("selection.joint_grid", GRIDS, config.selection.joint_grid),
+        ("algorithms", phases_of(config), config.algorithms),
+        ("selection.grid", grids(config), config.selection.grid),
+        ("selection.joint_grid", grids(config), config.selection.joint_grid),
         ("selection.rounds", config.rounds, config.selection.rounds),
         *((f"{where}.same_as", config.studies, other) for where, other in same_as.items()),
         ("memory.models", NETWORKS, config.memory.models),

@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
@@ -15,7 +15,7 @@ from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_bytes
 from zowarmup.config import registry
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import Round, Value
+from zowarmup.plan.specs import NetworkSpec, Round, Value
 
 FORMAT = "zowarmup-checkpoint-1"
 SERVER = "server/"  # before the names of tensors that are not parameters of the network
@@ -34,23 +34,24 @@ class About(Value):
 
     Attributes:
         model: the name of the network.
+        network: where a network of the user's own comes from, None for a built-in one.
         width: multiple of the network's channels.
         shape: (C, H, W) of an image.
         round: the round after which the model was saved.
     """
 
     model: str
+    network: NetworkSpec | None = None
     width: Annotated[float, Field(gt=0, le=WIDEST)]
     shape: tuple[Size, Size, Size]
     classes: Size
     round: Round
 
-    @field_validator("model")
-    @classmethod
-    def _known(cls, model: str) -> str:
-        if model not in registry.NETWORKS:
-            raise ValueError(f"there is no network {model[:20]}")
-        return model
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.network is None and self.model not in registry.NETWORKS:
+            raise ValueError(f"there is no network {self.model[:20]}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def save(path: Path | str, model: FlatModel, state: State, about: About) -> None
     """Write a state as named tensors, all or nothing; one sorted metadata key keeps bytes equal."""
     views = model.named(state.w.detach()) | {SERVER + k: v for k, v in state.server.items()}
     named = {name: view.cpu().contiguous() for name, view in views.items()}
-    facts = {"format": FORMAT, "names": model.names, **about.model_dump()}
+    facts = {"format": FORMAT, "names": model.names, **about.model_dump(mode="json")}
     metadata = {"zowarmup": json.dumps(facts, sort_keys=True, separators=(",", ":"))}
     atomic_write_bytes(path, serialize(named, metadata))
 

@@ -20,10 +20,10 @@ from zowarmup.data.federation import MEGABYTE, Federation
 from zowarmup.engines import images
 from zowarmup.engines.distributed import Distributed
 from zowarmup.engines.images import Images
-from zowarmup.models import memory
+from zowarmup.models import memory, own_network
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
-from zowarmup.plan.specs import EngineSpec, JobSpec, Phase, Tier
+from zowarmup.plan.specs import EngineSpec, JobSpec, NetworkSpec, Phase, Tier
 from zowarmup.runtime import malloc
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import checkpoint
@@ -36,6 +36,7 @@ class Context:
 
     Attributes:
         network, width: the name of the network and the multiple of its channels.
+        own_network: where a network of the user's own comes from, None for a built-in one.
         tiers: the clients that "all", "high" and "low" stand for, sorted. Without a split only
             "all".
         sizes: training images of every client.
@@ -47,6 +48,7 @@ class Context:
 
     network: str
     width: float
+    own_network: NetworkSpec | None
     model: FlatModel
     engine: Engine
     tiers: Mapping[Tier, tuple[int, ...]]
@@ -68,6 +70,7 @@ class Context:
         """The facts in a checkpoint of round t."""
         return About(
             model=self.network,
+            network=self.own_network,
             width=self.width,
             shape=self.shape,
             classes=self.classes,
@@ -103,13 +106,14 @@ def assemble(
     train = images.dealt(everything, dealt.train)
     sizes = tuple(len(rows) for rows in dealt.train)
     shape = tuple(data.x_train.shape[1:])
-    whole = model(spec.model, shape, data.classes, spec.width)
+    whole = model(spec.model, shape, data.classes, spec.width, spec.network)
     engine = registry.load(registry.ENGINES, settings.name)(
         whole, train.split(sizes), settings.micro_batch, **_options(settings)
     )
     return Context(
         network=spec.model,
         width=spec.width,
+        own_network=spec.network,
         model=whole,
         engine=engine if group.size == 1 else Distributed(engine, sizes, group),
         tiers=tiers(dealt, spec, whole, shape),
@@ -135,12 +139,20 @@ def start(context: Context, seeds: Seeds, snapshot: Path | None) -> Tensor:
     return checkpoint.weights(snapshot, context.model).to(context.device)
 
 
-def model(name: str, shape: tuple[int, int, int], classes: int, width: float = 1.0) -> FlatModel:
-    """A network of the registry as a function of its parameters.
+def model(
+    name: str,
+    shape: tuple[int, int, int],
+    classes: int,
+    width: float = 1.0,
+    own: NetworkSpec | None = None,
+) -> FlatModel:
+    """A network of the registry, or of the user's own, as a function of its parameters.
 
     Args:
         width: multiple of the registry's number of channels.
     """
+    if own is not None:
+        return own_network.build(own.source, own.arguments, shape, classes, width)
 
     def family(relative: float, scale: float) -> torch.nn.Module:
         with torch.device("meta"):  # where no weights are drawn

@@ -99,7 +99,7 @@ def of_run(context: Context, spec: RunSpec) -> tuple[TrainingPhase, ...]:
 
 def build(phase: Phase) -> Algorithm:
     """The algorithm of a phase with its settings."""
-    algorithm: Algorithm = registry.load(registry.ALGORITHMS, phase.algorithm)(**phase.settings)
+    algorithm: Algorithm = registry.object_of(_entry(phase))(**phase.settings)
     return algorithm
 
 
@@ -108,4 +108,8 @@ def has_records(phase: Phase) -> bool:
 
     It reads the class, not the planner's table, so that an edit of the planner makes nothing stale.
     """
-    return hasattr(registry.load(registry.ALGORITHMS, phase.algorithm), "apply")
+    return hasattr(registry.object_of(_entry(phase)), "apply")
+
+
+def _entry(phase: Phase) -> str:
+    return phase.source or registry.ALGORITHMS[phase.algorithm]

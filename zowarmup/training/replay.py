@@ -118,7 +118,9 @@ def _about(folder: Path, spec: RunSpec, start: Path | None) -> About:
         raise UserError(f"{start}: no such file, but the run starts there; recreate its warm-up")
     summary = read_json(folder.parents[2] / "datasets" / spec.dataset / "dataset.json")
     sizes = {"shape": summary["shapes"]["x_train"][1:], "classes": summary["classes"], "round": 0}
-    return About.read({"model": spec.model, "width": spec.width, **sizes})
+    own = spec.network.model_dump(mode="json") if spec.network else None
+    facts = {"model": spec.model, "network": own, "width": spec.width, **sizes}
+    return About.read(facts)
 
 
 def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
@@ -128,7 +130,7 @@ def model_of(saved: checkpoint.Checkpoint) -> FlatModel:
 
 def model_about(about: About) -> FlatModel:
     """The network that a checkpoint's facts describe."""
-    return context.model(about.model, about.shape, about.classes, about.width)
+    return context.model(about.model, about.shape, about.classes, about.width, about.network)
 
 
 def begin(run: Track) -> Tensor:

@@ -1,0 +1,39 @@
+"""The job that tries a network and methods of the user's own before any other job uses them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zowarmup.common.files import atomic_write_text
+from zowarmup.common.json_value import Json
+from zowarmup.data import dataset_file, federation
+from zowarmup.plan.specs import Plain, Trial
+from zowarmup.training import context, trial
+
+File = Path | str
+SEED = 0  # of the federation and the directions: what is checked does not depend on it
+
+
+def check(
+    plain: Plain, dealt: Mapping[str, Any], memory_mb: int, *, data: File, checked: File
+) -> None:
+    """Check everything of the user's own that a kind of job runs, and write what was checked.
+
+    Args:
+        plain: a plan.specs.Trial as plain values.
+        dealt: the settings of the federation, see `data.federation.build`.
+        memory_mb: the memory that a training job may use.
+
+    Raises:
+        UserError: names the file of the user, what is wrong and what to change.
+    """
+    spec, images = Trial.read(plain), dataset_file.load(data)
+    ready = context.assemble(spec, images, federation.build(images, seed=SEED, **dealt))
+    facts: dict[str, Json] = {"model": spec.model, "d": ready.model.d, "dataset": spec.dataset}
+    if spec.network:
+        facts["loss"] = trial.check_network(ready, spec.network, spec.engine.name, memory_mb)
+    for phase in spec.phases:
+        trial.check_method(ready, phase, spec.seeds_of(SEED))
+    facts["methods"] = [phase.algorithm for phase in spec.phases]
+    atomic_write_text(checked, json.dumps(facts, indent=1, sort_keys=True) + "\n")

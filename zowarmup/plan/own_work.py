@@ -1,0 +1,33 @@
+"""The trials of code of the user's own: one for each network and method of a kind of job.
+
+A trial has the code, data and settings of the jobs that wait for it, so it is made again only if
+these jobs train again as well.
+"""
+
+import hashlib
+import json
+
+from zowarmup.plan.specs import JobSpec, Phase, Selected, TrainingSpec, Trial
+
+RATE = 0.01  # in place of a rate that is selected later
+
+
+def is_own(spec: TrainingSpec) -> bool:
+    """Whether a job runs code of the user's own."""
+    return spec.network is not None or any(phase.source for phase in spec.own_phases)
+
+
+def trial_of(spec: TrainingSpec) -> tuple[str, Trial]:
+    """Return the trial that a job with code of the user's own waits for, after its name."""
+    job = {key: value for key, value in dict(spec).items() if key in JobSpec.model_fields}
+    phases = tuple(_with_numbers(phase) for phase in spec.own_phases if phase.source)
+    # What no trial depends on, so that it does not depend on it.
+    plain = {"pin": {}, "evaluate_every": 1, "snapshot_every": 1}
+    trial = Trial(**job | plain, phases=phases)
+    text = json.dumps(trial.model_dump(mode="json"), sort_keys=True)
+    return f"{spec.model}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", trial
+
+
+def _with_numbers(phase: Phase) -> Phase:
+    selected = [key for key, rate in phase.settings.items() if isinstance(rate, Selected)]
+    return phase.but(**dict.fromkeys(selected, RATE))

@@ -1,0 +1,199 @@
+"""Try a network and a method of the user's own on a few images, before any job trains with them.
+
+Whatever a federated run cannot carry is said here in one sentence, before it costs hours.
+"""
+
+import inspect
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from zowarmup.algorithms.engine_protocol import SGD
+from zowarmup.algorithms.rounds import Cohort, Report, State
+from zowarmup.common import user_code
+from zowarmup.common.errors import UserError, cause
+from zowarmup.common.seeds import Seeds
+from zowarmup.config.registry import module_of
+from zowarmup.models import memory, own_network, structure
+from zowarmup.models.directions import draw
+from zowarmup.models.flat import FlatModel
+from zowarmup.plan.specs import NetworkSpec, Phase
+from zowarmup.training import phases
+from zowarmup.training.context import Context
+
+CLIENTS = 2  # of a trial's round
+MEGABYTE = 10**6
+VECTORS = 8  # of the size of w that an engine and a phase hold at once
+
+
+def check_network(context: Context, own: NetworkSpec, engine: str, memory_mb: int) -> float:
+    """Check a network on its first batch: forward twice, backward once, and once by the engine.
+
+    Returns:
+        The mean loss of the batch at the first weights.
+
+    Raises:
+        UserError: names the file, what is wrong and what to change.
+    """
+    model, w = context.model, context.model.initial(0).to(context.device)
+    _check_drawing(context, own, w)
+    batch = context.train.cut(0, min(len(context.train), context.sizes[0]))
+    with user_code.running(module_of(own.source)):
+        loss = _loss(model, own.source, w, batch.x(), batch.y, context.classes)
+    _check_memory(model, context.shape, len(batch), own.source, memory_mb)
+    _check_engine(context, own.source, engine, w)
+    return loss
+
+
+def check_method(context: Context, phase: Phase, seeds: Seeds) -> None:
+    """Check a method of the user's own in one round of two clients.
+
+    Raises:
+        UserError: names the file, what is wrong and what to change.
+    """
+    source = str(phase.source)
+    with user_code.running(module_of(source)):
+        (ready,) = phases.prepare(context, [phase])
+        clients = ready.clients[:CLIENTS]
+        cohort = Cohort(clients, tuple(context.sizes[i] for i in clients), context.low)
+        state = ready.algorithm.begin(context.model.initial(0).to(context.device))
+        _check_state(state, context, f"{source}.begin")
+        new, report = ready.algorithm.round(state, 1, cohort, context.engine, seeds)
+        _check_state(new, context, f"{source}.round")
+        _check_report(report, cohort, source)
+        if ready.has_records:
+            _check_replay(ready, state, new, report, seeds, source)
+
+
+def _check_drawing(context: Context, own: NetworkSpec, w: Tensor) -> None:
+    """Check that a seed decides the weights, and that constants do not depend on it."""
+    if not torch.equal(w, context.model.initial(0).to(w.device)):
+        raise UserError(
+            f"{own.source}: starts from other weights each time; draw them with torch alone, whose "
+            "random numbers come from the seed of the run"
+        )
+    other = own_network.module(own.source, own.arguments, context.shape, context.classes, 1)
+    constants = structure.parts(other).constants
+    for name, value in context.model.constants.items():
+        if not torch.equal(value, constants[name].to(value.device)):
+            raise UserError(
+                f"{own.source}: {name} does not train, but is drawn at random, so it would differ "
+                "between seeds; give it fixed values, or make it a parameter that trains"
+            )
+
+
+def _loss(model: FlatModel, source: str, w: Tensor, x: Tensor, y: Tensor, classes: int) -> float:
+    _check_forward(model, source)
+    w, given = w.clone().requires_grad_(), x.clone()
+    constants = {name: value.clone() for name, value in model.constants.items()}
+    out = model.logits(w, x)
+    _check_output(out, source, len(x), classes)
+    fault = ""
+    if not torch.equal(out, model.logits(w, x)):
+        fault = "gives another output for the same input; take randomness out of forward"
+    if not torch.equal(x, given):
+        fault = "changes its input in forward; work on a copy"
+    if changed := [n for n, value in constants.items() if not torch.equal(value, _now(model, n))]:
+        fault = f"changes {changed[0]} in forward, which no round averages; leave that out"
+    loss = cross_entropy(out, y)
+    if not fault and not loss.isfinite():
+        fault = f"has the loss {loss.item()} at its first weights; scale them, or its output, down"
+    if not fault and not loss.requires_grad:
+        fault = "has an output without gradient; do not detach it, and leave out torch.no_grad"
+    if not fault and not torch.autograd.grad(loss, w)[0].isfinite().all():
+        fault = "has a gradient that is not finite at its first weights; scale them down"
+    if fault:
+        raise UserError(f"{source}: {fault}")
+    return loss.item()
+
+
+def _check_forward(model: FlatModel, source: str) -> None:
+    """Check that forward needs one input alone."""
+    parameters = [*inspect.signature(type(model.network).forward).parameters.values()][2:]
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+    if needed:
+        raise UserError(
+            f"{source}: forward needs {', '.join(needed)} beside its input, but clients hold "
+            "inputs and labels alone; give it a default"
+        )
+
+
+def _check_output(out: object, source: str, n: int, classes: int) -> None:
+    if not isinstance(out, Tensor):
+        raise UserError(f"{source}: forward returns a {type(out).__name__}; return one tensor")
+    if out.shape != (n, classes) or out.dtype != torch.float32:
+        raise UserError(
+            f"{source}: forward returns {tuple(out.shape)} {out.dtype} for {n} inputs and "
+            f"{classes} classes; return {(n, classes)} torch.float32, one number for each class"
+        )
+
+
+def _now(model: FlatModel, name: str) -> Tensor:
+    """A constant as the last forward pass left it."""
+    path, _, last = name.rpartition(".")
+    value: Tensor = getattr(model.shell.get_submodule(path), last)
+    return value.to(model.constants[name].device)
+
+
+def _check_memory(
+    model: FlatModel, shape: tuple[int, ...], batch: int, source: str, memory_mb: int
+) -> None:
+    need = VECTORS * memory.FLOAT * model.d + memory.saved(model, shape, batch)
+    if need > memory_mb * MEGABYTE:
+        raise UserError(
+            f"{source}: {model.d:,} parameters and a batch of {batch} need about "
+            f"{need / MEGABYTE:,.0f} MB, but `jobs.memory_mb` is {memory_mb}; set it to "
+            f"{round(1.5 * need / MEGABYTE)}, or use smaller batches"
+        )
+
+
+def _check_engine(context: Context, source: str, name: str, w: Tensor) -> None:
+    """Check that the engine can run the network, forward and backward."""
+    directions = draw(0, 1, [0], 1, context.model.d, device=w.device)
+    orders = torch.arange(context.sizes[0]).view(1, 1, -1)
+    try:
+        context.engine.two_point(w, (0,), directions, 1e-3)
+        for _ in context.engine.local_sgd(w, (0,), orders, SGD(context.sizes[0], lr=1e-3)):
+            pass
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{source}: the engine {name} cannot run it ({cause(error)}); set engine.name to plain"
+        ) from error
+
+
+def _check_state(state: object, context: Context, where: str) -> None:
+    if not isinstance(state, State):
+        raise UserError(f"{where}: gives a {type(state).__name__}; give a State")
+    if state.w.shape != (context.model.d,) or state.w.dtype != torch.float32:
+        raise UserError(
+            f"{where}: gives a model of {tuple(state.w.shape)} {state.w.dtype}; give all "
+            f"{(context.model.d,)} parameters as torch.float32"
+        )
+
+
+def _check_report(report: object, cohort: Cohort, source: str) -> None:
+    if not isinstance(report, Report):
+        raise UserError(f"{source}.round: gives a {type(report).__name__}; give a Report")
+    for name in ("bytes_up", "bytes_down"):
+        if len(getattr(report, name)) != len(cohort.clients):
+            raise UserError(
+                f"{source}.round: {name} has {len(getattr(report, name))} numbers for "
+                f"{len(cohort.clients)} clients; give one for each client of the cohort"
+            )
+
+
+def _check_replay(
+    ready: phases.TrainingPhase, state: State, new: State, report: Report, seeds: Seeds, source: str
+) -> None:
+    """Check that the record of a round repeats its step bit for bit."""
+    if report.record is None:
+        raise UserError(f"{source}.round: it has `apply`, so put the record into the Report")
+    if not torch.equal(ready.replayable.apply(state, report.record, seeds).w, new.w):
+        raise UserError(
+            f"{source}: apply does not repeat the step of round from its record; let both call one "
+            "function"
+        )
