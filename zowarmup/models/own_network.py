@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from zowarmup.common import seeds, user_code
 from zowarmup.common.errors import UserError
@@ -85,17 +86,14 @@ def _checked(network: object, source: str) -> nn.Module:
     """Return a network that rounds can carry.
 
     Raises:
-        UserError: it is no module, draws random numbers in forward, or is not in float32.
+        UserError: it is no module, has a layer that draws random numbers or does not know its
+            sizes, or is not in float32.
     """
     if not isinstance(network, nn.Module):
         raise UserError(f"{source}: returns a {type(network).__name__}; return an nn.Module")
     for name, layer in network.named_modules():
-        if rate := _dropped(layer):
-            raise UserError(
-                f"{source}: {name or 'it'} is a {type(layer).__name__} that drops a share of "
-                f"{rate:g} at random, so the two losses of a pair would be of two networks: set "
-                "its probability to 0, or leave it out"
-            )
+        if fault := _fault(layer):
+            raise UserError(f"{source}: {name or 'it'} is a {type(layer).__name__} {fault}")
     for name, p in network.named_parameters():
         if p.dtype != torch.float32:
             raise UserError(
@@ -103,6 +101,18 @@ def _checked(network: object, source: str) -> nn.Module:
                 "network before returning it"
             )
     return network
+
+
+def _fault(layer: nn.Module) -> str:
+    """The reason why no round can carry a layer, as the end of a sentence; "" for most layers."""
+    if isinstance(layer, LazyModuleMixin):
+        return "whose sizes are open until it runs: give its number of inputs, without Lazy"
+    if rate := _dropped(layer):
+        return (
+            f"that drops a share of {rate:g} at random, so the two losses of a pair would be of "
+            "two networks: set its probability to 0, or leave it out"
+        )
+    return ""
 
 
 def _dropped(layer: nn.Module) -> float:
