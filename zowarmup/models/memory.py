@@ -54,9 +54,9 @@ def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
     return FLOAT * (model.d + min(layerwise.CHUNK, model.d)) + alive
 
 
-def saved(model: FlatModel, shape: Shape, batch: int) -> int:
+def saved(model: FlatModel, shape: Shape, batch: int, device: torch.device | str = "meta") -> int:
     """Count the bytes kept for the backward pass: shared memory once, parameters not at all."""
-    w = _empty(model.d).requires_grad_()
+    w = torch.zeros(model.d, device=device, requires_grad=True)
     kept: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -65,8 +65,9 @@ def saved(model: FlatModel, shape: Shape, batch: int) -> int:
         return tensor
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
-        labels = torch.empty(batch, dtype=torch.int64, device="meta")
-        loss = cross_entropy(model.logits(w, _empty(batch, *shape)), labels)
+        labels = torch.zeros(batch, dtype=torch.int64, device=device)
+        x = torch.zeros(batch, *shape, device=device)
+        loss = cross_entropy(model.logits(w, x), labels)
     del loss  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())

@@ -6,7 +6,7 @@ global generator is the same afterwards.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -36,7 +36,7 @@ def build(
     Raises:
         UserError: the file, the function or the network cannot be used; it says what to change.
     """
-    keywords = _keywords(object_of(source))
+    keywords = _keywords(source, (shape, classes), arguments)
     if width != 1 and "width" not in keywords:
         raise UserError(
             f"width: {width:g}: {source} takes no keyword `width`; leave the key out, or give the "
@@ -74,12 +74,22 @@ def module(
     return _checked(network, source)
 
 
-def _keywords(factory: Callable[..., object]) -> set[str]:
-    """The names of the parameters of a function or of a class's __init__."""
+def _keywords(source: str, given: tuple[object, ...], arguments: Arguments) -> set[str]:
+    """The names of the parameters of a function or of a class's __init__.
+
+    Raises:
+        UserError: it does not take the arguments.
+    """
     try:
-        return set(inspect.signature(factory).parameters)
+        signature = inspect.signature(object_of(source))
     except (TypeError, ValueError):  # without a signature, as some compiled functions
         return set()
+    try:
+        signature.bind(*given, **arguments)
+    except TypeError as error:
+        keys = ", ".join(["the shape of an input", "the number of classes", *arguments])
+        raise UserError(f"{source}: {error}; its arguments are {keys}") from None
+    return set(signature.parameters)
 
 
 def _checked(network: object, source: str) -> nn.Module:

@@ -22,7 +22,9 @@ def trial_of(spec: TrainingSpec) -> tuple[str, Trial]:
     job = {key: value for key, value in dict(spec).items() if key in JobSpec.model_fields}
     phases = tuple(_with_numbers(phase) for phase in spec.own_phases if phase.source)
     # What no trial depends on, so that it does not depend on it.
-    plain = {"pin": {}, "evaluate_every": 1, "snapshot_every": 1}
+    plain: dict[str, object] = {"pin": {}, "evaluate_every": 1, "snapshot_every": 1}
+    if not phases:  # who trains the network does not matter to it
+        plain |= {"split": None, "backprop": None}
     trial = Trial(**job | plain, phases=phases)
     text = json.dumps(trial.model_dump(mode="json"), sort_keys=True)
     return f"{spec.model}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", trial

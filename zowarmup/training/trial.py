@@ -1,4 +1,4 @@
-"""Try a network and a method of the user's own on a few images, before any job trains with them.
+"""Try a network of the user's own on a few images, before any job trains with it.
 
 Whatever a federated run cannot carry is said here in one sentence, before it costs hours.
 """
@@ -10,20 +10,17 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.engine_protocol import SGD
-from zowarmup.algorithms.rounds import Cohort, Report, State
 from zowarmup.common import user_code
 from zowarmup.common.errors import UserError, cause
-from zowarmup.common.seeds import Seeds
 from zowarmup.config.registry import module_of
-from zowarmup.models import memory, own_network, structure
+from zowarmup.models import memory, own_network, static_norm, structure
 from zowarmup.models.directions import draw
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import NetworkSpec, Phase
-from zowarmup.training import phases
+from zowarmup.plan.specs import NetworkSpec
 from zowarmup.training.context import Context
 
-CLIENTS = 2  # of a trial's round
 MEGABYTE = 10**6
+BATCH = 1e-3  # how far, relative to the largest output, other inputs of a batch may round one
 VECTORS = 8  # of the size of w that an engine and a phase hold at once
 
 
@@ -41,29 +38,9 @@ def check_network(context: Context, own: NetworkSpec, engine: str, memory_mb: in
     batch = context.train.cut(0, min(len(context.train), context.sizes[0]))
     with user_code.running(module_of(own.source)):
         loss = _loss(model, own.source, w, batch.x(), batch.y, context.classes)
-    _check_memory(model, context.shape, len(batch), own.source, memory_mb)
+    _check_memory(context, len(batch), own.source, memory_mb)
     _check_engine(context, own.source, engine, w)
     return loss
-
-
-def check_method(context: Context, phase: Phase, seeds: Seeds) -> None:
-    """Check a method of the user's own in one round of two clients.
-
-    Raises:
-        UserError: names the file, what is wrong and what to change.
-    """
-    source = str(phase.source)
-    with user_code.running(module_of(source)):
-        (ready,) = phases.prepare(context, [phase])
-        clients = ready.clients[:CLIENTS]
-        cohort = Cohort(clients, tuple(context.sizes[i] for i in clients), context.low)
-        state = ready.algorithm.begin(context.model.initial(0).to(context.device))
-        _check_state(state, context, f"{source}.begin")
-        new, report = ready.algorithm.round(state, 1, cohort, context.engine, seeds)
-        _check_state(new, context, f"{source}.round")
-        _check_report(report, cohort, source)
-        if ready.has_records:
-            _check_replay(ready, state, new, report, seeds, source)
 
 
 def _check_drawing(context: Context, own: NetworkSpec, w: Tensor) -> None:
@@ -90,7 +67,12 @@ def _loss(model: FlatModel, source: str, w: Tensor, x: Tensor, y: Tensor, classe
     out = model.logits(w, x)
     _check_output(out, source, len(x), classes)
     fault = ""
-    if not torch.equal(out, model.logits(w, x)):
+    if not static_norm.has(model) and not _alone(model, w, x, out):
+        fault = (
+            "mixes the inputs of a batch, so a loss would depend on the other inputs: use "
+            "GroupNorm, or zowarmup.models.static_norm.StaticNorm in place of BatchNorm2d"
+        )
+    if not same(out, model.logits(w, x)):
         fault = "gives another output for the same input; take randomness out of forward"
     if not torch.equal(x, given):
         fault = "changes its input in forward; work on a copy"
@@ -106,6 +88,18 @@ def _loss(model: FlatModel, source: str, w: Tensor, x: Tensor, y: Tensor, classe
     if fault:
         raise UserError(f"{source}: {fault}")
     return loss.item()
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are equal, a missing number being equal to itself."""
+    return torch.equal(a.nan_to_num(), b.nan_to_num())
+
+
+def _alone(model: FlatModel, w: Tensor, x: Tensor, out: Tensor) -> bool:
+    """Whether the outputs of half a batch are those of the whole one, up to rounding."""
+    half, scale = len(x) // 2, out.nan_to_num().abs().max().item()
+    part = model.logits(w, x[:half])
+    return torch.allclose(part, out[:half], rtol=0, atol=BATCH * scale, equal_nan=True)
 
 
 def _check_forward(model: FlatModel, source: str) -> None:
@@ -137,14 +131,16 @@ def _now(model: FlatModel, name: str) -> Tensor:
     return value.to(model.constants[name].device)
 
 
-def _check_memory(
-    model: FlatModel, shape: tuple[int, ...], batch: int, source: str, memory_mb: int
-) -> None:
-    need = VECTORS * memory.FLOAT * model.d + memory.saved(model, shape, batch)
+def _check_memory(context: Context, batch: int, source: str, memory_mb: int) -> None:
+    model = context.model
+    # With data, because a network on the CPU may make tensors without the device of its input.
+    need = VECTORS * memory.FLOAT * model.d + memory.saved(
+        model, context.shape, batch, context.device
+    )
     if need > memory_mb * MEGABYTE:
         raise UserError(
             f"{source}: {model.d:,} parameters and a batch of {batch} need about "
-            f"{need / MEGABYTE:,.0f} MB, but `jobs.memory_mb` is {memory_mb}; set it to "
+            f"{need / MEGABYTE:,.0f} MB, but the job has {memory_mb}; set `jobs.memory_mb` to "
             f"{round(1.5 * need / MEGABYTE)}, or use smaller batches"
         )
 
@@ -163,37 +159,3 @@ def _check_engine(context: Context, source: str, name: str, w: Tensor) -> None:
         raise UserError(
             f"{source}: the engine {name} cannot run it ({cause(error)}); set engine.name to plain"
         ) from error
-
-
-def _check_state(state: object, context: Context, where: str) -> None:
-    if not isinstance(state, State):
-        raise UserError(f"{where}: gives a {type(state).__name__}; give a State")
-    if state.w.shape != (context.model.d,) or state.w.dtype != torch.float32:
-        raise UserError(
-            f"{where}: gives a model of {tuple(state.w.shape)} {state.w.dtype}; give all "
-            f"{(context.model.d,)} parameters as torch.float32"
-        )
-
-
-def _check_report(report: object, cohort: Cohort, source: str) -> None:
-    if not isinstance(report, Report):
-        raise UserError(f"{source}.round: gives a {type(report).__name__}; give a Report")
-    for name in ("bytes_up", "bytes_down"):
-        if len(getattr(report, name)) != len(cohort.clients):
-            raise UserError(
-                f"{source}.round: {name} has {len(getattr(report, name))} numbers for "
-                f"{len(cohort.clients)} clients; give one for each client of the cohort"
-            )
-
-
-def _check_replay(
-    ready: phases.TrainingPhase, state: State, new: State, report: Report, seeds: Seeds, source: str
-) -> None:
-    """Check that the record of a round repeats its step bit for bit."""
-    if report.record is None:
-        raise UserError(f"{source}.round: it has `apply`, so put the record into the Report")
-    if not torch.equal(ready.replayable.apply(state, report.record, seeds).w, new.w):
-        raise UserError(
-            f"{source}: apply does not repeat the step of round from its record; let both call one "
-            "function"
-        )
