@@ -152,7 +152,7 @@ def check(config: Path, data: Path) -> list[Path]:
 
 def refusal(config: Path, data: Path) -> str:
     """The sentence by which the plan or a trial ends, as a user sees it."""
-    with pytest.raises(Exception) as caught:
+    with pytest.raises(Exception, match=r"\S") as caught:
         check(config, data)
     sentence = explained(caught.value)
     assert sentence is not None, f"a bare traceback of {caught.value!r}"

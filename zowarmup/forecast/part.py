@@ -118,6 +118,11 @@ class Part:
         heldout = min(max(1, round(self.federation["holdout"] * images)), images - 1)
         return images - heldout, heldout
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the phase, with those that a method of the user's own lacks."""
+        return (ASSUMED if "source" in self.phase else {}) | dict(self.phase)
+
     @cached_property
     def formula(self) -> cost_formulas.Phase:
         """The phase as the cost formulas read it."""
@@ -125,13 +130,12 @@ class Part:
         trained = [*tiers] if self.phase["clients"] == "all" else [self.phase["clients"]]
         d_low = network(*self.shape, self.phase.get("rate", 1.0)).d
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
-        assumed = ASSUMED if "source" in self.phase else {}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
             rounds=self.rounds,
             members={tier: n * (tier in trained) for tier, n in tiers.items()},
             participation=self.phase["participation"],
-            row=rows.settings_of([assumed | dict(self.phase)]) | sizes,
+            row=rows.settings_of([self.settings]) | sizes,
             number=1,
         )
 
@@ -194,7 +198,7 @@ def peak(part: Part) -> dict[str, float]:
         micro = min(engine.micro_batch, train)
         step = stacked * max(f(model, shape, micro) for f in (memory.inference, memory.backprop))
     else:
-        batch, momentum = min(part.phase["batch"], train), part.phase.get("momentum", 0) > 0
+        batch, momentum = min(part.settings["batch"], train), part.phase.get("momentum", 0) > 0
         one = memory.backprop(model, shape, batch, momentum=momentum)
         step = min(stacked, part.members) * one
     # On a GPU the images lie in main memory and on the device. Engines that stack clients also
