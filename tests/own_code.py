@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import workbench
+from torch import nn
 
 from zowarmup.common.user_code import explained
 from zowarmup.data import dataset_file
 from zowarmup.jobs import check_own
+from zowarmup.models import own_network
 from zowarmup.plan.plan import Plan, plan
 
 TINY = workbench.PROJECT / "tests" / "tiny.yaml"
@@ -169,3 +171,8 @@ def inside(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+def network(file: Path, **arguments: Any) -> nn.Module:
+    """The network of a file for the images of tiny.yaml."""
+    return own_network.module(f"{file}:Net", arguments, (1, 8, 8), 10, 0)

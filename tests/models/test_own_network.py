@@ -181,6 +181,8 @@ def test_a_checkpoint_builds_the_network_again(file: Path, name: str, tmp_path: 
     loaded = models.load(tmp_path / "w.safetensors")
     with torch.no_grad():
         assert torch.equal(loaded.module()(images(name)), model.logits(w, images(name)))
+    models.export(loaded, tmp_path / "w.pt")
+    module_of(file, name).load_state_dict(torch.load(tmp_path / "w.pt", weights_only=True))
 
 
 @pytest.mark.parametrize(("kind", "name"), ABLE)

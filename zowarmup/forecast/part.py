@@ -52,7 +52,8 @@ def image_flops(
     """Return the operations of one image's forward pass; for the arguments see `sizes.network`."""
     model = network(name, data, width, own, rate)
     image = torch.empty(1, *data.shape, device="meta")
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    # The device is for tensors that a network makes itself.
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.device("meta"):
         model.logits(torch.empty(model.d, device="meta"), image)
     return int(counter.get_total_flops())
 

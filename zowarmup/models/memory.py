@@ -64,7 +64,7 @@ def saved(model: FlatModel, shape: Shape, batch: int, device: torch.device | str
         kept[storage._cdata] = storage
         return tensor
 
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.device(device), saved_tensors_hooks(pack, lambda tensor: tensor):
         labels = torch.zeros(batch, dtype=torch.int64, device=device)
         x = torch.zeros(batch, *shape, device=device)
         loss = cross_entropy(model.logits(w, x), labels)
@@ -76,7 +76,7 @@ def saved(model: FlatModel, shape: Shape, batch: int, device: torch.device | str
 @torch.no_grad()
 def _alive(run: Callable[[], Any]) -> int:
     """Return the peak bytes of the tensors that `run` makes."""
-    with _Alive() as alive:
+    with torch.device("meta"), _Alive() as alive:  # also tensors that a network makes itself
         run()
     return alive.peak
 

@@ -133,7 +133,7 @@ def _now(model: FlatModel, name: str) -> Tensor:
 
 def _check_memory(context: Context, batch: int, source: str, memory_mb: int) -> None:
     model = context.model
-    # With data, because a network on the CPU may make tensors without the device of its input.
+    # With data, because the values of an input may decide what a network computes.
     need = VECTORS * memory.FLOAT * model.d + memory.saved(
         model, context.shape, batch, context.device
     )
