@@ -104,6 +104,8 @@ def _check_new(where: str, name: str, table: Iterable[str]) -> None:
 
 
 def _check_name(where: str, key: str, file: str, name: str) -> None:
+    if not file.endswith(".py"):
+        raise ConfigError(f"{where}.file: {file}: give a Python file, whose name ends in .py")
     try:
         names = user_code.names_in(file)
         user_code.files_of(file)
