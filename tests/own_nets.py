@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear, relu
 
+from zowarmup.models.mlp import mlp
 from zowarmup.models.static_norm import StaticNorm
 
 
@@ -182,3 +183,12 @@ def chained(shape, classes):
     )
     nn.init.orthogonal_(network[1].weight)
     return network
+
+
+def wide(shape, classes, width=1.0, scale=1.0):
+    """A network of this project, as a function of the user's own that HeteroFL can cut."""
+    return mlp(shape, classes, width=width, scale=scale)
+
+
+def unscaled(shape, classes, width=1.0):
+    return mlp(shape, classes, width=width)

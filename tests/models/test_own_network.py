@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 import torch
+import toys
 import workbench
 from clients import EPS, TAU, S, directions_of, normal, trained
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from toys import dealt
 
-from zowarmup.algorithms.rounds import State
+from zowarmup.algorithms.heterofl import HeteroFL
+from zowarmup.algorithms.rounds import Cohort, State
 from zowarmup.common.errors import UserError
+from zowarmup.common.seeds import Seeds
 from zowarmup.engines.batched import Batched
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.plain import Plain
@@ -25,9 +28,11 @@ from zowarmup.engines.vmap import Vmap
 from zowarmup.inspection import models
 from zowarmup.models import own_network
 from zowarmup.models.flat import FlatModel
+from zowarmup.models.width import narrow
 from zowarmup.plan.specs import NetworkSpec
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import About
+from zowarmup.training import context
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -285,3 +290,41 @@ def test_another_width_needs_the_keyword(file: Path) -> None:
         f"width: 0.5: {file}:Tied takes no keyword `width`; leave the key out, or give the "
         "function this keyword"
     )
+
+
+def test_heterofl_cuts_a_network_that_takes_width_and_scale(file: Path) -> None:
+    """As it cuts the built-in network behind the user's function, bit for bit."""
+    own = own_network.build(f"{file}:wide", {}, (1, 3, 3), toys.CLASSES, 1.0)
+    built_in = context.model("mlp", (1, 3, 3), toys.CLASSES)
+    data, method = dealt(toys.clients(4, 6, 5)), HeteroFL(0.1, rate=0.25, batch=3)
+    members, w = Cohort((0, 1, 2), (4, 6, 5), frozenset((0, 2))), built_in.initial(2)
+    after = [
+        method.round(State(w), 1, members, Plain(model, data, 64), Seeds(0, 0, 0))[0].w
+        for model in (own, built_in)
+    ]
+    assert torch.equal(*after)
+    assert not torch.equal(after[0], w)
+    part = narrow(own, 0.25, 0.25)
+    assert part.model.d < own.d
+    assert part.model.shapes == narrow(built_in, 0.25, 0.25).model.shapes
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "scale", "part"),
+    [
+        ("Tied", 0.5, 1.0, "Tied has no narrower version whose parameters are first blocks"),
+        ("unscaled", 0.5, 0.5, "unscaled takes no keyword `scale`"),
+    ],
+)
+def test_heterofl_refuses_a_network_that_it_cannot_cut(
+    file: Path, name: str, rate: float, scale: float, part: str
+) -> None:
+    model = own_network.build(f"{file}:{name}", {}, (1, 8, 8), CLASSES, 1.0)
+    with pytest.raises(UserError) as caught:
+        narrow(model, rate, scale)
+    assert part in str(caught.value)
+
+
+def test_width_reaches_the_users_function(file: Path) -> None:
+    widths = [own_network.build(f"{file}:wide", {}, (1, 8, 8), CLASSES, w).d for w in (0.5, 1, 2)]
+    assert widths == [64 * h + h + h * CLASSES + CLASSES for h in (16, 32, 64)]

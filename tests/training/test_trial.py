@@ -379,3 +379,32 @@ def test_a_network_may_make_tensors_of_its_own(data: Path, tmp_path: Path) -> No
     """On the CPU, where nearly every network leaves the device out."""
     text = forward("x = x.flatten(1) + torch.arange(64) / 64", "return self.head(self.body(x))")
     assert own_code.check(own_code.write(tmp_path, network=text), data)
+
+
+HETEROFL = replaced(
+    CONFIG, "algorithm: mine, clients: all", "algorithm: heterofl, clients: all, lr: 0.1"
+)
+
+
+def test_heterofl_tries_to_cut_the_network(data: Path, tmp_path: Path) -> None:
+    """Before a warm-up trains that the phase would follow."""
+    said = own_code.refusal(own_code.write(tmp_path, config=HETEROFL), data)
+    assert "Net has no narrower version" in said
+    assert "the keyword `width`" in said
+    wide = replaced(NETWORK, "hidden=8", "hidden=8, width=1.0").replace(
+        "super().__init__()", "super().__init__()\n        hidden = int(hidden * width)"
+    )
+    said = own_code.refusal(own_code.write(tmp_path, network=wide, config=HETEROFL), data)
+    assert "my_net.py:Net takes no keyword `scale`" in said
+    assert "`scaler: false`" in said
+    config = replaced(HETEROFL, "lr: 0.1, rounds", "lr: 0.1, scaler: false, rounds")
+    assert len(own_code.check(own_code.write(tmp_path, network=wide, config=config), data)) == 2
+
+
+def test_a_trial_has_a_client_of_each_tier(data: Path, tmp_path: Path) -> None:
+    """For a method that knows them; `low` names clients of the cohort alone."""
+    lines = "        assert len(cohort.low) == 1 < len(cohort.clients)\n        orders = "
+    tiers = "    tiered: ClassVar[bool] = True\n    lr: Rate\n"
+    text = replaced(METHOD, "        orders = ", lines, RATE, tiers)
+    text = f"from typing import ClassVar\n{text}"
+    assert own_code.check(own_code.write(tmp_path, method=text), data)

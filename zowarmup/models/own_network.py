@@ -49,6 +49,11 @@ def build(
         return module(source, {**arguments, **own}, shape, classes, seed)
 
     def family(relative: float, scale: float) -> nn.Module:
+        if scale != 1 and "scale" not in keywords:
+            raise UserError(
+                f"{source} takes no keyword `scale`, by which a narrow network divides its "
+                "activations; give it this keyword, or set `scaler: false` of heterofl"
+            )
         return make(0, relative, scale)
 
     def first(seed: int) -> Tensor:

@@ -19,17 +19,17 @@ CLIENTS = 2  # of the round
 
 
 def check_method(context: Context, phase: Phase, seeds: Seeds) -> None:
-    """Check a method of the user's own in one round of two clients.
+    """Check a method of the user's own, or one that cuts their network, in a round of two clients.
 
     Raises:
         UserError: names the file, what is wrong and what to change.
     """
-    source = str(phase.source)
+    own = context.own_network
+    source = str(phase.source or (own and own.source))
     with user_code.running(module_of(source)):
         (ready,) = phases.prepare(context, [phase])
         _check_methods(ready, source)
-        clients = ready.clients[:CLIENTS]
-        cohort = Cohort(clients, tuple(context.sizes[i] for i in clients), context.low)
+        cohort = _cohort(context, ready.clients)
         state = ready.algorithm.begin(context.model.initial(0).to(context.device))
         _check_state(state, context, f"{source}.begin")
         new, report = _round(context, ready, state, cohort, seeds, source)
@@ -42,6 +42,14 @@ def check_method(context: Context, phase: Phase, seeds: Seeds) -> None:
             )
         if ready.has_records:
             _check_replay(ready, state, new, report, cohort, seeds, source)
+
+
+def _cohort(context: Context, clients: tuple[int, ...]) -> Cohort:
+    """Two of the clients, one of each tier if there are two tiers."""
+    low = [i for i in clients if i in context.low]
+    high = [i for i in clients if i not in context.low]
+    two = tuple(sorted((low[0], high[0]))) if low and high else clients[:CLIENTS]
+    return Cohort(two, tuple(context.sizes[i] for i in two), context.low & frozenset(two))
 
 
 def _check_methods(ready: phases.TrainingPhase, source: str) -> None:
