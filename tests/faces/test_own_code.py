@@ -96,10 +96,11 @@ def test_a_forecast_counts_a_network_that_makes_tensors_itself(study: Path) -> N
     ],
 )
 def test_without_the_network_no_model_is_built(study: Path, command: tuple[str, ...]) -> None:
-    """The sentence names the file, from wherever the command is given."""
+    """The sentence names the file, and the folder to which its path is relative."""
     Path("my_net.py").unlink()
     words = [study / word if word.startswith(("runs", "warm")) else word for word in command]
-    refused(zowarmup(*words), "my_net.py: No such file or directory; give the path of a Python")
+    said = f"my_net.py: No such file or directory in {Path.cwd()}; put it there, or give the path"
+    refused(zowarmup(*words), said)
 
 
 def test_without_the_method_no_round_is_replayed(study: Path) -> None:

@@ -98,7 +98,11 @@ def _readable(file: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"{file}: {error.strerror}; give the path of a Python file") from None
+        # A checkpoint names a file relative to the folder in which the job ran.
+        folder = "" if Path(file).is_absolute() else f" in {Path.cwd()}"
+        raise UserError(
+            f"{file}: {error.strerror}{folder}; put it there, or give the path of a Python file"
+        ) from None
     except SyntaxError as error:
         place, line = f"{error.filename}, line {error.lineno}", (error.text or "").strip()
         raise UserError(f"{place}: {line!r}: {error.msg}; correct it") from None
