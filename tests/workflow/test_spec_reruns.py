@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import own_code
 import pytest
 import workbench
 import yaml
@@ -57,6 +58,10 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "split": ({"split": "50/50"}, ALL),
     "model": ({"model": "cnn"}, ALL),
+    "network": ({"model": {"file": "my_net.py", "build": "Net"}, "engine": {"name": "vmap"}}, ALL),
+    "phase.source": ({"algorithms": {"mine": {"file": "my_method.py", "class": "Mine"}}} | methods(
+        FEDAVG | {"rounds": 20}, {"algorithm": "mine", "clients": "all", "lr": 0.1, "rounds": 40}),
+        {"train"}),
     "width": ({"width": 2.0}, ALL),
     "pin": ({"pin": {"directions": 5}}, ALL),
     # Trials of a selection have neither rows of metrics nor snapshots.
@@ -93,6 +98,7 @@ def reruns(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """The jobs that each change runs again, in one finished project."""
     folder = tmp_path_factory.mktemp("changed") / "copy"
     shutil.copytree(finished, folder)
+    own_code.write(folder)
     calls = []
     for name, (changes, _) in CHANGES.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(changes))

@@ -137,10 +137,11 @@ def _forget(files: tuple[Path, ...], folder: Path) -> None:
     """Drop modules of users' files that are these files or have the names of these files."""
     names = {".".join(file.relative_to(folder).with_suffix("").parts) for file in files}
     names |= {name.removesuffix(".__init__") for name in names}
+    these, users = {file.resolve() for file in files}, {file.name for file in LOADED}
     for name, module in list(sys.modules.items()):
         path = Path(getattr(module, "__file__", None) or "")
-        same = name in names or path.resolve() in {file.resolve() for file in files}
-        if same and path.resolve() in LOADED:
+        path = path.resolve() if path.name in users else path  # resolving every path takes long
+        if path in LOADED and (name in names or path in these):
             del sys.modules[name]
 
 
