@@ -94,9 +94,17 @@ def build(
 
 
 def assemble(
-    spec: JobSpec, data: Dataset, dealt: Federation, group: ProcessGroup = ALONE
+    spec: JobSpec,
+    data: Dataset,
+    dealt: Federation,
+    group: ProcessGroup = ALONE,
+    network: FlatModel | None = None,
 ) -> Context:
-    """Build the context of a job from objects in memory."""
+    """Build the context of a job from objects in memory.
+
+    Args:
+        network: by default the one that the spec names.
+    """
     settings = spec.engine
     device = _device(settings.device, group)
     torch.set_num_threads(settings.threads)
@@ -106,7 +114,7 @@ def assemble(
     train = images.dealt(everything, dealt.train)
     sizes = tuple(len(rows) for rows in dealt.train)
     shape = tuple(data.x_train.shape[1:])
-    whole = model(spec.model, shape, data.classes, spec.width, spec.network)
+    whole = network or model(spec.model, shape, data.classes, spec.width, spec.network)
     engine = registry.load(registry.ENGINES, settings.name)(
         whole, train.split(sizes), settings.micro_batch, **_options(settings)
     )
@@ -152,7 +160,8 @@ def model(
         width: multiple of the registry's number of channels.
     """
     if own is not None:
-        return own_network.build(own.source, own.arguments, shape, classes, width)
+        factory = own_network.of_file(own.source, own.arguments)
+        return own_network.build(factory, shape, classes, width)
 
     def family(relative: float, scale: float) -> torch.nn.Module:
         with torch.device("meta"):  # where no weights are drawn
