@@ -2,7 +2,7 @@
 
 from zowarmup.config.datasets import AnyDataset, Dataset, FileData, FolderData, TableData
 from zowarmup.data import dataset_file
-from zowarmup.data.sources import table
+from zowarmup.data.sources import image_folder, table
 
 
 def load(settings: AnyDataset) -> dataset_file.Dataset:
@@ -15,7 +15,9 @@ def load(settings: AnyDataset) -> dataset_file.Dataset:
         case Dataset():
             given = settings.model_dump()
             return dataset_file.load_source(given.pop("source"), **given)
-        case FileData() | FolderData():
+        case FileData():
             raise NotImplementedError
+        case FolderData():
+            return image_folder.read(settings)
         case TableData():
             return table.read(settings)
