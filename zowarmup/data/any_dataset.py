@@ -2,7 +2,7 @@
 
 from zowarmup.config.datasets import AnyDataset, Dataset, FileData, FolderData, TableData
 from zowarmup.data import dataset_file
-from zowarmup.data.sources import image_folder, table
+from zowarmup.data.sources import image_folder, python_file, table
 
 
 def load(settings: AnyDataset) -> dataset_file.Dataset:
@@ -16,7 +16,7 @@ def load(settings: AnyDataset) -> dataset_file.Dataset:
             given = settings.model_dump()
             return dataset_file.load_source(given.pop("source"), **given)
         case FileData():
-            raise NotImplementedError
+            return python_file.read(settings)
         case FolderData():
             return image_folder.read(settings)
         case TableData():
