@@ -16,12 +16,11 @@ from zowarmup.config import registry
 from zowarmup.config.splits import GIVEN, MEMORY
 from zowarmup.data import dataset_file, federation
 from zowarmup.data.dataset_file import Dataset
-from zowarmup.data.federation import Federation
-from zowarmup.data.federation_value import MEGABYTE
+from zowarmup.data.federation_value import MEGABYTE, Federation
 from zowarmup.engines import images
 from zowarmup.engines.distributed import Distributed
 from zowarmup.engines.images import Images
-from zowarmup.models import memory, own_network
+from zowarmup.models import own_network
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
 from zowarmup.plan.specs import EngineSpec, JobSpec, NetworkSpec, Phase, Tier
@@ -45,7 +44,6 @@ class Context:
         train: all clients' training images, client after client.
         heldout: all clients' images held out for choosing learning rates, likewise.
         test: the test set.
-        shape: (C, H, W) of an image; of an example of other data 1 to 4 sizes.
         group: the processes that share the work; each of them has this context.
     """
 
@@ -116,8 +114,7 @@ def assemble(
     everything = images.part(data, "train", device)
     train = images.dealt(everything, dealt.train)
     sizes = tuple(len(rows) for rows in dealt.train)
-    shape = tuple(data.x_train.shape[1:])
-    inputs.check(spec, data)
+    shape = inputs.shape(spec, data)
     whole = network or model(spec.model, shape, data.classes, spec.width, spec.network)
     engine = registry.load(registry.ENGINES, settings.name)(
         whole, train.split(sizes), settings.micro_batch, **_options(settings)
@@ -222,10 +219,8 @@ def tiers(
         return {"all": everyone}
     if split == GIVEN:
         high = dealt.given_high
-    elif split == MEMORY and (step := spec.backprop):
-        shape, dtype = tuple(data.x_train.shape[1:]), inputs.dtype_of(data)
-        need = memory.backprop(model, shape, step.batch, momentum=step.momentum, dtype=dtype)
-        high = _holding(dealt, need)
+    elif split == MEMORY and spec.backprop:
+        high = _holding(dealt, inputs.backprop(spec.backprop, model, data))
     else:
         high = dealt.high(int(split.split("/")[0]) / 100)
     return {"all": everyone, "high": high, "low": tuple(k for k in everyone if k not in high)}

@@ -5,7 +5,9 @@ import torch
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
 from zowarmup.data.dataset_file import Dataset
-from zowarmup.plan.specs import JobSpec
+from zowarmup.models import memory
+from zowarmup.models.flat import FlatModel
+from zowarmup.plan.specs import Backprop, JobSpec
 
 SIZES_OF_IMAGES = 3  # channels, height, width
 
@@ -15,8 +17,14 @@ def dtype_of(data: Dataset) -> torch.dtype:
     return torch.int64 if data.x_train.dtype.kind == "i" else torch.float32
 
 
-def check(spec: JobSpec, data: Dataset) -> None:
-    """Check that the network and the engine can read the inputs.
+def backprop(step: Backprop, model: FlatModel, data: Dataset) -> int:
+    """The peak bytes of a step of backpropagation on a batch of these inputs."""
+    shape, dtype = tuple(data.x_train.shape[1:]), dtype_of(data)
+    return memory.backprop(model, shape, step.batch, momentum=step.momentum, dtype=dtype)
+
+
+def shape(spec: JobSpec, data: Dataset) -> tuple[int, ...]:
+    """Return the shape of an input, which the network and the engine can read.
 
     Raises:
         UserError: a built-in network gets tokens, or channels come last that do not exist.
@@ -26,12 +34,13 @@ def check(spec: JobSpec, data: Dataset) -> None:
             f"model: {spec.model} reads images or features, but {data.name} holds tokens; use a "
             "network of your own that begins with an Embedding"
         )
-    shape = data.x_train.shape[1:]
-    if spec.engine.channels_last and len(shape) != SIZES_OF_IMAGES:
+    sizes = tuple(data.x_train.shape[1:])
+    if spec.engine.channels_last and len(sizes) != SIZES_OF_IMAGES:
         raise UserError(
             f"engine.channels_last: true needs images, but an example of {data.name} has the shape "
-            f"{shape}; set it to false"
+            f"{sizes}; set it to false"
         )
+    return sizes
 
 
 def check_moves(augment: object, raw: torch.Tensor) -> None:
