@@ -28,11 +28,10 @@ from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import NETWORKS
 from zowarmup.config.schema import Engine
 from zowarmup.config.validation import check
-from zowarmup.data.dataset_file import Dataset
-from zowarmup.data.federation import Federation
+from zowarmup.federate import Federated
 from zowarmup.models import own_network
 from zowarmup.plan.specs import EngineSpec, JobSpec, Phase
-from zowarmup.training import context, loop, phases, trial
+from zowarmup.training import context, inputs, loop, phases, trial
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.metrics_row import MetricsRow
@@ -41,14 +40,6 @@ from zowarmup.training.phases import TrainingPhase
 Network = str | nn.Module | Callable[..., nn.Module]
 Clients = Literal["high", "low", "all"]
 log = logging.getLogger("zowarmup")
-
-
-@dataclass(frozen=True)
-class Federated:
-    """Data that are dealt to clients, see `federate`."""
-
-    data: Dataset
-    dealt: Federation
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +110,7 @@ class Training:
             method = phases.build(_checked(algorithm, common | settings))
         else:
             method = algorithm
+        inputs.check_moves(getattr(method, "augment", "none"), self.context.train.raw)
         return self._after(_ready(self, method, common))
 
     def _after(self, phase: TrainingPhase) -> "Training":

@@ -1,7 +1,7 @@
 """A method of your own: zeroth-order rounds with momentum on the server.
 
-    g       estimate of a round, from the clients' scalars
-    b       momentum buffer, (d,);  b <- momentum b + g,  w <- w - lr b
+g       estimate of a round, from the clients' scalars
+b       momentum buffer, (d,);  b <- momentum b + g,  w <- w - lr b
 """
 
 from dataclasses import dataclass

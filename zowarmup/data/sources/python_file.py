@@ -24,7 +24,18 @@ def read(settings: FileData) -> dataset_file.Dataset:
         UserError: a file is missing, or the function fails.
     """
     where = f"{settings.file}: {settings.load}"
-    returned = _returned(settings, where)
+    return of_mapping(Path(settings.file).stem, _returned(settings, where), where)
+
+
+def of_mapping(name: str, returned: Mapping[str, Any], where: str) -> dataset_file.Dataset:
+    """Return the data set of arrays by their names, see KEYS, CLIENTS and TIERS.
+
+    Args:
+        where: the place of the arrays, for messages.
+
+    Raises:
+        DataError: the arrays do not fit.
+    """
     arrays: Arrays = {key: _array(returned[key], f"{where}: {key}") for key in KEYS}
     arrays, given = tidy(arrays, where, returned=True), None
     if returned.get(CLIENTS) is not None:
@@ -38,7 +49,7 @@ def read(settings: FileData) -> dataset_file.Dataset:
         given = clients.clients_of(names, len(arrays["y_train"]), f"{where}: {CLIENTS}", tiers)
     elif returned.get(TIERS) is not None:
         raise DataError(f"{where}: {TIERS} needs {CLIENTS}; return the client of each example too")
-    return dataset_file.checked(Path(settings.file).stem, arrays, where, given=given)
+    return dataset_file.checked(name, arrays, where, given=given)
 
 
 def _returned(settings: FileData, where: str) -> Mapping[str, Any]:
