@@ -32,16 +32,29 @@ FLOAT = 4  # bytes
 Shape = tuple[int, ...]  # of one input, such as (C, H, W)
 
 
-def backprop(model: FlatModel, shape: Shape, batch: int, *, momentum: bool = False) -> int:
-    """Return the peak bytes of an SGD step on a batch of images of this shape (C, H, W)."""
+def backprop(
+    model: FlatModel,
+    shape: Shape,
+    batch: int,
+    *,
+    momentum: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> int:
+    """Return the peak bytes of an SGD step on a batch of inputs of this shape, such as (C, H, W).
+
+    Args:
+        dtype: of the inputs as the network gets them: int64 for tokens.
+    """
     vectors = 3 if momentum else 2
-    return vectors * FLOAT * model.d + saved(model, shape, batch)
+    return vectors * FLOAT * model.d + saved(model, shape, batch, dtype)
 
 
-def inference(model: FlatModel, shape: Shape, batch: int) -> int:
+def inference(
+    model: FlatModel, shape: Shape, batch: int, dtype: torch.dtype = torch.float32
+) -> int:
     """Return the peak bytes of a forward pass over a batch."""
     w = _empty(model.d)
-    return FLOAT * model.d + _alive(lambda: model.logits(w, _empty(batch, *shape)))
+    return FLOAT * model.d + _alive(lambda: model.logits(w, _inputs(batch, shape, dtype)))
 
 
 def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
@@ -54,7 +67,7 @@ def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
     return FLOAT * (model.d + min(layerwise.CHUNK, model.d)) + alive
 
 
-def saved(model: FlatModel, shape: Shape, batch: int) -> int:
+def saved(model: FlatModel, shape: Shape, batch: int, dtype: torch.dtype = torch.float32) -> int:
     """Count the bytes kept for the backward pass: shared memory once, parameters not at all."""
     w = _empty(model.d).requires_grad_()
     kept: dict[int, torch.UntypedStorage] = {}
@@ -66,7 +79,7 @@ def saved(model: FlatModel, shape: Shape, batch: int) -> int:
 
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         labels = torch.empty(batch, dtype=torch.int64, device="meta")
-        loss = cross_entropy(model.logits(w, _empty(batch, *shape)), labels)
+        loss = cross_entropy(model.logits(w, _inputs(batch, shape, dtype)), labels)
     del loss  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())
@@ -112,6 +125,10 @@ class _Alive(TorchDispatchMode):
 
 def _tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _inputs(batch: int, shape: Shape, dtype: torch.dtype) -> Tensor:
+    return torch.empty(batch, *shape, device="meta", dtype=dtype)
 
 
 def _empty(*shape: int) -> Tensor:

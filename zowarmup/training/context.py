@@ -13,14 +13,14 @@ from zowarmup.common.errors import UserError
 from zowarmup.common.json_value import Json
 from zowarmup.common.seeds import Seeds
 from zowarmup.config import registry
-from zowarmup.config.splits import MEMORY
+from zowarmup.config.splits import GIVEN, MEMORY
 from zowarmup.data import dataset_file, federation
 from zowarmup.data.dataset_file import Dataset
-from zowarmup.data.federation import MEGABYTE, Federation
+from zowarmup.data.federation_value import MEGABYTE, Federation
 from zowarmup.engines import images
 from zowarmup.engines.distributed import Distributed
 from zowarmup.engines.images import Images
-from zowarmup.models import memory, own_network
+from zowarmup.models import own_network
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
 from zowarmup.plan.specs import EngineSpec, JobSpec, NetworkSpec, Phase, Tier
@@ -28,6 +28,7 @@ from zowarmup.runtime import malloc
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import About
+from zowarmup.training import inputs
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Context:
     heldout: Images
     test: Images
     classes: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     device: torch.device
     group: ProcessGroup = ALONE
 
@@ -113,7 +114,7 @@ def assemble(
     everything = images.part(data, "train", device)
     train = images.dealt(everything, dealt.train)
     sizes = tuple(len(rows) for rows in dealt.train)
-    shape = tuple(data.x_train.shape[1:])
+    shape = inputs.shape(spec, data)
     whole = network or model(spec.model, shape, data.classes, spec.width, spec.network)
     engine = registry.load(registry.ENGINES, settings.name)(
         whole, train.split(sizes), settings.micro_batch, **_options(settings)
@@ -124,7 +125,7 @@ def assemble(
         own_network=spec.network,
         model=whole,
         engine=engine if group.size == 1 else Distributed(engine, sizes, group),
-        tiers=tiers(dealt, spec, whole, shape),
+        tiers=tiers(dealt, spec, whole, data),
         sizes=sizes,
         train=train,
         heldout=images.dealt(everything, dealt.heldout),
@@ -149,7 +150,7 @@ def start(context: Context, seeds: Seeds, snapshot: Path | None) -> Tensor:
 
 def model(
     name: str,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     classes: int,
     width: float = 1.0,
     own: NetworkSpec | None = None,
@@ -210,14 +211,16 @@ def _deterministic(device: torch.device) -> None:
 
 
 def tiers(
-    dealt: Federation, spec: JobSpec, model: FlatModel, shape: tuple[int, int, int]
+    dealt: Federation, spec: JobSpec, model: FlatModel, data: Dataset
 ) -> dict[Tier, tuple[int, ...]]:
     """The clients that "all", "high" and "low" stand for in a job, sorted."""
     everyone, split = tuple(range(dealt.clients)), spec.split
     if split is None:
         return {"all": everyone}
-    if split == MEMORY and (step := spec.backprop):
-        high = _holding(dealt, memory.backprop(model, shape, step.batch, momentum=step.momentum))
+    if split == GIVEN:
+        high = dealt.given_high
+    elif split == MEMORY and spec.backprop:
+        high = _holding(dealt, inputs.backprop(spec.backprop, model, data))
     else:
         high = dealt.high(int(split.split("/")[0]) / 100)
     return {"all": everyone, "high": high, "low": tuple(k for k in everyone if k not in high)}

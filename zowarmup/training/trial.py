@@ -50,7 +50,7 @@ def check_network(
     with factory.errors():
         loss = _loss(model, factory.name, w, batch.x(), batch.y, context.classes)
     if memory_mb is not None:
-        _check_memory(model, context.shape, len(batch), factory.name, memory_mb)
+        _check_memory(model, batch.x(), factory.name, memory_mb)
     _check_engine(context, factory.name, engine, w)
     return loss
 
@@ -146,10 +146,9 @@ def _now(model: FlatModel, name: str) -> Tensor:
     return value.to(model.constants[name].device)
 
 
-def _check_memory(
-    model: FlatModel, shape: tuple[int, ...], batch: int, source: str, memory_mb: int
-) -> None:
-    need = VECTORS * memory.FLOAT * model.d + memory.saved(model, shape, batch)
+def _check_memory(model: FlatModel, x: Tensor, source: str, memory_mb: int) -> None:
+    batch, *shape = x.shape
+    need = VECTORS * memory.FLOAT * model.d + memory.saved(model, tuple(shape), batch, x.dtype)
     if need > memory_mb * MEGABYTE:
         raise UserError(
             f"{source}: {model.d:,} parameters and a batch of {batch} need about "
