@@ -174,7 +174,12 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
         "30/70",
         "federations.default.alpha: nothing is drawn with `clients: given`; leave alpha out",
     ),
-    "no alpha": (SOURCE, "clients: 10", "30/70", "default.alpha: this key is required; add it"),
+    "no alpha": (
+        SOURCE,
+        "clients: 10",
+        "30/70",
+        "federations.default: the clients are drawn, so give alpha",
+    ),
     "other clients": (
         HELD,
         "clients: all",

@@ -25,7 +25,7 @@ OUTSIDE: dict[str, set[str]] = {
     "common": set(),
     "config": {"pydantic", "yaml"},
     "plan": {"pydantic"},
-    "data": {"numpy", "pydantic", "sklearn", "torchvision"},
+    "data": {"numpy", "pandas", "pydantic", "sklearn", "torchvision"},
     "models": {"torch"},
     "algorithms": {"torch", "pydantic"},
     "runtime": {"torch", "tqdm"},

@@ -62,15 +62,15 @@ def files(settings: AnyDataset, folder: Path | None) -> dict[str, Path]:
         case FolderData():
             return {str(file.relative_to(folder)): file for file in images(folder)}
     names = [os.path.relpath(file, place(settings)) for file in named(settings)]
-    found = {name: folder / name for name in names}
-    return found if all(map(os.path.isfile, found.values())) else {}
+    paths = {name: folder / name for name in names}
+    return paths if all(map(os.path.isfile, paths.values())) else {}
 
 
 def images(folder: Path) -> Sequence[Path]:
     """Every image below a folder, sorted; hidden files and folders are left out."""
-    found: list[Path] = []
+    inside: list[Path] = []
     for root, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         kept = (n for n in names if n.lower().endswith(IMAGES) and not n.startswith("."))
-        found += [Path(root, name) for name in kept]
-    return sorted(found)
+        inside += [Path(root, name) for name in kept]
+    return sorted(inside)

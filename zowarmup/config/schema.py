@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from zowarmup.config.command_line import typed
 from zowarmup.config.datasets import AnyDataset
@@ -67,7 +66,7 @@ class Federation(Settings):
     @classmethod
     def _of_a_draw(cls, alpha: float | str | None, info: ValidationInfo) -> float | str | None:
         if alpha is None and info.data.get("clients") != GIVEN:
-            raise PydanticCustomError("missing", "alpha is required where clients are drawn")
+            raise ValueError("the clients are drawn, so give alpha, a number > 0 or infinite")
         if alpha is not None and info.data.get("clients") == GIVEN:
             raise ValueError("nothing is drawn with `clients: given`; leave alpha out")
         return alpha

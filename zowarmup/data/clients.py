@@ -29,8 +29,8 @@ class Clients:
     @property
     def arrays(self) -> Arrays:
         """The attributes as arrays of dataset.npz."""
-        known = zip(KEYS, (self.names, self.train, self.high), strict=True)
-        return {key: array for key, array in known if array is not None}
+        pairs = zip(KEYS, (self.names, self.train, self.high), strict=True)
+        return {key: array for key, array in pairs if array is not None}
 
 
 def of_arrays(arrays: Arrays) -> Clients | None:
@@ -71,11 +71,11 @@ def clients_of(
                 f"{where}[{i}] is {name!r} but must be the name of a client, like {names[0]!r}; "
                 "give all names as integers or all as texts"
             )
-    known = sorted(set(names))
-    place = {name: k for k, name in enumerate(known)}
-    high = None if tiers is None else _high([str(name) for name in known], tiers, where)
+    clients = sorted(set(names))
+    place = {name: k for k, name in enumerate(clients)}
+    high = None if tiers is None else _high([str(name) for name in clients], tiers, where)
     train = np.array([place[name] for name in names], np.int64)
-    return Clients(np.array([str(name) for name in known]), train, high)
+    return Clients(np.array([str(name) for name in clients]), train, high)
 
 
 def _high(names: Sequence[str], tiers: Mapping[Any, Any], where: str) -> np.ndarray:

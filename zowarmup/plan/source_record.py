@@ -41,8 +41,8 @@ def contents(settings: AnyDataset, folder: Path | None, data: str | Path) -> Con
     """
     memory = Path(data).parents[3] / MEMORY
     try:
-        found = data_files.files(settings, folder)
-        return {name: sha256(file, memory) for name, file in found.items()}
+        paths = data_files.files(settings, folder)
+        return {name: sha256(file, memory) for name, file in paths.items()}
     except OSError:
         return {}
 
@@ -111,13 +111,13 @@ def reconfigured(data: str | Path, settings: AnyDataset) -> str:
         then, now = {"data of": data_files.title(record)}, {"data of": data_files.title(settings)}
     for key in sorted(then.keys() | now.keys()):
         if then.get(key) != now.get(key):
-            made = f"it was made with {key} {then.get(key)}"
-            return f"{data}: {made}, but the config says {now.get(key)}"
+            sentence = f"it was made with {key} {then.get(key)}"
+            return f"{data}: {sentence}, but the config says {now.get(key)}"
     return ""
 
 
 def _code(settings: AnyDataset) -> str | None:
-    """Return the digest of the user's Python file; None if there is none, or it is not Python."""
+    """Return the digest of the Python file of a data set, if it has one that can be parsed."""
     if not isinstance(settings, FileData):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What the settings of a job ask of its inputs: images, features or tokens."""
+"""Checks of the inputs of a job: images, features or tokens, and what reads them."""
 
 import torch
 

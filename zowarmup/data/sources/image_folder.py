@@ -89,13 +89,13 @@ def _labelled(folder: Path, classes: list[str]) -> Labelled:
     """The images of each class and the number of the class, sorted; no class is empty."""
     every: Labelled = []
     for label, name in enumerate(classes):
-        found = images(folder / name)
-        if not found and (folder.name != PARTS[1] or (folder / name).is_dir()):
+        files = images(folder / name)
+        if not files and (folder.name != PARTS[1] or (folder / name).is_dir()):
             raise DataError(
                 f"{folder / name}: has no image with one of the endings {' '.join(IMAGES)}; add "
                 "images, or remove the folder"
             )
-        every += [(file, label) for file in found]
+        every += [(file, label) for file in files]
     return every
 
 

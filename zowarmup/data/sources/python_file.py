@@ -67,13 +67,13 @@ def _returned(settings: FileData, where: str) -> Mapping[str, Any]:
             f"{where} returns a {type(returned).__name__} but must return a dict with the arrays "
             f"{', '.join(KEYS)}"
         )
-    known = (*KEYS, CLIENTS, TIERS)
+    allowed = (*KEYS, CLIENTS, TIERS)
     has = ", ".join(map(str, returned))[:LONGEST_LIST] or "nothing"
     if missing := [key for key in KEYS if key not in returned]:
         raise DataError(f"{where} returns no {missing[0]} (it returns {has}); add this array")
-    if strange := [key for key in returned if key not in known]:
+    if strange := [key for key in returned if key not in allowed]:
         raise DataError(
-            f"{where} returns {strange[0]}; remove it, or use one of {', '.join(known)}"
+            f"{where} returns {strange[0]}; remove it, or use one of {', '.join(allowed)}"
         )
     return returned
 
