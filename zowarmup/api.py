@@ -30,13 +30,13 @@ from zowarmup.analysis import csv_file, metrics
 from zowarmup.common import preflight
 from zowarmup.common.errors import UserError
 from zowarmup.common.files import read_json
-from zowarmup.federate import Federated, federate
 from zowarmup.inspection import job_status, models
 from zowarmup.inspection.compare import compare
 from zowarmup.inspection.evaluate import evaluate
 from zowarmup.inspection.inspect import inspect
 from zowarmup.inspection.verify import verify
-from zowarmup.notebook import Training, start
+from zowarmup.notebook.federate import Federated, federate
+from zowarmup.notebook.training import Training, start
 from zowarmup.without_snakemake import Maker
 
 __all__ = ["Federated", "Run", "Training", "compare", "evaluate", "export_state_dict", "federate"]

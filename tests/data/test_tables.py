@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from zowarmup.common.errors import UserError
@@ -217,10 +218,18 @@ def test_a_table_that_is_not_there(tmp_path: Path) -> None:
         load(str(tmp_path / "survey.csv"))
 
 
-def test_parquet_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(file: str) -> None:
-        raise ImportError("no pyarrow")
+def test_parquet_gives_the_data_of_the_same_csv(tmp_path: Path) -> None:
+    """Equal values, clients and classes; only the name of the file decides the test rows."""
+    csv = table(tmp_path, rows())
+    frame = pd.read_csv(csv)
+    frame.to_parquet(tmp_path / "survey.parquet")
+    keys = {"client": "hospital", "tier": "tier", "test_table": csv}
+    first, second = load(csv, **keys), load(str(tmp_path / "survey.parquet"), **keys)
+    assert first.sha256 == second.sha256
 
-    monkeypatch.setattr("pandas.read_parquet", missing)
-    with pytest.raises(UserError, match="type `pip install pyarrow`, or save the table as CSV"):
-        load(table(tmp_path, rows(), name="survey.parquet"))
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"age,bmi\n1,2\n"])
+def test_a_file_that_is_no_parquet(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "survey.parquet").write_bytes(content)
+    with pytest.raises(UserError, match=r"survey\.parquet: cannot be read as a table"):
+        load(str(tmp_path / "survey.parquet"))

@@ -18,7 +18,7 @@ ROOMS = (
 )
 
 # What users and jobs start from may import any room, and no room imports it.
-ENTRANCES = ("__init__", "__main__", "api", "cli", "without_snakemake")
+ENTRANCES = ("__init__", "__main__", "api", "cli", "notebook", "without_snakemake")
 
 # What a room may import besides the standard library and the rooms before it.
 OUTSIDE: dict[str, set[str]] = {

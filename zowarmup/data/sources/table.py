@@ -59,11 +59,6 @@ def _table(file: str, settings: TableData, columns: list[str] | None = None) -> 
             table = _csv(file)
         else:
             table = pd.read_parquet(file).reset_index(drop=True)
-    except ImportError:
-        raise DataError(
-            f"{file}: Parquet needs a package that is not installed; type `pip install pyarrow`, "
-            "or save the table as CSV"
-        ) from None
     # A damaged file fails in a dozen ways inside of pandas; all mean the same.
     except Exception as error:
         raise DataError(

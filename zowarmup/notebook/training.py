@@ -28,8 +28,8 @@ from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import NETWORKS
 from zowarmup.config.schema import Engine
 from zowarmup.config.validation import check
-from zowarmup.federate import Federated
 from zowarmup.models import own_network
+from zowarmup.notebook.federate import Federated
 from zowarmup.plan.specs import EngineSpec, JobSpec, Phase
 from zowarmup.training import context, inputs, loop, phases, trial
 from zowarmup.training.context import Context
