@@ -25,8 +25,9 @@ from zowarmup.algorithms.rounds import Algorithm
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase_settings import PHASES
-from zowarmup.config.registry import NETWORKS
+from zowarmup.config.registry import ENGINES, NETWORKS
 from zowarmup.config.schema import Engine
+from zowarmup.config.splits import GIVEN, high_clients
 from zowarmup.config.validation import check
 from zowarmup.models import own_network
 from zowarmup.notebook.federate import Federated
@@ -154,15 +155,14 @@ def start(
     Args:
         network: a function that takes the shape of an input and the number of classes, a module
             that training starts from as it is, or the name of a built-in network.
-        split: percent of high- and low-resource clients.
+        split: percent of high- and low-resource clients, or "given" for the tiers of the data.
         seed: of the first weights, the order of images and the directions.
         engine: its name; `settings` are its other settings, see docs/config.md.
 
     Raises:
         UserError: names what cannot be used and what to change.
     """
-    if isinstance(network, str) and network not in NETWORKS:
-        raise UserError(f"there is no network {network}; use one of {', '.join(NETWORKS)}")
+    _check_names(network, engine, split, federation.dealt.clients)
     chosen = check(Engine, {"name": engine, **settings}, lambda key: f"engine.{key}")
     spec = JobSpec(
         dataset=federation.data.name,
@@ -183,6 +183,15 @@ def start(
         trial.check_network(ready, factory, engine)
     seeds = spec.seeds_of(seed)
     return Training(ready, seeds, evaluate_every, context.start(ready, seeds, None))
+
+
+def _check_names(network: Network, engine: str, split: str, clients: int) -> None:
+    if isinstance(network, str) and network not in NETWORKS:
+        raise UserError(f"there is no network {network}; use one of {', '.join(NETWORKS)}")
+    if engine not in ENGINES:
+        raise UserError(f"engine: there is no {engine}; use one of {', '.join(ENGINES)}")
+    if split != GIVEN:
+        high_clients(split, clients)
 
 
 def _factory(network: nn.Module | Callable[..., nn.Module]) -> own_network.Factory:
