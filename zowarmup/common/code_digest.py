@@ -64,13 +64,16 @@ def _imports(file: Path) -> set[str]:
 
 def imports(tree: ast.Module) -> set[str]:
     """The names of the modules that a file imports, and of what it takes from them."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return {name for node in ast.walk(tree) for name in _modules(node)}
+
+
+def _modules(node: ast.AST) -> set[str]:
+    """The names in a statement that may be modules; those of a relative import without dots."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
 
 
 def with_imports(file: Path) -> tuple[Path, ...]:
@@ -84,9 +87,15 @@ def with_imports(file: Path) -> tuple[Path, ...]:
 
 
 def _beside(file: Path, folder: Path) -> list[Path]:
-    """The files in the folder that a file imports."""
-    paths = [folder.joinpath(*module.split(".")) for module in imports(parse(file))]
-    files = [one for path in paths for one in (path.with_suffix(".py"), path / "__init__.py")]
+    """The files in the folder that a file imports, those of the packages around them too."""
+    paths = []
+    for node in ast.walk(parse(file)):
+        level = node.level if isinstance(node, ast.ImportFrom) else 0
+        base = file.parents[level - 1] if 0 < level <= len(file.parents) else folder
+        for name in _modules(node):
+            parts = name.split(".")
+            paths += [base.joinpath(*parts[: n + 1]) for n in range(len(parts))]
+    files = [one for path in paths for one in (Path(f"{path}.py"), path / "__init__.py")]
     return [one for one in files if one.is_file()]
 
 

@@ -98,7 +98,11 @@ def _readable(file: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"{file}: {error.strerror}; give the path of a Python file") from None
+        # A checkpoint names a file relative to the folder in which the job ran.
+        folder = "" if Path(file).is_absolute() else f" in {Path.cwd()}"
+        raise UserError(
+            f"{file}: {error.strerror}{folder}; put it there, or give the path of a Python file"
+        ) from None
     except SyntaxError as error:
         place, line = f"{error.filename}, line {error.lineno}", (error.text or "").strip()
         raise UserError(f"{place}: {line!r}: {error.msg}; correct it") from None
@@ -112,14 +116,14 @@ def _module(file: Path) -> ModuleType:
     text = b"".join(str(one.resolve()).encode() + one.read_bytes() for one in files)
     name = f"{PREFIX}{file.stem}_{hashlib.sha256(text).hexdigest()[:12]}"
     if name not in sys.modules:
-        _forget(files)
+        _forget(files, file.parent)
         spec = importlib.util.spec_from_file_location(name, file)
         assert spec is not None  # the ending is .py
         assert spec.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look there
         LOADED.update(one.resolve() for one in files)
-        if (folder := str(file.parent.resolve())) not in sys.path:
-            sys.path.insert(0, folder)  # as when Python runs the file
+        folder = str(file.parent.resolve())  # first, as when Python runs the file
+        sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
         try:
             with running(file):
                 spec.loader.exec_module(sys.modules[name])
@@ -129,11 +133,14 @@ def _module(file: Path) -> ModuleType:
     return sys.modules[name]
 
 
-def _forget(files: tuple[Path, ...]) -> None:
-    """Drop modules that an earlier import took from these files."""
-    paths = {str(file.resolve()) for file in files}
+def _forget(files: tuple[Path, ...], folder: Path) -> None:
+    """Drop modules of users' files that are these files or have the names of these files."""
+    names = {".".join(file.relative_to(folder).with_suffix("").parts) for file in files}
+    names |= {name.removesuffix(".__init__") for name in names}
     for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) in paths:
+        path = Path(getattr(module, "__file__", None) or "")
+        same = name in names or path.resolve() in {file.resolve() for file in files}
+        if same and path.resolve() in LOADED:
             del sys.modules[name]
 
 

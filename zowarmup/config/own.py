@@ -21,6 +21,7 @@ from zowarmup.config.registry import ALGORITHMS, NETWORKS
 from zowarmup.config.schema import Config, Value
 from zowarmup.config.yaml_file import ConfigError
 
+RESERVED = (*Phase.model_fields, "source", "file", "until")  # keys of phases and algorithms
 KEYS = ("file", "class")  # of an algorithm of the user's own, beside its settings
 
 
@@ -92,6 +93,9 @@ def _settings(name: str, entry: str) -> type[Phase]:
 @cache
 def _read(entry: str, changed: int) -> type[Phase]:
     settings = settings_of(entry)
+    for field in annotations(entry):
+        if field != "lr" and (field in RESERVED or field.startswith("_") or hasattr(Phase, field)):
+            raise TypeError(f"{entry}: no setting can be called {field}; rename the field")
     if not is_dataclass(entry):
         raise TypeError(f"{entry}: write @dataclass(frozen=True) before the class")
     if "lr" not in annotations(entry):
@@ -105,6 +109,8 @@ def _check_new(where: str, name: str, table: Iterable[str]) -> None:
 
 
 def _check_name(where: str, key: str, file: str, name: str) -> None:
+    if not file.endswith(".py"):
+        raise ConfigError(f"{where}.file: {file}: give a Python file, whose name ends in .py")
     try:
         names = user_code.names_in(file)
         user_code.files_of(file)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zowarmup.common.user_paths import expanded
+
 # Where a config names files of the user's own: the key of a section, and the keys of an entry.
 ENTRIES = {
     "networks": ("file",),
@@ -41,5 +43,5 @@ def _path(value: Any, folder: Path) -> Any:
         return [_path(one, folder) for one in value]
     if not isinstance(value, str) or not value.strip():
         return value
-    path, current = os.path.abspath(folder / Path(value).expanduser()), os.getcwd()
+    path, current = os.path.abspath(folder / expanded(value, "file")), os.getcwd()
     return os.path.relpath(path, current) if Path(path).is_relative_to(current) else path

@@ -47,7 +47,7 @@ def settings_of(entry: str) -> type[Phase]:
     fields: dict[str, Any] = {}
     for name, node in annotations(entry).items():
         if name not in Phase.model_fields and "ClassVar" not in ast.unparse(node.annotation):
-            fields[name] = (_type(node.annotation, entry), _default(node))
+            fields[name] = (_type(node.annotation, entry), _default(node, entry))
     if is_file(entry):
         fields["source"] = (Literal[entry], entry)
     return settings_class(entry.rpartition(":")[2], Phase, fields)
@@ -72,7 +72,7 @@ def leaves_records(entry: str) -> bool:
 
 def uses_tiers(entry: str) -> bool:
     """Return whether an algorithm's class says `tiered = True`: clients work by their tier."""
-    return "tiered" in (named := annotations(entry)) and _default(named["tiered"]) is True
+    return "tiered" in (named := annotations(entry)) and _default(named["tiered"], entry) is True
 
 
 def annotations(entry: str) -> dict[str, ast.AnnAssign]:
@@ -137,9 +137,17 @@ def _type(node: ast.expr, entry: str) -> Any:
     raise TypeError(f"{entry}: a config has no type {kind}; use {types} or Literal[...]")
 
 
-def _default(node: ast.AnnAssign) -> Any:
+def _default(node: ast.AnnAssign, entry: str) -> Any:
     """Return the default for a config, which has lists where a dataclass has tuples."""
-    value = ... if node.value is None else ast.literal_eval(node.value)
+    if node.value is None:
+        return ...
+    try:
+        value = ast.literal_eval(node.value)
+    except ValueError:
+        value = None
+    if value is None:
+        name, text = ast.unparse(node.target), ast.unparse(node.value)
+        raise TypeError(f"{entry}: the default of {name} is {text}; write a number, text or tuple")
     return list(value) if isinstance(value, tuple) else value
 
 

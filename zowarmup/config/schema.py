@@ -13,7 +13,7 @@ from zowarmup.config.phase import Count, Pins, Positive, Seed, Settings
 from zowarmup.config.splits import GIVEN
 from zowarmup.config.text import File, Identifier, Label, Name
 from zowarmup.config.validation import check
-from zowarmup.config.yaml_file import merge, read_yaml
+from zowarmup.config.yaml_file import ConfigError, merge, read_yaml
 
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # n: the seeds are 0 .. n-1
 Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
@@ -226,14 +226,24 @@ def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None
         raw = merge(raw, read_yaml(Path(file)))
     if overrides:
         raw = merge(raw, typed(Config, raw, overrides))
-    config: Config = check(Config, raw, lambda key: f"{place(files, overrides)}: {key}")
-    return _with_named_model(config)
+    source = place(files, overrides)
+    config: Config = check(Config, raw, lambda key: f"{source}: {key}")
+    return _with_named_model(config, source)
 
 
-def _with_named_model(config: Config) -> Config:
-    """Move a network that stands in `model` to `networks`, under the name of its function."""
+def _with_named_model(config: Config, source: str) -> Config:
+    """Move a network that stands in `model` to `networks`, under the name of its function.
+
+    Raises:
+        ConfigError: another network has this name.
+    """
     if isinstance(network := config.model, str):
         return config
+    if network.build in config.networks:
+        raise ConfigError(
+            f"{source}: networks.{network.build}: the network in `model` has this name; rename "
+            "this one"
+        )
     networks = {network.build: network} | config.networks
     return config.model_copy(update={"model": network.build, "networks": networks})
 

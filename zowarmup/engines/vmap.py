@@ -5,6 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zowarmup.engines.batch_invariant import BatchInvariant
 from zowarmup.engines.side_by_side import SideBySide
@@ -36,7 +37,7 @@ class Vmap(SideBySide):
 
     def side_by_side(self, W: Tensor, x: Tensor) -> Tensor:
         """W (G, d), x (G, n, ...) -> (G, n, classes)."""
-        with BatchInvariant():
+        with BatchInvariant(), sdpa_kernel(SDPBackend.MATH):  # vmap has no rule for the others
             out: Tensor = vmap(self.one)(W, x)
         return out
 

@@ -52,7 +52,8 @@ def image_flops(
     """Return the operations of one image's forward pass; for the arguments see `sizes.network`."""
     model = network(name, data, width, own, rate)
     image = torch.empty(1, *data.shape, device="meta", dtype=data.input)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    # The device is for tensors that a network makes itself.
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.device("meta"):
         model.logits(torch.empty(model.d, device="meta"), image)
     return int(counter.get_total_flops())
 
@@ -118,6 +119,11 @@ class Part:
         heldout = min(max(1, round(self.federation["holdout"] * images)), images - 1)
         return images - heldout, heldout
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the phase, with those that a method of the user's own lacks."""
+        return (ASSUMED if "source" in self.phase else {}) | dict(self.phase)
+
     @cached_property
     def formula(self) -> cost_formulas.Phase:
         """The phase as the cost formulas read it."""
@@ -125,13 +131,12 @@ class Part:
         trained = [*tiers] if self.phase["clients"] == "all" else [self.phase["clients"]]
         d_low = network(*self.shape, self.phase.get("rate", 1.0)).d
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
-        assumed = ASSUMED if "source" in self.phase else {}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
             rounds=self.rounds,
             members={tier: n * (tier in trained) for tier, n in tiers.items()},
             participation=self.phase["participation"],
-            row=rows.settings_of([assumed | dict(self.phase)]) | sizes,
+            row=rows.settings_of([self.settings]) | sizes,
             number=1,
         )
 
@@ -195,7 +200,7 @@ def peak(part: Part) -> dict[str, float]:
         ways = (memory.inference, memory.backprop)
         step = stacked * max(f(model, shape, micro, dtype=kind) for f in ways)
     else:
-        batch, momentum = min(part.phase["batch"], train), part.phase.get("momentum", 0) > 0
+        batch, momentum = min(part.settings["batch"], train), part.phase.get("momentum", 0) > 0
         one = memory.backprop(model, shape, batch, momentum=momentum, dtype=kind)
         step = min(stacked, part.members) * one
     # On a GPU the images lie in main memory and on the device. Engines that stack clients also

@@ -40,8 +40,17 @@ class Model:
 
     @property
     def w(self) -> Tensor:
-        """The weights, (d,) float32."""
-        return self.network.flatten(self.saved.named)
+        """The weights, (d,) float32.
+
+        Raises:
+            UserError: a network of the user's own has changed since.
+        """
+        network = self.network
+        try:
+            return network.flatten(self.saved.named)
+        except ValueError as error:
+            place = self.file or self.home
+            raise UserError(f"{place}: {error}; the checkpoint is of another network") from None
 
     def module(self) -> nn.Module:
         """A plain module with the weights."""
@@ -81,8 +90,11 @@ def export(model: Model, output: Path | str, *, overwrite: bool = False) -> None
         UserError: the file exists, and is not to be overwritten.
     """
     _check(output, overwrite)
+    state = model.saved.named
+    if model.saved.about.network:  # tensors with two names, or that do not train
+        state = dict(model.module().state_dict())
     with atomic_file(output) as file:
-        torch.save(dict(model.saved.named), file)
+        torch.save(dict(state), file)
 
 
 def _check(output: Path | str, overwrite: bool) -> None:

@@ -10,7 +10,7 @@ from zowarmup.common.json_value import Json
 from zowarmup.data import dataset_file, federation
 from zowarmup.models import own_network
 from zowarmup.plan.specs import Plain, Trial
-from zowarmup.training import context, trial
+from zowarmup.training import context, method_trial, trial
 
 File = Path | str
 SEED = 0  # of the federation and the directions: what is checked does not depend on it
@@ -36,6 +36,6 @@ def check(
         factory = own_network.of_file(spec.network.source, spec.network.arguments)
         facts["loss"] = trial.check_network(ready, factory, spec.engine.name, memory_mb)
     for phase in spec.phases:
-        trial.check_method(ready, phase, spec.seeds_of(SEED))
+        method_trial.check_method(ready, phase, spec.seeds_of(SEED))
     facts["methods"] = [phase.algorithm for phase in spec.phases]
     atomic_write_text(checked, json.dumps(facts, indent=1, sort_keys=True) + "\n")

@@ -29,6 +29,7 @@ def logits(model: FlatModel, part: Part, x: Tensor) -> Tensor:
     """
     with ExitStack() as hooks:
         for layer, places in _layers(model):
+            _drop(places, layer)  # of an earlier call: a layer that reads those of another fails
             fill, drop = partial(_fill, places, part), partial(_drop, places)
             hooks.callback(layer.register_forward_pre_hook(fill).remove)
             hooks.callback(layer.register_forward_hook(drop).remove)
@@ -54,7 +55,7 @@ def _fill(places: Places, part: Part, layer: nn.Module, inputs: object) -> None:
         slots[name] = part(start, start + math.prod(shape)).view(shape)
 
 
-def _drop(places: Places, layer: nn.Module, inputs: object, output: object) -> None:
+def _drop(places: Places, layer: nn.Module, *args: object) -> None:
     slots = structure.slots(layer)
     for name, _, _ in places:
         slots.pop(name, None)

@@ -67,9 +67,15 @@ def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
     return FLOAT * (model.d + min(layerwise.CHUNK, model.d)) + alive
 
 
-def saved(model: FlatModel, shape: Shape, batch: int, dtype: torch.dtype = torch.float32) -> int:
+def saved(
+    model: FlatModel,
+    shape: Shape,
+    batch: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "meta",
+) -> int:
     """Count the bytes kept for the backward pass: shared memory once, parameters not at all."""
-    w = _empty(model.d).requires_grad_()
+    w = torch.zeros(model.d, device=device, requires_grad=True)
     kept: dict[int, torch.UntypedStorage] = {}
 
     def pack(tensor: Tensor) -> Tensor:
@@ -77,9 +83,10 @@ def saved(model: FlatModel, shape: Shape, batch: int, dtype: torch.dtype = torch
         kept[storage._cdata] = storage
         return tensor
 
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        labels = torch.empty(batch, dtype=torch.int64, device="meta")
-        loss = cross_entropy(model.logits(w, _inputs(batch, shape, dtype)), labels)
+    with torch.device(device), saved_tensors_hooks(pack, lambda tensor: tensor):
+        labels = torch.zeros(batch, dtype=torch.int64, device=device)
+        x = torch.zeros(batch, *shape, dtype=dtype, device=device)
+        loss = cross_entropy(model.logits(w, x), labels)
     del loss  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())
@@ -88,7 +95,7 @@ def saved(model: FlatModel, shape: Shape, batch: int, dtype: torch.dtype = torch
 @torch.no_grad()
 def _alive(run: Callable[[], Any]) -> int:
     """Return the peak bytes of the tensors that `run` makes."""
-    with _Alive() as alive:
+    with torch.device("meta"), _Alive() as alive:  # also tensors that a network makes itself
         run()
     return alive.peak
 

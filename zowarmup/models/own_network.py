@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from zowarmup.common import seeds, user_code
 from zowarmup.common.errors import UserError
@@ -36,13 +37,22 @@ class Factory:
     call: Callable[..., nn.Module]
     arguments: Mapping[str, Any]
 
-    @property
-    def keywords(self) -> set[str]:
-        """The names of the parameters of the function or of the class's __init__."""
+    def keywords(self, shape: tuple[int, ...], classes: int) -> set[str]:
+        """The names of the parameters of the function or of the class's __init__.
+
+        Raises:
+            UserError: it does not take the arguments.
+        """
         try:
-            return set(inspect.signature(self.call).parameters)
+            signature = inspect.signature(self.call)
         except (TypeError, ValueError):  # without a signature, as some compiled functions
             return set()
+        try:
+            signature.bind(shape, classes, **self.arguments)
+        except TypeError as error:
+            keys = ", ".join(["the shape of an input", "the number of classes", *self.arguments])
+            raise UserError(f"{self.name}: {error}; its arguments are {keys}") from None
+        return set(signature.parameters)
 
     def module(
         self, shape: tuple[int, ...], classes: int, seed: int, **scaling: float
@@ -81,7 +91,7 @@ def build(factory: Factory, shape: tuple[int, ...], classes: int, width: float) 
     Raises:
         UserError: the function fails, or its network cannot be used; it says what to change.
     """
-    keywords = factory.keywords
+    keywords = factory.keywords(shape, classes)
     if width != 1 and "width" not in keywords:
         raise UserError(
             f"width: {width:g}: {factory.name} takes no keyword `width`; leave the key out, or "
@@ -94,6 +104,11 @@ def build(factory: Factory, shape: tuple[int, ...], classes: int, width: float) 
         return factory.module(shape, classes, seed, **own)
 
     def family(relative: float, scale: float) -> nn.Module:
+        if scale != 1 and "scale" not in keywords:
+            raise UserError(
+                f"{factory.name} takes no keyword `scale`, by which a narrow network divides its "
+                "activations; give it this keyword, or set `scaler: false` of heterofl"
+            )
         return make(0, relative, scale)
 
     def first(seed: int) -> Tensor:
@@ -107,17 +122,14 @@ def _checked(network: object, source: str) -> nn.Module:
     """Return a network that rounds can carry.
 
     Raises:
-        UserError: it is no module, draws random numbers in forward, or is not in float32.
+        UserError: it is no module, has a layer that draws random numbers or does not know its
+            sizes, or is not in float32.
     """
     if not isinstance(network, nn.Module):
         raise UserError(f"{source}: returns a {type(network).__name__}; return an nn.Module")
     for name, layer in network.named_modules():
-        if rate := _dropped(layer):
-            raise UserError(
-                f"{source}: {name or 'it'} is a {type(layer).__name__} that drops a share of "
-                f"{rate:g} at random, so the two losses of a pair would be of two networks: set "
-                "its probability to 0, or leave it out"
-            )
+        if fault := _fault(layer):
+            raise UserError(f"{source}: {name or 'it'} is a {type(layer).__name__} {fault}")
     for name, p in network.named_parameters():
         if p.dtype != torch.float32:
             raise UserError(
@@ -125,6 +137,18 @@ def _checked(network: object, source: str) -> nn.Module:
                 "network before returning it"
             )
     return network
+
+
+def _fault(layer: nn.Module) -> str:
+    """The reason why no round can carry a layer, as the end of a sentence; "" for most layers."""
+    if isinstance(layer, LazyModuleMixin):
+        return "whose sizes are open until it runs: give its number of inputs, without Lazy"
+    if rate := _dropped(layer):
+        return (
+            f"that drops a share of {rate:g} at random, so the two losses of a pair would be of "
+            "two networks: set its probability to 0, or leave it out"
+        )
+    return ""
 
 
 def _dropped(layer: nn.Module) -> float:

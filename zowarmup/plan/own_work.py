@@ -20,12 +20,19 @@ def is_own(spec: TrainingSpec) -> bool:
 def trial_of(spec: TrainingSpec) -> tuple[str, Trial]:
     """Return the trial that a job with code of the user's own waits for, after its name."""
     job = {key: value for key, value in dict(spec).items() if key in JobSpec.model_fields}
-    phases = tuple(_with_numbers(phase) for phase in spec.own_phases if phase.source)
+    phases = tuple(_with_numbers(phase) for phase in spec.own_phases if _is_tried(spec, phase))
     # What no trial depends on, so that it does not depend on it.
-    plain = {"pin": {}, "evaluate_every": 1, "snapshot_every": 1}
+    plain: dict[str, object] = {"pin": {}, "evaluate_every": 1, "snapshot_every": 1}
+    if not phases:  # who trains the network does not matter to it
+        plain |= {"split": None, "backprop": None}
     trial = Trial(**job | plain, phases=phases)
     text = json.dumps(trial.model_dump(mode="json"), sort_keys=True)
     return f"{spec.model}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", trial
+
+
+def _is_tried(spec: TrainingSpec, phase: Phase) -> bool:
+    """Whether a trial runs a phase: a method of the user's own, or parts of their network."""
+    return phase.source is not None or (spec.network is not None and "rate" in phase.settings)
 
 
 def _with_numbers(phase: Phase) -> Phase:

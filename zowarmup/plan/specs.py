@@ -142,7 +142,7 @@ class JobSpec(Value):
 class Trial(JobSpec):
     """A trial of code of the user's own, see `own_work`."""
 
-    phases: tuple[Phase, ...]  # those with a method of the user's own
+    phases: tuple[Phase, ...]  # those with a method of the user's own, or a part of their network
 
 
 class PhasesSpec(JobSpec):

@@ -1,4 +1,4 @@
-"""Try a network and a method of the user's own on a few images, before any job trains with them.
+"""Try a network of the user's own on a few images, before any job trains with it.
 
 Whatever a federated run cannot carry is said here in one sentence, before it costs hours.
 """
@@ -10,21 +10,15 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.engine_protocol import SGD
-from zowarmup.algorithms.rounds import Cohort, Report, State
-from zowarmup.common import user_code
 from zowarmup.common.errors import UserError, cause
-from zowarmup.common.seeds import Seeds
-from zowarmup.config.registry import module_of
-from zowarmup.models import memory, structure
+from zowarmup.models import memory, static_norm, structure
 from zowarmup.models.directions import draw
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.own_network import Factory
-from zowarmup.plan.specs import Phase
-from zowarmup.training import phases
 from zowarmup.training.context import Context
 
-CLIENTS = 2  # of a trial's round
 MEGABYTE = 10**6
+BATCH = 1e-3  # how far, relative to the largest output, other inputs of a batch may round one
 VECTORS = 8  # of the size of w that an engine and a phase hold at once
 
 
@@ -50,29 +44,9 @@ def check_network(
     with factory.errors():
         loss = _loss(model, factory.name, w, batch.x(), batch.y, context.classes)
     if memory_mb is not None:
-        _check_memory(model, batch.x(), factory.name, memory_mb)
+        _check_memory(context, batch.x(), factory.name, memory_mb)
     _check_engine(context, factory.name, engine, w)
     return loss
-
-
-def check_method(context: Context, phase: Phase, seeds: Seeds) -> None:
-    """Check a method of the user's own in one round of two clients.
-
-    Raises:
-        UserError: names the file, what is wrong and what to change.
-    """
-    source = str(phase.source)
-    with user_code.running(module_of(source)):
-        (ready,) = phases.prepare(context, [phase])
-        clients = ready.clients[:CLIENTS]
-        cohort = Cohort(clients, tuple(context.sizes[i] for i in clients), context.low)
-        state = ready.algorithm.begin(context.model.initial(0).to(context.device))
-        _check_state(state, context, f"{source}.begin")
-        new, report = ready.algorithm.round(state, 1, cohort, context.engine, seeds)
-        _check_state(new, context, f"{source}.round")
-        _check_report(report, cohort, source)
-        if ready.has_records:
-            _check_replay(ready, state, new, report, seeds, source)
 
 
 def _check_drawing(context: Context, factory: Factory, w: Tensor) -> None:
@@ -99,7 +73,12 @@ def _loss(model: FlatModel, source: str, w: Tensor, x: Tensor, y: Tensor, classe
     out = model.logits(w, x)
     _check_output(out, source, len(x), classes)
     fault = ""
-    if not torch.equal(out, model.logits(w, x)):
+    if not static_norm.has(model) and not _alone(model, w, x, out):
+        fault = (
+            "mixes the inputs of a batch, so a loss would depend on the other inputs: use "
+            "GroupNorm, or zowarmup.models.static_norm.StaticNorm in place of BatchNorm2d"
+        )
+    if not same(out, model.logits(w, x)):
         fault = "gives another output for the same input; take randomness out of forward"
     if not torch.equal(x, given):
         fault = "changes its input in forward; work on a copy"
@@ -115,6 +94,18 @@ def _loss(model: FlatModel, source: str, w: Tensor, x: Tensor, y: Tensor, classe
     if fault:
         raise UserError(f"{source}: {fault}")
     return loss.item()
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors are equal, a missing number being equal to itself."""
+    return torch.equal(a.nan_to_num(), b.nan_to_num())
+
+
+def _alone(model: FlatModel, w: Tensor, x: Tensor, out: Tensor) -> bool:
+    """Whether the outputs of half a batch are those of the whole one, up to rounding."""
+    half, scale = len(x) // 2, out.nan_to_num().abs().max().item()
+    part = model.logits(w, x[:half])
+    return torch.allclose(part, out[:half], rtol=0, atol=BATCH * scale, equal_nan=True)
 
 
 def _check_forward(model: FlatModel, source: str) -> None:
@@ -146,13 +137,15 @@ def _now(model: FlatModel, name: str) -> Tensor:
     return value.to(model.constants[name].device)
 
 
-def _check_memory(model: FlatModel, x: Tensor, source: str, memory_mb: int) -> None:
-    batch, *shape = x.shape
-    need = VECTORS * memory.FLOAT * model.d + memory.saved(model, tuple(shape), batch, x.dtype)
+def _check_memory(context: Context, x: Tensor, source: str, memory_mb: int) -> None:
+    model, (batch, *shape) = context.model, x.shape
+    # With data, because the values of an input may decide what a network computes.
+    saved = memory.saved(model, tuple(shape), batch, x.dtype, context.device)
+    need = VECTORS * memory.FLOAT * model.d + saved
     if need > memory_mb * MEGABYTE:
         raise UserError(
             f"{source}: {model.d:,} parameters and a batch of {batch} need about "
-            f"{need / MEGABYTE:,.0f} MB, but `jobs.memory_mb` is {memory_mb}; set it to "
+            f"{need / MEGABYTE:,.0f} MB, but the job has {memory_mb}; set `jobs.memory_mb` to "
             f"{round(1.5 * need / MEGABYTE)}, or use smaller batches"
         )
 
@@ -171,37 +164,3 @@ def _check_engine(context: Context, source: str, name: str, w: Tensor) -> None:
         raise UserError(
             f"{source}: the engine {name} cannot run it ({cause(error)}); set engine.name to plain"
         ) from error
-
-
-def _check_state(state: object, context: Context, where: str) -> None:
-    if not isinstance(state, State):
-        raise UserError(f"{where}: gives a {type(state).__name__}; give a State")
-    if state.w.shape != (context.model.d,) or state.w.dtype != torch.float32:
-        raise UserError(
-            f"{where}: gives a model of {tuple(state.w.shape)} {state.w.dtype}; give all "
-            f"{(context.model.d,)} parameters as torch.float32"
-        )
-
-
-def _check_report(report: object, cohort: Cohort, source: str) -> None:
-    if not isinstance(report, Report):
-        raise UserError(f"{source}.round: gives a {type(report).__name__}; give a Report")
-    for name in ("bytes_up", "bytes_down"):
-        if len(getattr(report, name)) != len(cohort.clients):
-            raise UserError(
-                f"{source}.round: {name} has {len(getattr(report, name))} numbers for "
-                f"{len(cohort.clients)} clients; give one for each client of the cohort"
-            )
-
-
-def _check_replay(
-    ready: phases.TrainingPhase, state: State, new: State, report: Report, seeds: Seeds, source: str
-) -> None:
-    """Check that the record of a round repeats its step bit for bit."""
-    if report.record is None:
-        raise UserError(f"{source}.round: it has `apply`, so put the record into the Report")
-    if not torch.equal(ready.replayable.apply(state, report.record, seeds).w, new.w):
-        raise UserError(
-            f"{source}: apply does not repeat the step of round from its record; let both call one "
-            "function"
-        )
