@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from zowarmup.config.datasets import KINDS as DATA_KINDS
+from zowarmup.config.datasets import FileData
 from zowarmup.config.phase import Settings
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINES, NETWORKS
@@ -42,6 +44,7 @@ def schema() -> Schema:
         "properties": {},
         "additionalProperties": OWN_ALGORITHM,
     }
+    own["Config"]["datasets"]["additionalProperties"] = _data()
     own["Config"]["model"]["anyOf"].insert(0, {"enum": [*NETWORKS]})
     own["Engine"]["name"]["enum"] = [*ENGINES]
     own["Memory"]["models"]["items"]["enum"] = [*NETWORKS]
@@ -59,6 +62,19 @@ def schema() -> Schema:
     draft = "https://json-schema.org/draft/2020-12/schema"
     relaxed: Schema = _relaxed(whole)
     return {"$schema": draft, "$ref": "#/$defs/Config"} | relaxed
+
+
+def _data() -> Schema:
+    """The schema of a data set: only one in a Python file has keys of its own.
+
+    An entry may lack the key of its kind, since it may change an entry of another file.
+    """
+    others = [kind for kind in DATA_KINDS.values() if kind is not FileData]
+    return {
+        "if": {"properties": {"file": False}},
+        "then": {"anyOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in others]},
+        "else": {"$ref": f"#/$defs/{FileData.__name__}"},
+    }
 
 
 def text() -> str:

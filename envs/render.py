@@ -20,7 +20,7 @@ LOCK = HERE.parent / "requirements.lock"
 NEEDS = {
     "train": {
         *("torch", "torchvision", "numpy", "pandas", "scikit-learn", "scipy"),
-        *("safetensors", "pydantic", "pyyaml", "tqdm"),
+        *("safetensors", "pydantic", "pyyaml", "tqdm", "pyarrow"),
     },
     "analysis": {
         *("numpy", "pandas", "scipy", "matplotlib", "cycler", "tabulate", "jinja2"),

@@ -37,9 +37,9 @@ def ask(question, rule):
     return answer
 
 
-def data_dir(wildcards, output):
-    """Return the data folder. Snakemake compares no functions of outputs, so moved files rerun nothing."""
-    return CONFIG.datasets[wildcards.dataset].data_dir
+def data_places(wildcards, output):
+    """Return the paths of data. Snakemake compares no functions of outputs, so moved files rerun nothing."""
+    return WORK.places(wildcards.dataset)
 
 
 def claims_file(wildcards):

@@ -15,7 +15,7 @@ rule dataset:
         runtime=60,
     params:
         settings=ask(WORK.settings, "dataset"),
-        data_dir=data_dir,
+        places=data_places,
         contents=ask(WORK.contents, "dataset"),
         code=ask(WORK.code, "dataset"),
     script:

@@ -17,13 +17,14 @@ PACKAGE = ROOT / "zowarmup"
 PICTURE = ROOT / "docs" / "architecture.svg"
 
 # The entrances for users, above all rooms.
-FACES = ("cli", "api", "without_snakemake")
+FACES = ("cli", "api", "notebook", "without_snakemake")
 
 # The middle of each room's box; a room lies below the rooms that import it.
 PLACES = {
     "cli": (1.0, 10),
     "api": (1.0, 9),
-    "without_snakemake": (-0.4, 8),
+    "without_snakemake": (-0.6, 8),
+    "notebook": (0.9, 8),
     "inspection": (2.0, 8),
     "jobs": (-1.0, 7),
     "forecast": (4.0, 7),

@@ -9,6 +9,12 @@ logits = run.module()(images)            # a plain torch.nn.Module
 middle = run.module(round=run.record["spec"]["phases"][0]["rounds"] + 5)
 api.export_state_dict("results/smoke/runs/zowarmup-10-90/0/final.safetensors", "model.pt")
 api.status("results/smoke")             # a table of all jobs
+
+Training in memory, without files:
+
+federation = api.federate(x_train, y_train, x_test, y_test, clients=20, alpha=0.1)
+warm = api.start(federation, Net, split="10/90").warm_up(rounds=20, lr=0.1)
+warm.train(rounds=50, lr=0.01).metrics
 """
 
 import dataclasses
@@ -29,10 +35,12 @@ from zowarmup.inspection.compare import compare
 from zowarmup.inspection.evaluate import evaluate
 from zowarmup.inspection.inspect import inspect
 from zowarmup.inspection.verify import verify
+from zowarmup.notebook.federate import Federated, federate
+from zowarmup.notebook.training import Training, start
 from zowarmup.without_snakemake import Maker
 
-__all__ = ["Run", "compare", "evaluate", "export_state_dict", "inspect", "load_module", "load_run"]
-__all__ += ["run_config", "status", "verify"]
+__all__ = ["Federated", "Run", "Training", "compare", "evaluate", "export_state_dict", "federate"]
+__all__ += ["inspect", "load_module", "load_run", "run_config", "start", "status", "verify"]
 
 File = str | Path
 

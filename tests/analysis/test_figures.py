@@ -554,7 +554,7 @@ class TestFederation:
     def test_shares_of_the_high_tiers(self) -> None:
         """Label 0: 8 of 14 with client 3. Label 1: none, then 8 of 15. Label 2: none."""
         counts = who_holds_what.ordered_counts(frames.federation())
-        shares = who_holds_what.tier_shares(counts, ["10/90", "50/50"])
+        shares = who_holds_what.tier_shares(counts, {"10/90": 1, "50/50": 2})
         assert shares == pytest.approx(np.array([[8 / 14, 8 / 14], [0, 8 / 15], [0, 0]]))
 
     def test_without_a_federation_it_says_what_it_needs(self) -> None:

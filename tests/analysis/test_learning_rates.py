@@ -57,7 +57,8 @@ def test_made_and_earlier_trials_are_one_file(tmp_path: Path) -> None:
     rows = earlier_trials.read(output)
     assert [row[0] for row in rows] == ["first", "first", "second", "second"]
     assert [row[1] for row in rows] == ["abc", "abc", "def", "def"]
-    assert EarlierTrials(output).rates("def") == {"1.lr": 0.2}
+    chance, trials = EarlierTrials(output).trials["def"]
+    assert (chance, [trial.rates for trial in trials]) == (0.1, [{"1.lr": 0.1}, {"1.lr": 0.2}])
 
 
 def test_a_file_without_trials_is_one_sentence(tmp_path: Path) -> None:

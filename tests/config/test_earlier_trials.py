@@ -1,5 +1,9 @@
 """A config with a file of earlier trials: their choices are numbers, and nothing is tuned again."""
 
+import csv
+import json
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from zowarmup.plan.plan import Plan, plan
 from zowarmup.plan.rates import Rates
 from zowarmup.plan.resolve import resolve
 from zowarmup.plan.specs import Selected
-from zowarmup.plan.tuning_rule import Trial, product
+from zowarmup.plan.tuning_rule import Trial, widened
 
 JOINT = """
 methods:
@@ -40,13 +44,27 @@ def with_trials(folder: Path, text: str = "", names: tuple[str, ...] = (*RATES,)
     """A config whose selections have earlier trials, in which RATES are the best."""
     known, file = digests(overlay(folder, JOINT)), folder / "trials.csv"
     rows = [
-        (name, known[name], 0.1, Trial(rates, 0, accuracy, accuracy, 1.0))
+        (name, known[name], 0.1, trial)
         for name in names
-        for rates in product(dict.fromkeys(RATES[name], (0.03, 0.1)))
-        for accuracy in [0.9 if rates == RATES[name] else 0.5]
+        for trial in trials_of(RATES[name], partial(accuracy_if_best, RATES[name]))
     ]
     earlier_trials.write(file, rows)
     return overlay(folder, JOINT + WITH_TRIALS + text)
+
+
+def trials_of(axes: Iterable[str], accuracy: Callable[[dict[str, float]], float]) -> list[Trial]:
+    """The trials of a grid of two rates an axis, whose best lies at an edge, so it is widened."""
+
+    def try_all(candidates: list[dict[str, float]]) -> tuple[list[Trial], float]:
+        accuracies = [(rates, accuracy(rates)) for rates in candidates]
+        return [Trial(rates, 0, a, a, 1.0) for rates, a in accuracies], 0.1
+
+    return widened(dict.fromkeys(axes, (0.03, 0.1)), try_all)[0]
+
+
+def accuracy_if_best(best: dict[str, float], rates: dict[str, float]) -> float:
+    """An accuracy by which one candidate wins."""
+    return 0.9 if rates == best else 0.5
 
 
 def rates_of(made: Plan) -> dict[str, list[float | Selected]]:
@@ -126,27 +144,27 @@ def test_what_no_run_needs_any_more_is_not_tuned(tmp_path: Path) -> None:
     file = overlay(tmp_path, f"{borrowed}{JOINT}{other}\n{text}")
     assert list(plan([str(file)]).selections) == ["high_res_only", "zowarmup"]
     decides = digests(file)
-    trials = [Trial({"2.lr": rate}, 0, rate, rate, 1.0) for rate in (0.03, 0.1)]
-    rows = [("zowarmup", decides["zowarmup"], 0.1, trial) for trial in trials]
-    rows += [
-        ("high_res_only", decides["high_res_only"], 0.1, Trial({"1.lr": rate}, 0, rate, rate, 1))
-        for rate in (0.03, 0.1, 0.3)  # the last beyond the grid, as where it was widened
-    ]
+    first = trials_of(["2.lr"], partial(accuracy_if_best, {"2.lr": 0.1}))
+    rows = [("zowarmup", decides["zowarmup"], 0.1, trial) for trial in first]
+    second = trials_of(["1.lr"], lambda rates: min(rates["1.lr"], 0.9))  # widened twice
+    rows += [("high_res_only", decides["high_res_only"], 0.1, trial) for trial in second]
     file.write_text(file.read_text() + WITH_TRIALS)
-    earlier_trials.write(tmp_path / "trials.csv", rows[:2])
+    earlier_trials.write(tmp_path / "trials.csv", rows[: len(first)])
     half = plan([str(file)])
     assert rates_of(half)["zowarmup"] == [Selected(selection="high_res_only", axis="1.lr"), 0.1]
     assert list(half.selections) == ["high_res_only"]
     earlier_trials.write(tmp_path / "trials.csv", rows)
     whole = plan([str(file)])
-    assert (rates_of(whole)["zowarmup"], whole.selections) == ([0.3, 0.1], {})
+    assert (rates_of(whole)["zowarmup"], whole.selections) == ([1.1, 0.1], {})
 
 
 def test_a_file_cut_between_two_rows_is_one_clear_error(tmp_path: Path) -> None:
-    """It would choose from fewer trials than were made."""
+    """It would choose from fewer trials than were made; the last ones are of a widened grid."""
     file = with_trials(tmp_path)
     trials = tmp_path / "trials.csv"
-    trials.write_text("".join(trials.read_text().splitlines(keepends=True)[:-1]))
+    lines = trials.read_text().splitlines(keepends=True)
+    assert set(json.loads(next(csv.reader(lines[-1:]))[3]).values()) - {0.03, 0.1}
+    trials.write_text("".join(lines[:-1]))
     with pytest.raises(
         UserError, match=r"trials\.csv: zowarmup: the trial of .* on seed 0 is miss"
     ):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from zowarmup.config.schema import Dataset
+from zowarmup.config.datasets import Dataset
 from zowarmup.data import dataset_file
 from zowarmup.data.area_means import area_means
 from zowarmup.data.arrays import DataError

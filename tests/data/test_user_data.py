@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from zowarmup.__main__ import main
-from zowarmup.config.schema import Dataset
+from zowarmup.config.datasets import Dataset
 from zowarmup.data import dataset_file, federation
 from zowarmup.data.array_layout import CHANNELS
 from zowarmup.data.arrays import DataError

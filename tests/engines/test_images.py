@@ -10,6 +10,7 @@ import torch
 from small_runs import job_spec
 
 from zowarmup.data import dataset_file, federation
+from zowarmup.data.scaling import channel_statistics
 from zowarmup.engines import client_groups, images
 from zowarmup.training import context
 
@@ -25,7 +26,7 @@ def of_colour(n=500, size=8):
     """All values of a byte in three channels, with means that are no round numbers."""
     x = np.arange(n * 3 * size * size, dtype=np.int64) * 7919 % 251 % 256
     x = x.astype(np.uint8).reshape(n, 3, size, size)
-    mean, std = dataset_file.channel_statistics(x, 255.0)
+    mean, std = channel_statistics(x, 255.0)
     y = np.arange(n, dtype=np.int64) % 10
     return dataset_file.Dataset("colour", x, y, x[:20], y[:20], mean, std, 255.0)
 
@@ -101,6 +102,7 @@ MEASURE = """
 import json, sys
 import numpy as np, torch
 from zowarmup.data import dataset_file, federation
+from zowarmup.data.scaling import channel_statistics
 from zowarmup.plan.specs import JobSpec
 from zowarmup.training import context
 from zowarmup.models.directions import draw

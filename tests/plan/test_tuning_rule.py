@@ -125,8 +125,11 @@ def test_a_file_of_trials_gives_the_choice_again(tmp_path: Path) -> None:
     file = tmp_path / "trials.csv"
     earlier_trials.write(file, [("zowarmup", "abc", 0.1, trial) for trial in made])
     kept = EarlierTrials(file)
+    assert kept.rates("abc") is None  # before a check
+    kept.check("abc", "zowarmup", {"1.lr": [0.1, 0.2, 0.3, 0.4]}, [0, 1])
     assert kept.choices == {"abc": choose(made, 0.1)}
     assert kept.rates("abc") == {"1.lr": 0.2}
+    kept.check("of other settings", "zowarmup", {"1.lr": [0.1]}, [0])
     assert kept.rates("of other settings") is None
 
 

@@ -18,14 +18,14 @@ ROOMS = (
 )
 
 # What users and jobs start from may import any room, and no room imports it.
-ENTRANCES = ("__init__", "__main__", "api", "cli", "without_snakemake")
+ENTRANCES = ("__init__", "__main__", "api", "cli", "notebook", "without_snakemake")
 
 # What a room may import besides the standard library and the rooms before it.
 OUTSIDE: dict[str, set[str]] = {
     "common": set(),
     "config": {"pydantic", "yaml"},
     "plan": {"pydantic"},
-    "data": {"numpy", "pydantic", "sklearn", "torchvision"},
+    "data": {"numpy", "pandas", "pydantic", "sklearn", "torchvision"},
     "models": {"torch"},
     "algorithms": {"torch", "pydantic"},
     "runtime": {"torch", "tqdm"},

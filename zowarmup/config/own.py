@@ -1,7 +1,8 @@
-"""The networks and methods in files of the user's own that a config names.
+"""The networks, methods and data in files of the user's own that a config names.
 
     networks:   {mine: {file: my_net.py, build: Net, hidden: 64}}
     algorithms: {mine: {file: my_method.py, class: Mine, lr: 0.1}}
+    datasets:   {mine: {file: my_data.py, load: make}}
 
 Their files are read here, but not run: that would import torch.
 """
@@ -13,6 +14,7 @@ from functools import cache
 
 from zowarmup.common import user_code
 from zowarmup.common.errors import UserError
+from zowarmup.config.datasets import FileData
 from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import PHASES, annotations, is_dataclass, settings_of
 from zowarmup.config.registry import ALGORITHMS, NETWORKS
@@ -53,6 +55,9 @@ def check_files(config: Config) -> None:
         where = f"networks.{name}"
         _check_new(where, name, NETWORKS)
         _check_name(where, "build", network.file, network.build)
+    for name, data in config.datasets.items():
+        if isinstance(data, FileData):
+            _check_name(f"datasets.{name}", "load", data.file, data.load)
     for name, entry in _entries(config).items():
         _check_new(f"algorithms.{name}", name, ALGORITHMS)
         _check_name(f"algorithms.{name}", "class", *entry.rsplit(":", 1))

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from zowarmup.config.command_line import typed
+from zowarmup.config.datasets import AnyDataset
 from zowarmup.config.phase import Count, Pins, Positive, Seed, Settings
+from zowarmup.config.splits import GIVEN
 from zowarmup.config.text import File, Identifier, Label, Name
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError, merge, read_yaml
@@ -40,16 +42,6 @@ class Network(Settings):
         return dict(self.__pydantic_extra__)
 
 
-class Dataset(Settings):
-    """Where the images come from: a built-in name, or `<source>.npz` in the data folder."""
-
-    source: str
-    data_dir: str | None = None  # else the environment variable ZOWARMUP_DATA_DIR
-    images_train: Count | None = None  # the size of a random subset; all by default
-    images_test: Count | None = None
-    resize: Count | None = None  # height and width after scaling by area means
-
-
 class Budget(Settings):
     """A share of the clients and the memory that each of them can train in."""
 
@@ -61,11 +53,23 @@ class Federation(Settings):
     """The images and the tier of each client."""
 
     dataset: Name
-    clients: Count  # K
-    alpha: Positive | Literal["infinite"]  # Dirichlet over classes; infinite: no skew
+    clients: Count | Literal["given"]  # K; given: the data say who holds what
+    # Dirichlet over classes; infinite: no skew; None with given clients
+    alpha: Annotated[
+        Positive | Literal["infinite"] | None, Field(default=None, validate_default=True)
+    ]
     holdout: Annotated[float, Field(gt=0, lt=1)] = 0.1  # share of a client's images, to choose lr
     tier_order: Literal["random", "first"] = "random"  # which clients are high-resource
     memory: Annotated[list[Budget], Field(min_length=1)] | None = None  # for `split: memory`
+
+    @field_validator("alpha")
+    @classmethod
+    def _of_a_draw(cls, alpha: float | str | None, info: ValidationInfo) -> float | str | None:
+        if alpha is None and info.data.get("clients") != GIVEN:
+            raise ValueError("the clients are drawn, so give alpha, a number > 0 or infinite")
+        if alpha is not None and info.data.get("clients") == GIVEN:
+            raise ValueError("nothing is drawn with `clients: given`; leave alpha out")
+        return alpha
 
     @field_validator("memory")
     @classmethod
@@ -109,7 +113,7 @@ class Memory(Settings):
     """Networks whose peak memory in one client is measured, on random images."""
 
     models: list[str] = []
-    shape: Annotated[list[Count], Field(min_length=3, max_length=3)] = [3, 32, 32]  # CIFAR
+    shape: Annotated[list[Count], Field(min_length=1, max_length=4)] = [3, 32, 32]  # CIFAR
     classes: Count = 10
     batch: Count = 64  # as in the authors' public federated code
 
@@ -183,10 +187,10 @@ class Config(Settings):
     """One file under config/."""
 
     name: Name
-    datasets: dict[Name, Dataset]
+    datasets: dict[Name, AnyDataset]
     federations: dict[Name, Federation]
     federation: str
-    split: str  # percent of high / low-resource clients, e.g. 10/90
+    split: str  # percent of high / low-resource clients, e.g. 10/90; or memory, or given
     model: str | Network  # a network of the user's own is called like its function
     networks: dict[Name, Network] = {}  # of the user's own, for `model` and studies
     width: Width = 1.0

@@ -5,7 +5,7 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import Tag, ValidationError
 
 from zowarmup.common.errors import LONGEST
 from zowarmup.config.phase import Settings
@@ -84,9 +84,17 @@ def _message(error: Any) -> str:
 
 def _guess(schema: Any, loc: Sequence[int | str]) -> str:
     """Suggest the key that was perhaps meant, among the keys of the settings at `loc`."""
-    for part in loc[:-1]:  # through mappings and lists of settings
-        is_settings = isinstance(schema, type) and issubclass(schema, Settings)
-        schema = schema.model_fields[part].annotation if is_settings else get_args(schema)[-1]
+    for part in loc[:-1]:  # through mappings, lists and kinds of settings
+        schema = _inside(schema, part)
     keys = sorted(schema.model_fields)
     near = difflib.get_close_matches(str(loc[-1]), keys, n=1)
     return f"; did you mean {near[0]}?" if near else f"; remove it, or use one of {', '.join(keys)}"
+
+
+def _inside(schema: Any, part: int | str) -> Any:
+    """Return the type of a part of a value: a field, an item, or the kind with this tag."""
+    if isinstance(schema, type) and issubclass(schema, Settings):
+        return schema.model_fields[str(part)].annotation
+    first, *rest = get_args(schema)
+    tagged = [kind for kind in get_args(first) if Tag(str(part)) in get_args(kind)]
+    return get_args(tagged[0])[0] if tagged else [first, *rest][-1]

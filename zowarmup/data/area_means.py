@@ -15,6 +15,11 @@ def resized(arrays: Arrays, side: int | None, where: str) -> Arrays:
     """
     if side is None:
         return {}
+    if arrays["x_train"].dtype != np.uint8:
+        raise DataError(
+            f"{where}: resize is {side} but the data are rows of numbers, not images; leave resize "
+            "out"
+        )
     height, width = arrays["x_train"].shape[2:]
     if height != width or not 1 <= side <= height:
         fix = f"set resize to a number from 1 to {height}" if height == width else "crop the images"

@@ -1,9 +1,13 @@
 """The arrays of a user's data set, brought to one layout; errors say how to change arrays."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from zowarmup.data.arrays import PARTS, Arrays, DataError
 
+IMAGES, FEATURES, TOKENS = "images", "feature rows", "token rows"
+LARGEST = 5  # axes of an array: the examples, and the 4 sizes that a checkpoint can hold
 CHANNELS = (1, 2, 3, 4)  # sizes that an axis of channels may have, from grey to RGB + alpha
 NUMBER = (
     "number the classes 0 to C-1 in training and test alike, with names, y = numpy.unique("
@@ -11,11 +15,16 @@ NUMBER = (
 )
 
 
-def tidy(arrays: Arrays, where: str) -> Arrays:
+def tidy(arrays: Arrays, where: str, *, returned: bool = False) -> Arrays:
     """Return the four arrays, checked, with images as uint8 (N, C, H, W), labels as int64 (N,).
 
-    Images may be NHWC, NCHW or NHW. Floats are refused, because values do not show for sure whether
-    they are in 0..1, in 0..255, or normalised.
+    Images may be NHWC, NCHW or NHW. Floats (N, F) are features, float32. Other floats are refused
+    in a file, because values do not show for sure whether they are in 0..1, in 0..255, or
+    normalised.
+
+    Args:
+        returned: the arrays come from a user's function; then floats (N, F, ...) are features of
+            any shape, and other integers (N, T) than uint8 are tokens, int64.
 
     Raises:
         DataError: a dtype or shape is wrong, there are no images, lengths differ, or train and test
@@ -24,25 +33,76 @@ def tidy(arrays: Arrays, where: str) -> Arrays:
     tidied: Arrays = {}
     for part in PARTS:
         x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        noun = inputs_of(x, returned)
         if x.ndim in (3, 4) and y.ndim and x.shape[-1] == len(y) != x.shape[0]:  # as in MATLAB
             raise DataError(
                 f"{where}: x_{part} has shape {x.shape}, whose last axis counts the images; store "
                 "it as numpy.moveaxis(x, -1, 0)"
             )
-        x, y = _images(x, f"{where}: x_{part}"), _labels(y, f"{where}: y_{part}")
+        x = READERS[noun](x, f"{where}: x_{part}")
+        y = _labels(y, f"{where}: y_{part}")
         if len(x) != len(y):
             raise DataError(
-                f"{where}: x_{part} has {len(x)} images but y_{part} has {len(y)} labels; give "
-                "each image one label, or swap y_train and y_test if they are exchanged"
+                f"{where}: x_{part} has {len(x)} {noun} but y_{part} has {len(y)} labels; give "
+                f"each of the {noun} one label, or swap y_train and y_test if they are exchanged"
             )
         tidied |= {f"x_{part}": x, f"y_{part}": y}
-    train, test = (tidied[f"x_{part}"].shape[1:] for part in PARTS)
-    if train != test:
+    train, test = (tidied[f"x_{part}"] for part in PARTS)
+    if train.dtype != test.dtype:
         raise DataError(
-            f"{where}: x_test has images of shape {test} (channels, height, width) but x_train has "
-            f"{train}; bring all images to one shape"
+            f"{where}: x_test holds {inputs_of(test, returned)} but x_train holds "
+            f"{inputs_of(train, returned)}; store both with one number type"
+        )
+    if train.shape[1:] != test.shape[1:]:
+        layout = " (channels, height, width)" * (train.dtype == np.uint8)
+        raise DataError(
+            f"{where}: x_test has {noun} of shape {test.shape[1:]}{layout} but x_train has "
+            f"{train.shape[1:]}; bring all {noun} to one shape"
         )
     return tidied
+
+
+def inputs_of(x: np.ndarray, returned: bool) -> str:
+    """Return the kind of the inputs in an array: "images", "feature rows" or "token rows"."""
+    if x.dtype.kind == "f" and (x.ndim == 2 or (returned and x.ndim > 2)):
+        return FEATURES
+    if returned and x.ndim == 2 and x.dtype.kind in "iu" and x.dtype != np.uint8:
+        return TOKENS
+    return IMAGES
+
+
+def _features(x: np.ndarray, where: str) -> np.ndarray:
+    """Features as float32 (N, F, ...)."""
+    _check_size(x, where)
+    with np.errstate(over="ignore"):
+        x = x.astype(np.float32)
+    wrong = np.argwhere(~np.isfinite(x))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise DataError(
+            f"{where}[{place}] is {x[tuple(wrong[0])]} as float32 but must be a finite number; "
+            "replace the value, or leave its row out"
+        )
+    return x
+
+
+def _tokens(x: np.ndarray, where: str) -> np.ndarray:
+    """Tokens as int64 (N, T)."""
+    _check_size(x, where)
+    if int(x.min()) < 0 or int(x.max()) >= 2**31:
+        raise DataError(
+            f"{where} has tokens from {x.min()} to {x.max()}; number the tokens from 0 on, and "
+            "give a number to padding too"
+        )
+    return x.astype(np.int64)
+
+
+def _check_size(x: np.ndarray, where: str) -> None:
+    if x.size == 0 or x.ndim > LARGEST:
+        raise DataError(
+            f"{where} has shape {x.shape} but must have rows, at least one value in each of them, "
+            f"and at most {LARGEST} axes; reshape it"
+        )
 
 
 def _images(x: np.ndarray, where: str) -> np.ndarray:
@@ -117,7 +177,15 @@ def _as_classes(y: np.ndarray) -> str:
     return "store it as y.ravel().astype(numpy.int64)"
 
 
-def check_classes(y_train: np.ndarray, y_test: np.ndarray, where: str) -> None:
+# By kind of inputs, the function that brings them to one layout.
+READERS: dict[str, Callable[[np.ndarray, str], np.ndarray]] = {
+    IMAGES: _images,
+    FEATURES: _features,
+    TOKENS: _tokens,
+}
+
+
+def check_classes(arrays: Arrays, where: str) -> None:
     """Check that C >= 2 and every class 0..C-1 has a training image; C-1 is the largest label.
 
     Without the check, labels that count from 1 would give a class 0 without images.
@@ -125,20 +193,22 @@ def check_classes(y_train: np.ndarray, y_test: np.ndarray, where: str) -> None:
     Raises:
         DataError: there is only one class, or a class has no training image.
     """
-    present, every = np.unique(y_train), np.union1d(y_train, y_test)
+    y_train, noun = arrays["y_train"], inputs_of(arrays["x_train"], returned=True)
+    present, every = np.unique(y_train), np.union1d(y_train, arrays["y_test"])
     low, top = int(every[0]), int(every[-1])
     if low == top:
         raise DataError(
-            f"{where}: all images are of one class, {top}, so there is nothing to tell apart; "
-            "give images of at least two classes"
+            f"{where}: all {noun} are of one class, {top}, so there is nothing to tell apart; "
+            f"give {noun} of at least two classes"
         )
     if len(present) <= top:
         missing = int(np.setdiff1d(np.arange(len(present) + 1), present)[0])
-        way = "add training images of this class, or leave its test images out"
+        way = f"add training {noun} of this class, or leave its test {noun} out"
         if len(every) <= top - low:
             way = NUMBER
         elif low:
             way = f"labels count from 0, so subtract {low} from y_train and y_test"
+        one = noun.removesuffix("s")
         raise DataError(
-            f"{where}: y_train has no image of class {missing} though labels go up to {top}; {way}"
+            f"{where}: y_train has no {one} of class {missing} though labels go up to {top}; {way}"
         )

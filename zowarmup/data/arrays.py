@@ -21,8 +21,8 @@ class DataError(UserError):
     """A data set that cannot be used; the message is one sentence: file, array and fix."""
 
 
-def read_npz(path: Path, keys: Iterable[str]) -> Arrays:
-    """Return the arrays `keys` of an .npz file; other arrays are not read.
+def read_npz(path: Path, keys: Iterable[str], optional: Iterable[str] = ()) -> Arrays:
+    """Return the arrays `keys` of an .npz file, and `optional` ones; others are not read.
 
     Raises:
         DataError: the file is missing or not a readable .npz (truncated, damaged, with pickled
@@ -32,7 +32,8 @@ def read_npz(path: Path, keys: Iterable[str]) -> Arrays:
         raise DataError(f"{path}: no such file; put the data set there or change data_dir")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {key: _read_array(archive, key, path) for key in keys}
+            present = [key for key in optional if key in archive.files]
+            return {key: _read_array(archive, key, path) for key in (*keys, *present)}
     except DataError:
         raise
     # A damaged file fails in a dozen ways inside zipfile, zlib and numpy; all mean the same.

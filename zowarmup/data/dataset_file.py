@@ -1,8 +1,7 @@
-"""Data sets: images and labels, their normalisation, and the file that the workflow keeps."""
+"""Data sets: inputs and labels, their normalisation, and the file that the workflow keeps."""
 
 import hashlib
 import json
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,22 +10,27 @@ import numpy as np
 
 from zowarmup.common import files
 from zowarmup.config.source_files import folder_of
+from zowarmup.data import clients
 from zowarmup.data.area_means import resized
 from zowarmup.data.array_layout import check_classes, tidy
 from zowarmup.data.arrays import KEYS, PARTS, Arrays, DataError, read_npz, write_npz
+from zowarmup.data.clients import Clients
 from zowarmup.data.draws import generator
+from zowarmup.data.scaling import statistics
 from zowarmup.data.sources.load import read
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images as they were recorded, and their scaling to zero mean and unit variance.
+    """Inputs as they were recorded, and their scaling to zero mean and unit variance.
 
     Attributes:
-        x_train, x_test: (N, C, H, W) uint8.
-        y_train, y_test: (N,) int64, classes 0..C-1; every class has a training image.
-        mean, std: (C,) float32, of x_train / scale over images and pixels.
-        scale: the value of a white pixel, 255 or (digits) 16.
+        x_train, x_test: images (N, C, H, W) uint8, features (N, F, ...) float32, or tokens (N, T)
+            int64, which are not scaled.
+        y_train, y_test: (N,) int64, classes 0..C-1; every class has a training example.
+        mean, std: (C,) or (F,) float32, of x_train / scale along axis 1; empty for tokens.
+        scale: the value of a white pixel, 255 or (digits) 16; 1 for features and tokens.
+        given: the clients, if the data say who holds what.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Dataset:
     mean: np.ndarray
     std: np.ndarray
     scale: float
+    given: Clients | None = None
 
     @property
     def classes(self) -> int:
@@ -44,11 +49,14 @@ class Dataset:
         return int(self.y_train.max()) + 1
 
     def images(self, part: str) -> np.ndarray:
-        """Normalised images (N, C, H, W) float32 of "train" or "test": (x/scale - mean) / std."""
-        x = (self.x_train if is_train(part) else self.x_test).astype(np.float32)
+        """Normalised inputs float32 of "train" or "test": (x/scale - mean) / std; or tokens."""
+        x = self.x_train if is_train(part) else self.x_test
+        if x.dtype == np.int64:
+            return x
+        x, axes = x.astype(np.float32), (-1, *[1] * (x.ndim - 2))
         x /= np.float32(self.scale)
-        x -= self.mean[:, None, None]
-        x /= self.std[:, None, None]
+        x -= self.mean.reshape(axes)
+        x /= self.std.reshape(axes)
         return x
 
     def labels(self, part: str) -> np.ndarray:
@@ -57,11 +65,12 @@ class Dataset:
 
     @property
     def arrays(self) -> Arrays:
-        """Images, labels and scaling by name: the contents of dataset.npz."""
+        """Inputs, labels, scaling and clients by name: the contents of dataset.npz."""
         scaling = {"mean": self.mean, "std": self.std, "scale": np.float32(self.scale)}
-        return {key: getattr(self, key) for key in KEYS} | {
+        arrays = {key: getattr(self, key) for key in KEYS} | {
             name: np.asarray(value) for name, value in scaling.items()
         }
+        return arrays | (self.given.arrays if self.given else {})
 
     @cached_property
     def sha256(self) -> str:
@@ -110,7 +119,7 @@ def load_source(
     arrays, scale, where = read(name, folder_of(data_dir))
     arrays = tidy(arrays, where)
     whole = arrays["y_train"]
-    check_classes(whole, arrays["y_test"], where)
+    check_classes(arrays, where)
     for part, limit in (("train", images_train), ("test", images_test)):
         arrays |= limited(arrays, part, limit, name, where)
     if len(lost := np.setdiff1d(whole, arrays["y_train"])):
@@ -119,8 +128,28 @@ def load_source(
             f"({images_train})"
         )
     arrays |= resized(arrays, resize, where)
-    mean, std = channel_statistics(arrays["x_train"], scale)
-    return Dataset(name=name, mean=mean, std=std, scale=scale, **arrays)
+    return scaled(name, arrays, scale)
+
+
+def checked(name: str, arrays: Arrays, where: str, *, given: Clients | None = None) -> Dataset:
+    """Return the data set of a user's tidy arrays.
+
+    Raises:
+        DataError: a class has no training example; see `array_layout.check_classes`.
+    """
+    check_classes(arrays, where)
+    return scaled(name, arrays, 255.0, given)
+
+
+def scaled(name: str, arrays: Arrays, scale: float = 1.0, given: Clients | None = None) -> Dataset:
+    """Return the data set of tidy arrays, with the scaling that its training inputs ask for.
+
+    Args:
+        scale: the value of a white pixel; other inputs than images have the scale 1.
+    """
+    scale = scale if arrays["x_train"].dtype == np.uint8 else 1.0
+    mean, std = statistics(arrays["x_train"], scale)
+    return Dataset(name=name, mean=mean, std=std, scale=scale, given=given, **arrays)
 
 
 def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str) -> Arrays:
@@ -135,24 +164,6 @@ def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str)
         )
     keep = np.sort(generator("image subset", name, part).permutation(len(y))[:limit])
     return {f"x_{part}": x[keep], f"y_{part}": y[keep]}
-
-
-def channel_statistics(x: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of x / scale per channel, (C,) float32 each.
-
-    The sums are exact integers, so the statistics and the fingerprint are equal on every machine. A
-    constant channel gets deviation 1, so that normalised values are 0, not NaN.
-    """
-    n = x.size // x.shape[1]
-    counts, values = np.zeros((x.shape[1], 256), np.int64), np.arange(256)
-    for start in range(0, len(x), 4096):  # bincount turns each pixel into 8 bytes
-        for c, channel in enumerate(np.moveaxis(x[start : start + 4096], 1, 0)):
-            counts[c] += np.bincount(channel.ravel(), minlength=256)
-    sums, squares = (counts @ values).tolist(), (counts @ values**2).tolist()
-    mean = [s / n / scale for s in sums]
-    variance = [(n * q - s * s) / n**2 for s, q in zip(sums, squares, strict=True)]
-    std = [math.sqrt(v) / scale or 1.0 for v in variance]
-    return np.array(mean, np.float32), np.array(std, np.float32)
 
 
 def save(dataset: Dataset, path: str | Path) -> None:
@@ -175,11 +186,13 @@ def load(path: str | Path) -> Dataset:
     Raises:
         UserError: a file is missing or damaged, or the summary belongs to other contents.
     """
-    arrays = read_npz(Path(path), (*KEYS, "mean", "std", "scale", "name"))
+    wanted = (*KEYS, "mean", "std", "scale", "name")
+    arrays = read_npz(Path(path), wanted, optional=clients.KEYS)
     name, summary = str(arrays.pop("name")), Path(path).with_suffix(".json")
     if files.read_json(summary).get("sha256") != fingerprint(arrays):
         raise DataError(
             f"{path}: the sha256 of its contents is not the one in {summary.name} beside it; "
             "delete both files and let Snakemake recreate them"
         )
-    return Dataset(name=name, scale=float(arrays.pop("scale")), **arrays)
+    given, scale = clients.of_arrays(arrays), float(arrays.pop("scale"))
+    return Dataset(name=name, scale=scale, given=given, **arrays)

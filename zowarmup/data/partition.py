@@ -13,7 +13,7 @@ from zowarmup.data.draws import generator
 INFINITE = "infinite"  # alpha of the IID split, in files that cannot hold infinity
 
 
-def as_alpha(value: float | str) -> float:
+def as_alpha(value: float | str | None) -> float:
     """Return alpha as a number; a file holds "infinite" or a number > 0.
 
     Raises:

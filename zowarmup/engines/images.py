@@ -1,6 +1,7 @@
 """Images as they were recorded, in memory once, and normalised where they are used.
 
-A data set is one tensor of bytes on the device. The training set of a client, a held-out part and
+A data set is one tensor on the device, of bytes for images; rows of features or tokens take their
+place. The training set of a client, a held-out part and
 a batch are each a list of rows of that tensor, so that ImageNet32 takes 3.9 GB for any number of
 clients.
 """
@@ -41,9 +42,9 @@ class Scaling:
     """Brings raw images to zero mean and unit variance, in the type of `mean`.
 
     Attributes:
-        scale: (), the value of a white pixel. It is a tensor because CUDA would multiply by the
-            reciprocal of a plain number, which rounds differently from a division.
-        mean, std: (C, 1, 1), of images / scale.
+        scale: (), the value of a white pixel; 1 for features. It is a tensor because CUDA would
+            multiply by the reciprocal of a plain number, which rounds differently from a division.
+        mean, std: (C, 1, 1), of images / scale; (F,) or (F, 1, ...) for features.
     """
 
     scale: Tensor
@@ -55,20 +56,26 @@ class Scaling:
         return raw.to(self.mean.dtype, copy=True).div_(self.scale).sub_(self.mean).div_(self.std)
 
 
+def unscaled(raw: Tensor) -> Tensor:
+    """Return tokens as they are."""
+    return raw
+
+
 @dataclass(frozen=True, eq=False)
 class Images:
     """Some images of a data set, of one client or of several with equally many.
 
     Attributes:
-        raw: (N, C, H, W), mostly uint8, the whole data set, shared by all its parts.
-        scaling: how the images are normalised.
+        raw: (N, ...), the whole data set, shared by all its parts: mostly images (N, C, H, W)
+            uint8, else features (N, F, ...) float32 or tokens (N, T) int64.
+        scaling: how they are normalised.
         rows: (..., n) int64, the places of these images in `raw`.
         y: (..., n) int64, the labels of these images.
         moves: (..., n) uint8, how each image is cropped and flipped, see algorithms.augmentation.
     """
 
     raw: Tensor
-    scaling: Scaling
+    scaling: Callable[[Tensor], Tensor]
     rows: Tensor
     y: Tensor
     moves: Tensor | None = None
@@ -78,7 +85,7 @@ class Images:
         return self.rows.shape[-1]
 
     def x(self) -> Tensor:
-        """Return the images, normalised, in a new tensor (..., n, C, H, W) float32."""
+        """Return the images, normalised, in a new tensor (..., n, C, H, W) float32; or tokens."""
         raw = self.raw.index_select(0, self.rows.flatten())
         if self.moves is not None:
             raw = crop_flip(raw, self.moves.flatten())
@@ -122,8 +129,8 @@ def crop_flip(x: Tensor, moves: Tensor) -> Tensor:
     return x.gather(3, columns[:, None, None, :].expand(-1, C, H, -1))
 
 
-def whole(raw: Tensor, y: Tensor, scaling: Scaling) -> Images:
-    """All images of a data set in their order: raw (N, C, H, W), y (N,)."""
+def whole(raw: Tensor, y: Tensor, scaling: Callable[[Tensor], Tensor]) -> Images:
+    """All images of a data set in their order: raw (N, ...), y (N,)."""
     return Images(raw, scaling, torch.arange(len(y), device=y.device), y)
 
 
@@ -131,9 +138,14 @@ def part(data: Dataset, name: str, device: torch.device) -> Images:
     """The "train" or "test" images of a data set, on the device."""
     recorded = data.x_train if is_train(name) else data.x_test
     raw = torch.from_numpy(np.require(recorded, requirements="W")).to(device)
-    scale = torch.tensor(data.scale, dtype=torch.float32, device=device)
-    mean, std = (torch.from_numpy(v).to(device)[:, None, None] for v in (data.mean, data.std))
     y = torch.from_numpy(data.labels(name)).to(device)
+    if raw.dtype == torch.int64:
+        return whole(raw, y, unscaled)
+    scale, axes = (
+        torch.tensor(data.scale, dtype=torch.float32, device=device),
+        [1] * (raw.dim() - 2),
+    )
+    mean, std = (torch.from_numpy(v).to(device).view(-1, *axes) for v in (data.mean, data.std))
     return whole(raw, y, Scaling(scale, mean, std))
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from rich.filesize import decimal
 from tabulate import tabulate
 
+from zowarmup.config.datasets import Dataset
 from zowarmup.forecast.jobs import ALONE, FIRST, LATER, RATES, Work
 from zowarmup.forecast.machine import Hours, hours
 from zowarmup.forecast.part import peak
@@ -64,7 +65,8 @@ def forecast(plan: Plan, cores: int, devices: int, results: Path | None) -> Fore
     table, parts = work.table(jobs), {job: work.parts(job) for job in jobs}
     distinct = {id(part): part for job in jobs for part in parts[job]}.values()
     formulas = {part.phase["algorithm"]: part.formula.algorithm for part in distinct}
-    sources = {d.source for d in plan.config.datasets.values() if not data_files(d)}
+    named = [d for d in plan.config.datasets.values() if isinstance(d, Dataset)]
+    sources = {dataset.source for dataset in named if not data_files(dataset)}
     return Forecast(
         name=plan.name,
         jobs=dict(counts(jobs)),
@@ -110,7 +112,7 @@ def disk(work: Work, jobs: Collection[Job], table: pd.DataFrame) -> dict[str, fl
     dealt = [work.plan.config.federations[job.name] for job in jobs if job.rule == "federation"]
     images = [work.sizes[federation.dataset].train for federation in dealt]
     return {
-        "data sets": float(sum((s.pixels + 8) * (s.train + s.test) for s in sizes)),
+        "data sets": float(sum((s.bytes + 8) * (s.train + s.test) for s in sizes)),
         "federations": sum(n * (1.7 + len(str(n))) for n in images),
         **table[["snapshots", "journals", "metrics", "final models"]].sum(),
         "tables, figures, logs": float(sum(RECORD + SHOWN.get(job.rule, 0) for job in jobs)),

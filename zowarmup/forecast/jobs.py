@@ -12,7 +12,7 @@ import pandas as pd
 
 from zowarmup.config.phase_settings import is_trajectory
 from zowarmup.forecast.part import Part, disk
-from zowarmup.forecast.sizes import Size, high_resource
+from zowarmup.forecast.sizes import Size, dealt, high_resource
 from zowarmup.plan.graph import Job
 from zowarmup.plan.plan import Plan
 from zowarmup.plan.specs import JobSpec, Phase
@@ -51,8 +51,8 @@ class Work:
         )
 
     def _part(self, spec: JobSpec, phase: Phase, stage: str, rounds: int, **numbers: Any) -> Part:
-        federation = self.plan.config.federations[spec.federation].model_dump()
         data = self.sizes[spec.dataset]
+        federation = dealt(self.plan.config, spec.federation, data)
         high = high_resource(self.plan.config, spec, data)
         settings = phase.model_dump(mode="json")
         return Part(spec, settings, federation, data, high, stage, rounds, **numbers)

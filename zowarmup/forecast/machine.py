@@ -29,6 +29,7 @@ from zowarmup.data import federation
 from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.draws import generator
 from zowarmup.forecast.part import Part
+from zowarmup.forecast.sizes import Size
 from zowarmup.plan.graph import RESULT, RULES, Graph, Job, counts, spec_of
 from zowarmup.plan.plan import Plan
 from zowarmup.plan.specs import EngineSpec, Phase
@@ -205,13 +206,20 @@ def _mean(call: Callable[[], object], clock: Callable[[], float]) -> float:
     return (clock() - begin) / calls
 
 
+def _noise(size: Size, n: int, random: np.random.Generator) -> np.ndarray:
+    """Random images, features or tokens, (n, ...)."""
+    if size.dtype == "float32":
+        return random.standard_normal((n, *size.shape), np.float32)
+    return random.integers(0, size.tokens or 256, (n, *size.shape), np.dtype(size.dtype).type)
+
+
 def _context(part: Part, engine: EngineSpec) -> Context:
     """Return the context of a job with random images, whose labels cycle through the classes."""
     size, random = part.data, generator("forecast")
-    x = [random.integers(0, 256, (n, *size.shape), np.uint8) for n in (size.train, size.test)]
+    x = [_noise(size, n, random) for n in (size.train, size.test)]
     y = [np.arange(n) % size.classes for n in (size.train, size.test)]
     y[0][-1] = size.classes - 1  # the number of classes is read from the labels
-    one = np.ones(size.shape[0], np.float32)
+    one = np.ones(0 if size.tokens else size.shape[0], np.float32)
     data = Dataset("noise", x[0], y[0], x[1], y[1], one / 2, one / 4, 255.0)
     settings = {k: v for k, v in part.federation.items() if k not in ("dataset", "memory")}
     high = round(100 * part.high / part.federation["clients"])

@@ -51,7 +51,7 @@ def image_flops(
 ) -> int:
     """Return the operations of one image's forward pass; for the arguments see `sizes.network`."""
     model = network(name, data, width, own, rate)
-    image = torch.empty(1, *data.shape, device="meta")
+    image = torch.empty(1, *data.shape, device="meta", dtype=data.input)
     # The device is for tensors that a network makes itself.
     with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.device("meta"):
         model.logits(torch.empty(model.d, device="meta"), image)
@@ -193,22 +193,23 @@ def disk(part: Part) -> dict[str, float]:
 def peak(part: Part) -> dict[str, float]:
     """Return the bytes in memory for images and for training, on top of a process with torch."""
     engine, model, shape, train = part.spec.engine, part.network, part.data.shape, part.images[0]
-    stacks = engine.name in STACKING
+    stacks, kind = engine.name in STACKING, part.data.input
     stacked = engine.options.get("block", SIDE_BY_SIDE) if stacks else 1
     if "eps" in part.phase:  # true gradients are measured, too, by backpropagation
         micro = min(engine.micro_batch, train)
-        step = stacked * max(f(model, shape, micro) for f in (memory.inference, memory.backprop))
+        ways = (memory.inference, memory.backprop)
+        step = stacked * max(f(model, shape, micro, dtype=kind) for f in ways)
     else:
         batch, momentum = min(part.settings["batch"], train), part.phase.get("momentum", 0) > 0
-        one = memory.backprop(model, shape, batch, momentum=momentum)
+        one = memory.backprop(model, shape, batch, momentum=momentum, dtype=kind)
         step = min(stacked, part.members) * one
     # On a GPU the images lie in main memory and on the device. Engines that stack clients also
     # keep normalised training images if there are few.
     copies = 1 if engine.device == "cpu" else 2
     trained = part.federation["clients"] * train * part.data.pixels
     kept = FLOAT * trained if stacks and trained <= client_groups.KEPT else 0
-    images = (copies * part.data.pixels + INDICES) * (part.data.train + part.data.test) + kept
-    return {"images": images, "training": max(step, memory.inference(model, shape, BATCH))}
+    images = (copies * part.data.bytes + INDICES) * (part.data.train + part.data.test) + kept
+    return {"images": images, "training": max(step, memory.inference(model, shape, BATCH, kind))}
 
 
 def _record(part: Part) -> float:

@@ -4,13 +4,20 @@ from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from pathlib import Path
+from typing import Any, Literal
+
+import torch
 
 from zowarmup.common.errors import UserError
-from zowarmup.config.schema import Config, Dataset
+from zowarmup.config.datasets import AnyDataset, Dataset
+from zowarmup.config.schema import Config
 from zowarmup.config.source_files import DATA_DIR, files_of, folder_of
-from zowarmup.config.splits import MEMORY, high_clients
+from zowarmup.config.splits import GIVEN, MEMORY, high_clients
+from zowarmup.data import any_dataset
 from zowarmup.data.array_layout import tidy
-from zowarmup.data.arrays import KEYS, read_npz
+from zowarmup.data.arrays import KEYS, Arrays, read_npz
+from zowarmup.data.clients import Clients
+from zowarmup.data.federation_value import NO_TIERS
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
@@ -22,17 +29,38 @@ MEGABYTE = 10**6
 
 @dataclass(frozen=True)
 class Size:
-    """Size of a data set: shape (C, H, W) of an image, classes, training and test images."""
+    """Size of a data set: shape (C, H, W) of an image, classes, training and test images.
 
-    shape: tuple[int, int, int]
+    Attributes:
+        dtype: the number type of images (uint8), features (float32) or tokens (int64).
+        tokens: the number of different tokens; 0 without tokens.
+        clients, high: the clients that the data name, and how many of them are high-resource; None
+            where the data do not say.
+    """
+
+    shape: tuple[int, ...]
     classes: int
     train: int
     test: int
+    dtype: Literal["uint8", "float32", "int64"] = "uint8"
+    tokens: int = 0
+    clients: int | None = None
+    high: int | None = None
 
     @property
     def pixels(self) -> int:
-        """Values of an image, one byte each."""
+        """Values of an example."""
         return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of an example as it is recorded."""
+        return self.pixels * {"uint8": 1, "float32": 4, "int64": 8}[self.dtype]
+
+    @property
+    def input(self) -> torch.dtype:
+        """The number type of an example as a network gets it."""
+        return torch.int64 if self.dtype == "int64" else torch.float32
 
 
 # Sources that need no file, or whose files always hold the same images.
@@ -45,19 +73,19 @@ KNOWN = {
 DOWNLOADS = {"cifar10": 170_498_071, "cifar100": 169_001_437}  # bytes of the archives
 
 
-def dataset_size(name: str, settings: Dataset) -> Size:
-    """Return the size of a data set, from its NAME.npz or, without this file, from KNOWN.
+def dataset_size(name: str, settings: AnyDataset) -> Size:
+    """Return the size of a data set, from its files or, for a source without NAME.npz, from KNOWN.
 
     Raises:
-        DataError: NAME.npz is damaged or holds other arrays.
+        DataError: a file is damaged or holds other data.
         UserError: there is no such file, and the source is not in KNOWN.
     """
+    if not isinstance(settings, Dataset):
+        data = any_dataset.load(settings)
+        return _size_of(data.arrays, data.given)
     files = [file for file in data_files(settings) if file.stem == settings.source]
     if files:
-        arrays = tidy(read_npz(files[0], KEYS), str(files[0]))
-        train, channels, height, width = arrays["x_train"].shape
-        classes = int(arrays["y_train"].max()) + 1
-        whole = Size((channels, height, width), classes, train, len(arrays["x_test"]))
+        whole = _size_of(tidy(read_npz(files[0], KEYS), str(files[0])))
     elif settings.source in KNOWN:
         whole = KNOWN[settings.source]
     else:
@@ -69,6 +97,38 @@ def dataset_size(name: str, settings: Dataset) -> Size:
         whole = replace(whole, shape=(whole.shape[0], settings.resize, settings.resize))
     train, test = settings.images_train or whole.train, settings.images_test or whole.test
     return replace(whole, train=min(train, whole.train), test=min(test, whole.test))
+
+
+def _size_of(arrays: Arrays, given: Clients | None = None) -> Size:
+    """The size of the data set of tidy arrays."""
+    x, classes = arrays["x_train"], int(arrays["y_train"].max()) + 1
+    whole = Size(x.shape[1:], classes, len(x), len(arrays["x_test"]))
+    if x.dtype.kind == "i":
+        whole = replace(whole, dtype="int64", tokens=int(x.max()) + 1)
+    elif x.dtype.kind == "f":
+        whole = replace(whole, dtype="float32")
+    if given is None:
+        return whole
+    high = None if given.high is None else int(given.high.sum())
+    return replace(whole, clients=len(given.names), high=high)
+
+
+def dealt(config: Config, name: str, data: Size) -> dict[str, Any]:
+    """Return the settings of a federation, with numbers in place of what the data say.
+
+    Raises:
+        UserError: the config asks for clients that the data do not name.
+    """
+    settings = config.federations[name].model_dump()
+    if settings["clients"] == GIVEN:
+        if data.clients is None:
+            raise UserError(
+                f"federations.{name}.clients: {GIVEN}: the data do not say who holds what; return "
+                "client_train from the function, or give a number"
+            )
+        # An even split: costs depend on the mean number of examples.
+        settings |= {"clients": data.clients, "alpha": "infinite"}
+    return settings
 
 
 def data_files(settings: Dataset) -> list[Path]:
@@ -88,14 +148,19 @@ def network(
 
 def high_resource(config: Config, spec: JobSpec, data: Size) -> int:
     """Count the high-resource clients of a run; without tiers these are all clients."""
-    federation = config.federations[spec.federation]
+    clients = int(dealt(config, spec.federation, data)["clients"])
     if spec.split is None:
-        return federation.clients
+        return clients
+    if spec.split == GIVEN:
+        if data.high is None:
+            raise UserError(NO_TIERS)
+        return data.high
     if spec.split != MEMORY:
-        return high_clients(spec.split, federation.clients)
+        return high_clients(spec.split, clients)
     model = network(spec.model, data, spec.width, spec.network)
     step = spec.backprop
     assert step is not None  # with this split
-    need = memory.backprop(model, data.shape, step.batch, momentum=step.momentum)
-    able = [b.share for b in federation.memory or [] if b.megabytes * MEGABYTE >= need]
-    return round(sum(able) * federation.clients)
+    need = memory.backprop(model, data.shape, step.batch, momentum=step.momentum, dtype=data.input)
+    budgets = config.federations[spec.federation].memory or []
+    able = [b.share for b in budgets if b.megabytes * MEGABYTE >= need]
+    return round(sum(able) * clients)

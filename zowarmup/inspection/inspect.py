@@ -5,6 +5,7 @@ from pathlib import Path
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
+from zowarmup.config import data_files
 from zowarmup.config.source_files import COMPUTED, IMAGENET32
 from zowarmup.data import dataset_file, federation
 from zowarmup.data.arrays import DataError, describe_npz
@@ -44,7 +45,7 @@ def dataset(file: Path) -> Facts:
     if file.with_name(source_record.NAME).is_file():
         record = source_record.read(file)
         files = [{"file": name, "sha256": value} for name, value in record.files.items()]
-        facts |= {"source": record.settings.source, "source_folder": record.folder}
+        facts |= {"source": data_files.title(record.settings), "source_folder": record.folder}
         facts["made_from"] = files or None
     return facts
 
@@ -74,11 +75,12 @@ def _as_source(file: Path, arrays: list[Facts]) -> Facts:
 
 
 def _sizes(data: Dataset) -> Facts:
+    noun = "image" if data.x_train.dtype.kind == "u" else "input"
     return {
         "classes": data.classes,
-        "train_images": len(data.y_train),
-        "test_images": len(data.y_test),
-        "image": list(data.x_train.shape[1:]),
+        f"train_{noun}s": len(data.y_train),
+        f"test_{noun}s": len(data.y_test),
+        noun: list(data.x_train.shape[1:]),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from zowarmup.common.files import atomic_write_text
 from zowarmup.common.json_value import Json
 from zowarmup.data import dataset_file, federation
+from zowarmup.models import own_network
 from zowarmup.plan.specs import Plain, Trial
 from zowarmup.training import context, method_trial, trial
 
@@ -32,7 +33,8 @@ def check(
     ready = context.assemble(spec, images, federation.build(images, seed=SEED, **dealt))
     facts: dict[str, Json] = {"model": spec.model, "d": ready.model.d, "dataset": spec.dataset}
     if spec.network:
-        facts["loss"] = trial.check_network(ready, spec.network, spec.engine.name, memory_mb)
+        factory = own_network.of_file(spec.network.source, spec.network.arguments)
+        facts["loss"] = trial.check_network(ready, factory, spec.engine.name, memory_mb)
     for phase in spec.phases:
         method_trial.check_method(ready, phase, spec.seeds_of(SEED))
     facts["methods"] = [phase.algorithm for phase in spec.phases]

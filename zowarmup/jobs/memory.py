@@ -152,6 +152,6 @@ def _data(shape: memory.Shape, images: int, device: str) -> Images:
     """Return random images; their content does not change the memory."""
     generator = torch.Generator().manual_seed(seeds.signed(seeds.key("memory")))
     raw = torch.randint(256, (images, *shape), generator=generator, dtype=torch.uint8)
-    middle = torch.full((shape[0], 1, 1), 0.5, device=device)
+    middle = torch.full((shape[0], *[1] * (len(shape) - 1)), 0.5, device=device)
     scaling = Scaling(torch.tensor(255.0, device=device), middle, middle)
     return whole(raw.to(device), (torch.arange(images) % 2).to(device), scaling)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zowarmup.common.files import atomic_write_text
 from zowarmup.plan.specs import Plain, SelectionSpec
-from zowarmup.plan.tuning_rule import WIDENINGS, Choice, Trial, choose, product, wider
+from zowarmup.plan.tuning_rule import Choice, Trial, product, widened
 from zowarmup.runtime.machine import Machine
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
@@ -61,19 +61,17 @@ def _widened(
     group: ProcessGroup,
 ) -> tuple[list[Trial], Choice, float]:
     """The trials of the grid, and of what lies beyond an edge at which the best one lies."""
-    candidates = product(spec.axes)
-    for widening in range(WIDENINGS + 1):
+
+    def try_all(candidates: Candidates) -> tuple[list[Trial], float]:
+        if len(candidates) > len(product(spec.axes)):
+            log.info("the best candidate lies at an edge of the grid: widening")
         trials, chance = list[Trial](), 0.0
         for seed, federation in zip(spec.seeds, federations, strict=True):
             own, chance = _trials(spec, seed, data, federation, candidates, folder, origin, group)
             trials += own
-        choice = choose(trials, chance)
-        more = wider(trials, choice)
-        if widening == WIDENINGS or not more:
-            break
-        log.info(f"the best candidate lies at the edge of {', '.join(choice.edges)}: widening")
-        candidates += more
-    return trials, choice, chance
+        return trials, chance
+
+    return widened(spec.axes, try_all)
 
 
 def _trials(

@@ -3,18 +3,20 @@
 from torch import nn
 
 from zowarmup.common.errors import UserError
+from zowarmup.models.image_shape import image_shape
 from zowarmup.models.scaler import group_norm, scalers, times
 
 
 def cnn(
-    shape: tuple[int, int, int], classes: int, *, width: float = 1.0, scale: float = 1.0
+    shape: tuple[int, ...], classes: int, *, width: float = 1.0, scale: float = 1.0
 ) -> nn.Module:
     """Build two convolutions, of 16 and 32 channels, and a classifier; digits: d = 6,186.
 
     Raises:
-        UserError: a side of the image, which is halved twice, has fewer than 4 pixels.
+        UserError: the data are no images, or a side, which is halved twice, has fewer than 4
+            pixels.
     """
-    channels, height, breadth = shape
+    channels, height, breadth = image_shape(shape, "cnn")
     if min(height, breadth) < 4:
         raise UserError(
             f"images of {height}x{breadth} pixels are too small for the model cnn, which halves "

@@ -32,16 +32,29 @@ FLOAT = 4  # bytes
 Shape = tuple[int, ...]  # of one input, such as (C, H, W)
 
 
-def backprop(model: FlatModel, shape: Shape, batch: int, *, momentum: bool = False) -> int:
-    """Return the peak bytes of an SGD step on a batch of images of this shape (C, H, W)."""
+def backprop(
+    model: FlatModel,
+    shape: Shape,
+    batch: int,
+    *,
+    momentum: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> int:
+    """Return the peak bytes of an SGD step on a batch of inputs of this shape, such as (C, H, W).
+
+    Args:
+        dtype: of the inputs as the network gets them: int64 for tokens.
+    """
     vectors = 3 if momentum else 2
-    return vectors * FLOAT * model.d + saved(model, shape, batch)
+    return vectors * FLOAT * model.d + saved(model, shape, batch, dtype)
 
 
-def inference(model: FlatModel, shape: Shape, batch: int) -> int:
+def inference(
+    model: FlatModel, shape: Shape, batch: int, dtype: torch.dtype = torch.float32
+) -> int:
     """Return the peak bytes of a forward pass over a batch."""
     w = _empty(model.d)
-    return FLOAT * model.d + _alive(lambda: model.logits(w, _empty(batch, *shape)))
+    return FLOAT * model.d + _alive(lambda: model.logits(w, _inputs(batch, shape, dtype)))
 
 
 def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
@@ -54,7 +67,13 @@ def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
     return FLOAT * (model.d + min(layerwise.CHUNK, model.d)) + alive
 
 
-def saved(model: FlatModel, shape: Shape, batch: int, device: torch.device | str = "meta") -> int:
+def saved(
+    model: FlatModel,
+    shape: Shape,
+    batch: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "meta",
+) -> int:
     """Count the bytes kept for the backward pass: shared memory once, parameters not at all."""
     w = torch.zeros(model.d, device=device, requires_grad=True)
     kept: dict[int, torch.UntypedStorage] = {}
@@ -66,7 +85,7 @@ def saved(model: FlatModel, shape: Shape, batch: int, device: torch.device | str
 
     with torch.device(device), saved_tensors_hooks(pack, lambda tensor: tensor):
         labels = torch.zeros(batch, dtype=torch.int64, device=device)
-        x = torch.zeros(batch, *shape, device=device)
+        x = torch.zeros(batch, *shape, dtype=dtype, device=device)
         loss = cross_entropy(model.logits(w, x), labels)
     del loss  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
@@ -113,6 +132,10 @@ class _Alive(TorchDispatchMode):
 
 def _tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _inputs(batch: int, shape: Shape, dtype: torch.dtype) -> Tensor:
+    return torch.empty(batch, *shape, device="meta", dtype=dtype)
 
 
 def _empty(*shape: int) -> Tensor:

@@ -31,7 +31,7 @@ class He(nn.Sequential):
 
 
 def mlp(
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     classes: int,
     *,
     width: float = 1.0,

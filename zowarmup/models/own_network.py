@@ -1,4 +1,4 @@
-"""A network in a file of the user's own, as a function of its flat parameters.
+"""A network of the user's own, as a function of its flat parameters.
 
 Unlike a built-in network it starts from the weights that its own code gives it: the function is
 called once more for each seed, with torch's random numbers drawn from this seed. The state of the
@@ -6,7 +6,9 @@ global generator is the same afterwards.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,42 +18,95 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from zowarmup.common import seeds, user_code
 from zowarmup.common.errors import UserError
-from zowarmup.config.registry import module_of, object_of
+from zowarmup.config.registry import is_file, module_of, object_of
 from zowarmup.models import structure
 from zowarmup.models.flat import FlatModel
 
-Arguments = Mapping[str, Any]
+
+@dataclass(frozen=True, eq=False)
+class Factory:
+    """A user's function that builds a network.
+
+    Attributes:
+        name: the function in messages; "file.py:name" where it comes from a file.
+        call: takes the shape of an input and the number of classes, and returns an nn.Module.
+        arguments: its further arguments.
+    """
+
+    name: str
+    call: Callable[..., nn.Module]
+    arguments: Mapping[str, Any]
+
+    def keywords(self, shape: tuple[int, ...], classes: int) -> set[str]:
+        """The names of the parameters of the function or of the class's __init__.
+
+        Raises:
+            UserError: it does not take the arguments.
+        """
+        try:
+            signature = inspect.signature(self.call)
+        except (TypeError, ValueError):  # without a signature, as some compiled functions
+            return set()
+        try:
+            signature.bind(shape, classes, **self.arguments)
+        except TypeError as error:
+            keys = ", ".join(["the shape of an input", "the number of classes", *self.arguments])
+            raise UserError(f"{self.name}: {error}; its arguments are {keys}") from None
+        return set(signature.parameters)
+
+    def module(
+        self, shape: tuple[int, ...], classes: int, seed: int, **scaling: float
+    ) -> nn.Module:
+        """Call the function, with torch's random numbers drawn from the seed.
+
+        Raises:
+            UserError: see `build`.
+        """
+        with self.errors(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            torch.manual_seed(seeds.key("initialisation", seed))
+            network = self.call(shape, classes, **self.arguments, **scaling)
+        return _checked(network, self.name)
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Explain errors in a file; in a notebook they show where they happen."""
+        return user_code.running(module_of(self.name)) if is_file(self.name) else nullcontext()
 
 
-def build(
-    source: str, arguments: Arguments, shape: tuple[int, ...], classes: int, width: float
-) -> FlatModel:
-    """Build the network of an entry "file.py:name".
+def of_file(source: str, arguments: Mapping[str, Any]) -> Factory:
+    """The function of an entry "file.py:name".
+
+    Raises:
+        UserError: the file is missing or fails, or has no such function.
+    """
+    return Factory(source, object_of(source), arguments)
+
+
+def build(factory: Factory, shape: tuple[int, ...], classes: int, width: float) -> FlatModel:
+    """Build a network.
 
     Args:
-        arguments: further arguments of the function.
         shape: of one input, such as (C, H, W).
         width: multiple of the channels; other values than 1 need a function with this keyword.
 
     Raises:
-        UserError: the file, the function or the network cannot be used; it says what to change.
+        UserError: the function fails, or its network cannot be used; it says what to change.
     """
-    keywords = _keywords(source, (shape, classes), arguments)
+    keywords = factory.keywords(shape, classes)
     if width != 1 and "width" not in keywords:
         raise UserError(
-            f"width: {width:g}: {source} takes no keyword `width`; leave the key out, or give the "
-            "function this keyword"
+            f"width: {width:g}: {factory.name} takes no keyword `width`; leave the key out, or "
+            "give the function this keyword"
         )
 
     def make(seed: int, relative: float = 1.0, scale: float = 1.0) -> nn.Module:
         scaling = {"width": width * relative, "scale": scale}
         own = {key: value for key, value in scaling.items() if key in keywords}
-        return module(source, {**arguments, **own}, shape, classes, seed)
+        return factory.module(shape, classes, seed, **own)
 
     def family(relative: float, scale: float) -> nn.Module:
         if scale != 1 and "scale" not in keywords:
             raise UserError(
-                f"{source} takes no keyword `scale`, by which a narrow network divides its "
+                f"{factory.name} takes no keyword `scale`, by which a narrow network divides its "
                 "activations; give it this keyword, or set `scaler: false` of heterofl"
             )
         return make(0, relative, scale)
@@ -61,40 +116,6 @@ def build(
         return torch.cat([p.detach().flatten() for p in parameters.values()])
 
     return FlatModel(make(0), family if "width" in keywords else None, first)
-
-
-def module(
-    source: str, arguments: Arguments, shape: tuple[int, ...], classes: int, seed: int
-) -> nn.Module:
-    """Call the user's function, with torch's random numbers drawn from the seed.
-
-    Raises:
-        UserError: see `build`.
-    """
-    factory = object_of(source)
-    with user_code.running(module_of(source)), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.key("initialisation", seed))
-        with torch.device("cpu"):
-            network = factory(shape, classes, **arguments)
-    return _checked(network, source)
-
-
-def _keywords(source: str, given: tuple[object, ...], arguments: Arguments) -> set[str]:
-    """The names of the parameters of a function or of a class's __init__.
-
-    Raises:
-        UserError: it does not take the arguments.
-    """
-    try:
-        signature = inspect.signature(object_of(source))
-    except (TypeError, ValueError):  # without a signature, as some compiled functions
-        return set()
-    try:
-        signature.bind(*given, **arguments)
-    except TypeError as error:
-        keys = ", ".join(["the shape of an input", "the number of classes", *arguments])
-        raise UserError(f"{source}: {error}; its arguments are {keys}") from None
-    return set(signature.parameters)
 
 
 def _checked(network: object, source: str) -> nn.Module:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from zowarmup.models.flat import default_law
+from zowarmup.models.image_shape import image_shape
 from zowarmup.models.resnet import GROUPS, Channels, stages
 from zowarmup.models.scaler import group_norm, scaled, times
 from zowarmup.models.static_norm import StaticNorm
@@ -27,7 +28,7 @@ class PreResNet(nn.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         classes: int,
         *,
         channels: Channels,
@@ -42,7 +43,8 @@ class PreResNet(nn.Module):
             return scaled(norm(channels), scale)
 
         widths = [times(width, c) for c in channels]
-        self.conv = nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False)
+        colours, *_ = image_shape(shape, type(self).__name__)
+        self.conv = nn.Conv2d(colours, widths[0], 3, padding=1, bias=False)
         self.blocks = stages(partial(Block, norm=scaled_norm), widths, depth)
         self.norm = scaled_norm(widths[-1])
         self.linear = nn.Linear(widths[-1], classes)

@@ -13,6 +13,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from zowarmup.models.image_shape import image_shape
 from zowarmup.models.scaler import group_norm, scaled, times
 
 GROUPS = 2  # of every norm layer
@@ -31,7 +32,7 @@ class ResNet(nn.Module):
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         classes: int,
         *,
         channels: Channels,
@@ -41,7 +42,8 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         widths = [times(width, c) for c in channels]
-        self.conv = nn.Conv2d(shape[0], widths[0], 3, padding=1, bias=False)
+        colours, *_ = image_shape(shape, type(self).__name__)
+        self.conv = nn.Conv2d(colours, widths[0], 3, padding=1, bias=False)
         self.norm = _norm(widths[0], scale)
         self.blocks = stages(partial(Block, scale=scale), widths, depth)
         self.linear = nn.Linear(widths[-1], classes)

@@ -18,6 +18,7 @@ from torch.nn.functional import gelu
 from zowarmup.common import seeds
 from zowarmup.common.errors import UserError
 from zowarmup.models.directions import gaussian
+from zowarmup.models.image_shape import image_shape
 from zowarmup.models.scaler import scaled, times
 
 STD = 0.02  # standard deviation of all initial weights in that code
@@ -35,12 +36,12 @@ class ViT(nn.Module):
         std: standard deviation of the initial weights, at any width.
 
     Raises:
-        UserError: the patches do not fit the image.
+        UserError: the data are no images, or the patches do not fit the image.
     """
 
     def __init__(
         self,
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         classes: int,
         *,
         patch: int,
@@ -76,9 +77,9 @@ class ViT(nn.Module):
 class Embedding(nn.Module):
     """The class token, then the linearly mapped patches, plus positions: (n, T, h)."""
 
-    def __init__(self, shape: tuple[int, int, int], patch: int, hidden: int) -> None:
+    def __init__(self, shape: tuple[int, ...], patch: int, hidden: int) -> None:
         super().__init__()
-        channels, height, width = shape
+        channels, height, width = image_shape(shape, "ViT")
         if height % patch or width % patch:
             raise UserError(
                 f"images of {height}x{width} pixels cannot be cut into patches of {patch}x{patch}; "

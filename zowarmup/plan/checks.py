@@ -4,12 +4,13 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from zowarmup.config.datasets import AnyDataset, Dataset, FileData, TableData
 from zowarmup.config.own import networks_of
 from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import is_trajectory, know_tiers
 from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS
 from zowarmup.config.schema import Config
-from zowarmup.config.splits import MEMORY, high_clients
+from zowarmup.config.splits import GIVEN, MEMORY, high_clients, high_share
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.specs import EngineSpec, JobSpec, Plain
 
@@ -46,6 +47,8 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
     _check_images(config, job)
     if job.split == MEMORY:
         _check_memory(config, method, draft)
+    elif job.split == GIVEN:
+        _check_given_tiers(config, draft)
     else:
         _check_tiers(config, method, draft)
     if job.snapshot_every % job.evaluate_every:
@@ -68,6 +71,10 @@ def _check_engine(engine: EngineSpec) -> None:
 
 def _check_images(config: Config, job: JobSpec) -> None:
     federation, dataset = config.federations[job.federation], config.datasets[job.dataset]
+    if federation.clients == GIVEN:
+        _check_given(job.dataset, dataset, f"federations.{job.federation}.clients")
+    if not isinstance(dataset, Dataset) or isinstance(federation.clients, str):
+        return
     images = dataset.images_train or KNOWN_SIZES.get(dataset.source)
     if images is not None and images < 2 * federation.clients:
         raise ConfigError(
@@ -82,8 +89,42 @@ def _check_images(config: Config, job: JobSpec) -> None:
         )
 
 
+def _check_given(name: str, dataset: AnyDataset, where: str) -> None:
+    """Check that the data can say who holds what; what a function returns is not known yet."""
+    fix = "use a table with the key `client`, or a file whose function returns client_train"
+    if isinstance(dataset, TableData):
+        fix = f"name the column of the clients in datasets.{name}.client"
+    if isinstance(dataset, FileData) or (isinstance(dataset, TableData) and dataset.client):
+        return
+    raise ConfigError(
+        f"{where}: {GIVEN}: the data set {name} does not say who holds what; {fix}, or give a "
+        "number"
+    )
+
+
+def _check_given_tiers(config: Config, draft: Draft) -> None:
+    """Check that the data can say which clients are high-resource."""
+    name = draft.job.federation
+    federation, dataset = config.federations[name], config.datasets[draft.job.dataset]
+    fault, fix = "", ""
+    if federation.clients != GIVEN:
+        fault, fix = "draws its clients", f"set federations.{name}.clients to {GIVEN}"
+    elif federation.memory is not None:
+        fault, fix = "gives its clients budgets", f"use `split: {MEMORY}`, or remove the budgets"
+    elif isinstance(dataset, TableData) and not dataset.tier:
+        fault = "has a table without tiers"
+        fix = f"name the column of the tiers in datasets.{draft.job.dataset}.tier"
+    if fault:
+        raise ConfigError(
+            f"split: {GIVEN}: the federation {name} {fault}; {fix}, or give a split such as 10/90"
+        )
+
+
 def _check_tiers(config: Config, method: str, draft: Draft) -> None:
     clients = config.federations[draft.job.federation].clients
+    if isinstance(clients, str):  # their number is known when the data exist
+        high_share(str(draft.job.split))
+        return
     all_high = high_clients(str(draft.job.split), clients) == clients
     if all_high and any(phase.clients == "low" for phase in draft.phases):
         raise ConfigError(

@@ -6,7 +6,6 @@ selection, so that rows of other settings are never used.
 """
 
 import csv
-import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_text, read_rows
-from zowarmup.plan.tuning_rule import Trial, choose, product
+from zowarmup.plan.tuning_rule import Choice, Trial, Tried, widened
 
 COLUMNS = ("selection", "decides", "chance", "rates", "seed", "accuracy", "late", "loss")
 AGAIN = "copy trials.csv again from the results that made it, or remove `selection.trials`"
@@ -34,7 +33,7 @@ class EarlierTrials:
         self.trials: dict[str, tuple[float, list[Trial]]] = {}  # after the accuracy of guessing
         for _, decides, chance, trial in self._rows():
             self.trials.setdefault(decides, (chance, []))[1].append(trial)
-        self.choices = {key: choose(own, chance) for key, (chance, own) in self.trials.items()}
+        self.choices: dict[str, Choice] = {}  # by the same digest, of the selections checked so far
 
     def _rows(self) -> list[Row]:
         try:
@@ -43,24 +42,34 @@ class EarlierTrials:
             raise UserError(f"{self.path}: is not a whole file of trials; {AGAIN}") from error
 
     def rates(self, decides: str) -> Mapping[str, float] | None:
-        """The rates of a selection by axis; None if the file has no trials of it."""
+        """The rates of a selection by axis, after `check`; None if the file has no trials of it."""
         return self.choices[decides].rates if decides in self.choices else None
 
     def check(
         self, decides: str, name: str, axes: Mapping[str, Sequence[float]], seeds: Sequence[int]
     ) -> None:
-        """Check that the file has every trial of a selection's grid, or none.
+        """Choose by the trials of the file, which has every trial of a selection, or none.
 
         Raises:
             UserError: names the first trial that is missing.
         """
-        _, trials = self.trials.get(decides, (0.0, []))
-        finished = {(trial.candidate, trial.seed) for trial in trials}
-        for rates, seed in itertools.product(product(axes), seeds) if trials else ():
-            if (Trial(rates, seed).candidate, seed) not in finished:
-                raise UserError(
-                    f"{self.path}: {name}: the trial of {rates} on seed {seed} is missing; {AGAIN}"
-                )
+        if decides not in self.trials:
+            return
+        chance, trials = self.trials[decides]
+        by_key = {(trial.candidate, trial.seed): trial for trial in trials}
+
+        def look_up(candidates: list[dict[str, float]]) -> Tried:
+            wanted = [(rates, seed) for seed in seeds for rates in candidates]
+            keys = [(Trial(rates, seed).candidate, seed) for rates, seed in wanted]
+            for (rates, seed), key in zip(wanted, keys, strict=True):
+                if key not in by_key:
+                    raise UserError(
+                        f"{self.path}: {name}: the trial of {rates} on seed {seed} is missing; "
+                        f"{AGAIN}"
+                    )
+            return [by_key[key] for key in keys], chance
+
+        _, self.choices[decides], _ = widened(axes, look_up)
 
 
 def read(path: Path | str) -> list[Row]:

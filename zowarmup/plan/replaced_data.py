@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from zowarmup.config.schema import Dataset
-from zowarmup.config.source_files import COMPUTED, folder_of
+from zowarmup.config import data_files
+from zowarmup.config.datasets import AnyDataset, Dataset
+from zowarmup.config.source_files import COMPUTED
 from zowarmup.plan import source_record
 from zowarmup.plan.paths import Paths
 
-Question = Callable[[Path, Dataset], str]
+Question = Callable[[Path, AnyDataset], str]
 
 
 def changed(paths: Paths, question: Question = source_record.replaced) -> list[str]:
@@ -22,6 +23,10 @@ def changed(paths: Paths, question: Question = source_record.replaced) -> list[s
         data = Path(paths.dataset(name))
         if data.is_file() and data.with_name(source_record.NAME).is_file():
             sentences.append(question(data, settings))
-        elif not data.is_file() and settings.source not in COMPUTED:
-            folder_of(settings.data_dir)
+        elif not data.is_file() and not _computed(settings):
+            data_files.place(settings)
     return [sentence for sentence in sentences if sentence]
+
+
+def _computed(settings: AnyDataset) -> bool:
+    return isinstance(settings, Dataset) and settings.source in COMPUTED

@@ -8,12 +8,13 @@ import hashlib
 import json
 from pathlib import Path
 
+from zowarmup.common.code_digest import code_digest
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.file_hashes import sha256
 from zowarmup.common.files import atomic_write_text, read_json
+from zowarmup.config import data_files
+from zowarmup.config.datasets import PLACES, AnyDataset, FileData
 from zowarmup.config.phase import Settings
-from zowarmup.config.schema import Dataset
-from zowarmup.config.source_files import files_of, folder_of
 
 NAME = "source.json"
 MEMORY = ".file-hashes.json"  # in results/
@@ -27,29 +28,32 @@ class Record(Settings):
     files: Contents  # as they were read
     compared: str  # the value of `compared` when Snakemake started the job
     folder: str | None  # of the files; None without files
-    settings: Dataset  # of the config
+    code: str | None = None  # digest of the Python file that made the arrays, if one did
+    settings: AnyDataset  # of the config
 
 
-def contents(source: str, folder: Path | None, data: str | Path) -> Contents:
-    """The hash of each file that a source reads; {} if one is missing or cannot be read.
+def contents(settings: AnyDataset, folder: Path | None, data: str | Path) -> Contents:
+    """The hash of each file that a data set is made from; {} if one is missing or unreadable.
 
     Args:
+        folder: of the files, see `data_files`.
         data: results/<name>/datasets/<dataset>/dataset.npz; the hashes are kept in results/.
     """
     memory = Path(data).parents[3] / MEMORY
     try:
-        return {file.name: sha256(file, memory) for file in files_of(source, folder)}
+        paths = data_files.files(settings, folder)
+        return {name: sha256(file, memory) for name, file in paths.items()}
     except OSError:
         return {}
 
 
-def compared(data: str | Path, settings: Dataset) -> str:
+def compared(data: str | Path, settings: AnyDataset) -> str:
     """Return a hash of the contents of a source's files, "" while there are no files.
 
     While the files are gone or those of the record, return the value when the data set was made.
     That value is "" for a download, because Snakemake asks before the job downloads the files.
     """
-    now = _digest(contents(settings.source, _folder(settings), data))
+    now = _digest(contents(settings, _folder(settings), data))
     try:
         record = read(data)
     except UserError:
@@ -57,11 +61,13 @@ def compared(data: str | Path, settings: Dataset) -> str:
     return record.compared if now in ("", _digest(record.files)) else now
 
 
-def write(data: str | Path, files: Contents, compared: str, settings: Dataset) -> None:
+def write(data: str | Path, files: Contents, compared: str, settings: AnyDataset) -> None:
     """Write the record of a data set; see `Record`."""
-    folder = folder_of(settings.data_dir)
+    folder = data_files.place(settings)
     place = str(folder.absolute()) if files and folder else None
-    record = Record(files=files, compared=compared, folder=place, settings=settings)
+    record = Record(
+        files=files, compared=compared, folder=place, code=_code(settings), settings=settings
+    )
     atomic_write_text(Path(data).with_name(NAME), record.model_dump_json(indent=1) + "\n")
 
 
@@ -76,17 +82,20 @@ def read(data: str | Path) -> Record:
         return Record(**read_json(path))
 
 
-def replaced(data: str | Path, settings: Dataset | None = None) -> str:
-    """Return a sentence about a data set whose source now has other contents, else "".
+def replaced(data: str | Path, settings: AnyDataset | None = None) -> str:
+    """Return a sentence about a data set whose source now has other contents or code, else "".
 
     Args:
         settings: by default those of the record; the config may have another folder by now.
     """
     record = read(data)
-    source, folder = record.settings.source, _folder(settings or record.settings)
-    if settings is None and record.folder and not files_of(source, folder):
+    present = settings or record.settings
+    folder = _folder(present)
+    if settings is None and record.folder and not data_files.files(present, folder):
         folder = Path(record.folder)
-    now = contents(settings.source if settings else source, folder, data)
+    if record.code and (code := _code(present)) and code != record.code:
+        return f"{data}: it was not made by the present code of {data_files.title(present)}"
+    now = contents(present, folder, data)
     other = [name for name in now if now[name] != record.files.get(name)]
     if not other and len(now) in (0, len(record.files)):
         return ""
@@ -94,19 +103,33 @@ def replaced(data: str | Path, settings: Dataset | None = None) -> str:
     return f"{data}: it was not made from the present contents of {names} in {folder}"
 
 
-def reconfigured(data: str | Path, settings: Dataset) -> str:
+def reconfigured(data: str | Path, settings: AnyDataset) -> str:
     """Return a sentence about a data set whose settings in the config have changed, else ""."""
-    then, now = read(data).settings.model_dump(), settings.model_dump()
-    for key in now.keys() - {"data_dir"}:
-        if then[key] != now[key]:
-            return f"{data}: it was made with {key} {then[key]}, but the config says {now[key]}"
+    record = read(data).settings
+    then, now = record.model_dump(exclude=set(PLACES)), settings.model_dump(exclude=set(PLACES))
+    if type(record) is not type(settings):
+        then, now = {"data of": data_files.title(record)}, {"data of": data_files.title(settings)}
+    for key in sorted(then.keys() | now.keys()):
+        if then.get(key) != now.get(key):
+            sentence = f"it was made with {key} {then.get(key)}"
+            return f"{data}: {sentence}, but the config says {now.get(key)}"
     return ""
 
 
-def _folder(settings: Dataset) -> Path | None:
-    """Return the data folder; None if its path names an unknown user."""
+def _code(settings: AnyDataset) -> str | None:
+    """Return the digest of the Python file of a data set, if it has one that can be parsed."""
+    if not isinstance(settings, FileData):
+        return None
     try:
-        return folder_of(settings.data_dir)
+        return code_digest([settings.file])
+    except UserError:
+        return None
+
+
+def _folder(settings: AnyDataset) -> Path | None:
+    """Return the folder of the files; None if its path names an unknown user."""
+    try:
+        return data_files.place(settings)
     except UserError:
         return None
 

@@ -11,7 +11,7 @@ client sends one 4-byte accuracy for each candidate and seed.
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
@@ -55,6 +55,9 @@ class Trial:
     def read(cls, entry: Mapping[str, object]) -> "Trial":
         """The trial that a line of a journal or a row of a file holds."""
         return TypeAdapter(cls).validate_python(entry)
+
+
+Tried = tuple[list[Trial], float]  # the trials, and the accuracy of guessing
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,28 @@ def choose(trials: Sequence[Trial], chance: float) -> Choice:
         tried=len(by_candidate(trials)),
         trains=chosen.above(chance),
     )
+
+
+def widened(
+    axes: Mapping[str, Sequence[float]], try_all: Callable[[list[dict[str, float]]], Tried]
+) -> tuple[list[Trial], Choice, float]:
+    """Try a grid, then what lies beyond an edge at which the best candidate lies.
+
+    Args:
+        try_all: returns the trials of candidates, and the accuracy of guessing.
+
+    Returns:
+        All trials, the choice, and the accuracy of guessing.
+    """
+    candidates = product(axes)
+    for widening in range(WIDENINGS + 1):
+        trials, chance = try_all(candidates)
+        choice = choose(trials, chance)
+        more = wider(trials, choice)
+        if widening == WIDENINGS or not more:
+            break
+        candidates = candidates + more
+    return trials, choice, chance
 
 
 def wider(trials: Sequence[Trial], choice: Choice) -> list[dict[str, float]]:

@@ -12,6 +12,7 @@ from zowarmup.common import user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.json_value import JsonObject
 from zowarmup.config import registry, tables_and_figures
+from zowarmup.config.datasets import PLACES, FileData
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import MEMORY_ROLES, Inputs, Paths
@@ -88,8 +89,12 @@ class Workflow:
             engine = self.config.engine.model_dump(include={"device", "threads"})
             return self.config.memory.model_dump(exclude={"models"}) | engine
         if job.rule == "dataset":
-            return self.config.datasets[job.name].model_dump(exclude={"data_dir"})
+            return self.config.datasets[job.name].model_dump(exclude=set(PLACES))
         return self.config.federations[job.name].model_dump()
+
+    def places(self, dataset: str) -> JsonObject:
+        """The paths in the settings of a data set; a moved file changes no result."""
+        return self.config.datasets[dataset].model_dump(include=set(PLACES))
 
     def rounds(self, job: Job) -> list[int]:
         """The rounds of a warm-up at which a job measures the curvature of the loss."""
@@ -116,6 +121,8 @@ class Workflow:
             modules = graph.modules(graph.spec_of(self.plan, job))
         if job.rule == "check_own":  # a change here makes nothing that waits for it stale
             return code_digest(graph.own_files(self.plan.trials[job.name]))
+        if job.rule == "dataset" and isinstance(own := self.config.datasets[job.name], FileData):
+            modules = [own.file]
         return code_digest(modules, self.scripts / f"{job.rule}.py")
 
     def trial(self, job: Job) -> JsonObject:

@@ -36,14 +36,14 @@ class About(Value):
         model: the name of the network.
         network: where a network of the user's own comes from, None for a built-in one.
         width: multiple of the network's channels.
-        shape: (C, H, W) of an image.
+        shape: (C, H, W) of an image; of an example of other data 1 to 4 sizes.
         round: the round after which the model was saved.
     """
 
     model: str
     network: NetworkSpec | None = None
     width: Annotated[float, Field(gt=0, le=WIDEST)]
-    shape: tuple[Size, Size, Size]
+    shape: Annotated[tuple[Size, ...], Field(min_length=1, max_length=4)]
     classes: Size
     round: Round
 

@@ -13,14 +13,14 @@ from zowarmup.common.errors import UserError
 from zowarmup.common.json_value import Json
 from zowarmup.common.seeds import Seeds
 from zowarmup.config import registry
-from zowarmup.config.splits import MEMORY
+from zowarmup.config.splits import GIVEN, MEMORY
 from zowarmup.data import dataset_file, federation
 from zowarmup.data.dataset_file import Dataset
-from zowarmup.data.federation import MEGABYTE, Federation
+from zowarmup.data.federation_value import MEGABYTE, Federation
 from zowarmup.engines import images
 from zowarmup.engines.distributed import Distributed
 from zowarmup.engines.images import Images
-from zowarmup.models import memory, own_network
+from zowarmup.models import own_network
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.width import narrow
 from zowarmup.plan.specs import EngineSpec, JobSpec, NetworkSpec, Phase, Tier
@@ -28,6 +28,7 @@ from zowarmup.runtime import malloc
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import checkpoint
 from zowarmup.storage.checkpoint import About
+from zowarmup.training import inputs
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Context:
     heldout: Images
     test: Images
     classes: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     device: torch.device
     group: ProcessGroup = ALONE
 
@@ -94,9 +95,17 @@ def build(
 
 
 def assemble(
-    spec: JobSpec, data: Dataset, dealt: Federation, group: ProcessGroup = ALONE
+    spec: JobSpec,
+    data: Dataset,
+    dealt: Federation,
+    group: ProcessGroup = ALONE,
+    network: FlatModel | None = None,
 ) -> Context:
-    """Build the context of a job from objects in memory."""
+    """Build the context of a job from objects in memory.
+
+    Args:
+        network: by default the one that the spec names.
+    """
     settings = spec.engine
     device = _device(settings.device, group)
     torch.set_num_threads(settings.threads)
@@ -105,8 +114,8 @@ def assemble(
     everything = images.part(data, "train", device)
     train = images.dealt(everything, dealt.train)
     sizes = tuple(len(rows) for rows in dealt.train)
-    shape = tuple(data.x_train.shape[1:])
-    whole = model(spec.model, shape, data.classes, spec.width, spec.network)
+    shape = inputs.shape(spec, data)
+    whole = network or model(spec.model, shape, data.classes, spec.width, spec.network)
     engine = registry.load(registry.ENGINES, settings.name)(
         whole, train.split(sizes), settings.micro_batch, **_options(settings)
     )
@@ -116,7 +125,7 @@ def assemble(
         own_network=spec.network,
         model=whole,
         engine=engine if group.size == 1 else Distributed(engine, sizes, group),
-        tiers=tiers(dealt, spec, whole, shape),
+        tiers=tiers(dealt, spec, whole, data),
         sizes=sizes,
         train=train,
         heldout=images.dealt(everything, dealt.heldout),
@@ -141,7 +150,7 @@ def start(context: Context, seeds: Seeds, snapshot: Path | None) -> Tensor:
 
 def model(
     name: str,
-    shape: tuple[int, int, int],
+    shape: tuple[int, ...],
     classes: int,
     width: float = 1.0,
     own: NetworkSpec | None = None,
@@ -152,7 +161,8 @@ def model(
         width: multiple of the registry's number of channels.
     """
     if own is not None:
-        return own_network.build(own.source, own.arguments, shape, classes, width)
+        factory = own_network.of_file(own.source, own.arguments)
+        return own_network.build(factory, shape, classes, width)
 
     def family(relative: float, scale: float) -> torch.nn.Module:
         with torch.device("meta"):  # where no weights are drawn
@@ -201,14 +211,16 @@ def _deterministic(device: torch.device) -> None:
 
 
 def tiers(
-    dealt: Federation, spec: JobSpec, model: FlatModel, shape: tuple[int, int, int]
+    dealt: Federation, spec: JobSpec, model: FlatModel, data: Dataset
 ) -> dict[Tier, tuple[int, ...]]:
     """The clients that "all", "high" and "low" stand for in a job, sorted."""
     everyone, split = tuple(range(dealt.clients)), spec.split
     if split is None:
         return {"all": everyone}
-    if split == MEMORY and (step := spec.backprop):
-        high = _holding(dealt, memory.backprop(model, shape, step.batch, momentum=step.momentum))
+    if split == GIVEN:
+        high = dealt.given_high
+    elif split == MEMORY and spec.backprop:
+        high = _holding(dealt, inputs.backprop(spec.backprop, model, data))
     else:
         high = dealt.high(int(split.split("/")[0]) / 100)
     return {"all": everyone, "high": high, "low": tuple(k for k in everyone if k not in high)}

@@ -8,6 +8,7 @@ from zowarmup.algorithms.rounds import Algorithm, Replayable
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
 from zowarmup.plan.specs import Phase, RunSpec, Tier
+from zowarmup.training import inputs
 from zowarmup.training.context import Context
 
 
@@ -63,7 +64,7 @@ def prepare(
         number: the place of the first phase in the method.
 
     Raises:
-        UserError: a tier that a phase trains has no clients.
+        UserError: a tier that a phase trains has no clients, or there are no images to augment.
     """
     ready = []
     for i, phase in enumerate(phases, start=number):
@@ -72,6 +73,7 @@ def prepare(
                 f"split: no client is {phase.clients}-resource, but {phase.algorithm} trains these "
                 "clients; choose another split"
             )
+        inputs.check_moves(phase.settings.get("augment"), context.train.raw)
         last = after + phase.rounds
         algorithm = build(phase)
         limit = getattr(algorithm, "catch_up_limit", None)

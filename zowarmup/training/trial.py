@@ -10,13 +10,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.engine_protocol import SGD
-from zowarmup.common import user_code
 from zowarmup.common.errors import UserError, cause
-from zowarmup.config.registry import module_of
-from zowarmup.models import memory, own_network, static_norm, structure
+from zowarmup.models import memory, static_norm, structure
 from zowarmup.models.directions import draw
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import NetworkSpec
+from zowarmup.models.own_network import Factory
 from zowarmup.training.context import Context
 
 MEGABYTE = 10**6
@@ -24,8 +22,15 @@ BATCH = 1e-3  # how far, relative to the largest output, other inputs of a batch
 VECTORS = 8  # of the size of w that an engine and a phase hold at once
 
 
-def check_network(context: Context, own: NetworkSpec, engine: str, memory_mb: int) -> float:
+def check_network(
+    context: Context, factory: Factory, engine: str, memory_mb: int | None = None
+) -> float:
     """Check a network on its first batch: forward twice, backward once, and once by the engine.
+
+    Args:
+        factory: the function that built the network of the context.
+        engine: the name of the context's engine.
+        memory_mb: the memory that a process may use, if there is a limit.
 
     Returns:
         The mean loss of the batch at the first weights.
@@ -34,29 +39,30 @@ def check_network(context: Context, own: NetworkSpec, engine: str, memory_mb: in
         UserError: names the file, what is wrong and what to change.
     """
     model, w = context.model, context.model.initial(0).to(context.device)
-    _check_drawing(context, own, w)
+    _check_drawing(context, factory, w)
     batch = context.train.cut(0, min(len(context.train), context.sizes[0]))
-    with user_code.running(module_of(own.source)):
-        loss = _loss(model, own.source, w, batch.x(), batch.y, context.classes)
-    _check_memory(context, len(batch), own.source, memory_mb)
-    _check_engine(context, own.source, engine, w)
+    with factory.errors():
+        loss = _loss(model, factory.name, w, batch.x(), batch.y, context.classes)
+    if memory_mb is not None:
+        _check_memory(context, batch.x(), factory.name, memory_mb)
+    _check_engine(context, factory.name, engine, w)
     return loss
 
 
-def _check_drawing(context: Context, own: NetworkSpec, w: Tensor) -> None:
+def _check_drawing(context: Context, factory: Factory, w: Tensor) -> None:
     """Check that a seed decides the weights, and that constants do not depend on it."""
     if not torch.equal(w, context.model.initial(0).to(w.device)):
         raise UserError(
-            f"{own.source}: starts from other weights each time; draw them with torch alone, whose "
-            "random numbers come from the seed of the run"
+            f"{factory.name}: starts from other weights each time; draw them with torch alone, "
+            "whose random numbers come from the seed of the run"
         )
-    other = own_network.module(own.source, own.arguments, context.shape, context.classes, 1)
+    other = factory.module(context.shape, context.classes, seed=1)
     constants = structure.parts(other).constants
     for name, value in context.model.constants.items():
         if not torch.equal(value, constants[name].to(value.device)):
             raise UserError(
-                f"{own.source}: {name} does not train, but is drawn at random, so it would differ "
-                "between seeds; give it fixed values, or make it a parameter that trains"
+                f"{factory.name}: {name} does not train, but is drawn at random, so it would "
+                "differ between seeds; give it fixed values, or make it a parameter that trains"
             )
 
 
@@ -131,12 +137,11 @@ def _now(model: FlatModel, name: str) -> Tensor:
     return value.to(model.constants[name].device)
 
 
-def _check_memory(context: Context, batch: int, source: str, memory_mb: int) -> None:
-    model = context.model
+def _check_memory(context: Context, x: Tensor, source: str, memory_mb: int) -> None:
+    model, (batch, *shape) = context.model, x.shape
     # With data, because the values of an input may decide what a network computes.
-    need = VECTORS * memory.FLOAT * model.d + memory.saved(
-        model, context.shape, batch, context.device
-    )
+    saved = memory.saved(model, tuple(shape), batch, x.dtype, context.device)
+    need = VECTORS * memory.FLOAT * model.d + saved
     if need > memory_mb * MEGABYTE:
         raise UserError(
             f"{source}: {model.d:,} parameters and a batch of {batch} need about "

@@ -16,7 +16,7 @@ import numpy as np
 
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_text, read_json, read_rows
-from zowarmup.config.splits import high_clients
+from zowarmup.config.splits import GIVEN, high_clients
 from zowarmup.data.federation import Federation, load
 
 MANY = 100  # classes; with more, the recall of each class stays in the run's file
@@ -110,7 +110,9 @@ def run_columns(cell: Cell, files: Files) -> Row:
     federation, high = files.federation(cell["federation"]), last["high_clients"]
     images = float(federation.train_sizes.mean())  # of one client
     if high is None:  # a run without tiers; its cell has a split all the same
-        high = high_clients(cell["split"], cell["clients"])
+        split = cell["split"]
+        given = split == GIVEN
+        high = len(federation.given_high) if given else high_clients(split, federation.clients)
     # The last record has the learning rate of every phase, as trained.
     rates = [phase["lr"] for phase in last["spec"].get("phases", [last["spec"].get("phase")])]
     early = last.get("loss_change_first_10_rounds")
@@ -118,8 +120,8 @@ def run_columns(cell: Cell, files: Files) -> Row:
         **{name: cell[name] for name in ("study", "run", "method", "label")},
         **{name: spec[name] for name in ("dataset", "model", "width")},
         "split": cell["split"],
-        "alpha": "inf" if cell["alpha"] == "infinite" else cell["alpha"],
-        "clients": cell["clients"],
+        "alpha": {"infinite": "inf", None: ""}.get(cell["alpha"], cell["alpha"]),
+        "clients": federation.clients,
         "high_clients": int(high),
         "images": repr(images),
         "classes": federation.classes,
@@ -133,7 +135,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
         "lr_at_edge": any(files.json(file)["edges"] for file in cell["selections"]),
         "d": records[0]["d"],
         "d_low": min(record["d_low"] for record in records),
-        "directions": max(directions(p, cell["clients"], high, images) for p in phases),
+        "directions": max(directions(p, federation.clients, high, images) for p in phases),
         "engine": spec["engine"]["name"],
         "loss_change_first_10_rounds": "" if early is None else repr(early),
     }

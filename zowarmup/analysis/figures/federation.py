@@ -1,5 +1,6 @@
 """Figure of the clients' labels; clients are in the order in which they become high-resource."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,15 @@ def figure(metrics: pd.DataFrame, federation: dict[str, Any] | None = None) -> F
     )
     for (left, right), (name, one) in zip(grid, counts.items(), strict=True):
         label, classes = "label", one.shape[1]
+        highs = high_counts(len(one), rows[rows["dataset"] == name])
         if classes > READABLE:
-            one = one[:, np.argsort(tier_shares(one, splits[name])[:, 0], kind="stable")]
+            one = one[:, np.argsort(tier_shares(one, highs)[:, 0], kind="stable")]
             label = f"{classes} labels, sorted by the first column on the right"
         left.set_yticks(range(classes) if classes <= READABLE else [])
         left.set_ylabel(f"{name}: {label}" if len(counts) > 1 else label)
         left.set_ylim(classes - 0.4, -0.6)
-        _clients(left, one, splits[name])
-        _shares(right, tier_shares(one, splits[name]), splits[name])
+        _clients(left, one, highs)
+        _shares(right, tier_shares(one, highs), splits[name])
     return drawing
 
 
@@ -62,17 +64,28 @@ def ordered_counts(federation: dict[str, Any]) -> np.ndarray:
     return np.asarray(federation["label_counts"])[list(federation["order"])]
 
 
-def _high_count(clients: int, split: str) -> int:
-    return len(high_clients(range(clients), m.high_share(split)))
+def high_counts(clients: int, rows: pd.DataFrame) -> dict[str, int]:
+    """Return the number of high-resource clients of each split in the rows, among K clients."""
+    counts = {}
+    for split in m.splits(rows):
+        if "/" in split:
+            counts[split] = len(high_clients(range(clients), m.high_share(split)))
+        else:  # the data or memory budgets decide; the rows say how many there are
+            counts[split] = int(rows.loc[rows["split"] == split, "high_clients"].iloc[0])
+    return counts
 
 
-def tier_shares(counts: np.ndarray, splits: list[str]) -> np.ndarray:
-    """Return (C, splits), the share of a class's images on a split's high-resource clients."""
-    tiers = [counts[: _high_count(len(counts), split)].sum(axis=0) for split in splits]
+def tier_shares(counts: np.ndarray, highs: Mapping[str, int]) -> np.ndarray:
+    """Return (C, splits), the share of a class's images on a split's high-resource clients.
+
+    Args:
+        highs: see `high_counts`.
+    """
+    tiers = [counts[:high].sum(axis=0) for high in highs.values()]
     return np.stack(tiers, axis=1) / np.maximum(counts.sum(axis=0), 1)[:, None]
 
 
-def _clients(axes: Axes, counts: np.ndarray, splits: list[str]) -> None:
+def _clients(axes: Axes, counts: np.ndarray, highs: Mapping[str, int]) -> None:
     """Draw dots whose areas are numbers of images, and a line after each split's high tier."""
     clients, classes = counts.shape
     client, label = np.nonzero(counts)
@@ -83,8 +96,8 @@ def _clients(axes: Axes, counts: np.ndarray, splits: list[str]) -> None:
     step = 10 * max(1, clients // 50) if clients >= 20 else 1
     axes.set_xticks([1, *range(max(2, step), clients + 1, step)])
     axes.set_xlabel("clients, in the order in which they become high-resource")
-    for split in splits:
-        x = _high_count(clients, split) + 0.5
+    for split, high in highs.items():
+        x = high + 0.5
         axes.axvline(x, color=style.BLACK, lw=0.9, ls=(0, (4, 1.5)))
         above = axes.get_xaxis_transform()
         axes.text(x, 1.01, f"{split} ", transform=above, ha="right", va="bottom")

@@ -1,5 +1,6 @@
 """Make the front page of the report: the runs, the main comparison, and the verdicts."""
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
 
 def settings(rows: pd.DataFrame) -> dict[str, str]:
     """Return the models, clients, splits, rounds and seeds of these runs."""
-    skew = rows["alpha"].map(lambda a: "IID" if a == float("inf") else f"Dirichlet {a:g}")
+    skew = rows["alpha"].map(_skew)
     steps = rows[(rows["method"] == METHODS[0]) & (rows["directions"] > 0)]
     shares = (steps["directions"] / steps["d"]).sort_values().map("{:.2g}".format)
     return {
@@ -63,6 +64,13 @@ def settings(rows: pd.DataFrame) -> dict[str, str]:
         "rounds": several(rows["rounds"]),
         "seeds": str(rows["seed"].nunique()),
     }
+
+
+def _skew(alpha: float) -> str:
+    """Return how the classes are spread over clients; clients of the data have no alpha."""
+    if math.isnan(alpha):
+        return "as in the data"
+    return "IID" if alpha == math.inf else f"Dirichlet {alpha:g}"
 
 
 def several(values: Iterable[Any]) -> str:

@@ -128,7 +128,8 @@ def _reference(first: pd.Series, final: pd.DataFrame, **columns: str) -> pd.Data
     Return no rows if no run matches, or if several do, as when the study varies another setting.
     """
     same = pd.Series(columns | first[cells.CONTEXT].to_dict())
-    rows = final[(final[same.index] == same).all(axis=1)]
+    equal = (final[same.index] == same) | (final[same.index].isna() & same.isna())
+    rows = final[equal.all(axis=1)]
     for study in (first["study"], "main"):
         of_study = rows[rows["study"] == study]
         if len(of_study) and not of_study["seed"].duplicated().any():

@@ -124,9 +124,9 @@ def values(rows: pd.DataFrame, column: str) -> list[Any]:
 
 
 def select(rows: pd.DataFrame, **chosen: Any) -> pd.DataFrame:
-    """Return the rows that have all of these values."""
+    """Return the rows that have all of these values; NaN, as alpha of given clients, equals NaN."""
     for column, value in chosen.items():
-        rows = rows[rows[column] == value]
+        rows = rows[rows[column].isna() if value != value else rows[column] == value]
     return rows
 
 

@@ -1,0 +1,1 @@
+"""Training in memory, for a notebook; `zowarmup.api` offers it."""
