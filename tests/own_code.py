@@ -175,4 +175,4 @@ def inside(folder: Path) -> Iterator[None]:
 
 def network(file: Path, **arguments: Any) -> nn.Module:
     """The network of a file for the images of tiny.yaml."""
-    return own_network.module(f"{file}:Net", arguments, (1, 8, 8), 10, 0)
+    return own_network.of_file(f"{file}:Net", arguments).module((1, 8, 8), 10, 0)

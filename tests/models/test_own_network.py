@@ -28,6 +28,7 @@ from zowarmup.engines.vmap import Vmap
 from zowarmup.inspection import models
 from zowarmup.models import own_network
 from zowarmup.models.flat import FlatModel
+from zowarmup.models.own_network import Factory
 from zowarmup.models.width import narrow
 from zowarmup.plan.specs import NetworkSpec
 from zowarmup.storage import checkpoint
@@ -85,16 +86,25 @@ def spec_of(file: Path, name: str) -> NetworkSpec:
     return NetworkSpec(source=f"{file}:{build}", arguments=arguments)
 
 
+def factory_of(file: Path, name: str) -> Factory:
+    own = spec_of(file, name)
+    return own_network.of_file(own.source, own.arguments)
+
+
 @cache
 def model_of(file: Path, name: str) -> FlatModel:
-    own = spec_of(file, name)
-    return own_network.build(own.source, own.arguments, shape_of(name), CLASSES, 1.0)
+    return own_network.build(factory_of(file, name), shape_of(name), CLASSES, 1.0)
 
 
 def module_of(file: Path, name: str, seed: int = 3) -> nn.Module:
     """The module that the user's code makes, in the mode in which a federation uses it."""
-    own = spec_of(file, name)
-    return own_network.module(own.source, own.arguments, shape_of(name), CLASSES, seed).eval()
+    return factory_of(file, name).module(shape_of(name), CLASSES, seed).eval()
+
+
+def built(file: Path, name: str, width: float = 1.0, **arguments: Any) -> FlatModel:
+    """A function of the file, for images of digits."""
+    factory = own_network.of_file(f"{file}:{name}", arguments)
+    return own_network.build(factory, (1, 8, 8), CLASSES, width)
 
 
 def images(name: str, n: int = 4) -> Tensor:
@@ -110,7 +120,7 @@ def clients_of(name: str) -> list[tuple[Tensor, Tensor]]:
 
 def refusal(file: Path, name: str, width: float = 1.0, **arguments: Any) -> str:
     with pytest.raises(UserError) as caught:
-        own_network.build(f"{file}:{name}", arguments, (1, 8, 8), CLASSES, width)
+        built(file, name, width, **arguments)
     return str(caught.value)
 
 
@@ -294,7 +304,7 @@ def test_another_width_needs_the_keyword(file: Path) -> None:
 
 def test_heterofl_cuts_a_network_that_takes_width_and_scale(file: Path) -> None:
     """As it cuts the built-in network behind the user's function, bit for bit."""
-    own = own_network.build(f"{file}:wide", {}, (1, 3, 3), toys.CLASSES, 1.0)
+    own = own_network.build(own_network.of_file(f"{file}:wide", {}), (1, 3, 3), toys.CLASSES, 1.0)
     built_in = context.model("mlp", (1, 3, 3), toys.CLASSES)
     data, method = dealt(toys.clients(4, 6, 5)), HeteroFL(0.1, rate=0.25, batch=3)
     members, w = Cohort((0, 1, 2), (4, 6, 5), frozenset((0, 2))), built_in.initial(2)
@@ -319,12 +329,12 @@ def test_heterofl_cuts_a_network_that_takes_width_and_scale(file: Path) -> None:
 def test_heterofl_refuses_a_network_that_it_cannot_cut(
     file: Path, name: str, rate: float, scale: float, part: str
 ) -> None:
-    model = own_network.build(f"{file}:{name}", {}, (1, 8, 8), CLASSES, 1.0)
+    model = built(file, name)
     with pytest.raises(UserError) as caught:
         narrow(model, rate, scale)
     assert part in str(caught.value)
 
 
 def test_width_reaches_the_users_function(file: Path) -> None:
-    widths = [own_network.build(f"{file}:wide", {}, (1, 8, 8), CLASSES, w).d for w in (0.5, 1, 2)]
+    widths = [built(file, "wide", w).d for w in (0.5, 1, 2)]
     assert widths == [64 * h + h + h * CLASSES + CLASSES for h in (16, 32, 64)]

@@ -232,11 +232,7 @@ def load(files: Sequence[Path | str], overrides: Mapping[str, Any] | None = None
 
 
 def _with_named_model(config: Config, source: str) -> Config:
-    """Move a network that stands in `model` to `networks`, under the name of its function.
-
-    Raises:
-        ConfigError: another network has this name.
-    """
+    """Move a network that stands in `model` to `networks`, under the name of its function."""
     if isinstance(network := config.model, str):
         return config
     if network.build in config.networks:
