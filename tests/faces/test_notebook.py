@@ -102,6 +102,16 @@ def test_a_step_changes_no_earlier_training(warm: api.Training) -> None:
     assert first.metrics["round"].tolist() == [0, 2, 4, 6]
 
 
+def test_progress_shows_without_a_terminal(
+    warm: api.Training, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in a notebook; with the accuracy so far."""
+    warm.train(rounds=2, lr=0.05)
+    shown = capsys.readouterr().err
+    assert "2/2" in shown
+    assert "accuracy=0." in shown
+
+
 def test_data_sets_of_torch_are_arrays(federation: api.Federated) -> None:
     x, y, x_test, y_test = map(torch.from_numpy, arrays())
     sets = TensorDataset(x, y), TensorDataset(x_test, y_test)

@@ -121,7 +121,7 @@ class Training:
         step = loop.begin(self.context, phase, self.w, self.costs, follows)
         rows = list(self.rows) or [loop.row(self.context, phase, step)]
         steps = loop.run(self.context, phase, step, self.seeds)
-        with tqdm(steps, total=phase.rounds, unit="round", disable=None) as bar:
+        with tqdm(steps, total=phase.rounds, unit="round") as bar:  # a notebook is no terminal
             for step in bar:
                 if step.t % self.evaluate_every == 0 or phase.is_end(step.t):
                     rows.append(loop.row(self.context, phase, step))
