@@ -417,7 +417,9 @@ class TestReading:
         assert metrics.splits(rows) == ["2/98", "10/90", "50/50", "memory"]
 
 
-@pytest.mark.parametrize("name", [n for n in OF_ROWS if n not in tables_and_figures.NEED_TRIALS])
+@pytest.mark.parametrize(
+    "name", [n for n in OF_ROWS if n not in (*tables_and_figures.NEED_TRIALS, "studies")]
+)
 def test_a_study_that_is_missing_is_named(name: str) -> None:
     other = frames.frame(frames.run("zowarmup", {0: 0.5}, study="other"))
     wanted = " or ".join(map(repr, tables_and_figures.SHOWS[name]))
@@ -434,6 +436,18 @@ def test_the_rows_of_one_study_that_it_shows_are_enough(name: str, study: str) -
     if len(rows):
         more = MEASURED.get(name, [])
         assert len(registry.load(tables_and_figures.TABLES, name)(rows, *more))
+
+
+def test_every_study_has_a_row_for_each_of_its_runs() -> None:
+    """Also a study of a name that no other table knows, and runs that differ in an own setting."""
+    runs = {0.1: 0.6, 0.5: 0.8}  # by a setting; the run's name alone tells them apart
+    rows = [frames.run("mine", {0: a, 1: a + 0.1}, study="beta", b=b) for b, a in runs.items()]
+    rows += [frames.run("high_res_only", {0: 0.5, 1: 0.5}, study="beta")]
+    table = registry.load(tables_and_figures.TABLES, "studies")(frames.frame(*rows))
+    assert table["run"].nunique() == 3
+    assert table["accuracy_mean"].round(6).tolist()[:2] == [0.65, 0.85]
+    assert table["difference"].round(6).tolist()[:2] == [0.15, 0.35]
+    assert set(table["study"]) == {"beta"}
 
 
 class Page(HTMLParser):

@@ -99,6 +99,7 @@ def test_a_step_changes_no_earlier_training(warm: api.Training) -> None:
     assert not torch.equal(first.w, before)
     assert torch.equal(warm.w, before)
     assert (warm.round, first.round) == (4, 6)
+    assert repr(warm).startswith("Training(net, round 4, test accuracy 0.")
     assert first.metrics["round"].tolist() == [0, 2, 4, 6]
 
 
@@ -222,6 +223,8 @@ def test_a_start_that_is_refused(
         ({"lr": "select"}, "lr: give a number"),
         ({"rounds": 0}, "rounds: "),
         ({"clients": "some"}, "clients: "),
+        ({"algorithm": FedAvg(lr=0.1), "clients": "some"}, "use high, low, all"),
+        ({"algorithm": FedAvg}, r"FedAvg is a class; give an object of it, such as FedAvg\(lr"),
         ({"augment": "crop_flip"}, "crop_flip moves images"),
     ],
 )

@@ -279,8 +279,16 @@ def test_the_first_weights_do_not_depend_on_the_threads(file: Path, name: str) -
 @pytest.mark.parametrize(
     ("name", "arguments", "parts"),
     [
-        ("Normed", {}, ["norm is a BatchNorm2d", "use GroupNorm", "static_norm.StaticNorm"]),
-        ("Normed", {"norm": "SyncBatchNorm"}, ["norm is a SyncBatchNorm", "use GroupNorm"]),
+        (
+            "Normed",
+            {},
+            ["norm is a BatchNorm2d", "use LayerNorm", "static_norm.StaticNorm"],
+        ),
+        (
+            "Normed",
+            {"norm": "SyncBatchNorm"},
+            ["norm is a SyncBatchNorm", "use LayerNorm"],
+        ),
         ("Lazy", {}, ["head is a LazyLinear", "give its number of inputs"]),
         ("Tied", {"hiden": 3}, ["got an unexpected keyword argument 'hiden'"]),
         ("tied", {}, ["has no tied", "Tied"]),
@@ -294,12 +302,21 @@ def test_a_network_that_no_round_can_carry(
         assert part in said, said
 
 
-def test_another_width_needs_the_keyword(file: Path) -> None:
-    said = refusal(file, "Tied", width=0.5)
+@pytest.mark.parametrize("name", ["Tied", "unscaled"])
+def test_another_width_needs_both_keywords(file: Path, name: str) -> None:
+    said = refusal(file, name, width=0.5)
     assert said == (
-        f"width: 0.5: {file}:Tied takes no keyword `width`; leave the key out, or give the "
-        "function this keyword"
+        f"width: 0.5: {file}:{name} takes no keywords `width` and `scale`; leave the key out, or "
+        "give the function both"
     )
+
+
+def test_a_width_without_scale_is_an_argument_like_others(file: Path) -> None:
+    """A network whose own `width` counts units kept one unit of them."""
+    assert built(file, "unscaled").d == built(file, "wide").d
+    factory = own_network.of_file(f"{file}:unscaled", {"width": 0.5})
+    half = own_network.build(factory, (1, 8, 8), CLASSES, 1.0)
+    assert half.d == built(file, "wide", 0.5).d
 
 
 def test_heterofl_cuts_a_network_that_takes_width_and_scale(file: Path) -> None:
@@ -323,7 +340,7 @@ def test_heterofl_cuts_a_network_that_takes_width_and_scale(file: Path) -> None:
     ("name", "rate", "scale", "part"),
     [
         ("Tied", 0.5, 1.0, "Tied has no narrower version whose parameters are first blocks"),
-        ("unscaled", 0.5, 0.5, "unscaled takes no keyword `scale`"),
+        ("unscaled", 0.5, 0.5, "the keywords `width`, a multiple of its channels, and `scale`"),
     ],
 )
 def test_heterofl_refuses_a_network_that_it_cannot_cut(

@@ -26,7 +26,10 @@ def page(arguments: Sequence[str]) -> Path:
     name = load(chosen.configfile or [DEFAULT], parse_config(chosen.config)).name
     folder = Path(chosen.directory or "", "results", name)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no results to report; run the workflow first")
+        raise UserError(
+            f"{folder}: no results to report; run the workflow first, or say where its "
+            'results lie: make report ARGS="-d FOLDER"'
+        )
     return folder.absolute() / "report.html" if chosen.directory else folder / "report.html"
 
 

@@ -91,7 +91,11 @@ def by_seed(rows: pd.DataFrame, column: str = "test_accuracy") -> pd.Series:
     twice = rows[rows["seed"].duplicated(keep=False)]
     if len(twice):
         seed, names = twice["seed"].iloc[0], ", ".join(sorted(twice["run"].unique()))
-        raise MetricsError(f"seed {seed} occurs more than once, in the runs {names}")
+        raise MetricsError(
+            f"seed {seed} occurs more than once, in the runs {names}, which differ in a "
+            "setting that this table or figure does not show; move it to a study of another name, "
+            "which the table and figure `studies` show"
+        )
     return rows.set_index("seed")[column].sort_index().astype(float)
 
 

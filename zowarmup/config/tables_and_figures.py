@@ -13,6 +13,7 @@ TABLES = {
     "steps": "zowarmup.analysis.tables.studies:steps",
     "sweeps": "zowarmup.analysis.tables.studies:sweeps",
     "participation": "zowarmup.analysis.tables.studies:participation",
+    "studies": "zowarmup.analysis.tables.every_study:table",
     "depth": "zowarmup.analysis.tables.depth:table",
     "variance": "zowarmup.analysis.tables.variance:table",
     "costs": "zowarmup.analysis.tables.costs:costs",
@@ -34,6 +35,7 @@ FIGURES = {
     "sensitivity": "zowarmup.analysis.figures.sweeps:sensitivity",
     "alpha": "zowarmup.analysis.figures.sweeps:alpha",
     "clients": "zowarmup.analysis.figures.sweeps:clients",
+    "studies": "zowarmup.analysis.figures.every_study:figure",
     "depth": "zowarmup.analysis.figures.depth:figure",
     "participation": "zowarmup.analysis.figures.sweeps:participation",
     "costs": "zowarmup.analysis.figures.sweeps:costs",
@@ -54,7 +56,14 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
     ),
     "sensitivity": ("tau", "eps", "lr"),
     "gradient_quality": ("main",),
+    "studies": (),  # every study
 }
+
+
+def shows(name: str, study: str) -> bool:
+    """Whether a table or figure shows a study."""
+    return name == "studies" or study in SHOWS[name]
+
 
 NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too
 NEED_CURVATURE = ("depth",)  # tables and figures that read curvatures beside the metrics

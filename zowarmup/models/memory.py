@@ -25,6 +25,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from zowarmup.common.errors import UserError
 from zowarmup.models import layerwise
 from zowarmup.models.flat import FlatModel
 
@@ -86,7 +87,11 @@ def saved(
     with torch.device(device), saved_tensors_hooks(pack, lambda tensor: tensor):
         labels = torch.zeros(batch, dtype=torch.int64, device=device)
         x = torch.zeros(batch, *shape, dtype=dtype, device=device)
-        loss = cross_entropy(model.logits(w, x), labels)
+        out: object = model.logits(w, x)  # of a network of the user's own
+        if not isinstance(out, Tensor):
+            kind = type(model.network).__name__
+            raise UserError(f"{kind}: forward returns a {type(out).__name__}; return one tensor")
+        loss = cross_entropy(out, labels)
     del loss  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())

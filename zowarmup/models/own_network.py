@@ -22,6 +22,8 @@ from zowarmup.config.registry import is_file, module_of, object_of
 from zowarmup.models import structure
 from zowarmup.models.flat import FlatModel
 
+SCALING = {"width", "scale"}  # the keywords of a network that has narrower versions
+
 
 @dataclass(frozen=True, eq=False)
 class Factory:
@@ -50,8 +52,10 @@ class Factory:
         try:
             signature.bind(shape, classes, **self.arguments)
         except TypeError as error:
-            keys = ", ".join(["the shape of an input", "the number of classes", *self.arguments])
-            raise UserError(f"{self.name}: {error}; its arguments are {keys}") from None
+            given = ", ".join(["the shape of an input", "the number of classes", *self.arguments])
+            raise UserError(
+                f"{self.name}: {error}; it is called with {given}, but takes {signature}"
+            ) from None
         return set(signature.parameters)
 
     def module(
@@ -86,36 +90,32 @@ def build(factory: Factory, shape: tuple[int, ...], classes: int, width: float) 
 
     Args:
         shape: of one input, such as (C, H, W).
-        width: multiple of the channels; other values than 1 need a function with this keyword.
+        width: multiple of the channels; other values than 1 need a function with the keywords
+            `width` and `scale`.
 
     Raises:
         UserError: the function fails, or its network cannot be used; it says what to change.
     """
-    keywords = factory.keywords(shape, classes)
-    if width != 1 and "width" not in keywords:
+    # With one of the two keywords alone, or a value from the config, it is an argument like others.
+    scalable = factory.keywords(shape, classes) - set(factory.arguments) >= SCALING
+    if width != 1 and not scalable:
         raise UserError(
-            f"width: {width:g}: {factory.name} takes no keyword `width`; leave the key out, or "
-            "give the function this keyword"
+            f"width: {width:g}: {factory.name} takes no keywords `width` and `scale`; leave the "
+            "key out, or give the function both"
         )
 
     def make(seed: int, relative: float = 1.0, scale: float = 1.0) -> nn.Module:
-        scaling = {"width": width * relative, "scale": scale}
-        own = {key: value for key, value in scaling.items() if key in keywords}
-        return factory.module(shape, classes, seed, **own)
+        scaling = {"width": width * relative, "scale": scale} if scalable else {}
+        return factory.module(shape, classes, seed, **scaling)
 
     def family(relative: float, scale: float) -> nn.Module:
-        if scale != 1 and "scale" not in keywords:
-            raise UserError(
-                f"{factory.name} takes no keyword `scale`, by which a narrow network divides its "
-                "activations; give it this keyword, or set `scaler: false` of heterofl"
-            )
         return make(0, relative, scale)
 
     def first(seed: int) -> Tensor:
         parameters = structure.parts(make(seed)).parameters
         return torch.cat([p.detach().flatten() for p in parameters.values()])
 
-    return FlatModel(make(0), family if "width" in keywords else None, first)
+    return FlatModel(make(0), family if scalable else None, first)
 
 
 def _checked(network: object, source: str) -> nn.Module:
@@ -143,6 +143,8 @@ def _fault(layer: nn.Module) -> str:
     """The reason why no round can carry a layer, as the end of a sentence; "" for most layers."""
     if isinstance(layer, LazyModuleMixin):
         return "whose sizes are open until it runs: give its number of inputs, without Lazy"
+    if structure.keeps_statistics(layer):
+        return structure.STATISTICS
     if rate := _dropped(layer):
         return (
             f"that drops a share of {rate:g} at random, so the two losses of a pair would be of "

@@ -9,6 +9,12 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from zowarmup.common.errors import UserError
 
+# The reason why no round can carry such a layer, as the end of a sentence.
+STATISTICS = (
+    "whose running statistics no round averages: use LayerNorm or GroupNorm, or in place of "
+    "BatchNorm2d zowarmup.models.static_norm.StaticNorm, whose statistics the server collects"
+)
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -46,15 +52,17 @@ def parts(network: nn.Module) -> Parts:
     return Parts(parameters, aliases, constants)
 
 
+def keeps_statistics(layer: nn.Module) -> bool:
+    """Whether a norm keeps running statistics, or would need them to evaluate."""
+    running = getattr(layer, "running_mean", None) is not None
+    return isinstance(layer, _BatchNorm) or (isinstance(layer, _InstanceNorm) and running)
+
+
 def _check_norms(network: nn.Module) -> None:
     for name, layer in network.named_modules():
-        running = getattr(layer, "running_mean", None) is not None
-        if isinstance(layer, _BatchNorm) or (isinstance(layer, _InstanceNorm) and running):
-            raise UserError(
-                f"{type(network).__name__}: {name or 'it'} is a {type(layer).__name__}, whose "
-                "running statistics no round averages: use GroupNorm, or in place of BatchNorm2d "
-                "zowarmup.models.static_norm.StaticNorm, whose statistics the server collects"
-            )
+        if keeps_statistics(layer):
+            kind = f"{name or 'it'} is a {type(layer).__name__}"
+            raise UserError(f"{type(network).__name__}: {kind} {STATISTICS}")
 
 
 class Attributes:

@@ -53,7 +53,8 @@ def narrow(model: FlatModel, width: float, scale: float) -> Slice:
         raise UserError(
             f"{type(model.network).__name__} has no narrower version whose parameters are first "
             f"blocks of the network's parameters; use one of the models {', '.join(NETWORKS)}, or "
-            "give the function of your own network the keyword `width`, a multiple of its channels"
+            "give the function of your own network the keywords `width`, a multiple of its "
+            "channels, and `scale`"
         )
     places = model.views(torch.arange(model.d))
     blocks = [

@@ -15,7 +15,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 from torch import Tensor, nn
@@ -40,6 +40,7 @@ from zowarmup.training.phases import TrainingPhase
 
 Network = str | nn.Module | Callable[..., nn.Module]
 Clients = Literal["high", "low", "all"]
+TIERS = get_args(Clients)
 log = logging.getLogger("zowarmup")
 
 
@@ -66,6 +67,13 @@ class Training:
     def metrics(self) -> pd.DataFrame:
         """One row for each evaluated round, with the columns of metrics.csv."""
         return pd.DataFrame([row.columns() for row in self.rows])
+
+    def __repr__(self) -> str:
+        """The name of the network, the round and the last accuracy."""
+        accuracy = (
+            f", test accuracy {self.rows[-1].measured.test_accuracy:.3f}" if self.rows else ""
+        )
+        return f"Training({self.context.network}, round {self.round}{accuracy})"
 
     @property
     def diverged(self) -> bool:
@@ -106,6 +114,9 @@ class Training:
         """
         if self.diverged:
             raise UserError(f"training has failed by round {self.round}; start from an earlier one")
+        if isinstance(algorithm, type):
+            name = algorithm.__name__
+            raise UserError(f"{name} is a class; give an object of it, such as {name}(lr=0.1)")
         common = {"clients": clients, "rounds": rounds, "participation": participation}
         if isinstance(algorithm, str):
             method = phases.build(_checked(algorithm, common | settings))
@@ -220,6 +231,8 @@ def _checked(algorithm: str, settings: dict[str, Any]) -> Phase:
 def _ready(training: Training, method: Algorithm, common: dict[str, Any]) -> TrainingPhase:
     """A phase ready to train, which continues a training."""
     tier = common["clients"]
+    if tier not in TIERS:
+        raise UserError(f"clients: {tier}: use {', '.join(TIERS)}")
     if not (clients := training.context.tiers.get(tier, ())):
         raise UserError(f"clients: no client is {tier}-resource; choose another split")
     return TrainingPhase(

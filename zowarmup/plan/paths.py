@@ -194,7 +194,9 @@ class Paths:
         """Return the results of a scope: tables, figures, work and, without a study, verdicts."""
         study = scope.removeprefix("studies/").rstrip("/")
         shown = {
-            name for name, studies in tables_and_figures.SHOWS.items() if study in ("", *studies)
+            name
+            for name in tables_and_figures.SHOWS
+            if not study or tables_and_figures.shows(name, study)
         }
         tables, figures = self.plan.config.tables, self.plan.config.figures
         pages = [] if study else ["claims.csv", "signatures.csv", "front_page.html"]

@@ -7,7 +7,7 @@ from zowarmup.config.own import phases_of
 from zowarmup.config.phase import RATES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, NETWORKS
 from zowarmup.config.schema import Config, Part, Study, Value
-from zowarmup.config.tables_and_figures import FIGURES, SHOWS, TABLES
+from zowarmup.config.tables_and_figures import FIGURES, SHOWS, TABLES, shows
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.resolve import Overrides
 
@@ -92,7 +92,7 @@ def check_references(config: Config) -> None:
     _check_apart(config)
     for key, names in (("tables", config.tables), ("figures", config.figures)):
         for name in names:
-            if not any(study in config.studies for study in SHOWS[name]):
+            if not any(shows(name, study) for study in config.studies):
                 raise ConfigError(
                     f"{key}: {name} shows the study {' or '.join(SHOWS[name])}, which is not in "
                     "`studies`; remove this entry, or add the study"

@@ -150,7 +150,7 @@ class Workflow:
 
     def labels(self, job: Job) -> dict[str, str]:
         """Return the entry of a table or figure in the report's menu: the name and the studies."""
-        shown = tables_and_figures.SHOWS.get(job.name, ())
+        shown = tables_and_figures.SHOWS.get(job.name, ()) or ("every one",)
         return {job.rule: job.name.replace("_", " "), "study": ", ".join(shown)}
 
     def training_mb(self, data: str) -> int:

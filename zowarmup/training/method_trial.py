@@ -1,7 +1,11 @@
 """Try a method of the user's own in one round, before any job trains with it."""
 
 import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +30,7 @@ def check_method(context: Context, phase: Phase, seeds: Seeds) -> None:
     """
     own = context.own_network
     source = str(phase.source or (own and own.source))
-    with user_code.running(module_of(source)):
+    with user_code.running(module_of(source)), _no_global_draws(source):
         (ready,) = phases.prepare(context, [phase])
         _check_methods(ready, source)
         cohort = _cohort(context, ready.clients)
@@ -42,6 +46,27 @@ def check_method(context: Context, phase: Phase, seeds: Seeds) -> None:
             )
         if ready.has_records:
             _check_replay(ready, state, new, report, cohort, seeds, source)
+
+
+@contextmanager
+def _no_global_draws(source: str) -> Iterator[None]:
+    """Check that the block leaves the global generators of random numbers as they were.
+
+    Raises:
+        UserError: it draws from one of them, so that no replay would repeat its results.
+    """
+
+    def states() -> tuple[object, ...]:
+        _, keys, *rest = np.random.get_state()  # noqa: NPY002 - a user may draw from it
+        return torch.get_rng_state().tolist(), keys.tolist(), rest, random.getstate()
+
+    before = states()
+    yield
+    if states() != before:
+        raise UserError(
+            f"{source}: draws from a global generator of random numbers, so no replay repeats it; "
+            "draw from a generator seeded with zowarmup.common.seeds.key and `seeds`"
+        )
 
 
 def _cohort(context: Context, clients: tuple[int, ...]) -> Cohort:
