@@ -57,8 +57,9 @@ def _no_global_draws(source: str) -> Iterator[None]:
     """
 
     def states() -> tuple[object, ...]:
-        _, keys, *rest = np.random.get_state()  # noqa: NPY002 - a user may draw from it
-        return torch.get_rng_state().tolist(), keys.tolist(), rest, random.getstate()
+        numpy = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - a user may draw from it
+        numpy_state = numpy["key"].tolist(), numpy["pos"]
+        return torch.get_rng_state().tolist(), numpy_state, random.getstate()
 
     before = states()
     yield
