@@ -202,6 +202,7 @@ def test_a_refused_function_says_what_to_change(
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match="No such file or directory; give the path of a Python file"
+        UserError,
+        match="No such file or directory; put it there, or give the path of a Python file",
     ):
         load(str(tmp_path / "my_data.py"))

@@ -152,7 +152,7 @@ REFUSED: dict[str, tuple[list[str], str, dict[str, Any], str]] = {
         [line.replace("low", "weak") for line in rows()],
         HEADER,
         {"client": "hospital", "tier": "tier"},
-        "the tier of client h2 is 'weak' but must be 'high' or 'low'",
+        "column tier is 'weak' but must be 'high' or 'low'",
     ),
     "measured clients": (rows(), HEADER, {"client": "bmi"}, "column bmi has dtype float64 .*name"),
     "measured labels": (

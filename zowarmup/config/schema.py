@@ -201,7 +201,7 @@ class Config(Settings):
     snapshot_every: Count
     rounds: dict[Name, Count] = {}  # marks: named rounds at which phases end
     algorithms: dict[str, dict[str, Value]] = {}
-    selection: Selection
+    selection: Selection = Selection(seeds=[50], grid={})  # needed where a rate is selected
     methods: dict[Name, Method]
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     tables: list[str]

@@ -80,7 +80,7 @@ def _features(x: np.ndarray, where: str) -> np.ndarray:
     if len(wrong):
         place = ", ".join(map(str, wrong[0]))
         raise DataError(
-            f"{where}[{place}] is {x[tuple(wrong[0])]} as float32 but must be a finite number; "
+            f"{where}[{place}] is {float(x[tuple(wrong[0])])} as float32 but must be a finite number; "
             "replace the value, or leave its row out"
         )
     return x

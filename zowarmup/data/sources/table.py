@@ -196,4 +196,9 @@ def _tiers(
                 f"{settings.table}: {_row(table, i)}, column {settings.tier}: client {name} is "
                 f"{tier!r} in this row but {tiers[name]!r} above; give a client one tier"
             )
+        if tier not in (clients.HIGH, clients.LOW):
+            raise DataError(
+                f"{settings.table}: {_row(table, i)}, column {settings.tier} is {tier!r} but must "
+                f"be {clients.HIGH!r} or {clients.LOW!r}; write one of the two"
+            )
     return tiers
