@@ -79,8 +79,9 @@ def _features(x: np.ndarray, where: str) -> np.ndarray:
     wrong = np.argwhere(~np.isfinite(x))
     if len(wrong):
         place = ", ".join(map(str, wrong[0]))
+        value = float(x[tuple(wrong[0])])
         raise DataError(
-            f"{where}[{place}] is {float(x[tuple(wrong[0])])} as float32 but must be a finite number; "
+            f"{where}[{place}] is {value} as float32 but must be a finite number; "
             "replace the value, or leave its row out"
         )
     return x
