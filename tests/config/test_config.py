@@ -75,7 +75,7 @@ BAD = {
         "did you mean set?",
     ),
     "unknown pin": ("pin: {direction: 3}", "pin.direction", "'directions'"),
-    "a key that is required": ("selection: null", "selection", "add it"),
+    "a key that is required": ("engine: null", "engine", "add it"),
     "a rate that is required": (
         "methods: {zowarmup: {phases: [{algorithm: fedadam, clients: high, rounds: 60}]}}",
         "methods.zowarmup.phases.0.client_lr",
