@@ -23,8 +23,8 @@ FACES = ("cli", "api", "notebook", "without_snakemake")
 PLACES = {
     "cli": (1.0, 10),
     "api": (1.0, 9),
-    "without_snakemake": (-0.6, 8),
-    "notebook": (0.9, 8),
+    "without_snakemake": (-1.4, 8),
+    "notebook": (0.7, 8),
     "inspection": (2.0, 8),
     "jobs": (-1.0, 7),
     "forecast": (4.0, 7),
