@@ -3,11 +3,11 @@ rule check_own:
     input:
         unpack(ask(WORK.inputs, "check_own")),
     output:
-        checked="results/{name}/trials/{trial}/checked.json",
+        checked="results/{name}/checks/{check}/checked.json",
     log:
-        "results/{name}/logs/check_own/{trial}.log",
+        "results/{name}/logs/check_own/{check}.log",
     benchmark:
-        "results/{name}/benchmarks/check_own/{trial}.tsv"
+        "results/{name}/benchmarks/check_own/{check}.tsv"
     conda:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads
@@ -16,7 +16,7 @@ rule check_own:
         runtime=small_minutes,
         gpu=int(CONFIG.engine.device == "cuda"),
     params:
-        trial=ask(WORK.trial, "check_own"),
+        check=ask(WORK.own_check, "check_own"),
         dealt=ask(WORK.dealt, "check_own"),
         code=ask(WORK.code, "check_own"),
     script:

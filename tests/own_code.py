@@ -1,4 +1,4 @@
-"""Configs with a network and a method in files of a user, laid over tiny.yaml, and their trials."""
+"""Configs with a network and a method in files of a user, laid over tiny.yaml, and their checks."""
 
 import os
 from collections.abc import Iterator
@@ -139,21 +139,21 @@ def images(folder: Path) -> Path:
 
 
 def check(config: Path, data: Path) -> list[Path]:
-    """Do every trial of a config as the workflow does; returns the files that they write."""
+    """Do every check of a config as the workflow does; returns the files that they write."""
     made, files = planned(config), []
-    for name, trial in made.trials.items():
-        files.append(config.parent / "trials" / f"{name}.json")
+    for name, check in made.own_checks.items():
+        files.append(config.parent / "checks" / f"{name}.json")
         files[-1].parent.mkdir(exist_ok=True)
-        dealt = made.config.federations[trial.federation].model_dump(exclude={"dataset"})
+        dealt = made.config.federations[check.federation].model_dump(exclude={"dataset"})
         check_own.check(
-            trial.model_dump(mode="json"), dealt, made.config.jobs.memory_mb, data=data,
+            check.model_dump(mode="json"), dealt, made.config.jobs.memory_mb, data=data,
             checked=files[-1],
         )  # fmt: skip
     return files
 
 
 def refusal(config: Path, data: Path) -> str:
-    """The sentence by which the plan or a trial ends, as a user sees it."""
+    """The sentence by which the plan or a check ends, as a user sees it."""
     with pytest.raises(Exception, match=r"\S") as caught:
         check(config, data)
     sentence = explained(caught.value)

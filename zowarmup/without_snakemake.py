@@ -84,12 +84,12 @@ class Maker:
                     federation.build(data, seed=int(seed), **dealt), files["federation"]
                 )
             case Job("check_own", name):
-                trial = self.plan.trials[name]
+                check = self.plan.own_checks[name]
                 check_own.check(
-                    trial.model_dump(mode="json"),
-                    config.federations[trial.federation].model_dump(exclude={"dataset"}),
+                    check.model_dump(mode="json"),
+                    graph.dealt(self.plan, check),
                     config.jobs.memory_mb,
-                    data=self.paths.dataset(trial.dataset),
+                    data=self.paths.dataset(check.dataset),
                     checked=files["checked"],
                 )
             case _:

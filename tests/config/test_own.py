@@ -171,11 +171,11 @@ def test_specs_of_own_code_come_back_from_json(tmp_path: Path) -> None:
 
 def test_a_trial_depends_on_nothing_that_its_jobs_do_not_depend_on(tmp_path: Path) -> None:
     """Not on rounds of metrics, pins and candidates."""
-    trials = own_code.planned(own_code.write(tmp_path, config=NETWORKS)).trials
+    checks = own_code.planned(own_code.write(tmp_path, config=NETWORKS)).own_checks
     more = "evaluate_every: 5\npin: {directions: 3}\nselection: {grid: {fedavg: [0.5]}}\n"
-    assert own_code.planned(own_code.write(tmp_path, config=NETWORKS + more)).trials == trials
-    other = own_code.planned(own_code.write(tmp_path, config=NETWORKS + "width: 1.5\n")).trials
-    assert not set(other) & set(trials)
+    assert own_code.planned(own_code.write(tmp_path, config=NETWORKS + more)).own_checks == checks
+    other = own_code.planned(own_code.write(tmp_path, config=NETWORKS + "width: 1.5\n")).own_checks
+    assert not set(other) & set(checks)
 
 
 # --- the digest -----------------------------------------------------------------------------

@@ -53,7 +53,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "chained": ("chained", {}),
     "mobilenet": ("mobilenet", {}),
 }
-# Its error, where an engine cannot run a network; the trial of a network names the engine plain.
+# Its error, where an engine cannot run a network; the check of a network names the engine plain.
 UNABLE = {
     ("lstm", Vmap): "Batching rule not implemented for aten::lstm",
     ("gru", Vmap): "Batching rule not implemented for aten::gru",

@@ -1,6 +1,6 @@
-"""A trial refuses whatever a federated run cannot carry, in one sentence that a user can act on.
+"""A check refuses whatever a federated run cannot carry, in one sentence that a user can act on.
 
-Each network and method stands in a file, and goes through the plan and the trial of its config.
+Each network and method stands in a file, and goes through the plan and the checks of its config.
 """
 
 import json
@@ -379,7 +379,7 @@ def test_a_config_that_does_not_fit_the_method(
 
 @pytest.mark.parametrize("method", [METHOD, RECORDED], ids=["models", "records"])
 def test_what_fits_passes(method: str, data: Path, tmp_path: Path) -> None:
-    """One trial for the phases of the method, one for those of FedAvg on the network."""
+    """One check for the phases of the method, one for those of FedAvg on the network."""
     files = own_code.check(own_code.write(tmp_path, method=method), data)
     facts = [json.loads(file.read_text()) for file in files]
     assert sorted(fact["methods"] for fact in facts) == [[], ["mine"]]
@@ -409,7 +409,7 @@ def test_heterofl_tries_to_cut_the_network(data: Path, tmp_path: Path) -> None:
     assert len(own_code.check(own_code.write(tmp_path, network=wide, config=HETEROFL), data)) == 2
 
 
-def test_a_trial_has_a_client_of_each_tier(data: Path, tmp_path: Path) -> None:
+def test_a_check_has_a_client_of_each_tier(data: Path, tmp_path: Path) -> None:
     """For a method that knows them; `low` names clients of the cohort alone."""
     lines = "        assert len(cohort.low) == 1 < len(cohort.clients)\n        orders = "
     tiers = "    tiered: ClassVar[bool] = True\n    lr: Rate\n"

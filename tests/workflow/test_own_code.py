@@ -62,13 +62,17 @@ def test_the_table_compares_the_method_of_the_user(project: Path) -> None:
         accuracies = {row["method"]: float(row["accuracy_mean"]) for row in csv.DictReader(file)}
     assert set(accuracies) == {"zowarmup", "mine"}
     assert min(accuracies.values()) > 0.1
-    trials = sorted((project / "results/own/trials").glob("*/checked.json"))
-    assert len(trials) == 2  # of the network alone, and with the method
+    checks = sorted((project / "results/own/checks").glob("*/checked.json"))
+    assert len(checks) == 2  # of the network alone, and with the method
 
 
 def text(file: str, old: str, new: str) -> Callable[[Path], None]:
     return edit(f"user/{file}", old, new)
 
+
+# The jobs that run again after a change of the method, or of the network.
+OF_METHOD = {"check_own": 1, "select": 1, "warmup": 1, "train": 1, **ROWS}
+OF_NETWORK = {"check_own": 2, "select": 1, "warmup": 2, "train": 2, **ROWS}
 
 EDITS: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     "nothing": (lambda _: None, {}),
@@ -76,19 +80,19 @@ EDITS: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     "a comment in the method": (text("my_method.py", "@dataclass", "# Ours.\n@dataclass"), {}),
     "the formula of the method": (
         text("my_method.py", "self.step * g", "self.step * g / 2"),
-        {"check_own": 1, "select": 1, "warmup": 1, "train": 1, **ROWS},
+        OF_METHOD,
     ),
     "the formula of the network": (
         text("my_net.py", ".relu()", ".tanh()"),
-        {"check_own": 2, "select": 1, "warmup": 2, "train": 2, **ROWS},
+        OF_NETWORK,
     ),
     "an argument of the network": (
         text("own.yaml", "build: Net", "build: Net, hidden: 9"),
-        {"check_own": 2, "select": 1, "warmup": 2, "train": 2, **ROWS},
+        OF_NETWORK,
     ),
     "a setting of the method": (
         text("own.yaml", "class: Mine", "class: Mine, step: 0.5"),
-        {"check_own": 1, "select": 1, "warmup": 1, "train": 1, **ROWS},
+        OF_METHOD,
     ),
 }  # fmt: skip
 
@@ -106,7 +110,7 @@ def test_an_edit_makes_again_what_it_decides(name: str, project: Path) -> None:
 
 
 def test_a_faulty_network_stops_before_any_job_trains(project: Path) -> None:
-    """Its sentence stands on the terminal and in the log of the trial."""
+    """Its sentence stands on the terminal and in the log of the check."""
     edit("user/my_net.py", "return self", "return 1 / 0 * self")(project)
     try:
         answer = workbench.snakemake(project, "--cores", "2", *CALL)

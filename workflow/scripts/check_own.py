@@ -1,4 +1,4 @@
-"""Tries a network and methods of the user's own on a few images."""
+"""Checks a network and methods of the user's own on a few images."""
 
 from zowarmup.common.job_log import log_to
 
@@ -8,7 +8,7 @@ with log_to(snakemake.log[0]):
 
     gpu_lock.take(snakemake.resources.gpu)
     check_own.check(
-        snakemake.params.trial,
+        snakemake.params.check,
         snakemake.params.dealt,
         snakemake.resources.mem_mb,
         data=snakemake.input.data,

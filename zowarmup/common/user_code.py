@@ -7,9 +7,10 @@ the line of the user's file and nothing of the package.
 import ast
 import hashlib
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -71,6 +72,33 @@ def names_in(file: Path | str) -> set[str]:
             case ast.Assign(targets=targets):
                 names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
+
+
+def parameters(
+    name: str, function: Callable[..., Any], positional: Mapping[str, Any], keys: Mapping[str, Any]
+) -> set[str]:
+    """Return the names of a function's parameters; none for one that does not say what it takes.
+
+    Args:
+        name: the function in messages.
+        positional, keys: the arguments that it will be called with; the positional ones by what
+            they are, in words.
+
+    Raises:
+        UserError: it does not take these arguments.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # as some compiled functions
+        return set()
+    try:
+        signature.bind(*positional.values(), **keys)
+    except TypeError as error:
+        given = ", ".join([*positional, *keys]) or "nothing"
+        raise UserError(
+            f"{name}: {error}; it is called with {given}, but takes {signature}"
+        ) from None
+    return set(signature.parameters)
 
 
 def files_of(file: Path | str) -> tuple[Path, ...]:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from zowarmup.common.user_paths import expanded
+from zowarmup.config.datasets import PLACES
 
 # Where a config names files of the user's own: the key of a section, and the keys of an entry.
 ENTRIES = {
     "networks": ("file",),
     "algorithms": ("file",),
-    "datasets": ("file", "folder", "table", "test_table", "files"),
+    "datasets": tuple(PLACES - {"data_dir"}),  # that one is relative to the current folder
 }
 
 

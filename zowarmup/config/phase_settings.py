@@ -17,7 +17,7 @@ from pydantic import create_model
 
 from zowarmup.common import user_code
 from zowarmup.config.phase import TYPES, Phase, Settings
-from zowarmup.config.registry import ALGORITHMS, is_file, module_of
+from zowarmup.config.registry import ALGORITHMS, algorithm, is_file, module_of
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT.name
@@ -35,7 +35,7 @@ class Named(Protocol):
 
 def entry_of(phase: Named) -> str:
     """The entry of a phase's algorithm, built-in or of the user's own."""
-    return getattr(phase, "source", None) or ALGORITHMS[phase.algorithm]
+    return algorithm(phase.algorithm, getattr(phase, "source", None))
 
 
 def settings_of(entry: str) -> type[Phase]:

@@ -59,6 +59,11 @@ def module_of(entry: str) -> str:
     return entry.rpartition(":")[0]
 
 
+def algorithm(name: str, source: str | None) -> str:
+    """The entry of a phase's algorithm: its `source` if it is the user's own, else the built-in."""
+    return source or ALGORITHMS[name]
+
+
 def is_file(entry: str) -> bool:
     """Whether an entry is in a file of the user's own."""
     return module_of(entry).endswith(".py")

@@ -19,7 +19,7 @@ from zowarmup.analysis import cost_formulas
 from zowarmup.analysis.collect import rows
 from zowarmup.common.errors import UserError
 from zowarmup.config.phase_settings import leaves_records
-from zowarmup.config.registry import ALGORITHMS
+from zowarmup.config.registry import algorithm
 from zowarmup.engines import client_groups
 from zowarmup.forecast.sizes import Size, network
 from zowarmup.models import memory, static_norm
@@ -215,7 +215,7 @@ def peak(part: Part) -> dict[str, float]:
 def _record(part: Part) -> float:
     """Return the bytes of a round in a journal; 0 if models travel."""
     phase, formula = part.phase, part.formula
-    if not leaves_records(phase.get("source") or ALGORITHMS[phase["algorithm"]]):
+    if not leaves_records(algorithm(phase["algorithm"], phase.get("source"))):
         return 0.0
     scalar = SCALAR + (INDEX if "K" in phase else 0.0)
     steps = formula.T if "batch" in phase else 1

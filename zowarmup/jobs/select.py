@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zowarmup.common.files import atomic_write_text
 from zowarmup.plan.specs import Plain, SelectionSpec
-from zowarmup.plan.tuning_rule import Choice, Trial, product, widened
+from zowarmup.plan.tuning_rule import Choice, Trial, widened
 from zowarmup.runtime.machine import Machine
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
@@ -63,8 +63,9 @@ def _widened(
     """The trials of the grid, and of what lies beyond an edge at which the best one lies."""
 
     def try_all(candidates: Candidates) -> tuple[list[Trial], float]:
-        if len(candidates) > len(product(spec.axes)):
-            log.info("the best candidate lies at an edge of the grid: widening")
+        new = [a for a, rates in spec.axes.items() if {c[a] for c in candidates} - {*rates}]
+        if new:
+            log.info(f"the best candidate lies at the edge of {', '.join(new)}: widening")
         trials, chance = list[Trial](), 0.0
         for seed, federation in zip(spec.seeds, federations, strict=True):
             own, chance = _trials(spec, seed, data, federation, candidates, folder, origin, group)

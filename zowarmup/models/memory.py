@@ -25,8 +25,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from zowarmup.common.errors import UserError
-from zowarmup.models import layerwise
+from zowarmup.models import layerwise, structure
 from zowarmup.models.flat import FlatModel
 
 FLOAT = 4  # bytes
@@ -87,11 +86,8 @@ def saved(
     with torch.device(device), saved_tensors_hooks(pack, lambda tensor: tensor):
         labels = torch.zeros(batch, dtype=torch.int64, device=device)
         x = torch.zeros(batch, *shape, dtype=dtype, device=device)
-        out: object = model.logits(w, x)  # of a network of the user's own
-        if not isinstance(out, Tensor):
-            kind = type(model.network).__name__
-            raise UserError(f"{kind}: forward returns a {type(out).__name__}; return one tensor")
-        loss = cross_entropy(out, labels)
+        name = type(model.network).__name__
+        loss = cross_entropy(structure.one_tensor(model.logits(w, x), name), labels)
     del loss  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())

@@ -5,7 +5,6 @@ called once more for each seed, with torch's random numbers drawn from this seed
 global generator is the same afterwards.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -38,25 +37,6 @@ class Factory:
     name: str
     call: Callable[..., nn.Module]
     arguments: Mapping[str, Any]
-
-    def keywords(self, shape: tuple[int, ...], classes: int) -> set[str]:
-        """The names of the parameters of the function or of the class's __init__.
-
-        Raises:
-            UserError: it does not take the arguments.
-        """
-        try:
-            signature = inspect.signature(self.call)
-        except (TypeError, ValueError):  # without a signature, as some compiled functions
-            return set()
-        try:
-            signature.bind(shape, classes, **self.arguments)
-        except TypeError as error:
-            given = ", ".join(["the shape of an input", "the number of classes", *self.arguments])
-            raise UserError(
-                f"{self.name}: {error}; it is called with {given}, but takes {signature}"
-            ) from None
-        return set(signature.parameters)
 
     def module(
         self, shape: tuple[int, ...], classes: int, seed: int, **scaling: float
@@ -96,8 +76,10 @@ def build(factory: Factory, shape: tuple[int, ...], classes: int, width: float) 
     Raises:
         UserError: the function fails, or its network cannot be used; it says what to change.
     """
+    given = {"the shape of an input": shape, "the number of classes": classes}
+    taken = user_code.parameters(factory.name, factory.call, given, factory.arguments)
     # With one of the two keywords alone, or a value from the config, it is an argument like others.
-    scalable = factory.keywords(shape, classes) - set(factory.arguments) >= SCALING
+    scalable = taken - set(factory.arguments) >= SCALING
     if width != 1 and not scalable:
         raise UserError(
             f"width: {width:g}: {factory.name} takes no keywords `width` and `scale`; leave the "

@@ -65,6 +65,17 @@ def _check_norms(network: nn.Module) -> None:
             raise UserError(f"{type(network).__name__}: {kind} {STATISTICS}")
 
 
+def one_tensor(out: object, name: str) -> Tensor:
+    """Return the output of a network, whose name stands in the message.
+
+    Raises:
+        UserError: it is something else.
+    """
+    if not isinstance(out, Tensor):
+        raise UserError(f"{name}: forward returns a {type(out).__name__}; return one tensor")
+    return out
+
+
 class Attributes:
     """Sets tensors of a layer that keeps a list of its own of them, as a recurrent one does."""
 

@@ -32,7 +32,7 @@ from zowarmup.config.validation import check
 from zowarmup.models import own_network
 from zowarmup.notebook.federate import Federated
 from zowarmup.plan.specs import EngineSpec, JobSpec, Phase
-from zowarmup.training import context, inputs, loop, phases, trial
+from zowarmup.training import context, loop, network_check, phases
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.metrics_row import MetricsRow
@@ -117,18 +117,28 @@ class Training:
         if isinstance(algorithm, type):
             name = algorithm.__name__
             raise UserError(f"{name} is a class; give an object of it, such as {name}(lr=0.1)")
-        common = {"clients": clients, "rounds": rounds, "participation": participation}
+        if clients not in TIERS:
+            raise UserError(f"clients: {clients}: use {', '.join(TIERS)}")
         if isinstance(algorithm, str):
-            method = phases.build(_checked(algorithm, common | settings))
+            common = {"clients": clients, "rounds": rounds, "participation": participation}
+            name, method = algorithm, phases.build(_checked(algorithm, common | settings))
         else:
-            method = algorithm
-        inputs.check_moves(getattr(method, "augment", "none"), self.context.train.raw)
-        return self._after(_ready(self, method, common))
+            name, method = type(algorithm).__name__, algorithm
+        phase = phases.ready(
+            self.context,
+            method,
+            name=name,
+            number=len(self.done) + 1,
+            tier=clients,
+            participation=participation,
+            after=self.round,
+            rounds=rounds,
+        )
+        return self._after(phase)
 
     def _after(self, phase: TrainingPhase) -> "Training":
         """The training after a phase that is ready; shows a progress bar."""
         follows = self.done[-1] if self.done else None
-        follows = follows if follows and follows.has_records else None
         step = loop.begin(self.context, phase, self.w, self.costs, follows)
         rows = list(self.rows) or [loop.row(self.context, phase, step)]
         steps = loop.run(self.context, phase, step, self.seeds)
@@ -191,7 +201,7 @@ def start(
     model = own_network.build(factory, shape, classes, width) if factory else None
     ready = context.assemble(spec, data, federation.dealt, network=model)
     if factory:
-        trial.check_network(ready, factory, engine)
+        network_check.check_network(ready, factory, engine)
     seeds = spec.seeds_of(seed)
     return Training(ready, seeds, evaluate_every, context.start(ready, seeds, None))
 
@@ -226,22 +236,3 @@ def _checked(algorithm: str, settings: dict[str, Any]) -> Phase:
     if phase.lr == "select":
         raise UserError(f"{algorithm}: lr: give a number; the workflow can select it")
     return Phase.read(phase.model_dump())
-
-
-def _ready(training: Training, method: Algorithm, common: dict[str, Any]) -> TrainingPhase:
-    """A phase ready to train, which continues a training."""
-    tier = common["clients"]
-    if tier not in TIERS:
-        raise UserError(f"clients: {tier}: use {', '.join(TIERS)}")
-    if not (clients := training.context.tiers.get(tier, ())):
-        raise UserError(f"clients: no client is {tier}-resource; choose another split")
-    return TrainingPhase(
-        number=len(training.done) + 1,
-        algorithm=method,
-        tier=tier,
-        clients=clients,
-        participation=common["participation"],
-        first=training.round + 1,
-        last=training.round + common["rounds"],
-        catch_up_limit=getattr(method, "catch_up_limit", None),
-    )

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zowarmup.common.code_digest import ROOT, code_digest
+from zowarmup.common.json_value import JsonObject
 from zowarmup.config import registry
 from zowarmup.config.phase_settings import entry_of
 from zowarmup.plan.paths import Inputs, Paths
 from zowarmup.plan.plan import Plan
-from zowarmup.plan.specs import JobSpec, TrainingSpec, Trial
+from zowarmup.plan.specs import JobSpec, OwnCheck, TrainingSpec
 
 
 class Job(NamedTuple):
@@ -36,7 +37,7 @@ RULES = {
     "runs": "train",
     "memory": "measure",
     "curvature": "curvature",
-    "trials": "check_own",
+    "checks": "check_own",
 }
 ALONE = ("dataset", "select", "check_own")  # rules whose folders have no <part>
 
@@ -99,7 +100,7 @@ def inputs(paths: Paths, job: Job) -> Inputs:
         case Job("federation", name):
             return {"data": paths.dataset(paths.plan.config.federations[name].dataset)}
         case Job("check_own", name):
-            return {"data": paths.dataset(paths.plan.trials[name].dataset)}
+            return {"data": paths.dataset(paths.plan.own_checks[name].dataset)}
         case Job("warmup" | "select" | "train", _, seed):
             return paths.training_inputs(spec_of(paths.plan, job), seed)
         case Job("curvature", name, seed):
@@ -136,11 +137,16 @@ def modules(spec: TrainingSpec) -> list[str]:
     return [registry.module_of(entry) for entry in entries]
 
 
-def own_files(trial: Trial) -> list[str]:
-    """The files of the user's own that a trial runs."""
-    entries = [phase.source for phase in trial.phases if phase.source]
-    entries += [trial.network.source] if trial.network else []
+def own_files(check: OwnCheck) -> list[str]:
+    """The files of the user's own that a check runs."""
+    entries = [phase.source for phase in check.phases if phase.source]
+    entries += [check.network.source] if check.network else []
     return [registry.module_of(entry) for entry in entries]
+
+
+def dealt(plan: Plan, check: OwnCheck) -> JsonObject:
+    """The settings by which a check deals its data set to clients."""
+    return plan.config.federations[check.federation].model_dump(exclude={"dataset"})
 
 
 def network_entry(spec: JobSpec) -> str:

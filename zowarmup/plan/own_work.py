@@ -1,13 +1,13 @@
-"""The trials of code of the user's own: one for each network and method of a kind of job.
+"""The checks of code of the user's own: one for each network and method of a kind of job.
 
-A trial has the code, data and settings of the jobs that wait for it, so it is made again only if
+A check has the code, data and settings of the jobs that wait for it, so it runs again only if
 these jobs train again as well.
 """
 
 import hashlib
 import json
 
-from zowarmup.plan.specs import JobSpec, Phase, Selected, TrainingSpec, Trial
+from zowarmup.plan.specs import JobSpec, OwnCheck, Phase, Selected, TrainingSpec
 
 RATE = 0.01  # in place of a rate that is selected later
 
@@ -17,21 +17,21 @@ def is_own(spec: TrainingSpec) -> bool:
     return spec.network is not None or any(phase.source for phase in spec.own_phases)
 
 
-def trial_of(spec: TrainingSpec) -> tuple[str, Trial]:
-    """Return the trial that a job with code of the user's own waits for, after its name."""
+def check_of(spec: TrainingSpec) -> tuple[str, OwnCheck]:
+    """Return the check that a job with code of the user's own waits for, after its name."""
     job = {key: value for key, value in dict(spec).items() if key in JobSpec.model_fields}
     phases = tuple(_with_numbers(phase) for phase in spec.own_phases if _is_tried(spec, phase))
-    # What no trial depends on, so that it does not depend on it.
+    # Settings that no check depends on, so that none runs again after a change of them.
     plain: dict[str, object] = {"pin": {}, "evaluate_every": 1, "snapshot_every": 1}
     if not phases:  # who trains the network does not matter to it
         plain |= {"split": None, "backprop": None}
-    trial = Trial(**job | plain, phases=phases)
-    text = json.dumps(trial.model_dump(mode="json"), sort_keys=True)
-    return f"{spec.model}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", trial
+    check = OwnCheck(**job | plain, phases=phases)
+    text = json.dumps(check.model_dump(mode="json"), sort_keys=True)
+    return f"{spec.model}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", check
 
 
 def _is_tried(spec: TrainingSpec, phase: Phase) -> bool:
-    """Whether a trial runs a phase: a method of the user's own, or parts of their network."""
+    """Whether a check runs a phase: a method of the user's own, or parts of their network."""
     return phase.source is not None or (spec.network is not None and "rate" in phase.settings)
 
 

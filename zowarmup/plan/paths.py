@@ -4,7 +4,7 @@ from pathlib import Path
 
 from zowarmup.common.json_value import JsonObject
 from zowarmup.config import tables_and_figures
-from zowarmup.plan.own_work import is_own, trial_of
+from zowarmup.plan.own_work import check_of, is_own
 from zowarmup.plan.plan import Cell, Plan
 from zowarmup.plan.specs import JobSpec, RunSpec, SelectionSpec, TrainingSpec
 
@@ -43,7 +43,7 @@ class Paths:
         """Return the inputs of a job that trains; for a selection, those of all its seeds."""
         inputs: Inputs = {"data": self.dataset(spec.dataset)}
         if is_own(spec):
-            inputs["checked"] = self.checked(trial_of(spec)[0])
+            inputs["checked"] = self.checked(check_of(spec)[0])
         inputs["selections"] = [self.selection(name) for name in spec.selections]
         if isinstance(spec, SelectionSpec):
             return inputs | {"federations": [self._dealt(spec, s) for s in spec.seeds]}
@@ -112,9 +112,9 @@ class Paths:
             {self.selection(name) for spec, *_ in specs for name in spec.selections},
         )
 
-    def checked(self, trial: str) -> str:
-        """The file that a trial of code of the user's own writes."""
-        return f"{self.root}/trials/{trial}/checked.json"
+    def checked(self, check: str) -> str:
+        """The file that a check of code of the user's own writes."""
+        return f"{self.root}/checks/{check}/checked.json"
 
     def metrics(self, scope: str = "") -> str:
         """The file with all rows of a scope."""

@@ -26,7 +26,7 @@ from zowarmup.plan.earlier_trials import EarlierTrials
 from zowarmup.plan.naming import Names
 from zowarmup.plan.rates import Rates
 from zowarmup.plan.resolve import Overrides, overrides_of, resolve
-from zowarmup.plan.specs import Phase, RunSpec, SelectionSpec, TrainingSpec, Trial, WarmupSpec
+from zowarmup.plan.specs import OwnCheck, Phase, RunSpec, SelectionSpec, TrainingSpec, WarmupSpec
 from zowarmup.plan.studies import cells, check_references, parts, tuned_overrides
 
 
@@ -54,7 +54,7 @@ class Plan:
     decides: dict[str, str] = field(default_factory=dict)  # digest of a selection, by its name
     runs: dict[str, RunSpec] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
-    trials: dict[str, Trial] = field(default_factory=dict)  # of code of the user's own
+    own_checks: dict[str, OwnCheck] = field(default_factory=dict)  # of code of the user's own
 
     def seeds_of(self, run: str) -> list[int]:
         """Return every seed for which some study needs a run."""
@@ -115,7 +115,7 @@ class _Planner:
         self.rates.drop_unneeded(self.planned.runs.values())
         for spec in self.planned.training():
             if own_work.is_own(spec):
-                self.planned.trials |= [own_work.trial_of(spec)]
+                self.planned.own_checks |= [own_work.check_of(spec)]
         return self.planned
 
     def _add(self, where: str, cell: Cell) -> None:

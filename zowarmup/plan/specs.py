@@ -139,8 +139,8 @@ class JobSpec(Value):
         return Seeds.of(seed, {str(name): value for name, value in self.pin.items()})
 
 
-class Trial(JobSpec):
-    """A trial of code of the user's own, see `own_work`."""
+class OwnCheck(JobSpec):
+    """A check of code of the user's own, see `own_work`."""
 
     phases: tuple[Phase, ...]  # those with a method of the user's own, or a part of their network
 

@@ -65,7 +65,7 @@ class Workflow:
             "selection": plan.selections,
             "model": config.memory.models,
             "role": MEMORY_ROLES,
-            "trial": plan.trials,
+            "check": plan.own_checks,
             "table": tables_and_figures.TABLES,
             "figure": tables_and_figures.FIGURES,
         }
@@ -120,19 +120,18 @@ class Workflow:
         if job.rule in (*graph.RESULT, "curvature"):
             modules = graph.modules(graph.spec_of(self.plan, job))
         if job.rule == "check_own":  # a change here makes nothing that waits for it stale
-            return code_digest(graph.own_files(self.plan.trials[job.name]))
+            return code_digest(graph.own_files(self.plan.own_checks[job.name]))
         if job.rule == "dataset" and isinstance(own := self.config.datasets[job.name], FileData):
             modules = [own.file]
         return code_digest(modules, self.scripts / f"{job.rule}.py")
 
-    def trial(self, job: Job) -> JsonObject:
-        """The complete description of a trial of code of the user's own."""
-        return self.plan.trials[job.name].model_dump(mode="json")
+    def own_check(self, job: Job) -> JsonObject:
+        """The complete description of a check of code of the user's own."""
+        return self.plan.own_checks[job.name].model_dump(mode="json")
 
     def dealt(self, job: Job) -> JsonObject:
-        """The settings of the federation of a trial."""
-        federation = self.config.federations[self.plan.trials[job.name].federation]
-        return federation.model_dump(exclude={"dataset"})
+        """The settings by which a check of code of the user's own deals its data set."""
+        return graph.dealt(self.plan, self.plan.own_checks[job.name])
 
     def cells(self, job: Job) -> list[JsonObject]:
         """Return the cells of a scope, once for each seed, to collect the rows of."""

@@ -1,4 +1,4 @@
-"""Try a method of the user's own in one round, before any job trains with it."""
+"""Check a method of the user's own in one round, before any job trains with it."""
 
 import json
 import random
@@ -17,7 +17,7 @@ from zowarmup.config.registry import module_of
 from zowarmup.plan.specs import Phase
 from zowarmup.training import phases
 from zowarmup.training.context import Context
-from zowarmup.training.trial import same
+from zowarmup.training.network_check import same
 
 CLIENTS = 2  # of the round
 

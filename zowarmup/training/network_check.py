@@ -1,4 +1,4 @@
-"""Try a network of the user's own on a few images, before any job trains with it.
+"""Check a network of the user's own on a few images, before any job trains with it.
 
 Whatever a federated run cannot carry is said here in one sentence, before it costs hours.
 """
@@ -121,8 +121,7 @@ def _check_forward(model: FlatModel, source: str) -> None:
 
 
 def _check_output(out: object, source: str, n: int, classes: int) -> None:
-    if not isinstance(out, Tensor):
-        raise UserError(f"{source}: forward returns a {type(out).__name__}; return one tensor")
+    out = structure.one_tensor(out, source)
     if out.shape != (n, classes) or out.dtype != torch.float32:
         raise UserError(
             f"{source}: forward returns {tuple(out.shape)} {out.dtype} for {n} inputs and "

@@ -66,31 +66,59 @@ def prepare(
     Raises:
         UserError: a tier that a phase trains has no clients, or there are no images to augment.
     """
-    ready = []
+    prepared: list[TrainingPhase] = []
     for i, phase in enumerate(phases, start=number):
-        if not (clients := context.tiers[phase.clients]):
-            raise UserError(
-                f"split: no client is {phase.clients}-resource, but {phase.algorithm} trains these "
-                "clients; choose another split"
-            )
-        inputs.check_moves(phase.settings.get("augment"), context.train.raw)
-        last = after + phase.rounds
-        algorithm = build(phase)
-        limit = getattr(algorithm, "catch_up_limit", None)
-        ready.append(
-            TrainingPhase(
-                number=i,
-                algorithm=algorithm,
-                tier=phase.clients,
-                clients=clients,
-                participation=phase.participation,
-                first=after + 1,
-                last=last,
-                catch_up_limit=limit,
-            )
+        own = ready(
+            context,
+            build(phase),
+            name=phase.algorithm,
+            number=i,
+            tier=phase.clients,
+            participation=phase.participation,
+            after=after,
+            rounds=phase.rounds,
         )
-        after = last
-    return tuple(ready)
+        prepared.append(own)
+        after = own.last
+    return tuple(prepared)
+
+
+def ready(
+    context: Context,
+    algorithm: Algorithm,
+    *,
+    name: str,
+    number: int,
+    tier: Tier,
+    participation: float,
+    after: int,
+    rounds: int,
+) -> TrainingPhase:
+    """Return a phase of an algorithm, ready to train; see `TrainingPhase`.
+
+    Args:
+        name: of the algorithm, in messages.
+        after: the last round before the phase.
+
+    Raises:
+        UserError: the tier has no clients, or there are no images to augment.
+    """
+    if not (clients := context.tiers[tier]):
+        raise UserError(
+            f"split: no client is {tier}-resource, but {name} trains these clients; choose another "
+            "split"
+        )
+    inputs.check_moves(getattr(algorithm, "augment", None), context.train.raw)
+    return TrainingPhase(
+        number=number,
+        algorithm=algorithm,
+        tier=tier,
+        clients=clients,
+        participation=participation,
+        first=after + 1,
+        last=after + rounds,
+        catch_up_limit=getattr(algorithm, "catch_up_limit", None),
+    )
 
 
 def of_run(context: Context, spec: RunSpec) -> tuple[TrainingPhase, ...]:
@@ -101,7 +129,8 @@ def of_run(context: Context, spec: RunSpec) -> tuple[TrainingPhase, ...]:
 
 def build(phase: Phase) -> Algorithm:
     """The algorithm of a phase with its settings."""
-    algorithm: Algorithm = registry.object_of(_entry(phase))(**phase.settings)
+    entry = registry.algorithm(phase.algorithm, phase.source)
+    algorithm: Algorithm = registry.object_of(entry)(**phase.settings)
     return algorithm
 
 
@@ -110,8 +139,4 @@ def has_records(phase: Phase) -> bool:
 
     It reads the class, not the planner's table, so that an edit of the planner makes nothing stale.
     """
-    return hasattr(registry.object_of(_entry(phase)), "apply")
-
-
-def _entry(phase: Phase) -> str:
-    return phase.source or registry.ALGORITHMS[phase.algorithm]
+    return hasattr(registry.object_of(registry.algorithm(phase.algorithm, phase.source)), "apply")

@@ -1,6 +1,5 @@
 """Arrays that a function in a Python file of the user's own returns."""
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,14 +60,7 @@ def _returned(settings: FileData, where: str) -> Mapping[str, Any]:
     keys = dict(settings.model_extra or {})
     if settings.files:
         keys["files"] = [_existing(file) for file in settings.files]
-    try:
-        inspect.signature(function).bind(**keys)
-    except TypeError as error:
-        given = ", ".join(keys) or "no argument"
-        raise DataError(
-            f"{where}: {error}; the config calls it with {given}, but it takes "
-            f"{inspect.signature(function)}"
-        ) from None
+    user_code.parameters(where, function, {}, keys)
     with user_code.running(settings.file):
         returned = function(**keys)
     if not isinstance(returned, Mapping):
