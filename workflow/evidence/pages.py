@@ -20,7 +20,7 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{page}.md"
-        for page in ("method", "results", "older-results", "reproduction", "performance")
+        for page in ("method", "results", "every-study", "reproduction", "performance")
     ),
 )
 TABLES = (
@@ -105,10 +105,10 @@ def _accuracy(row: dict[str, str] | None) -> str:
     return f"{mean:.1f} ± {std:.1f} ({row['n']})"
 
 
-def verdicts() -> str:
-    """Return the number of each verdict among the claims that the default runs can test."""
+def verdicts(config: str) -> str:
+    """Return the number of each verdict among the claims that the runs of a config can test."""
     # A negligible difference counts with those that are supported; too few seeds are no test.
-    judged = [row for row in rows("claims.csv") if "too few seeds" not in row["note"]]
+    judged = [row for row in rows("claims.csv", config) if "too few seeds" not in row["note"]]
     words = [row["verdict"].partition(",")[0] for row in judged]
     tested = ("supported", "contradicted", "no difference", "inconclusive")
     counted = {word: words.count(word) for word in tested}
@@ -171,7 +171,8 @@ def render(text: str) -> str:
     """Return a page with its quoted blocks rewritten from the files."""
     blocks = {
         "results": results(),
-        "verdicts": verdicts(),
+        "verdicts": verdicts("digits"),
+        "full-verdicts": verdicts("digits-full"),
         "skew": skew(),
         "bench": bench(),
         "all-bench": all_bench(),
