@@ -72,8 +72,9 @@ def _network(axes: Axes, model: str, rows: pd.DataFrame) -> None:
             axes.errorbar(point.x, point.y, **ends, **dot, elinewidth=0.7)
     if points:
         first = next(iter(points.values()))
-        place = {"xytext": (5, -9), "textcoords": "offset points"}
-        axes.annotate(style.literal(model), (first.x, first.y), **place)
+        # To the left, because the arrow and most other points are to the right.
+        place = {"xytext": (-6, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
+        axes.annotate(style.literal(model), (first.x, first.y), **place, path_effects=style.HALO)
     if len(points) == 2:
         start, end = ((point.x, point.y) for point in points.values())
         axes.annotate("", end, start, arrowprops=ARROW, zorder=1)

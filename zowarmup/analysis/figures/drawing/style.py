@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import EngFormatter, Formatter, LogLocator
 
 from zowarmup.analysis import metrics as m
@@ -39,6 +40,7 @@ SPLITS = "Panels by split: % of the clients that are high-resource / low-resourc
 BYTES = EngFormatter("B")
 INTERVAL, SPREAD = "mean, 95 % interval", "mean ± std"
 SEED = {"ls": "", "marker": "o", "ms": 3.2, "alpha": 0.4, "mew": 0}
+HALO = [withStroke(linewidth=2, foreground="white")]  # of a text above lines
 DIVERGED = {"ls": "", "marker": "x", "ms": 6, "mew": 1.5}
 
 OF_THE_SESSION = ("backend", "backend_fallback", "interactive")  # they change no figure

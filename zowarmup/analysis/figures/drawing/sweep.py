@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
@@ -77,7 +76,8 @@ def figure(metrics: pd.DataFrame, settings: Sequence[Setting]) -> Figure:
     for axes, (setting, scale, split, rows) in zip(grid, panels, strict=True):
         if REFERENCE not in set(rows["method"]):
             every = select(m.at_scale(metrics, scale), split=split, method=REFERENCE)
-            _reference(axes, every, setting.study)
+            # Other seeds would move the line beside the dots without any effect of the setting.
+            _reference(axes, every[every["seed"].isin(rows["seed"])], setting.study)
         _lines(axes, rows, setting, looks)
         _x_axis(axes, rows, setting)
         style.title(axes, drawn, scale, split)
@@ -152,8 +152,9 @@ def _reference(axes: Axes, rows: pd.DataFrame, study: str) -> None:
     axes.axhline(mean.effect, color=style.BLACK, ls=style.METHODS[REFERENCE].linestyle, lw=1)
     name = textwrap.shorten(style.of_methods(rows)[REFERENCE], NAME, placeholder="…")
     text, above = style.literal(f"{name} {mean.effect:.1f}"), axes.get_yaxis_transform()
-    halo = [withStroke(linewidth=2, foreground="white")]
-    axes.text(1, mean.effect, text, transform=above, ha="right", va="bottom", path_effects=halo)
+    axes.text(
+        1, mean.effect, text, transform=above, ha="right", va="bottom", path_effects=style.HALO
+    )
 
 
 def clip(axes: Axes) -> None:
