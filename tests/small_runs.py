@@ -56,6 +56,8 @@ SMALL: dict[str, Spec] = {
     "zo_adam": {"lr": 0.001},
     "zo_local": {"lr": 0.003, "epochs": 2, "batch": 8},
     "fedkseed": {"lr": 0.003, "K": 64, "batch": 8},
+    "zo_average": {"lr": 0.03},
+    "zo_scalar_moment": {"lr": 0.003},
 }
 
 
@@ -180,6 +182,9 @@ RECORDED: list[tuple[str, Spec]] = [
     ("zo_local", {"S": 2, "distribution": "gaussian"}),
     ("fedkseed", {}),
     ("fedkseed", {"sampling": "pro", "distribution": "rademacher"}),
+    ("zo_average", {"average": "mean", "average_after": 4, "decay": "cosine", "decay_rounds": 30}),
+    ("zo_scalar_moment", {"average": "exponential"}),
+    ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 
 

@@ -95,6 +95,8 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "zo_adam": scalars,
     "zo_local": local_scalars,
     "fedkseed": candidates,
+    "zo_average": scalars,
+    "zo_scalar_moment": scalars,
 }
 
 
