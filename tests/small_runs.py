@@ -58,6 +58,10 @@ SMALL: dict[str, Spec] = {
     "fedkseed": {"lr": 0.003, "K": 64, "batch": 8},
     "zo_average": {"lr": 0.03},
     "zo_scalar_moment": {"lr": 0.003},
+    "zo_block": {"lr": 0.01},
+    "zo_adam_smooth": {"lr": 0.001},
+    "zo_mixed": {"lr": 0.003, "client_lr": 0.1, "epochs": 1, "batch": 8}
+    | {"normalise": True, "download": "int8", "average": "mean"},
 }
 
 
@@ -184,6 +188,8 @@ RECORDED: list[tuple[str, Spec]] = [
     ("fedkseed", {"sampling": "pro", "distribution": "rademacher"}),
     ("zo_average", {"average": "mean", "average_after": 4, "decay": "cosine", "decay_rounds": 30}),
     ("zo_scalar_moment", {"average": "exponential"}),
+    ("zo_block", {"normalise": "block"}),
+    ("zo_adam_smooth", {"second_moment": "momentum"}),
     ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 

@@ -93,6 +93,8 @@ class RoundRecord:
         lr: learning rate of the step.
         dropped: clients left out because a scalar is not finite; None if the phase drops none.
         chosen: in FedKSeed, the candidate of each scalar.
+        edges: where the blocks of w begin, and d, if each direction lies in one block.
+        pi: the probability of each block.
         drift: root mean square distance of the clients' models from their mean; None where
             clients make no local steps.
     """
@@ -104,6 +106,8 @@ class RoundRecord:
     lr: Annotated[float, Field(gt=0, le=FLOAT32, strict=True)]
     dropped: list[Index] | None = None
     chosen: list[list[Index]] | None = None
+    edges: list[Index] | None = None
+    pi: list[Weight] | None = None
     drift: Annotated[float, Field(ge=0, le=FLOAT64, strict=True)] | None = None
 
     def __post_init__(self) -> None:
