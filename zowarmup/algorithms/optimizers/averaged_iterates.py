@@ -1,4 +1,4 @@
-"""Averages of a phase's iterates: the phase hands out a mean, while its steps go on without it.
+"""Averages of a phase's iterates: the phase hands out a mean, which no step uses.
 
     w_k     iterate after step k of the phase, from 1
     m_k     mean of the iterates after step k, (d,)
@@ -7,8 +7,8 @@
     mean            g_k = 1 / (k - skip): the plain mean of all iterates after step skip
     exponential     g_k = (1 - b) / (1 - b^(k - skip)): weights in proportion to b^age, sum 1
 
-Up to step skip + 1, m_k = w_k. The server averages, or whoever replays the records, so nothing is
-sent, and no client needs memory for it. `State.w` is m_k, the model that is evaluated and saved;
+Up to step skip + 1, m_k = w_k. The server averages, and so does a replay of the records, so nothing
+is sent, and no client needs memory for it. `State.w` is m_k, the model that is evaluated and saved;
 `State.iterate` is w_k.
 
 Reference: Polyak and Juditsky 1992, doi:10.1137/0330046 (mean); Izmailov et al. 2018,

@@ -37,10 +37,10 @@ def allocation(G: Tensor, edges: Sequence[int], floor: float) -> list[float]:
         G: (B,) float64, NaN for a block that has had no direction; empty before the first round.
     """
     d = torch.tensor(edges, dtype=torch.float64).diff()
-    known = G.isfinite() if len(G) else torch.zeros(len(d), dtype=torch.bool)
+    tried = G.isfinite() if len(G) else torch.zeros(len(d), dtype=torch.bool)
     G = G if len(G) else torch.full_like(d, torch.nan)
-    of_parameter = G[known].sum() / d[known].sum() if known.any() else torch.ones(()).double()
-    weight = (d * torch.where(known, G, d * of_parameter)).sqrt()
+    of_parameter = G[tried].sum() / d[tried].sum() if tried.any() else torch.ones(()).double()
+    weight = (d * torch.where(tried, G, d * of_parameter)).sqrt()
     share = weight / weight.sum() if weight.sum() > 0 else d / d.sum()
     return ((1 - floor) * share + floor / len(d)).tolist()
 

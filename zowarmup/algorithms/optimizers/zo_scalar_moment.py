@@ -3,8 +3,8 @@
     w <- w - lr m / N;    m = sum_k b_k g_{t-k},  b_k in proportion to beta1^k over k = 0..window-1
 
 g is the estimate of a round, N its typical size (optimizers.scalar_moment). The weights b_k add up
-to 1, also in the first rounds. m needs no vector of size d: whoever takes the step keeps the keys
-and weights of the directions of the last rounds, 16 bytes a direction, and makes them again.
+to 1, also in the first rounds. m needs no vector of size d: server and clients keep the keys and
+weights of the directions of the last rounds, 16 bytes a direction, and make the directions again.
 
 Records hold the scalars as they were sent, so records alone determine v, m and every step.
 """
