@@ -327,12 +327,13 @@ class TestCosts:
 
     @pytest.mark.parametrize(
         ("download", "message"),
-        [("float32", 9640), ("int8", 2410), ("sign", 302), ("top", 8 * 24)],
+        [("float32", 9640), ("int8", 2410 + 16), ("sign", 302 + 16), ("top", 8 * 24)],
     )
     def test_mixed_rounds(self, download: str, message: int) -> None:
         """Four low-resource clients send 3 scalars; all get the difference and 12 scalars."""
         mixed = {"algorithm_2": "zo_mixed", "clients_2": "all", "participation_2": 1.0} | {
             "epochs_2": 3, "batch_2": 4, "high_factor": 1.0, "top": 0.01, "download": download,
+            "tensors": 4,
         }  # fmt: skip
         down = 9640 + 20 * (message + 48)
         assert self.total("zowarmup", "low", **mixed) == (4 * 240, 4 * down, 4 * 20 * 48, 0)

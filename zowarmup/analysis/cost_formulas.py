@@ -95,12 +95,13 @@ def candidates(phase: Phase, d: float) -> Cost:
 
 
 def mixed(phase: Phase, d: float) -> Cost:
-    """Return the costs of `zo_mixed`, without the scales of tensors: a tier's own way up.
+    """Return the costs of `zo_mixed`: up a model or S scalars, by tier.
 
     Down come a model difference in its form and the scalars of the low-resource clients.
     """
     S, n, share = phase.row["S"], phase.row["images"], phase.row["top"]
-    form = {"float32": FLOAT * d, "int8": d, "sign": ceil(d / 8), "top": 8 * round(share * d)}
+    scales, top = FLOAT * phase.row["tensors"], 8 * max(1, round(share * d))
+    form = {"float32": FLOAT * d, "int8": d + scales, "sign": ceil(d / 8) + scales, "top": top}
     trains = phase.members["high"] > 0 and phase.row["high_factor"] > 0
     down = FLOAT * S * phase.participation * phase.members["low"]
     down += form[phase.row["download"]] if trains else 0

@@ -137,6 +137,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
         "lr_at_edge": any(files.json(file)["edges"] for file in cell["selections"]),
         "d": records[0]["d"],
         "d_low": min(record["d_low"] for record in records),
+        **{name: last[name] for name in ("tensors",) if name in last},
         "directions": max(directions(p, federation.clients, high, images) for p in phases),
         "engine": spec["engine"]["name"],
         "loss_change_first_10_rounds": "" if early is None else repr(early),
