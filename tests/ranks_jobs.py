@@ -33,6 +33,10 @@ CASES = {
     "zo_local": ("batched", "mlp", {"lr": 0.003, "S": 2, "batch": 8}),
     "heterofl": ("plain", "mlp", {"lr": 0.1, "epochs": 1, "batch": 8}),
     "fedkseed": ("batched", "mlp", {"lr": 0.003, "K": 64, "batch": 8}),
+    "zo_average": ("batched", "mlp", {"lr": 0.03, "average": "mean"}),
+    "zo_block": ("batched", "mlp", {"lr": 0.01, "normalise": "block"}),
+    "zo_mixed": ("batched", "mlp", {"lr": 0.03, "client_lr": 0.1, "batch": 8, "download": "sign"}),
+    "zo_scalar_moment": ("layerwise", "mlp", {"lr": 0.003, "window": 2}),
 }
 ROUNDS = 2
 

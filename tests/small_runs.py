@@ -56,6 +56,12 @@ SMALL: dict[str, Spec] = {
     "zo_adam": {"lr": 0.001},
     "zo_local": {"lr": 0.003, "epochs": 2, "batch": 8},
     "fedkseed": {"lr": 0.003, "K": 64, "batch": 8},
+    "zo_average": {"lr": 0.03},
+    "zo_scalar_moment": {"lr": 0.003},
+    "zo_block": {"lr": 0.01},
+    "zo_adam_smooth": {"lr": 0.001},
+    "zo_mixed": {"lr": 0.003, "client_lr": 0.1, "epochs": 1, "batch": 8}
+    | {"normalise": True, "download": "int8", "average": "mean"},
 }
 
 
@@ -180,6 +186,11 @@ RECORDED: list[tuple[str, Spec]] = [
     ("zo_local", {"S": 2, "distribution": "gaussian"}),
     ("fedkseed", {}),
     ("fedkseed", {"sampling": "pro", "distribution": "rademacher"}),
+    ("zo_average", {"average": "mean", "average_after": 4, "decay": "cosine", "decay_rounds": 30}),
+    ("zo_scalar_moment", {"average": "exponential"}),
+    ("zo_block", {"normalise": "block"}),
+    ("zo_adam_smooth", {"second_moment": "momentum"}),
+    ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 
 

@@ -325,6 +325,24 @@ class TestCosts:
         )  # fmt: skip
         assert self.total("high_res_only", "low", pivot=frames.NAN) == (0, 0, 0, 0)
 
+    @pytest.mark.parametrize(
+        ("download", "message"),
+        [("float32", 9640), ("int8", 2410 + 16), ("sign", 302 + 16), ("top", 8 * 24)],
+    )
+    def test_mixed_rounds(self, download: str, message: int) -> None:
+        """Four low-resource clients send 3 scalars; all get the difference and 12 scalars."""
+        mixed = {"algorithm_2": "zo_mixed", "clients_2": "all", "participation_2": 1.0} | {
+            "epochs_2": 3, "batch_2": 4, "high_factor": 1.0, "top": 0.01, "download": download,
+            "tensors": 4,
+        }  # fmt: skip
+        down = 9640 + 20 * (message + 48)
+        assert self.total("zowarmup", "low", **mixed) == (4 * 240, 4 * down, 4 * 20 * 48, 0)
+        assert self.total("zowarmup", "high", **mixed) == (
+            40 * 9640, 20 * 9640 + down, 40 * 24, 40 * 24,
+        )  # fmt: skip
+        none = self.total("zowarmup", "high", **mixed | {"high_factor": 0.0})
+        assert none == (20 * 9640, 20 * 9640 + 9640 + 20 * 48, 20 * 24, 20 * 24)
+
     def test_a_narrow_model_for_the_low_tier(self) -> None:
         assert self.total("heterofl", "low")[:2] == (4 * 40 * 2440, 4 * 40 * 2440)
         assert self.total("heterofl", "high")[:2] == (40 * 9640, 40 * 9640)

@@ -16,7 +16,7 @@ from zowarmup.plan import specs
 
 # What no phase can do without, beside the settings below.
 GIVEN: dict[str, Any] = {"clients": "all", "rounds": 10}
-REQUIRED: dict[str, dict[str, Any]] = {"fedadam": {"client_lr": 0.1}}
+REQUIRED: dict[str, dict[str, Any]] = {name: {"client_lr": 0.1} for name in ("fedadam", "zo_mixed")}
 
 
 def phase(name: str, **settings: Any) -> Phase:
@@ -60,12 +60,13 @@ def test_what_is_said_of_a_class_is_so(name: str) -> None:
 
 
 def test_records_and_tiers_by_name() -> None:
-    assert TRAJECTORIES == ("fedavg", "fedadam", "heterofl")
+    assert TRAJECTORIES == ("fedavg", "fedadam", "heterofl", "zo_mixed")
     assert [n for n, entry in registry.ALGORITHMS.items() if phase_settings.uses_tiers(entry)] == [
-        "heterofl"
+        "heterofl",
+        "zo_mixed",
     ]
     for name in registry.ALGORITHMS:
-        assert know_tiers([phase(name)]) == (name == "heterofl")
+        assert know_tiers([phase(name)]) == (name in ("heterofl", "zo_mixed"))
         assert know_tiers([phase(name, clients="low")])
 
 

@@ -82,6 +82,10 @@ def up_of(phase: Spec, n: int) -> int:
     return {
         "zo": lambda: 4 * phase["S"],
         "zo_adam": lambda: 4 * phase["S"],
+        "zo_average": lambda: 4 * phase["S"],
+        "zo_block": lambda: 4 * phase["S"],
+        "zo_adam_smooth": lambda: 4 * phase["S"],
+        "zo_scalar_moment": lambda: 4 * phase["S"],
         "zo_local": lambda: 4 * phase["S"] * steps,
         "fedkseed": lambda: min(
             6 * steps, 4 * phase["K"] if phase["sampling"] == "uniform" else math.inf
@@ -143,6 +147,8 @@ def test_costs_of_other_phases_of_models(
     [
         ("zo", {}), ("zo_adam", {"S": 2}), ("zo_local", {"S": 2}), ("fedkseed", {}),
         ("fedkseed", {"K": 5}), ("fedkseed", {"K": 5, "sampling": "pro"}),
+        ("zo_average", {"average": "mean"}), ("zo_scalar_moment", {"window": 3}),
+        ("zo_block", {}), ("zo_adam_smooth", {}),
     ],
 )  # fmt: skip
 def test_costs_of_every_phase_of_records(
@@ -179,7 +185,9 @@ def test_costs_of_every_phase_of_records(
         assert end.rows[-1][name] - vars(spent)[name] == value, name
 
 
-@pytest.mark.parametrize(("algorithm", "vectors"), [("zo", 1), ("zo_local", 1), ("zo_adam", 3)])
+@pytest.mark.parametrize(
+    ("algorithm", "vectors"), [("zo", 1), ("zo_local", 1), ("zo_adam", 3), ("zo_average", 1)]
+)
 def test_who_is_sent_the_model_needs_the_server_s_moments_too(
     context: Context, pivot: Tensor, algorithm: str, vectors: int
 ) -> None:

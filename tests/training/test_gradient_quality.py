@@ -90,7 +90,7 @@ def test_directions_of_their_own_lose_what_clients_gradients_differ_by(
 
 def test_rounds_in_which_models_travel_have_no_cosine(context: Context) -> None:
     w = context.model.initial(SEEDS.initialisation)
-    for algorithm in ("fedavg", "fedadam", "heterofl"):
+    for algorithm in ("fedavg", "fedadam", "heterofl", "zo_mixed"):
         phase = phase_of(algorithm, 1)
         [step] = steps_of(context, phase, w, first=1)
         row = small_runs.row_of(context, phase, step)

@@ -52,7 +52,9 @@ def test_a_diverging_run_ends_with_a_row_that_says_so(
 
 
 @pytest.mark.parametrize("lr", [1e30, 1e38])
-@pytest.mark.parametrize("algorithm", ["zo_adam", "zo_local", "fedkseed"])
+@pytest.mark.parametrize(
+    "algorithm", ["zo_adam", "zo_local", "fedkseed", "zo_average", "zo_scalar_moment"]
+)
 def test_a_diverging_run_of_any_kind_ends_with_a_row_that_says_so(
     context: Context, pivot: Tensor, tmp_path: Path, algorithm: str, lr: float
 ) -> None:

@@ -87,7 +87,12 @@ def test_a_warmup_goes_on_from_its_last_snapshot(
 
 @pytest.mark.parametrize("t", [5, 25])
 @pytest.mark.parametrize(
-    ("algorithm", "kept"), [("fedadam", {"m", "v", "steps"}), ("heterofl", set())]
+    ("algorithm", "kept"),
+    [
+        ("fedadam", {"m", "v", "steps"}),
+        ("heterofl", set()),
+        ("zo_mixed", {"v", "steps", "last_clients", "error", "iterate"}),
+    ],
 )
 def test_a_snapshot_holds_what_the_server_has_beside_the_model(
     context: Context,

@@ -51,10 +51,18 @@ class Adam:
         w, steps = state.w, state.server["steps"] + 1
         g = g + self.server_weight_decay * w if self.server_weight_decay else g
         m = self.beta1 * state.server["m"] + (1 - self.beta1) * g
-        v = self.beta2 * state.server["v"] + (1 - self.beta2) * g.square()
+        v = self.beta2 * state.server["v"] + (1 - self.beta2) * self.squared(g, m)
         c_m, c_v = self._corrections(int(steps.item()))
-        w = w - lr * (m / c_m) / ((v / c_v).sqrt() + self.epsilon)
+        w = w - lr * (m / c_m) / (self.smoothed(v / c_v).sqrt() + self.epsilon)
         return State(w, {"m": m, "v": v, "steps": steps})
+
+    def squared(self, g: Tensor, m: Tensor) -> Tensor:
+        """The square of which v is the moving average."""
+        return g.square()
+
+    def smoothed(self, v: Tensor) -> Tensor:
+        """The second moment that a step divides by."""
+        return v
 
     def _corrections(self, t: int) -> tuple[float, float]:
         if not self.bias_correction:

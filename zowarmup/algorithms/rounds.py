@@ -23,6 +23,8 @@ SUM = 1e-6  # how far the sum of the weights may differ from 1
 FLOAT32 = 3.4028234663852886e38  # the largest float32, the type in which scalars travel
 FLOAT64 = 1.7976931348623157e308
 
+ITERATE = "iterate"  # the name of the iterate beside a model that is an average
+
 Index = Annotated[int, Field(ge=0, strict=True)]
 Weight = Annotated[float, Field(ge=0, le=1, strict=True)]
 Scalar = Annotated[float, Field(ge=-FLOAT32, le=FLOAT32, strict=True)]
@@ -56,12 +58,23 @@ class State:
     """The server's state between two rounds of a phase.
 
     Attributes:
-        w: (d,) the global model.
+        w: (d,) the global model, which is evaluated, saved and handed to the next phase.
         server: the server's other tensors by name, such as Adam's moments.
     """
 
     w: Tensor
     server: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def iterate(self) -> Tensor:
+        """The model at which the clients compute: w, unless w is an average of such models."""
+        return self.server.get(ITERATE, self.w)
+
+    @property
+    def of_clients(self) -> list[Tensor]:
+        """The tensors that a client needs to take the next step; an average stays at the server."""
+        others = [kept for name, kept in self.server.items() if name != ITERATE]
+        return [self.iterate, *others]
 
 
 class RecordError(UserError):
@@ -80,6 +93,8 @@ class RoundRecord:
         lr: learning rate of the step.
         dropped: clients left out because a scalar is not finite; None if the phase drops none.
         chosen: in FedKSeed, the candidate of each scalar.
+        edges: where the blocks of w begin, and d, if each direction lies in one block.
+        pi: the probability of each block.
         drift: root mean square distance of the clients' models from their mean; None where
             clients make no local steps.
     """
@@ -91,6 +106,8 @@ class RoundRecord:
     lr: Annotated[float, Field(gt=0, le=FLOAT32, strict=True)]
     dropped: list[Index] | None = None
     chosen: list[list[Index]] | None = None
+    edges: list[Index] | None = None
+    pi: list[Weight] | None = None
     drift: Annotated[float, Field(ge=0, le=FLOAT64, strict=True)] | None = None
 
     def __post_init__(self) -> None:

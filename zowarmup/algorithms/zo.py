@@ -70,8 +70,8 @@ class ZO:
         """Take one step, which the record determines, so that absent clients catch up."""
         directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
         engine = engine.with_moves(moves(self.augment, t, seeds))
-        scalars = self.scalars(state.w, cohort, engine, directions)
-        record = make_record(t, cohort, scalars, self.lr)
+        scalars = self.scalars(state.iterate, cohort, engine, directions)
+        record = make_record(t, cohort, scalars, self.rate(state))
         return self.step(state, record, directions), self.report(cohort, record)
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
@@ -93,6 +93,10 @@ class ZO:
             shared=self.shared_directions,
             device=device,
         )
+
+    def rate(self, state: State) -> float:
+        """The learning rate of the next step."""
+        return self.lr
 
     def scalars(self, w: Tensor, cohort: Cohort, engine: Engine, directions: Directions) -> Tensor:
         """The scalars c that the clients send, (A, S) float32."""

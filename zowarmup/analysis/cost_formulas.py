@@ -10,7 +10,7 @@ bytes are an expectation that leaves out the model that a returning client may r
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, nan
 from typing import Any, NamedTuple
 
@@ -23,14 +23,21 @@ TIERS = ("high", "low")
 
 @dataclass(frozen=True)
 class Phase:
-    """One phase of a run, up to the round that it was trained to."""
+    """One phase of a run, up to the round that it was trained to.
+
+    Attributes:
+        members: the clients of each tier that take part.
+        row: column of metrics.csv -> setting; a phase's columns end in `number`.
+        tier: of the client whose costs are asked for.
+    """
 
     algorithm: str
     rounds: int
-    members: Mapping[str, int]  # clients of each tier that take part
+    members: Mapping[str, int]
     participation: float
-    row: Mapping[str, Any]  # column of metrics.csv -> setting; a phase's columns end in `number`
+    row: Mapping[str, Any]
     number: int
+    tier: str = "high"
 
     @property
     def A(self) -> int:
@@ -87,6 +94,24 @@ def candidates(phase: Phase, d: float) -> Cost:
     return Cost(up, min(down, phase.A * up), 2 * phase.seen, 0)
 
 
+def mixed(phase: Phase, d: float) -> Cost:
+    """Return the costs of `zo_mixed`: up a model or S scalars, by tier.
+
+    Down come a model difference in its form and the scalars of the low-resource clients.
+    """
+    S, n, share = phase.row["S"], phase.row["images"], phase.row["top"]
+    scales, top = FLOAT * phase.row["tensors"], 8 * max(1, round(share * d))
+    form = {"float32": FLOAT * d, "int8": d + scales, "sign": ceil(d / 8) + scales, "top": top}
+    trains = phase.members["high"] > 0 and phase.row["high_factor"] > 0
+    down = FLOAT * S * phase.participation * phase.members["low"]
+    down += form[phase.row["download"]] if trains else 0
+    if phase.tier == "low":
+        directional = phase.row["estimator"] == "directional"
+        forward, backward = (n, n) if directional else (2 * S * n, 0)
+        return Cost(FLOAT * S, down, forward, backward)
+    return Cost(FLOAT * d, down, phase.seen, phase.seen) if trains else Cost(0, down, 0, 0)
+
+
 FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "fedavg": models,
     "fedadam": models,
@@ -95,6 +120,11 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "zo_adam": scalars,
     "zo_local": local_scalars,
     "fedkseed": candidates,
+    "zo_average": scalars,
+    "zo_scalar_moment": scalars,
+    "zo_block": scalars,
+    "zo_adam_smooth": scalars,
+    "zo_mixed": mixed,
 }
 
 
@@ -119,7 +149,7 @@ def per_round(phase: Phase, tier: str) -> Cost:
     if phase.algorithm not in FORMULAS:
         return Cost(nan, nan, nan, nan)
     d = phase.row["d_low" if tier == "low" and phase.algorithm == "heterofl" else "d"]
-    return FORMULAS[phase.algorithm](phase, d)
+    return FORMULAS[phase.algorithm](replace(phase, tier=tier), d)
 
 
 def once(phase: Phase) -> float:

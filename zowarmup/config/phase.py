@@ -21,6 +21,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]  # of a moving average
 Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0)]
 Pins = dict[Literal["federation", "initialisation", "directions"], Seed]
 Rounds = Sequence[int]
@@ -63,6 +64,7 @@ TYPES = {
     "Share": Share,
     "Decay": Decay,
     "Count": Count,
+    "Whole": Whole,
     "Rounds": list[Count],
     "Rate": LearningRate,
     "OtherRate": LearningRate,

@@ -19,6 +19,11 @@ ALGORITHMS = {
     "zo_adam": "zowarmup.algorithms.zo_adam:ZOAdam",
     "zo_local": "zowarmup.algorithms.zo_local:ZOLocal",
     "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
+    "zo_average": "zowarmup.algorithms.optimizers.zo_average:ZOAverage",
+    "zo_scalar_moment": "zowarmup.algorithms.optimizers.zo_scalar_moment:ZOScalarMoment",
+    "zo_block": "zowarmup.algorithms.optimizers.zo_block:ZOBlock",
+    "zo_adam_smooth": "zowarmup.algorithms.optimizers.zo_adam_smooth:ZOAdamSmooth",
+    "zo_mixed": "zowarmup.algorithms.optimizers.zo_mixed:ZOMixed",
 }
 
 

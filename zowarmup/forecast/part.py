@@ -131,6 +131,7 @@ class Part:
         trained = [*tiers] if self.phase["clients"] == "all" else [self.phase["clients"]]
         d_low = network(*self.shape, self.phase.get("rate", 1.0)).d
         sizes = {"images": self.images[0], "d": self.network.d, "d_low": d_low}
+        sizes |= {"tensors": len(self.network.names)}
         return cost_formulas.Phase(
             algorithm=formula_name(self.phase),
             rounds=self.rounds,

@@ -118,19 +118,27 @@ class Directions:
     Attributes:
         keys: (P,) int64, P = clients x S.
         distribution: "rademacher" or "gaussian".
+        spans: (P, 2) int64, the places start..stop-1 outside of which a direction is 0; None for
+            directions without zeros.
     """
 
     keys: Tensor
     d: int
     distribution: str
+    spans: Tensor | None = None
 
     def part(self, rows: slice, start: int, stop: int, scale: float = 1.0) -> Tensor:
         """Entries start..stop-1 of scale * u for some rows, (rows, stop - start) float32."""
-        return DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop, scale)
+        u = DISTRIBUTIONS[self.distribution](self.keys[rows], start, stop, scale)
+        if self.spans is None:
+            return u
+        places, (first, last) = torch.arange(start, stop, device=u.device), self.spans[rows].T
+        return u * ((first[:, None] <= places) & (places < last[:, None]))
 
     def take(self, rows: Tensor) -> "Directions":
         """Return the directions `rows`, in this order; kept directions are not made again."""
-        taken = Directions(self.keys[rows], self.d, self.distribution)
+        spans = None if self.spans is None else self.spans[rows]
+        taken = Directions(self.keys[rows], self.d, self.distribution, spans)
         if self.kept and taken.kept:
             vars(taken)["dense"] = self.dense[rows]
         return taken

@@ -28,7 +28,7 @@ class Step:
     """The state after round t.
 
     Attributes:
-        before: the model before the round, None where there was no round.
+        before: the iterate before the round, None where there was no round.
         record: the new record of the round; None if models travel or the journal has the record.
         drift: see algorithms.rounds.Report.
     """
@@ -77,7 +77,7 @@ def run(
     away, recorded = absences(phase, state), iter(records)
     for t in range(step.t + 1, phase.last + 1):
         signals.check()
-        members, before = cohort(context, phase, t, seeds), state.w
+        members, before = cohort(context, phase, t, seeds), state.iterate
         record = next(recorded, None)
         if record is None:
             state, report = phase.algorithm.round(state, t, members, context.engine, seeds)
@@ -138,7 +138,7 @@ def absences(phase: TrainingPhase, state: State) -> Absences | None:
     """Count the absences; None if a client that comes back downloads only the next message."""
     if phase.catch_up_limit is None:
         return None
-    size = sum(4 * kept.numel() for kept in (state.w, *state.server.values()) if kept.dim())
+    size = sum(kept.nbytes for kept in state.of_clients if kept.dim())
     size = getattr(phase.algorithm, "catch_up_bytes", size)  # FedKSeed's accumulators
     return Absences(phase.clients, size, phase.catch_up_limit)
 
@@ -148,7 +148,7 @@ def row(context: Context, phase: TrainingPhase, step: Step) -> MetricsRow:
     measured = evaluate(context, step.w)
     of_step = Quality()
     if step.before is not None and phase.has_records:
-        of_step = quality(context, phase.clients, step.before, step.w)
+        of_step = quality(context, phase.clients, step.before, step.state.iterate)
     return MetricsRow(
         phase=phase.number,
         round=step.t,

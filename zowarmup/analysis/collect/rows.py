@@ -23,6 +23,8 @@ MANY = 100  # classes; with more, the recall of each class stays in the run's fi
 LACKED = 0.01  # a tier lacks a class if it holds less than this share of the class's images
 PHASE_COLUMNS = ("algorithm", "clients", "participation", "batch", "epochs")
 ZO_COLUMNS = ("S", "tau", "eps", "distribution", "scaling", "estimator", "shared_directions")
+# Only in rows of methods with these settings
+RARE_COLUMNS = ("high_factor", "download", "top")
 OTHER_COLUMNS = {"beta2": "beta2", "epsilon": "epsilon", "candidates": "K", "sampling": "sampling"}
 
 Cell = Mapping[str, Any]  # one run with one seed in a study, as Paths.cells describes it
@@ -135,6 +137,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
         "lr_at_edge": any(files.json(file)["edges"] for file in cell["selections"]),
         "d": records[0]["d"],
         "d_low": min(record["d_low"] for record in records),
+        **{name: last[name] for name in ("tensors",) if name in last},
         "directions": max(directions(p, federation.clients, high, images) for p in phases),
         "engine": spec["engine"]["name"],
         "loss_change_first_10_rounds": "" if early is None else repr(early),
@@ -151,6 +154,7 @@ def settings_of(phases: Sequence[Row]) -> Row:
         **{f"{name}_2": last.get(name, "") for name in PHASE_COLUMNS},
         **{name: zo.get(name, "") for name in ZO_COLUMNS},
         **{column: every.get(name, "") for column, name in OTHER_COLUMNS.items()},
+        **{name: every[name] for name in RARE_COLUMNS if name in every},
     }
 
 
@@ -165,8 +169,11 @@ def directions(phase: Row, clients: int, high: int, images: float) -> int:
     S = int(phase.get("S", 1))
     if phase.get("shared_directions"):
         return S
-    tier = {"all": clients, "high": high, "low": clients - high}[phase["clients"]]
+    mixed = "high_factor" in phase  # the low-resource clients alone use directions, one step each
+    low = clients - high
+    tier = low if mixed else {"all": clients, "high": high, "low": low}[phase["clients"]]
     # Without a batch size a round is one local step on all images of a client.
-    steps = phase["epochs"] * math.ceil(images / phase["batch"]) if "batch" in phase else 1
+    local = "batch" in phase and not mixed
+    steps = phase["epochs"] * math.ceil(images / phase["batch"]) if local else 1
     of_client = min(steps, phase["K"]) if "K" in phase else S * steps
     return max(1, round(phase["participation"] * tier)) * int(of_client)
