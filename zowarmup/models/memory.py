@@ -21,11 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from zowarmup.models import layerwise, structure
+from zowarmup.models import layerwise, loss, structure
 from zowarmup.models.flat import FlatModel
 
 FLOAT = 4  # bytes
@@ -84,11 +83,11 @@ def saved(
         return tensor
 
     with torch.device(device), saved_tensors_hooks(pack, lambda tensor: tensor):
-        labels = torch.zeros(batch, dtype=torch.int64, device=device)
         x = torch.zeros(batch, *shape, dtype=dtype, device=device)
-        name = type(model.network).__name__
-        loss = cross_entropy(structure.one_tensor(model.logits(w, x), name), labels)
-    del loss  # until here the loss kept the saved tensors alive
+        out = structure.one_tensor(model.logits(w, x), type(model.network).__name__)
+        labels = torch.zeros(out.shape[:-1], dtype=torch.int64, device=device)
+        of_batch = loss.mean(out, labels)
+    del out, of_batch  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())
 
