@@ -17,6 +17,7 @@ ALGORITHMS = {
     "heterofl": "zowarmup.algorithms.heterofl:HeteroFL",
     "zo": "zowarmup.algorithms.zo:ZO",
     "zo_adam": "zowarmup.algorithms.zo_adam:ZOAdam",
+    "zo_subset": "zowarmup.algorithms.zo_subset:ZOSubset",
     "zo_local": "zowarmup.algorithms.zo_local:ZOLocal",
     "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
 }

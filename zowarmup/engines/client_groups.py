@@ -144,9 +144,8 @@ def select(directions: Directions, layout: Sequence[int], at: "Rows | tuple[Rows
     """
     if directions.kept:
         return directions.dense.view(*layout, directions.d)[at]
-    keys = directions.keys.view(*layout)[at]
-    selected = Directions(keys.flatten(), directions.d, directions.distribution)
-    return selected.dense.view(*keys.shape, directions.d)
+    rows = torch.arange(len(directions.keys), device=directions.keys.device).view(*layout)[at]
+    return directions.take(rows.flatten()).dense.view(*rows.shape, directions.d)
 
 
 def both_sides(w: Tensor, u: Tensor, radius: float) -> Tensor:
