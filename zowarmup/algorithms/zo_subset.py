@@ -19,6 +19,7 @@ from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
+from zowarmup.models.masked_directions import Masked
 
 BLOCKS = "blocks."  # how the parameters of a transformer's blocks are named
 
@@ -89,18 +90,3 @@ class OnSubset(ZOSubset):
         """The round's directions m u, P = A x S of them."""
         u = super().directions(t, clients, d, seeds, device)
         return Masked(u.keys, d, self.distribution, self.mask.to(device))
-
-
-@dataclass(frozen=True, eq=False)
-class Masked(Directions):
-    """Directions that are 0 outside of a subset.
-
-    Attributes:
-        mask: (d,) of 1 and 0.
-    """
-
-    mask: Tensor
-
-    def part(self, rows: slice, start: int, stop: int, scale: float = 1.0) -> Tensor:
-        """Entries start..stop-1 of scale * m u for some rows, (rows, stop - start) float32."""
-        return super().part(rows, start, stop, scale).mul_(self.mask[start:stop])

@@ -43,9 +43,18 @@ FIGURES = {
     "estimator": "zowarmup.analysis.figures.curves:estimator",
     "recall": "zowarmup.analysis.figures.recall:figure",
     "learning_rates": "zowarmup.analysis.figures.learning_rates:figure",
+    "memory_growth": "zowarmup.analysis.figures.memory_growth:figure",
 }
 
-_MAIN = ("training_curves", "federation", "recall", "costs", "memory", "learning_rates")
+_MAIN = (
+    "training_curves",
+    "federation",
+    "recall",
+    "costs",
+    "memory",
+    "learning_rates",
+    "memory_growth",
+)
 
 # The studies that a table or figure shows: by default the study with the same name.
 SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURES)} | {
@@ -67,5 +76,6 @@ def shows(name: str, study: str) -> bool:
 
 NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too
 NEED_CURVATURE = ("depth",)  # tables and figures that read curvatures beside the metrics
+NEED_GROWTH = ("memory_growth",)  # figures that read them at several lengths of the context
 NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
 NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics
