@@ -14,6 +14,7 @@ TABLES = {
     "sweeps": "zowarmup.analysis.tables.studies:sweeps",
     "participation": "zowarmup.analysis.tables.studies:participation",
     "studies": "zowarmup.analysis.tables.every_study:table",
+    "bits_per_byte": "zowarmup.analysis.tables.bits_per_byte:table",
     "depth": "zowarmup.analysis.tables.depth:table",
     "variance": "zowarmup.analysis.tables.variance:table",
     "costs": "zowarmup.analysis.tables.costs:costs",
@@ -66,12 +67,13 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
     "sensitivity": ("tau", "eps", "lr"),
     "gradient_quality": ("main",),
     "studies": (),  # every study
+    "bits_per_byte": (),
 }
 
 
 def shows(name: str, study: str) -> bool:
     """Whether a table or figure shows a study."""
-    return name == "studies" or study in SHOWS[name]
+    return not SHOWS[name] or study in SHOWS[name]
 
 
 NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too
