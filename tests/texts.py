@@ -33,7 +33,7 @@ def model(layers: int = 2) -> FlatModel:
 
 
 def clients(*sizes: int) -> list[Images]:
-    """Clients with so many texts of random tokens each."""
+    """Clients with these numbers of texts of random tokens."""
     draws = torch.Generator().manual_seed(0)
     tokens = torch.randint(32, (sum(sizes), T + 1), generator=draws)
     x, y = tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous()

@@ -155,7 +155,7 @@ def _input(data: Images) -> torch.dtype:
 
 
 def _data(shape: memory.Shape, images: int, device: str, tokens: int | None) -> Images:
-    """Return random images, or texts of so many different tokens.
+    """Return random images, or texts of `tokens` different tokens.
 
     Their content does not change the memory.
     """
