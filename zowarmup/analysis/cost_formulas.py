@@ -118,6 +118,7 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "heterofl": models,
     "zo": scalars,
     "zo_adam": scalars,
+    "zo_subset": scalars,
     "zo_local": local_scalars,
     "fedkseed": candidates,
     "zo_average": scalars,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     ConfigDict,
@@ -15,13 +15,13 @@ from pydantic import (
 )
 
 from zowarmup.config.phase import Count, Settings
-from zowarmup.config.text import File
+from zowarmup.config.text import File, Identifier
 
 Part = Annotated[float, Field(gt=0, lt=1)]
 TEST_SHARE = 0.2  # the usual share; a data set with test data of its own needs none
 
 # The keys that name places. No result depends on them: the contents of the files count.
-PLACES = frozenset({"data_dir", "file", "folder", "table", "test_table", "files"})
+PLACES = frozenset({"data_dir", "file", "folder", "table", "test_table", "files", "text"})
 
 
 class Dataset(Settings):
@@ -111,11 +111,76 @@ class TableData(Settings):
         return share
 
 
+class Blocks(Settings):
+    """Text of natural clients as bytes, cut into blocks of `context` bytes and the next one each.
+
+    context: the bytes that a network sees at once.
+    clients: how many clients train, drawn at random; by default all but those of the test set.
+    test_clients: how many clients are for testing alone; by default a fifth of all.
+    test_tail: the share at the end of each other client's text that is for testing too.
+    bytes_least: clients with less text are left out, as those too short for three blocks always.
+    bytes_each: the length at which each client's text is cut; by default nothing is cut.
+    """
+
+    context: Count = 64
+    clients: Count | None = None
+    test_clients: Annotated[int, Field(ge=0)] | None = None
+    test_tail: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    bytes_least: Count = 1
+    bytes_each: Count | None = None
+
+    @field_validator("test_tail")
+    @classmethod
+    def _test_set(cls, tail: float, info: ValidationInfo) -> float:
+        if tail == 0 and info.data.get("test_clients") == 0:
+            raise ValueError("there would be no test set; give test_tail or test_clients above 0")
+        return tail
+
+
+class TextData(Blocks):
+    """Text files: a folder with a file or a sub folder for each client, a play, or JSON lines.
+
+    field, client: of JSON lines, the fields with the text and with the name of its client.
+    speakers: divides one text, a play, among its speakers: a line begins with `Name:` (colon), or
+        the name is a line of its own in capital letters (capitals).
+    """
+
+    text: File
+    field: str | None = None
+    client: Annotated[str | None, Field(default=None, validate_default=True)]
+    speakers: Literal["colon", "capitals"] | None = None
+
+    @field_validator("client")
+    @classmethod
+    def _both(cls, client: str | None, info: ValidationInfo) -> str | None:
+        if (client is None) != (info.data.get("field") is None):
+            raise ValueError("JSON lines need `field` and `client`; give both, or none of them")
+        return client
+
+    @field_validator("speakers")
+    @classmethod
+    def _of_a_text(cls, speakers: str | None, info: ValidationInfo) -> str | None:
+        if speakers is not None and info.data.get("field") is not None:
+            raise ValueError("JSON lines name the client of each text; leave speakers out")
+        return speakers
+
+
+class Docstrings(Blocks):
+    """The docstrings of an installed Python package; each module is a client.
+
+    docstrings: the name of the package, such as scipy; it is read, not imported.
+    """
+
+    docstrings: Identifier
+
+
 KINDS: dict[str, type[Settings]] = {
     "source": Dataset,
     "file": FileData,
     "folder": FolderData,
     "table": TableData,
+    "text": TextData,
+    "docstrings": Docstrings,
 }
 
 
@@ -132,11 +197,14 @@ AnyDataset = Annotated[
     Annotated[Dataset, Tag("a source")]
     | Annotated[FileData, Tag("a file")]
     | Annotated[FolderData, Tag("a folder")]
-    | Annotated[TableData, Tag("a table")],
+    | Annotated[TableData, Tag("a table")]
+    | Annotated[TextData, Tag("a text")]
+    | Annotated[Docstrings, Tag("a docstrings")],
     Discriminator(
         _kind,
         custom_error_type="kind_of_data",
-        custom_error_message="give exactly one of the keys source, file, folder and table",
+        custom_error_message="give exactly one of the keys source, file, folder, table, text and "
+        "docstrings",
     ),
 ]
 

@@ -17,6 +17,7 @@ ALGORITHMS = {
     "heterofl": "zowarmup.algorithms.heterofl:HeteroFL",
     "zo": "zowarmup.algorithms.zo:ZO",
     "zo_adam": "zowarmup.algorithms.zo_adam:ZOAdam",
+    "zo_subset": "zowarmup.algorithms.zo_subset:ZOSubset",
     "zo_local": "zowarmup.algorithms.zo_local:ZOLocal",
     "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
     "zo_average": "zowarmup.algorithms.optimizers.zo_average:ZOAverage",
@@ -32,6 +33,12 @@ def _in(module: str, *names: str) -> dict[str, str]:
     return {name: f"{module}:{name}" for name in names}
 
 
+# networks that predict the next token of a text
+LANGUAGE = {
+    **_in("zowarmup.models.gpt", "gpt_tiny", "gpt_tiny4", "gpt_tiny8"),
+    **_in("zowarmup.models.gpt", "gpt_small", "gpt_small8", "gpt_small16"),
+}
+
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale
 NETWORKS = {
@@ -42,6 +49,7 @@ NETWORKS = {
     **_in("zowarmup.models.preresnet", "preresnet_tiny", "preresnet_tiny_gn"),
     **_in("zowarmup.models.preresnet", "preresnet18", "preresnet18_gn"),
     **_in("zowarmup.models.vit", "vit_tiny", "vit_small_p4", "vit_b16"),
+    **LANGUAGE,
 }
 
 ENGINES = {

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from zowarmup.config.command_line import typed
 from zowarmup.config.datasets import AnyDataset
+from zowarmup.config.memory import Memory
 from zowarmup.config.phase import Count, Pins, Positive, Seed, Settings
 from zowarmup.config.splits import GIVEN
 from zowarmup.config.text import File, Identifier, Label, Name
@@ -107,15 +108,6 @@ class Jobs(Settings):
 
     memory_mb: Count = 2000  # per process, in addition to two copies of the images
     minutes: Count = 240
-
-
-class Memory(Settings):
-    """Networks whose peak memory in one client is measured, on random images."""
-
-    models: list[str] = []
-    shape: Annotated[list[Count], Field(min_length=1, max_length=4)] = [3, 32, 32]  # CIFAR
-    classes: Count = 10
-    batch: Count = 64  # as in the authors' public federated code
 
 
 Grid = dict[str, Annotated[list[Positive], Field(min_length=1)]]

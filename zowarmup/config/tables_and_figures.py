@@ -14,6 +14,7 @@ TABLES = {
     "sweeps": "zowarmup.analysis.tables.studies:sweeps",
     "participation": "zowarmup.analysis.tables.studies:participation",
     "studies": "zowarmup.analysis.tables.every_study:table",
+    "bits_per_byte": "zowarmup.analysis.tables.bits_per_byte:table",
     "depth": "zowarmup.analysis.tables.depth:table",
     "variance": "zowarmup.analysis.tables.variance:table",
     "costs": "zowarmup.analysis.tables.costs:costs",
@@ -43,9 +44,18 @@ FIGURES = {
     "estimator": "zowarmup.analysis.figures.curves:estimator",
     "recall": "zowarmup.analysis.figures.recall:figure",
     "learning_rates": "zowarmup.analysis.figures.learning_rates:figure",
+    "memory_growth": "zowarmup.analysis.figures.memory_growth:figure",
 }
 
-_MAIN = ("training_curves", "federation", "recall", "costs", "memory", "learning_rates")
+_MAIN = (
+    "training_curves",
+    "federation",
+    "recall",
+    "costs",
+    "memory",
+    "learning_rates",
+    "memory_growth",
+)
 
 # The studies that a table or figure shows: by default the study with the same name.
 SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURES)} | {
@@ -57,15 +67,17 @@ SHOWS: dict[str, tuple[str, ...]] = {name: (name,) for name in (*TABLES, *FIGURE
     "sensitivity": ("tau", "eps", "lr"),
     "gradient_quality": ("main",),
     "studies": (),  # every study
+    "bits_per_byte": (),
 }
 
 
 def shows(name: str, study: str) -> bool:
     """Whether a table or figure shows a study."""
-    return name == "studies" or study in SHOWS[name]
+    return not SHOWS[name] or study in SHOWS[name]
 
 
 NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too
 NEED_CURVATURE = ("depth",)  # tables and figures that read curvatures beside the metrics
+NEED_GROWTH = ("memory_growth",)  # figures that read them at several lengths of the context
 NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
 NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics

@@ -1,8 +1,16 @@
 """Load a data set of any kind that a config can name."""
 
-from zowarmup.config.datasets import AnyDataset, Dataset, FileData, FolderData, TableData
-from zowarmup.data import dataset_file
-from zowarmup.data.sources import image_folder, python_file, table
+from zowarmup.config.datasets import (
+    AnyDataset,
+    Dataset,
+    Docstrings,
+    FileData,
+    FolderData,
+    TableData,
+    TextData,
+)
+from zowarmup.data import dataset_file, text_blocks
+from zowarmup.data.sources import docstrings, image_folder, python_file, table, text
 
 
 def load(settings: AnyDataset) -> dataset_file.Dataset:
@@ -21,3 +29,7 @@ def load(settings: AnyDataset) -> dataset_file.Dataset:
             return image_folder.read(settings)
         case TableData():
             return table.read(settings)
+        case TextData():
+            return text_blocks.dataset(text.read(settings), settings)
+        case Docstrings():
+            return text_blocks.dataset(docstrings.read(settings.docstrings), settings)

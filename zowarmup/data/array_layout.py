@@ -24,7 +24,8 @@ def tidy(arrays: Arrays, where: str, *, returned: bool = False) -> Arrays:
 
     Args:
         returned: the arrays come from a user's function; then floats (N, F, ...) are features of
-            any shape, and other integers (N, T) than uint8 are tokens, int64.
+            any shape, and other integers (N, T) than uint8 are tokens, int64, with a label for
+            each row (N,) or each token (N, T).
 
     Raises:
         DataError: a dtype or shape is wrong, there are no images, lengths differ, or train and test
@@ -32,21 +33,32 @@ def tidy(arrays: Arrays, where: str, *, returned: bool = False) -> Arrays:
     """
     tidied: Arrays = {}
     for part in PARTS:
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        noun = inputs_of(x, returned)
-        if x.ndim in (3, 4) and y.ndim and x.shape[-1] == len(y) != x.shape[0]:  # as in MATLAB
-            raise DataError(
-                f"{where}: x_{part} has shape {x.shape}, whose last axis counts the images; store "
-                "it as numpy.moveaxis(x, -1, 0)"
-            )
-        x = READERS[noun](x, f"{where}: x_{part}")
-        y = _labels(y, f"{where}: y_{part}")
-        if len(x) != len(y):
-            raise DataError(
-                f"{where}: x_{part} has {len(x)} {noun} but y_{part} has {len(y)} labels; give "
-                f"each of the {noun} one label, or swap y_train and y_test if they are exchanged"
-            )
-        tidied |= {f"x_{part}": x, f"y_{part}": y}
+        tidied |= _part(part, arrays[f"x_{part}"], arrays[f"y_{part}"], where, returned)
+    _check_alike(tidied, where, returned)
+    return tidied
+
+
+def _part(part: str, x: np.ndarray, y: np.ndarray, where: str, returned: bool) -> Arrays:
+    """Return the inputs and labels of "train" or "test"."""
+    noun = inputs_of(x, returned)
+    if x.ndim in (3, 4) and y.ndim and x.shape[-1] == len(y) != x.shape[0]:  # as in MATLAB
+        raise DataError(
+            f"{where}: x_{part} has shape {x.shape}, whose last axis counts the images; store "
+            "it as numpy.moveaxis(x, -1, 0)"
+        )
+    x = READERS[noun](x, f"{where}: x_{part}")
+    of_tokens = noun == TOKENS and y.ndim > 1 and y.shape == x.shape and y.dtype.kind in "iu"
+    y = (_tokens if of_tokens else _labels)(y, f"{where}: y_{part}")
+    if len(x) != len(y):
+        raise DataError(
+            f"{where}: x_{part} has {len(x)} {noun} but y_{part} has {len(y)} labels; give "
+            f"each of the {noun} one label, or swap y_train and y_test if they are exchanged"
+        )
+    return {f"x_{part}": x, f"y_{part}": y}
+
+
+def _check_alike(tidied: Arrays, where: str, returned: bool) -> None:
+    """Check that training and test inputs have one number type and shape, and equal labels."""
     train, test = (tidied[f"x_{part}"] for part in PARTS)
     if train.dtype != test.dtype:
         raise DataError(
@@ -54,12 +66,17 @@ def tidy(arrays: Arrays, where: str, *, returned: bool = False) -> Arrays:
             f"{inputs_of(train, returned)}; store both with one number type"
         )
     if train.shape[1:] != test.shape[1:]:
+        noun = inputs_of(test, returned)
         layout = " (channels, height, width)" * (train.dtype == np.uint8)
         raise DataError(
             f"{where}: x_test has {noun} of shape {test.shape[1:]}{layout} but x_train has "
             f"{train.shape[1:]}; bring all {noun} to one shape"
         )
-    return tidied
+    if tidied["y_train"].ndim != tidied["y_test"].ndim:
+        raise DataError(
+            f"{where}: y_train and y_test have {tidied['y_train'].ndim} and "
+            f"{tidied['y_test'].ndim} axes; label each row, or each token, in both"
+        )
 
 
 def inputs_of(x: np.ndarray, returned: bool) -> str:

@@ -19,6 +19,8 @@ from zowarmup.data.draws import generator
 from zowarmup.data.scaling import statistics
 from zowarmup.data.sources.load import read
 
+VOCABULARY = "vocabulary"  # the array in dataset.npz with the attribute of this name, if any
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -27,10 +29,12 @@ class Dataset:
     Attributes:
         x_train, x_test: images (N, C, H, W) uint8, features (N, F, ...) float32, or tokens (N, T)
             int64, which are not scaled.
-        y_train, y_test: (N,) int64, classes 0..C-1; every class has a training example.
+        y_train, y_test: (N,) int64, classes 0..C-1; every class has a training example. In text,
+            (N, T): the token that follows each token.
         mean, std: (C,) or (F,) float32, of x_train / scale along axis 1; empty for tokens.
         scale: the value of a white pixel, 255 or (digits) 16; 1 for features and tokens.
         given: the clients, if the data say who holds what.
+        vocabulary: the number of different tokens in text; None for other data.
     """
 
     name: str
@@ -42,11 +46,12 @@ class Dataset:
     std: np.ndarray
     scale: float
     given: Clients | None = None
+    vocabulary: int | None = None
 
     @property
     def classes(self) -> int:
-        """Number of classes C."""
-        return int(self.y_train.max()) + 1
+        """Number of classes C; in text each token is a class."""
+        return self.vocabulary or int(self.y_train.max()) + 1
 
     def images(self, part: str) -> np.ndarray:
         """Normalised inputs float32 of "train" or "test": (x/scale - mean) / std; or tokens."""
@@ -65,11 +70,13 @@ class Dataset:
 
     @property
     def arrays(self) -> Arrays:
-        """Inputs, labels, scaling and clients by name: the contents of dataset.npz."""
+        """Inputs, labels, scaling, clients and vocabulary by name: the contents of dataset.npz."""
         scaling = {"mean": self.mean, "std": self.std, "scale": np.float32(self.scale)}
         arrays = {key: getattr(self, key) for key in KEYS} | {
             name: np.asarray(value) for name, value in scaling.items()
         }
+        if self.vocabulary:
+            arrays |= {VOCABULARY: np.int64(self.vocabulary)}
         return arrays | (self.given.arrays if self.given else {})
 
     @cached_property
@@ -132,24 +139,36 @@ def load_source(
 
 
 def checked(name: str, arrays: Arrays, where: str, *, given: Clients | None = None) -> Dataset:
-    """Return the data set of a user's tidy arrays.
+    """Return the data set of a user's tidy arrays; with a label for each token, these are classes.
 
     Raises:
         DataError: a class has no training example; see `array_layout.check_classes`.
     """
+    if arrays["y_train"].ndim > 1:
+        tokens = 1 + max(int(array.max()) for array in arrays.values())
+        return scaled(name, arrays, given=given, vocabulary=tokens)
     check_classes(arrays, where)
     return scaled(name, arrays, 255.0, given)
 
 
-def scaled(name: str, arrays: Arrays, scale: float = 1.0, given: Clients | None = None) -> Dataset:
+def scaled(
+    name: str,
+    arrays: Arrays,
+    scale: float = 1.0,
+    given: Clients | None = None,
+    vocabulary: int | None = None,
+) -> Dataset:
     """Return the data set of tidy arrays, with the scaling that its training inputs ask for.
 
     Args:
         scale: the value of a white pixel; other inputs than images have the scale 1.
+        vocabulary: see `Dataset`.
     """
     scale = scale if arrays["x_train"].dtype == np.uint8 else 1.0
     mean, std = statistics(arrays["x_train"], scale)
-    return Dataset(name=name, mean=mean, std=std, scale=scale, given=given, **arrays)
+    return Dataset(
+        name=name, mean=mean, std=std, scale=scale, given=given, vocabulary=vocabulary, **arrays
+    )
 
 
 def limited(arrays: Arrays, part: str, limit: int | None, name: str, where: str) -> Arrays:
@@ -174,7 +193,9 @@ def save(dataset: Dataset, path: str | Path) -> None:
         "classes": dataset.classes,
         "sha256": dataset.sha256,
         "shapes": {key: getattr(dataset, key).shape for key in KEYS},
-        "train_images_per_class": np.bincount(dataset.y_train, minlength=dataset.classes).tolist(),
+        "train_images_per_class": np.bincount(
+            dataset.y_train.ravel(), minlength=dataset.classes
+        ).tolist(),
     }
     text = json.dumps(summary, sort_keys=True, indent=1) + "\n"
     files.atomic_write_text(Path(path).with_suffix(".json"), text)
@@ -187,7 +208,7 @@ def load(path: str | Path) -> Dataset:
         UserError: a file is missing or damaged, or the summary belongs to other contents.
     """
     wanted = (*KEYS, "mean", "std", "scale", "name")
-    arrays = read_npz(Path(path), wanted, optional=clients.KEYS)
+    arrays = read_npz(Path(path), wanted, optional=(*clients.KEYS, VOCABULARY))
     name, summary = str(arrays.pop("name")), Path(path).with_suffix(".json")
     if files.read_json(summary).get("sha256") != fingerprint(arrays):
         raise DataError(
@@ -195,4 +216,5 @@ def load(path: str | Path) -> Dataset:
             "delete both files and let Snakemake recreate them"
         )
     given, scale = clients.of_arrays(arrays), float(arrays.pop("scale"))
-    return Dataset(name=name, scale=scale, given=given, **arrays)
+    vocabulary = int(arrays.pop(VOCABULARY)) if VOCABULARY in arrays else None
+    return Dataset(name=name, scale=scale, given=given, vocabulary=vocabulary, **arrays)

@@ -5,6 +5,7 @@ Equal federations give equal bytes.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -80,6 +81,11 @@ def _dealt(
 ) -> list[np.ndarray]:
     """The images that each of K drawn clients holds, at least `each`."""
     labels = dataset.y_train
+    if labels.ndim > 1 and partition.as_alpha(alpha) < math.inf:
+        raise FederationError(
+            f"alpha: {alpha} deals examples by class, but {dataset.name} is text, in which each "
+            "token has a class; use `clients: given`, or `alpha: infinite`"
+        )
     if len(labels) < clients * each:
         raise FederationError(
             f"{clients} clients share only {len(labels)} training images of {dataset.name}, and "

@@ -96,8 +96,8 @@ def deal(labels: np.ndarray, counts: np.ndarray, rng: np.random.Generator) -> li
 
 
 def count_labels(labels: np.ndarray, held: Sequence[np.ndarray], classes: int) -> np.ndarray:
-    """(K, C) images of each class that each client holds."""
-    return np.stack([np.bincount(labels[indices], minlength=classes) for indices in held])
+    """(K, C) images of each class that each client holds; in text, tokens that are predicted."""
+    return np.stack([np.bincount(labels[rows].ravel(), minlength=classes) for rows in held])
 
 
 def hold_out(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import Moves
-from zowarmup.engines.images import Images
+from zowarmup.engines.images import Images, gather
 from zowarmup.models import aligned_memory
 from zowarmup.models.directions import Directions
 
@@ -62,7 +62,7 @@ class NormalisedImages:
         shape, size = [len(x), *[1] * (x.dim() - 1)], list(x.shape)
         shape[axis] = size[axis] = index.shape[1]
         x = x.gather(axis, index.view(shape).expand(size))
-        return NormalisedImages(x, self.y.gather(1, index), axis)
+        return NormalisedImages(x, gather(self.y, index), axis)
 
     def split(self, size: int) -> list["NormalisedImages"]:
         """Up to `size` images of each client at a time; nothing is copied."""
@@ -144,8 +144,7 @@ def select(directions: Directions, layout: Sequence[int], at: "Rows | tuple[Rows
     """
     if directions.kept:
         return directions.dense.view(*layout, directions.d)[at]
-    every = torch.arange(len(directions.keys), device=directions.keys.device)
-    rows = every.view(*layout)[at]
+    rows = torch.arange(len(directions.keys), device=directions.keys.device).view(*layout)[at]
     return directions.take(rows.flatten()).dense.view(*rows.shape, directions.d)
 
 

@@ -70,7 +70,7 @@ class Images:
             uint8, else features (N, F, ...) float32 or tokens (N, T) int64.
         scaling: how they are normalised.
         rows: (..., n) int64, the places of these images in `raw`.
-        y: (..., n) int64, the labels of these images.
+        y: (..., n) int64, the labels of these images; (..., n, T) if each token has a label.
         moves: (..., n) uint8, how each image is cropped and flipped, see algorithms.augmentation.
     """
 
@@ -93,7 +93,7 @@ class Images:
 
     def take(self, index: Tensor) -> Self:
         """Return the images at places `index` (..., b) of each client."""
-        return self.each(partial(torch.gather, dim=-1, index=index))
+        return self.each(partial(gather, index=index))
 
     def split(self, sizes: int | Sequence[int]) -> list[Self]:
         """Cut as torch.split cuts the last dimension."""
@@ -105,7 +105,8 @@ class Images:
 
     def cut(self, start: int, length: int) -> Self:
         """`length` images from `start` on; nothing is copied."""
-        return self.each(partial(torch.narrow, dim=-1, start=start, length=length))
+        dim = self.rows.dim() - 1
+        return self.each(partial(torch.narrow, dim=dim, start=start, length=length))
 
     def each(self, part: Callable[[Tensor], Tensor]) -> Self:
         """Apply `part` to rows, labels and moves."""
@@ -115,6 +116,13 @@ class Images:
     def moved(self, moves: Tensor) -> list[Self]:
         """Return the images of each epoch, moved by `moves` (..., epochs, n)."""
         return [replace(self, moves=own) for own in moves.to(self.y.device).unbind(-2)]
+
+
+def gather(values: Tensor, index: Tensor) -> Tensor:
+    """Return the entries `index` (..., b) of values (..., n, ...) along the dimension of n."""
+    dim, further = index.dim() - 1, values.shape[index.dim() :]
+    wide = index.view(*index.shape, *[1] * len(further)).expand(*index.shape, *further)
+    return values.gather(dim, wide)
 
 
 def crop_flip(x: Tensor, moves: Tensor) -> Tensor:

@@ -7,12 +7,11 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines import local_steps
 from zowarmup.engines.images import Images, Movable
-from zowarmup.models import aligned_memory
+from zowarmup.models import aligned_memory, loss
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 
@@ -54,7 +53,9 @@ class Plain(Movable):
 
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.engine_protocol."""
-        return torch.stack([local_steps.present(self.data[i].y, self.model) for i in clients])
+        return torch.stack(
+            [local_steps.present(self.data[i].y.flatten(), self.model) for i in clients]
+        )
 
     def local_sgd(
         self, w: Tensor, clients: Sequence[int], orders: Tensor, sgd: SGD
@@ -62,12 +63,12 @@ class Plain(Movable):
         """See algorithms.engine_protocol."""
         for client, order in zip(clients, orders, strict=True):
             epochs = self.epochs(client, len(order))
-            absent = local_steps.absent(epochs[0].y, self.model, sgd)
+            absent = local_steps.absent(epochs[0].y.flatten(), self.model, sgd)
             w_i, buffer = w.clone().requires_grad_(), local_steps.start(w, sgd)
             for batch in local_steps.batches(epochs, order, sgd.batch):
                 out = self.logits(w_i, batch, self.precision)
                 out = out if absent is None else out.masked_fill(absent, 0.0)
-                (g,) = torch.autograd.grad(cross_entropy(out, batch.y), w_i)
+                (g,) = torch.autograd.grad(loss.mean(out, batch.y), w_i)
                 with torch.no_grad():
                     local_steps.sgd_step(w_i, g, buffer, sgd)
             yield w_i.detach()
@@ -133,7 +134,7 @@ class Plain(Movable):
     def mean_loss(self, logits: Logits, images: Images) -> float:
         """Mean cross-entropy over some images, their float32 losses summed in float64."""
         sums = [
-            cross_entropy(logits(self.x(batch)), batch.y, reduction="none").double().sum()
+            loss.each(logits(self.x(batch)), batch.y).double().sum()
             for batch in images.split(self.micro_batch)
         ]
         return torch.stack(sums).sum().item() / len(images)
@@ -160,12 +161,12 @@ class Plain(Movable):
         w = w.detach().requires_grad_()
         total = torch.zeros_like(w)
         for batch in images.split(self.micro_batch):
-            loss = cross_entropy(self.logits(w, batch, precision), batch.y, reduction="sum")
-            total.add_(torch.autograd.grad(loss, w)[0])
+            of_batch = loss.total(self.logits(w, batch, precision), batch.y)
+            total.add_(torch.autograd.grad(of_batch, w)[0])
         return total / len(images)
 
     def logits(self, w: Tensor, images: Images, precision: str) -> Tensor:
-        """Return the network's output for training, (n, C), in the type of w for any precision."""
+        """Return the network's output for training, (n, [T,] C), in the type of w always."""
         low = precision == "bfloat16"
         with torch.autocast(w.device.type, torch.bfloat16, enabled=low):
             out = self.model.logits(w, self.x(images))

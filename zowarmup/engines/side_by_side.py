@@ -16,7 +16,6 @@ from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines import local_steps
@@ -32,7 +31,7 @@ from zowarmup.engines.client_groups import (
     select,
 )
 from zowarmup.engines.images import Images, Movable
-from zowarmup.models import aligned_memory
+from zowarmup.models import aligned_memory, loss
 from zowarmup.models.directions import Directions
 from zowarmup.models.flat import FlatModel
 
@@ -64,7 +63,7 @@ class SideBySide(Movable, ABC):
 
     @abstractmethod
     def logits(self, W: Tensor, x: Tensor) -> Tensor:
-        """The outputs of all models: W (G, d), x the images of B clients -> (G, classes, n)."""
+        """The outputs of all models: W (G, d), x of B clients -> (G, classes, n[, T])."""
 
     def with_model(self, model: FlatModel) -> Self:
         """See algorithms.engine_protocol."""
@@ -75,7 +74,7 @@ class SideBySide(Movable, ABC):
     def labels(self, clients: Sequence[int]) -> Tensor:
         """See algorithms.engine_protocol."""
         present = (
-            (rows, local_steps.present(images.y, self.model))
+            (rows, local_steps.present(images.y.flatten(1), self.model))
             for rows, (images,) in self.blocks(clients)
         )
         return torch.stack(list(in_order(present)))
@@ -91,7 +90,7 @@ class SideBySide(Movable, ABC):
         """A block's models after SGD from w, (B, d)."""
         W = aligned_memory.stack(w, len(epochs[0].y))
         buffer = local_steps.start(W, sgd)
-        absent = local_steps.absent(epochs[0].y, self.model, sgd)
+        absent = local_steps.absent(epochs[0].y.flatten(1), self.model, sgd)
         for images in local_steps.batches(epochs, orders, sgd.batch):
             self.sgd_step(W, buffer, images.x(), images.y, absent, sgd)
         return W
@@ -168,15 +167,15 @@ class SideBySide(Movable, ABC):
         return torch.stack(parts).sum(0).div(len(images))
 
     def losses(self, W: Tensor, x: Tensor, y: Tensor, absent: Tensor | None = None) -> Tensor:
-        """Cross-entropy of each image under each model: W (G, d), y (B, n) -> (G, n).
+        """Cross-entropy of each image under each model: W (G, d), y (B, n[, T]) -> (G, n).
 
         absent: (G, classes), logits that count as 0.
         """
         out = self.logits(W, x)
         if absent is not None:
-            out = out.masked_fill(absent[..., None], 0.0)
+            out = out.masked_fill(absent.view(*absent.shape, *[1] * (out.dim() - 2)), 0.0)
         labels = y.repeat_interleave(len(out) // len(y), dim=0)
-        return cross_entropy(out, labels, reduction="none")
+        return loss.of_models(out, labels)
 
     def gradients(self, W: Tensor, x: Tensor, y: Tensor, absent: Tensor | None = None) -> Tensor:
         """Gradient of the sum of each client's losses at its own row of W, (B, d)."""

@@ -24,19 +24,18 @@ class Vmap(SideBySide):
     axis: ClassVar[int] = 1
 
     def logits(self, W: Tensor, x: Tensor) -> Tensor:
-        """W (G, d), x (B, n, ...) -> (G, classes, n)."""
+        """W (G, d), x (B, n, ...) -> (G, classes, n[, T])."""
         if len(W) == 1:  # doubled, because kernels for a single model round differently
             return self.logits(W.expand(2, -1), torch.cat((x, x)))[:1]
         n, each = x.shape[1], len(W) // len(x)
         if static_norm.has(self.model):  # padding would change the batch's statistics
             out = self.side_by_side if n % aligned_memory.VECTOR == 0 else self.one_by_one
-            return out(W, x.repeat_interleave(each, dim=0)).mT
-        return self.side_by_side(W, aligned_memory.fill(x, 1).repeat_interleave(each, dim=0)).mT[
-            ..., :n
-        ]
+            return out(W, x.repeat_interleave(each, dim=0)).movedim(-1, 1)
+        padded = aligned_memory.fill(x, 1).repeat_interleave(each, dim=0)
+        return self.side_by_side(W, padded)[:, :n].movedim(-1, 1)
 
     def side_by_side(self, W: Tensor, x: Tensor) -> Tensor:
-        """W (G, d), x (G, n, ...) -> (G, n, classes)."""
+        """W (G, d), x (G, n, ...) -> (G, n, [T,] classes)."""
         with BatchInvariant(), sdpa_kernel(SDPBackend.MATH):  # vmap has no rule for the others
             out: Tensor = vmap(self.one)(W, x)
         return out

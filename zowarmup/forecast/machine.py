@@ -217,10 +217,12 @@ def _context(part: Part, engine: EngineSpec) -> Context:
     """Return the context of a job with random images, whose labels cycle through the classes."""
     size, random = part.data, generator("forecast")
     x = [_noise(size, n, random) for n in (size.train, size.test)]
-    y = [np.arange(n) % size.classes for n in (size.train, size.test)]
-    y[0][-1] = size.classes - 1  # the number of classes is read from the labels
+    y = x if size.text else [np.arange(n) % size.classes for n in (size.train, size.test)]
+    if not size.text:
+        y[0][-1] = size.classes - 1  # the number of classes is read from the labels
     one = np.ones(0 if size.tokens else size.shape[0], np.float32)
-    data = Dataset("noise", x[0], y[0], x[1], y[1], one / 2, one / 4, 255.0)
+    tokens = size.tokens if size.text else None
+    data = Dataset("noise", x[0], y[0], x[1], y[1], one / 2, one / 4, 255.0, vocabulary=tokens)
     settings = {k: v for k, v in part.federation.items() if k not in ("dataset", "memory")}
     high = round(100 * part.high / part.federation["clients"])
     spec = part.spec.model_copy(update={"split": f"{high}/{100 - high}", "engine": engine})

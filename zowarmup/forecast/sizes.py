@@ -34,6 +34,7 @@ class Size:
     Attributes:
         dtype: the number type of images (uint8), features (float32) or tokens (int64).
         tokens: the number of different tokens; 0 without tokens.
+        text: whether each token has a label, the next token.
         clients, high: the clients that the data name, and how many of them are high-resource; None
             where the data do not say.
     """
@@ -44,6 +45,7 @@ class Size:
     test: int
     dtype: Literal["uint8", "float32", "int64"] = "uint8"
     tokens: int = 0
+    text: bool = False
     clients: int | None = None
     high: int | None = None
 
@@ -82,7 +84,7 @@ def dataset_size(name: str, settings: AnyDataset) -> Size:
     """
     if not isinstance(settings, Dataset):
         data = any_dataset.load(settings)
-        return _size_of(data.arrays, data.given)
+        return _size_of(data.arrays, data.given, data.vocabulary)
     files = [file for file in data_files(settings) if file.stem == settings.source]
     if files:
         whole = _size_of(tidy(read_npz(files[0], KEYS), str(files[0])))
@@ -99,11 +101,13 @@ def dataset_size(name: str, settings: AnyDataset) -> Size:
     return replace(whole, train=min(train, whole.train), test=min(test, whole.test))
 
 
-def _size_of(arrays: Arrays, given: Clients | None = None) -> Size:
+def _size_of(arrays: Arrays, given: Clients | None = None, vocabulary: int | None = None) -> Size:
     """The size of the data set of tidy arrays."""
-    x, classes = arrays["x_train"], int(arrays["y_train"].max()) + 1
+    x, classes = arrays["x_train"], vocabulary or int(arrays["y_train"].max()) + 1
     whole = Size(x.shape[1:], classes, len(x), len(arrays["x_test"]))
-    if x.dtype.kind == "i":
+    if vocabulary:
+        whole = replace(whole, dtype="int64", tokens=vocabulary, text=True)
+    elif x.dtype.kind == "i":
         whole = replace(whole, dtype="int64", tokens=int(x.max()) + 1)
     elif x.dtype.kind == "f":
         whole = replace(whole, dtype="float32")

@@ -17,7 +17,8 @@ from torch import Tensor
 from zowarmup.algorithms.engine_protocol import SGD
 from zowarmup.common import seeds
 from zowarmup.common.errors import UserError
-from zowarmup.engines.images import Images, Scaling, whole
+from zowarmup.config import registry
+from zowarmup.engines.images import Images, Scaling, unscaled, whole
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.plain import Plain
 from zowarmup.models import memory
@@ -37,18 +38,22 @@ def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output
         settings: image `shape`, number of `classes`, `batch`, `device` and `threads`.
         name: the name of the network in the registry.
         role: "high" takes an SGD step on a batch; "low" measures one zeroth-order scalar on equally
-            many images, in one micro-batch; "low1" does the same image by image.
+            many images, in one micro-batch; "low1" does the same image by image. What follows a
+            hyphen, as in "low-64", tells files apart and is not read.
 
     Raises:
         UserError: the role is unknown.
     """
+    role = role.partition("-")[0]
     if role not in ROLES:
         raise UserError(f"memory: there is no role {role}; use one of {', '.join(ROLES)}")
     torch.set_num_threads(settings["threads"])
     model = context.model(name, tuple(settings["shape"]), settings["classes"])
     micro_batch = 1 if role == "low1" else settings["batch"]
     shape = tuple(settings["shape"])
-    formula, work = ROLES[role](model, shape, settings["batch"], micro_batch, settings["device"])
+    tokens = settings["classes"] if name in registry.LANGUAGE else None
+    data = _data(shape, settings["batch"], settings["device"], tokens)
+    formula, work = ROLES[role](model, data, micro_batch)
     resident = resident_growth(work)
     run_json.write(
         output,
@@ -68,12 +73,10 @@ def measure(settings: Mapping[str, Any], name: str, role: str, code: str, output
     )
 
 
-def high(
-    model: FlatModel, shape: memory.Shape, images: int, batch: int, device: str
-) -> tuple[int, Work]:
+def high(model: FlatModel, data: Images, batch: int) -> tuple[int, Work]:
     """The formula and the work of a client that trains by backpropagation."""
-    engine = Plain(model, [_data(shape, images, device)], batch)
-    received, order = model.initial(0).to(device), torch.arange(images).view(1, 1, images)
+    engine = Plain(model, [data], batch)
+    received, order = model.initial(0).to(data.raw.device), torch.arange(len(data)).view(1, 1, -1)
 
     def step() -> None:
         for _ in engine.local_sgd(
@@ -81,21 +84,19 @@ def high(
         ):  # in its own copy of the model
             pass
 
-    return memory.backprop(model, shape, batch), step
+    return memory.backprop(model, data.raw.shape[1:], batch, dtype=_input(data)), step
 
 
-def low(
-    model: FlatModel, shape: memory.Shape, images: int, batch: int, device: str
-) -> tuple[int, Work]:
+def low(model: FlatModel, data: Images, batch: int) -> tuple[int, Work]:
     """The formula and the work of a client that can only run the model forward."""
-    engine = Layerwise(model, [_data(shape, images, device)], batch)
-    received = model.initial(0).to(device)
-    directions = draw(0, 1, [0], 1, model.d, device=device)
+    engine = Layerwise(model, [data], batch)
+    received = model.initial(0).to(data.raw.device)
+    directions = draw(0, 1, [0], 1, model.d, device=data.raw.device)
 
     def two_point() -> Tensor:
         return engine.two_point(received.clone(), (0,), directions, radius=RADIUS)
 
-    return memory.zeroth_order(model, shape, batch), two_point
+    return memory.zeroth_order(model, data.raw.shape[1:], batch, _input(data)), two_point
 
 
 ROLES = {"high": high, "low": low, "low1": low}
@@ -148,9 +149,20 @@ def _status(key: str) -> int:
     return 1024 * int(fields[key].split()[0])  # given in kB, which are 1024 bytes
 
 
-def _data(shape: memory.Shape, images: int, device: str) -> Images:
-    """Return random images; their content does not change the memory."""
+def _input(data: Images) -> torch.dtype:
+    """The number type of the inputs as the network gets them."""
+    return torch.int64 if data.raw.dtype == torch.int64 else torch.float32
+
+
+def _data(shape: memory.Shape, images: int, device: str, tokens: int | None) -> Images:
+    """Return random images, or texts of `tokens` different tokens.
+
+    Their content does not change the memory.
+    """
     generator = torch.Generator().manual_seed(seeds.signed(seeds.key("memory")))
+    if tokens:
+        raw = torch.randint(tokens, (images, *shape), generator=generator).to(device)
+        return whole(raw, raw, unscaled)
     raw = torch.randint(256, (images, *shape), generator=generator, dtype=torch.uint8)
     middle = torch.full((shape[0], *[1] * (len(shape) - 1)), 0.5, device=device)
     scaling = Scaling(torch.tensor(255.0, device=device), middle, middle)

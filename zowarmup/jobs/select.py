@@ -14,7 +14,7 @@ from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
 from zowarmup.storage import machines_json, provenance, run_json, selection_json
 from zowarmup.storage.folder_lock import exclusive
-from zowarmup.training import context
+from zowarmup.training import context, evaluate
 from zowarmup.training.selection import Trials
 
 File = Path | str
@@ -93,7 +93,7 @@ def _trials(
     w = context.start(ready, seeds, None)
     trials = Trials(ready, w, seeds, seed, folder / "state", origin)
     phases = [(rates, spec.candidate(rates)) for rates in candidates]
-    return trials.run(phases), 1 / ready.classes
+    return trials.run(phases), evaluate.chance(ready)
 
 
 def _write(

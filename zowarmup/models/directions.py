@@ -14,7 +14,7 @@ Reference: Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195 (splitmix64).
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TypeAlias
 
@@ -138,7 +138,7 @@ class Directions:
     def take(self, rows: Tensor) -> "Directions":
         """Return the directions `rows`, in this order; kept directions are not made again."""
         spans = None if self.spans is None else self.spans[rows]
-        taken = Directions(self.keys[rows], self.d, self.distribution, spans)
+        taken = replace(self, keys=self.keys[rows], spans=spans)
         if self.kept and taken.kept:
             vars(taken)["dense"] = self.dense[rows]
         return taken

@@ -21,11 +21,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from zowarmup.models import layerwise, structure
+from zowarmup.models import layerwise, loss, structure
 from zowarmup.models.flat import FlatModel
 
 FLOAT = 4  # bytes
@@ -57,13 +58,15 @@ def inference(
     return FLOAT * model.d + _alive(lambda: model.logits(w, _inputs(batch, shape, dtype)))
 
 
-def zeroth_order(model: FlatModel, shape: Shape, batch: int) -> int:
+def zeroth_order(
+    model: FlatModel, shape: Shape, batch: int, dtype: torch.dtype = torch.float32
+) -> int:
     """Return the peak bytes of the engine layerwise at two-point losses, `batch` images a pass."""
 
     def perturbed(start: int, stop: int) -> Tensor:
         return _empty(stop - start)
 
-    alive = _alive(lambda: layerwise.logits(model, perturbed, _empty(batch, *shape)))
+    alive = _alive(lambda: layerwise.logits(model, perturbed, _inputs(batch, shape, dtype)))
     return FLOAT * (model.d + min(layerwise.CHUNK, model.d)) + alive
 
 
@@ -83,12 +86,12 @@ def saved(
         kept[storage._cdata] = storage
         return tensor
 
-    with torch.device(device), saved_tensors_hooks(pack, lambda tensor: tensor):
-        labels = torch.zeros(batch, dtype=torch.int64, device=device)
+    with torch.device(device), _Fused(), saved_tensors_hooks(pack, lambda tensor: tensor):
         x = torch.zeros(batch, *shape, dtype=dtype, device=device)
-        name = type(model.network).__name__
-        loss = cross_entropy(structure.one_tensor(model.logits(w, x), name), labels)
-    del loss  # until here the loss kept the saved tensors alive
+        out = structure.one_tensor(model.logits(w, x), type(model.network).__name__)
+        labels = torch.zeros(out.shape[:-1], dtype=torch.int64, device=device)
+        of_batch = loss.mean(out, labels)
+    del out, of_batch  # until here the loss kept the saved tensors alive
     kept.pop(w.untyped_storage()._cdata, None)
     return sum(storage.nbytes() for storage in kept.values())
 
@@ -96,9 +99,28 @@ def saved(
 @torch.no_grad()
 def _alive(run: Callable[[], Any]) -> int:
     """Return the peak bytes of the tensors that `run` makes."""
-    with torch.device("meta"), _Alive() as alive:  # also tensors that a network makes itself
+    # The device is for tensors that a network makes itself.
+    with torch.device("meta"), _Fused(), _Alive() as alive:
         run()
     return alive.peak
+
+
+class _Fused(TorchFunctionMode):
+    """Counts attention as devices compute it, by a kernel that keeps no T x T weights.
+
+    On the meta device, PyTorch would take attention apart instead.
+    """
+
+    def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if (
+            func is scaled_dot_product_attention
+            and len(args) == 3
+            and given.keys() <= {"is_causal"}
+        ):
+            fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+            return fused(*args, is_causal=given.get("is_causal", False))[0]
+        return func(*args, **given)
 
 
 class _Alive(TorchDispatchMode):

@@ -4,7 +4,14 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from zowarmup.config.datasets import AnyDataset, Dataset, FileData, TableData
+from zowarmup.config.datasets import (
+    AnyDataset,
+    Dataset,
+    Docstrings,
+    FileData,
+    TableData,
+    TextData,
+)
 from zowarmup.config.own import networks_of
 from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import is_trajectory, know_tiers
@@ -91,10 +98,12 @@ def _check_images(config: Config, job: JobSpec) -> None:
 
 def _check_given(name: str, dataset: AnyDataset, where: str) -> None:
     """Check that the data can say who holds what; what a function returns is not known yet."""
-    fix = "use a table with the key `client`, or a file whose function returns client_train"
+    fix = "use text, a table with the key `client`, or a file whose function returns client_train"
     if isinstance(dataset, TableData):
         fix = f"name the column of the clients in datasets.{name}.client"
-    if isinstance(dataset, FileData) or (isinstance(dataset, TableData) and dataset.client):
+    if isinstance(dataset, FileData | TextData | Docstrings) or (
+        isinstance(dataset, TableData) and dataset.client
+    ):
         return
     raise ConfigError(
         f"{where}: {GIVEN}: the data set {name} does not say who holds what; {fix}, or give a "

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from zowarmup.config.own import phases_of
 from zowarmup.config.phase import RATES
-from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, NETWORKS
+from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, LANGUAGE, NETWORKS
 from zowarmup.config.schema import Config, Part, Study, Value
 from zowarmup.config.tables_and_figures import FIGURES, SHOWS, TABLES, shows
 from zowarmup.config.yaml_file import ConfigError
@@ -99,6 +99,10 @@ def check_references(config: Config) -> None:
                 )
     if "memory" in config.tables and not config.memory.models:
         raise ConfigError("memory.models: name at least one network, for the table `memory`")
+    if "memory_growth" in config.figures and not config.memory.growth:
+        raise ConfigError(
+            "memory.growth: give `models` and `contexts`, for the figure `memory_growth`"
+        )
     for name in RULES:
         if name in config.studies:
             raise ConfigError(f"studies.{name}: a rule has this name already; rename the study")
@@ -129,6 +133,7 @@ def _twins(keys: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _check_names(config: Config) -> None:
+    growth = config.memory.growth.models if config.memory.growth else []
     same_as = {
         where: [part.same_as]
         for name, study in config.studies.items()
@@ -146,6 +151,7 @@ def _check_names(config: Config) -> None:
         ("selection.rounds", config.rounds, config.selection.rounds),
         *((f"{where}.same_as", config.studies, other) for where, other in same_as.items()),
         ("memory.models", NETWORKS, config.memory.models),
+        ("memory.growth.models", LANGUAGE, growth),
     ):
         for name in names:
             if name not in table:

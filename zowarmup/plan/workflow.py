@@ -18,6 +18,7 @@ from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import MEMORY_ROLES, Inputs, Paths
 from zowarmup.plan.plan import plan
 
+BYTES = 256  # different tokens of a text
 PARTS = ("seed", "role", "scope")  # the wildcards that stand for a job's part
 
 
@@ -63,8 +64,8 @@ class Workflow:
             "warmup": plan.warmups,
             "run": plan.runs,
             "selection": plan.selections,
-            "model": config.memory.models,
-            "role": MEMORY_ROLES,
+            "model": [*config.memory.models, *(model for model, _ in self.paths.growth())],
+            "role": [*MEMORY_ROLES, *(role for _, role in self.paths.growth())],
             "check": plan.own_checks,
             "table": tables_and_figures.TABLES,
             "figure": tables_and_figures.FIGURES,
@@ -87,10 +88,17 @@ class Workflow:
         """Return the settings of a job that does not train, except those that change no result."""
         if job.rule == "measure":
             engine = self.config.engine.model_dump(include={"device", "threads"})
-            return self.config.memory.model_dump(exclude={"models"}) | engine
+            return engine | self._measured(job)
         if job.rule == "dataset":
             return self.config.datasets[job.name].model_dump(exclude=set(PLACES))
         return self.config.federations[job.name].model_dump()
+
+    def _measured(self, job: Job) -> JsonObject:
+        """The inputs on which the memory of a client is measured."""
+        memory, context = self.config.memory, job.part.partition("-")[2]
+        if memory.growth and context:
+            return {"shape": [int(context)], "classes": BYTES, "batch": memory.growth.batch}
+        return memory.model_dump(exclude={"models", "growth"})
 
     def places(self, dataset: str) -> JsonObject:
         """The paths in the settings of a data set; a moved file changes no result."""

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from zowarmup.common import seeds
+from zowarmup.models import loss
 from zowarmup.models.directions import Directions, child
 from zowarmup.training.context import Context
 from zowarmup.training.gradient_quality import gradient
@@ -83,8 +83,8 @@ def hessian(context: Context, w: Tensor) -> Product:
         result = torch.zeros_like(rows)
         for images in context.train.split(BATCH):
             leaf = w.detach().requires_grad_()
-            loss = cross_entropy(context.model.logits(leaf, images.x()), images.y, reduction="sum")
-            (g,) = torch.autograd.grad(loss / total, leaf, create_graph=True)
+            of_batch = loss.total(context.model.logits(leaf, images.x()), images.y)
+            (g,) = torch.autograd.grad(of_batch / total, leaf, create_graph=True)
             for row, v in zip(result, rows, strict=True):
                 row += torch.autograd.grad(g, leaf, v, retain_graph=True)[0]
         return result

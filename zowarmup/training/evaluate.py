@@ -1,16 +1,16 @@
 """Measures a model on the test set, on each tier's training images and on the held-out images."""
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from zowarmup.data.draws import generator
 from zowarmup.engines.images import Images
-from zowarmup.models import static_norm
+from zowarmup.models import loss, static_norm
 from zowarmup.models.flat import FlatModel
 from zowarmup.plan.specs import Tier
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
@@ -31,14 +31,14 @@ def _measured(context: Context, w: Tensor) -> Measured:
     test_losses, right = outcomes(context.model, w, context.test, context.group)
     train_losses, train_right = outcomes(context.model, w, context.train, context.group)
     heldout_losses, _ = outcomes(context.model, w, context.heldout, context.group)
-    loss, accuracy = _of_tiers(context, train_losses), _of_tiers(context, train_right)
+    by_tier, accuracy = _of_tiers(context, train_losses), _of_tiers(context, train_right)
     recall = [_mean([right[context.test.y == c].double()]) for c in range(context.classes)]
     return Measured(
         test_accuracy=right.double().mean().item(),
         test_loss=test_losses.mean().item(),
-        train_loss=loss["all"],
-        train_loss_high=loss["high"],
-        train_loss_low=loss["low"],
+        train_loss=by_tier["all"],
+        train_loss_high=by_tier["high"],
+        train_loss_low=by_tier["low"],
         train_accuracy=accuracy["all"],
         train_accuracy_high=accuracy["high"],
         train_accuracy_low=accuracy["low"],
@@ -48,7 +48,7 @@ def _measured(context: Context, w: Tensor) -> Measured:
 
 
 def _of_tiers(context: Context, values: Tensor) -> dict[Tier, float]:
-    """Means over the training images of each tier, from the (n,) values of all images."""
+    """Means over the training images of each tier, from the (n, ...) values of all images."""
     per_client = values.double().split(context.sizes)
     return {
         tier: _mean([per_client[i] for i in context.tiers.get(tier, ())]) for tier in get_args(Tier)
@@ -69,6 +69,12 @@ def heldout(context: Context, w: Tensor) -> tuple[float, float]:
     with _statistics(context, w):
         losses, right = outcomes(context.model, w, context.heldout, context.group)
     return losses.mean().item(), right.double().mean().item()
+
+
+def chance(context: Context) -> float:
+    """The accuracy of guessing; in text that of naming the most frequent token each time."""
+    y = context.train.y
+    return 1 / context.classes if y.dim() == 1 else int(y.flatten().bincount().max()) / y.numel()
 
 
 def _statistics(context: Context, w: Tensor) -> AbstractContextManager[None]:
@@ -94,17 +100,21 @@ def norm_batches(train: Images) -> Iterator[Tensor]:
 def outcomes(
     model: FlatModel, w: Tensor, images: Images, group: ProcessGroup = ALONE
 ) -> tuple[Tensor, Tensor]:
-    """Return each image's loss and whether its class was right; `group` divides the batches."""
+    """Return each image's loss and whether its class was right; `group` divides the batches.
+
+    Returns:
+        (n,) float64, and (n,) bool, or (n, T) if each token has a label.
+    """
     batches, n = images.split(BATCH), len(images)
-    mine = group.mine(len(batches))
-    measured = w.new_zeros(len(mine), 2, BATCH, dtype=torch.float64)
-    for (losses, right), j in zip(measured, mine, strict=True):
+    mine, tokens = group.mine(len(batches)), math.prod(images.y.shape[1:])
+    measured = w.new_zeros(len(mine), BATCH, 1 + tokens, dtype=torch.float64)
+    for rows, j in zip(measured, mine, strict=True):
         batch = batches[j]
         logits = model.logits(w, batch.x())
-        losses[: len(batch)] = cross_entropy(logits, batch.y, reduction="none")
-        right[: len(batch)] = logits.argmax(dim=1) == batch.y
-    losses, right = group.gather(measured, len(batches)).unbind(1)
-    return losses.flatten()[:n], right.flatten()[:n].bool()
+        rows[: len(batch), 0] = loss.each(logits, batch.y)
+        rows[: len(batch), 1:] = (logits.argmax(dim=-1) == batch.y).view(len(batch), tokens)
+    rows = group.gather(measured, len(batches)).flatten(0, 1)[:n]
+    return rows[:, 0].contiguous(), rows[:, 1:].bool().reshape(images.y.shape)
 
 
 def _mean(parts: list[Tensor]) -> float:

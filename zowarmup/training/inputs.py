@@ -27,13 +27,11 @@ def shape(spec: JobSpec, data: Dataset) -> tuple[int, ...]:
     """Return the shape of an input, which the network and the engine can read.
 
     Raises:
-        UserError: a built-in network gets tokens, or channels come last that do not exist.
+        UserError: a built-in network gets other inputs than it reads, or channels come last that do
+            not exist.
     """
-    if dtype_of(data) == torch.int64 and spec.model in registry.NETWORKS:
-        raise UserError(
-            f"model: {spec.model} reads images or features, but {data.name} holds tokens; use a "
-            "network of your own that begins with an Embedding"
-        )
+    if spec.model in registry.NETWORKS:
+        _check_built_in(spec.model, data)
     sizes = tuple(data.x_train.shape[1:])
     if spec.engine.channels_last and len(sizes) != SIZES_OF_IMAGES:
         raise UserError(
@@ -41,6 +39,25 @@ def shape(spec: JobSpec, data: Dataset) -> tuple[int, ...]:
             f"{sizes}; set it to false"
         )
     return sizes
+
+
+def _check_built_in(model: str, data: Dataset) -> None:
+    languages = ", ".join(registry.LANGUAGE)
+    if data.vocabulary is None and model in registry.LANGUAGE:
+        raise UserError(
+            f"model: {model} predicts the next token of a text, but {data.name} is no text; use "
+            "another network, or data with the key `text` or `docstrings`"
+        )
+    if data.vocabulary is not None and model not in registry.LANGUAGE:
+        raise UserError(
+            f"model: {model} reads images or features, but {data.name} is text; use one of the "
+            f"networks {languages}"
+        )
+    if data.vocabulary is None and dtype_of(data) == torch.int64:
+        raise UserError(
+            f"model: {model} reads images or features, but {data.name} holds tokens; use a "
+            "network of your own that begins with an Embedding"
+        )
 
 
 def check_moves(augment: object, raw: torch.Tensor) -> None:

@@ -7,11 +7,10 @@ import inspect
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from zowarmup.algorithms.engine_protocol import SGD
 from zowarmup.common.errors import UserError, cause
-from zowarmup.models import memory, static_norm, structure
+from zowarmup.models import loss, memory, static_norm, structure
 from zowarmup.models.directions import draw
 from zowarmup.models.flat import FlatModel
 from zowarmup.models.own_network import Factory
@@ -42,11 +41,11 @@ def check_network(
     _check_drawing(context, factory, w)
     batch = context.train.cut(0, min(len(context.train), context.sizes[0]))
     with factory.errors():
-        loss = _loss(model, factory.name, w, batch.x(), batch.y, context.classes)
+        first = _loss(model, factory.name, w, batch.x(), batch.y, context.classes)
     if memory_mb is not None:
         _check_memory(context, batch.x(), factory.name, memory_mb)
     _check_engine(context, factory.name, engine, w)
-    return loss
+    return first
 
 
 def _check_drawing(context: Context, factory: Factory, w: Tensor) -> None:
@@ -71,7 +70,7 @@ def _loss(model: FlatModel, source: str, w: Tensor, x: Tensor, y: Tensor, classe
     w, given = w.clone().requires_grad_(), x.clone()
     constants = {name: value.clone() for name, value in model.constants.items()}
     out = model.logits(w, x)
-    _check_output(out, source, len(x), classes)
+    _check_output(out, source, y, classes)
     fault = ""
     if not static_norm.has(model) and not _alone(model, w, x, out):
         fault = (
@@ -84,16 +83,18 @@ def _loss(model: FlatModel, source: str, w: Tensor, x: Tensor, y: Tensor, classe
         fault = "changes its input in forward; work on a copy"
     if changed := [n for n, value in constants.items() if not torch.equal(value, _now(model, n))]:
         fault = f"changes {changed[0]} in forward, which no round averages; leave that out"
-    loss = cross_entropy(out, y)
-    if not fault and not loss.isfinite():
-        fault = f"has the loss {loss.item()} at its first weights; scale them, or its output, down"
-    if not fault and not loss.requires_grad:
+    of_batch = loss.mean(out, y)
+    if not fault and not of_batch.isfinite():
+        fault = (
+            f"has the loss {of_batch.item()} at its first weights; scale them, or its output, down"
+        )
+    if not fault and not of_batch.requires_grad:
         fault = "has an output without gradient; do not detach it, and leave out torch.no_grad"
-    if not fault and not torch.autograd.grad(loss, w)[0].isfinite().all():
+    if not fault and not torch.autograd.grad(of_batch, w)[0].isfinite().all():
         fault = "has a gradient that is not finite at its first weights; scale them down"
     if fault:
         raise UserError(f"{source}: {fault}")
-    return loss.item()
+    return of_batch.item()
 
 
 def same(a: Tensor, b: Tensor) -> bool:
@@ -120,12 +121,13 @@ def _check_forward(model: FlatModel, source: str) -> None:
         )
 
 
-def _check_output(out: object, source: str, n: int, classes: int) -> None:
-    out = structure.one_tensor(out, source)
-    if out.shape != (n, classes) or out.dtype != torch.float32:
+def _check_output(out: object, source: str, y: Tensor, classes: int) -> None:
+    out, shape = structure.one_tensor(out, source), (*y.shape, classes)
+    if out.shape != shape or out.dtype != torch.float32:
+        each = " of each token" if y.dim() > 1 else ""
         raise UserError(
-            f"{source}: forward returns {tuple(out.shape)} {out.dtype} for {n} inputs and "
-            f"{classes} classes; return {(n, classes)} torch.float32, one number for each class"
+            f"{source}: forward returns {tuple(out.shape)} {out.dtype} for {len(y)} inputs and "
+            f"{classes} classes; return {shape} torch.float32, one number for each class{each}"
         )
 
 

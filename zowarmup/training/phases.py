@@ -7,6 +7,7 @@ from typing import cast
 from zowarmup.algorithms.rounds import Algorithm, Replayable
 from zowarmup.common.errors import UserError
 from zowarmup.config import registry
+from zowarmup.models.flat import FlatModel
 from zowarmup.plan.specs import Phase, RunSpec, Tier
 from zowarmup.training import inputs
 from zowarmup.training.context import Context
@@ -108,6 +109,7 @@ def ready(
             f"split: no client is {tier}-resource, but {name} trains these clients; choose another "
             "split"
         )
+    algorithm = of_model(algorithm, context.model)
     inputs.check_moves(getattr(algorithm, "augment", None), context.train.raw)
     return TrainingPhase(
         number=number,
@@ -132,6 +134,12 @@ def build(phase: Phase) -> Algorithm:
     entry = registry.algorithm(phase.algorithm, phase.source)
     algorithm: Algorithm = registry.object_of(entry)(**phase.settings)
     return algorithm
+
+
+def of_model(algorithm: Algorithm, model: FlatModel) -> Algorithm:
+    """The algorithm for a network, if its rounds depend on which parameters the network has."""
+    bind = getattr(algorithm, "of_model", None)
+    return cast(Algorithm, bind(model)) if bind else algorithm
 
 
 def has_records(phase: Phase) -> bool:

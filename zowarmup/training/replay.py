@@ -21,7 +21,7 @@ from zowarmup.plan.specs import Phase, RunSpec, Value
 from zowarmup.storage import checkpoint, journal
 from zowarmup.storage.checkpoint import About
 from zowarmup.training import context
-from zowarmup.training.phases import build, has_records
+from zowarmup.training.phases import build, has_records, of_model
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def rounds(run: Track) -> Iterator[tuple[int, Tensor]]:
     yield t, w
     records = run.records()
     for phase in itertools.takewhile(has_records, run.phases):
-        method = cast(Replayable, build(phase))
+        method = cast(Replayable, of_model(build(phase), run.model))
         own = itertools.islice(records, phase.rounds)
         with journal.named(run.folder / "journal.jsonl"):
             for state in journal.replay(method.begin(w), own, method, run.seeds):

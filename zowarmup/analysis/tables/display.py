@@ -82,6 +82,13 @@ COLUMNS = {
     "passes": Column("passes, millions", millions),
     "accuracy_min": Column("minimum, %", percent),
     "difference": _interval("difference", "difference [95 %], points", signed_percent),
+    "bits_mean": Column("bits per byte", "{:.3f}".format, "{} ± {}", ("bits_std",)),
+    "bits_heldout_mean": Column(
+        "on held-out text", "{:.3f}".format, "{} ± {}", ("bits_heldout_std",)
+    ),
+    "bits_change": _interval("bits_change", "change since the pivot [95 %]", "{:+.3f}".format),
+    "bits_difference": _interval("bits_difference", "difference [95 %]", "{:+.3f}".format),
+    "next_byte": Column("next byte, %", percent),
     "missing_classes": Column("missing classes", whole),
     "missing_recall": Column("recall on them, %", percent),
     "bytes_up": Column("bytes up", size),
