@@ -27,6 +27,7 @@ NUMBERS = (
     "beta2", "epsilon", "candidates", "bytes_up_low", "bytes_down_low", "drift", "gradient_cosine",
     "dissimilarity", "classes",
 )  # fmt: skip
+RULE = "pivot_rule"  # the rule that decided the pivot; "" for a given one
 SCALE = ["dataset", "model"]
 RUN = ["study", *SCALE, "split", "run", "variant", "seed"]
 METHODS = (
@@ -47,7 +48,9 @@ def read(path: str | Path) -> pd.DataFrame:
         UserError: the file is empty or cut short.
         MetricsError: the file lacks a column, holds an impossible value, or holds a round twice.
     """
-    metrics = csv_file.read(path, TEXT)
+    metrics = csv_file.read(path, (*TEXT, RULE))
+    if RULE not in metrics:  # no run decides its pivot
+        metrics[RULE] = ""
     for column in (*TEXT, *NUMBERS, "diverged"):
         if column not in metrics:
             raise MetricsError(f"{path}: column {column!r} is missing; {FIX}")

@@ -27,6 +27,9 @@ def _in(module: str, *names: str) -> dict[str, str]:
     return {name: f"{module}:{name}" for name in names}
 
 
+# Algorithms whose rate can be `auto`: a step is lr times the mean of S estimates of each client.
+AUTO_RATES = ("zo",)
+
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale
 NETWORKS = {

@@ -31,6 +31,12 @@ class Paths:
         """The folder of a warm-up."""
         return f"{self.root}/warmups/{warmup}/{seed}"
 
+    def probes(self, spec: RunSpec, seed: int | str) -> str:
+        """The file with the probes by which a run decides something; "" if it decides nothing."""
+        if not spec.warmup or not spec.reads_probes:
+            return ""
+        return f"{self.warmup(spec.warmup, seed)}/probes.csv"
+
     def run(self, run: str, seed: int | str) -> str:
         """The folder of a run."""
         return f"{self.root}/runs/{run}/{seed}"
@@ -52,6 +58,7 @@ class Paths:
             folder = self.warmup(spec.warmup, seed)
             inputs["warmup"] = f"{folder}/snapshots"
             inputs["warmup_metrics"] = f"{folder}/metrics.csv"
+            inputs |= {"probes": probes} if (probes := self.probes(spec, seed)) else {}
         return inputs
 
     def cells(self, scope: str) -> list[tuple[Cell, int]]:
@@ -64,7 +71,8 @@ class Paths:
         """Return a cell and its files as plain values, which `collect_metrics` gets as params."""
         spec = self.plan.runs[cell.run]
         federation = self.plan.config.federations[spec.federation]
-        return {
+        more: JsonObject = {"probes": probes} if (probes := self.probes(spec, seed)) else {}
+        return more | {
             "study": cell.study,
             "method": cell.method,
             "label": cell.label,
@@ -82,8 +90,11 @@ class Paths:
 
     def collect_inputs(self, scope: str) -> Inputs:
         """Every file that the cells of a scope name."""
-        federations, parts, selections = self._behind(self.cells(scope))
-        return {
+        cells = self.cells(scope)
+        federations, parts, selections = self._behind(cells)
+        probes = {self.probes(self.plan.runs[cell.run], seed) for cell, seed in cells} - {""}
+        inputs: Inputs = {"probes": sorted(probes)} if probes else {}
+        return inputs | {
             "federations": sorted(federations),
             "parts": sorted(f"{part}/{file}" for part in parts for file in _READ),
             "selections": sorted(selections),
@@ -154,7 +165,7 @@ class Paths:
         points: dict[tuple[str, int], list[int]] = {}
         for cell, seed in self.cells("studies/depth/"):
             spec = self.plan.runs[cell.run]
-            if spec.warmup and spec.own_phases:
+            if spec.warmup and spec.own_phases and not spec.pivot_rule:
                 rounds = points.setdefault((spec.warmup, seed), [0])
                 rounds += [spec.pivot] * (spec.pivot not in rounds)
         return points
