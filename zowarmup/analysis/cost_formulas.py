@@ -58,6 +58,20 @@ class Cost(NamedTuple):
     backward: float
 
 
+def probes(
+    count: int, directions: int, d: int, clients: int, away: int, images: float, heldout: float
+) -> Cost:
+    """Return the costs of all probes of a warm-up; `away` clients have to download the model.
+
+    With directions they download the last step of the warm-up too.
+    """
+    estimated = directions > 0
+    up = FLOAT * (2 * directions + 4 if estimated else 2)
+    down = FLOAT * d * (1 + estimated)
+    passes = (2 * directions + 3 if estimated else 1) * images + heldout
+    return Cost(count * up * clients, count * down * away, count * passes * clients, 0)
+
+
 def models(phase: Phase, d: float) -> Cost:
     """Return the costs if models travel: one each way, and E epochs of backpropagation."""
     return Cost(FLOAT * d, FLOAT * d, phase.seen, phase.seen)

@@ -28,6 +28,7 @@ NUMBERS = (
     "dissimilarity", "classes",
 )  # fmt: skip
 RULE = "pivot_rule"  # the rule that decided the pivot; "" for a given one
+PROBED = "probed"  # the round up to which a run counts the probes of its warm-up; NaN for none
 SCALE = ["dataset", "model"]
 RUN = ["study", *SCALE, "split", "run", "variant", "seed"]
 METHODS = (
@@ -49,8 +50,8 @@ def read(path: str | Path) -> pd.DataFrame:
         MetricsError: the file lacks a column, holds an impossible value, or holds a round twice.
     """
     metrics = csv_file.read(path, (*TEXT, RULE))
-    if RULE not in metrics:  # no run decides its pivot
-        metrics[RULE] = ""
+    if RULE not in metrics:  # no run decides anything by probes
+        metrics = metrics.assign(**{RULE: "", PROBED: float("nan")})
     for column in (*TEXT, *NUMBERS, "diverged"):
         if column not in metrics:
             raise MetricsError(f"{path}: column {column!r} is missing; {FIX}")

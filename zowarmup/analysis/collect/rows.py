@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zowarmup.analysis import metrics as m
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_text, read_json, read_rows
 from zowarmup.config.splits import GIVEN, high_clients
@@ -123,6 +124,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
         high = len(federation.given_high) if given else high_clients(split, federation.clients)
     # The last record has the learning rate of every phase, as trained.
     rates = [phase["lr"] for phase in last["spec"].get("phases", [last["spec"].get("phase")])]
+    decided = last["spec"].get("phases", phases)  # a rule may have decided the pivot
     early = last.get("loss_change_first_10_rounds")
     return {
         **{name: cell[name] for name in ("study", "run", "method", "label")},
@@ -135,7 +137,8 @@ def run_columns(cell: Cell, files: Files) -> Row:
         "classes": federation.classes,
         "seed": cell["seed"],
         "variant": cell["variant"],
-        **_pivot_of(cell, last["spec"].get("phases", phases)),
+        "pivot": decided[0]["rounds"] if len(phases) > 1 else "",
+        **_adaptive(cell, last),
         "rounds": sum(phase["rounds"] for phase in phases),
         **settings_of(phases),
         "lr_1": rates[0],
@@ -149,11 +152,13 @@ def run_columns(cell: Cell, files: Files) -> Row:
     }
 
 
-def _pivot_of(cell: Cell, phases: Sequence[Row]) -> Row:
-    """Return the pivot and, if a rule decided it, the rule's name."""
-    rule = cell["spec"].get("pivot_rule")
-    pivot = phases[0]["rounds"] if len(phases) > 1 else ""
-    return {"pivot": pivot} | ({"pivot_rule": rule["rule"]} if rule else {})
+def _adaptive(cell: Cell, record: Row) -> Row:
+    """Return the rule that decided the pivot, and the round up to which probes were made."""
+    if "probes" not in cell:
+        return {}
+    rule = cell["spec"].get("pivot_rule", {"rule": ""})["rule"]
+    pivot = record["spec"]["phases"][0]["rounds"]
+    return {m.RULE: rule, m.PROBED: record["decided"].get("pivot", {"round": pivot})["round"]}
 
 
 def settings_of(phases: Sequence[Row]) -> Row:
