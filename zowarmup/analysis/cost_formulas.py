@@ -59,17 +59,19 @@ class Cost(NamedTuple):
 
 
 def probes(
-    count: int, directions: int, d: int, clients: int, away: int, images: float, heldout: float
+    directions: int, d: int, clients: int, train: int, away: int, images: float, heldout: float
 ) -> Cost:
-    """Return the costs of all probes of a warm-up; `away` clients have to download the model.
+    """Return the costs of a probe for all clients; see training.probes.
 
-    With directions they download the last step of the warm-up too.
+    Args:
+        train, away: clients of the warm-up, and clients that do not have its model.
     """
-    estimated = directions > 0
-    up = FLOAT * (2 * directions + 4 if estimated else 2)
-    down = FLOAT * d * (1 + estimated)
-    passes = (2 * directions + 3 if estimated else 1) * images + heldout
-    return Cost(count * up * clients, count * down * away, count * passes * clients, 0)
+    estimated = directions > 0  # then a gradient travels too
+    up = FLOAT * (2 * directions + 4 if estimated else 2) * clients + FLOAT * d * train * estimated
+    down = FLOAT * d * (away + clients * estimated)
+    backward = images * train * estimated
+    forward = ((2 * directions + 3 if estimated else 1) * images + heldout) * clients + backward
+    return Cost(up, down, forward, backward)
 
 
 def models(phase: Phase, d: float) -> Cost:

@@ -171,17 +171,19 @@ class Part:
         row = self.data.test + clients * train + loss
         if "eps" in self.phase:
             row += 3 * train * self.members
-        images = self.rows * row + self.losses * loss + self.probed.forward
+        images = self.rows * row + self.losses * loss
+        images += self.probed.forward + 2 * self.probed.backward
         return float(images * image_flops(*self.shape))
 
     @property
     def probed(self) -> cost_formulas.Cost:
         """Bytes and images of all probes, for all clients; see `training.probes.costs`."""
-        clients, (train, heldout) = self.federation["clients"], self.images
-        away = clients - self.members * (self.phase["participation"] == 1)
-        return cost_formulas.probes(
-            self.probes, self.directions, self.network.d, clients, away, train, heldout
+        clients, train = self.federation["clients"], self.members
+        away = clients - train * (self.phase["participation"] == 1)
+        one = cost_formulas.probes(
+            self.directions, self.network.d, clients, train, away, *self.images
         )
+        return cost_formulas.Cost(*(self.probes * cost for cost in one))
 
     @property
     def broadcast(self) -> float:

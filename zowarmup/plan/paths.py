@@ -180,9 +180,23 @@ class Paths:
             inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]
         if name in tables_and_figures.NEED_CURVATURE:
             inputs["measured"] = [self.curvature(*point) for point in self.curvature_points()]
+        if rule == "figure" and (probed := self.probed(name)):
+            inputs["probes"] = [*probed]
         if rule == "figure" and (shown := self.federations(name)):
             inputs["federations"] = [*shown.values()]
         return inputs
+
+    def probed(self, figure: str) -> dict[str, JsonObject]:
+        """Return the files of probes that a figure shows, each with the labels of its rows."""
+        files: dict[str, JsonObject] = {}
+        study = f"studies/{figure}/"
+        for cell, seed in self.cells(study) if figure in tables_and_figures.NEED_PROBES else ():
+            spec = self.plan.runs[cell.run]
+            if file := self.probes(spec, seed):
+                alpha = self.plan.config.federations[spec.federation].alpha
+                job = {"dataset": spec.dataset, "model": spec.model, "split": cell.split}
+                files[file] = {**job, "alpha": alpha, "seed": seed}
+        return files
 
     def federations(self, figure: str) -> dict[str, str]:
         """Return, by data set, the federations that a figure shows, for the first seed.

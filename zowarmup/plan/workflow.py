@@ -151,6 +151,10 @@ class Workflow:
         """The federation files that a figure shows, by data set."""
         return self.paths.federations(job.name)
 
+    def probed(self, job: Job) -> dict[str, JsonObject]:
+        """The files of probes that a figure shows, with the labels of their rows."""
+        return self.paths.probed(job.name)
+
     def labels(self, job: Job) -> dict[str, str]:
         """Return the entry of a table or figure in the report's menu: the name and the studies."""
         shown = tables_and_figures.SHOWS.get(job.name, ()) or ("every one",)

@@ -1,14 +1,17 @@
-"""A probe: what all clients measure at a model of the warm-up, by forward passes alone.
+"""A probe: what all clients measure at a model of the warm-up, by forward passes.
 
     u_s         direction of signs, s = 1..S, the same for all clients;  r = eps
     c_is        (L_i(w + r u_s) - L_i(w - r u_s)) / 2r, client i's slope along u_s
     |g|^2       mean over s of (sum_i p_i c_is)^2
     B^2         mean over s of sum_i p_i c_is^2, divided by |g|^2
     T           mean over s of (L(w + r u_s) + L(w - r u_s) - 2 L(w)) / r^2
-    lambda      the same second difference along the last step of the warm-up, of length 10 r
+    lambda      the same second difference along h, by a move of length 10 r
+    h           gradient of the clients that train in the warm-up, and so can backpropagate
 
-A client sends its 2 S + 3 losses and how many of its held-out images are classified right. A client
-outside of the warm-up's cohorts downloads the model for that and, with directions, its last step.
+The last step of the warm-up would cost no backward pass, but it shows a tenth of the curvature:
+within its local epochs, the moves along steep directions cancel. A client sends its 2 S + 3 losses
+and how many of its held-out images are classified right. A client that does not train in the
+warm-up downloads the model for that, and every client h.
 
 Reference: Hutchinson 1990, doi:10.1080/03610919008812866 (the trace).
 """
@@ -20,16 +23,17 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.common import seeds
+from zowarmup.common.seeds import Seeds, key, signed
 from zowarmup.models.directions import Directions, child
 from zowarmup.plan.pivots.probe import Probe, ProbesSpec
 from zowarmup.plan.specs import Tier
 from zowarmup.training.context import Context
 from zowarmup.training.evaluate import heldout_accuracies
+from zowarmup.training.gradient_quality import gradient
 from zowarmup.training.phases import TrainingPhase
 
 FLOAT = 4  # bytes
-LONG = 10.0  # length of the move along the last step, in units of eps
+LONG = 10.0  # length of the move along h, in units of eps
 
 
 @dataclass(frozen=True)
@@ -42,29 +46,27 @@ class Estimated:
     dissimilarity_error: float = math.nan
     trace: float = math.nan
     trace_error: float = math.nan
-    top: float = math.nan
+    curvature: float = math.nan
 
 
 def probe(
     context: Context,
     phase: TrainingPhase,
     settings: ProbesSpec,
-    seed: int,
+    seeds: Seeds,
     t: int,
     w: Tensor,
-    before: Tensor,
 ) -> Probe:
-    """Measure the model of round t.
+    """Measure the model of round t, (d,).
 
     Args:
         phase: the warm-up.
-        seed: names the directions, together with t.
-        w, before: (d,) the model after the round and before it.
     """
-    at_w = losses(context, w)
-    estimated = Estimated()
+    at_w, estimated = losses(context, w), Estimated()
     if settings.directions:
-        estimated = estimates(context, settings, seed, t, w, before, at_w)
+        u = directions(seeds.directions, t, settings.directions, context, w)
+        h, _ = gradient(context, phase.clients, w)
+        estimated = estimates(context, settings.eps, u, h.float(), w, at_w)
     loss, heldout = _of_tiers(context, at_w), heldout_accuracies(context, w)
     return Probe(
         round=t,
@@ -80,37 +82,30 @@ def probe(
 
 
 def estimates(
-    context: Context,
-    settings: ProbesSpec,
-    seed: int,
-    t: int,
-    w: Tensor,
-    before: Tensor,
-    at_w: Tensor,
+    context: Context, r: float, u: Directions, h: Tensor, w: Tensor, at_w: Tensor
 ) -> Estimated:
     """Estimate gradient and curvature of the loss of all clients.
 
     Args:
+        r: length of the moves along u, for each entry of w.
         at_w: (K,) the clients' losses at w.
     """
-    r, p = settings.eps, _shares(context)
     check_radius(w, r, 1.0)
-    u = directions(seed, t, settings.directions, context, w)
-    two = context.engine.two_point(w, context.tiers["all"], u, r)  # (K, S, 2)
-    slopes = (two[..., 0] - two[..., 1]) / (2 * r)
+    p, two = _shares(context), context.engine.two_point(w, context.tiers["all"], u, r)
+    slopes = (two[..., 0] - two[..., 1]) / (2 * r)  # (K, S)
     squares, own = (p @ slopes).square(), p @ slopes.square()
     bends = p @ (two.sum(dim=-1) - 2 * at_w[:, None]) / r**2
     return Estimated(
         *_mean(squares),
         *_ratio(own, squares),
         *_mean(bends),
-        along(context, w, w - before, LONG * r, (p @ at_w).item()),
+        along(context, w, h, LONG * r, (p @ at_w).item()),
     )
 
 
-def along(context: Context, w: Tensor, step: Tensor, length: float, at_w: float) -> float:
-    """The curvature of the loss of all clients along a step; NaN if the step is zero."""
-    move = step * (length / step.norm())
+def along(context: Context, w: Tensor, h: Tensor, length: float, at_w: float) -> float:
+    """The curvature of the loss of all clients along h; NaN if h is zero."""
+    move = h * (length / h.norm())
     both = torch.stack([losses(context, w + sign * move) for sign in (1, -1)])
     return ((both @ _shares(context)).sum().item() - 2 * at_w) / length**2
 
@@ -124,7 +119,7 @@ def losses(context: Context, w: Tensor) -> Tensor:
 
 def directions(seed: int, t: int, count: int, context: Context, w: Tensor) -> Directions:
     """The directions of a probe: the same `count` ones for every client."""
-    base = torch.tensor([seeds.signed(seeds.key("probes", seed))], device=w.device)
+    base = torch.tensor([signed(key("probes", seed))], device=w.device)
     of_round = child(base, torch.tensor([t], device=w.device))
     keys = child(of_round, torch.arange(count, device=w.device))
     return Directions(keys.repeat(len(context.tiers["all"])), len(w), "rademacher")
@@ -135,18 +130,21 @@ def costs(context: Context, phase: TrainingPhase, count: int) -> dict[str, int]:
 
     A client that trains in every round of the warm-up has the model of the next round anyway.
     """
-    clients, low = context.tiers["all"], context.low
+    clients, low, model = context.tiers["all"], context.low, FLOAT * context.model.d
     trains = set(phase.clients) if phase.participation == 1 else set()
-    up = FLOAT * (2 * count + 4 if count else 2)
-    down = FLOAT * context.model.d * (2 if count else 1)
-    away = [client for client in clients if client not in trains]
-    passes = 2 * count + 3 if count else 1
+    estimated = count > 0  # then h travels too
+    up = FLOAT * (2 * count + 4 if estimated else 2)
+    ups = {i: up + model * (estimated and i in phase.clients) for i in clients}
+    downs = {i: model * ((i not in trains) + estimated) for i in clients}
+    backward = sum(context.sizes[i] for i in phase.clients) * estimated
+    passes = 2 * count + 3 if estimated else 1
     return {
-        "bytes_up": up * len(clients),
-        "bytes_down": down * len(away),
-        "bytes_up_low": up * len(low),
-        "bytes_down_low": down * len(low & set(away)),
-        "forward_passes": passes * sum(context.sizes) + len(context.heldout),
+        "bytes_up": sum(ups.values()),
+        "bytes_down": sum(downs.values()),
+        "bytes_up_low": sum(ups[i] for i in low),
+        "bytes_down_low": sum(downs[i] for i in low),
+        "forward_passes": passes * sum(context.sizes) + len(context.heldout) + backward,
+        "backward_passes": backward,
     }
 
 

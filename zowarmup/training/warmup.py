@@ -94,9 +94,8 @@ def _train(
         if step.t % evaluate_every == 0 or step.t == phase.last:
             done.rows.append(loop.row(context, phase, step))
             progress.note(done.rows[-1].columns())
-        if probes and probes.at(step.t) and step.before is not None:
-            seed, before = seeds.directions, step.before
-            done.probes.append(probe(context, phase, probes, seed, step.t, step.w, before))
+        if probes and probes.at(step.t):
+            done.probes.append(probe(context, phase, probes, seeds, step.t, step.w))
         saved.offer(step, done.rows, probes=done.probes)
         progress.step(step.t)
         if failed(done.rows):

@@ -49,7 +49,7 @@ class Estimate:
     gradient_square: float
     dissimilarity: float
     trace: float
-    top: float
+    curvature: float
 
     @classmethod
     def of(cls, probes: Sequence[Probe]) -> "Estimate":
@@ -60,18 +60,18 @@ class Estimate:
             square,
             squares / square if square else math.nan,
             fmean(p.trace for p in probes),
-            fmean(p.top for p in probes),
+            fmean(p.curvature for p in probes),
         )
 
-    def curvature(self, averaging: Averaging) -> float:
+    def limit(self, averaging: Averaging) -> float:
         """lambda + B^2 T / P, which limits the rate."""
         noise = (1.0 if averaging.shared else self.dissimilarity) * self.trace / averaging.P
-        return self.top + noise if self.trace > 0 else self.top
+        return self.curvature + noise if self.trace > 0 else self.curvature
 
     def gain(self, averaging: Averaging) -> float:
         """The largest expected decrease of the loss in a round; NaN where nothing limits it."""
-        curvature = self.curvature(averaging)
-        return self.gradient_square / (2 * curvature) if curvature > 0 else math.nan
+        limit = self.limit(averaging)
+        return self.gradient_square / (2 * limit) if limit > 0 else math.nan
 
 
 def rate(
@@ -86,16 +86,16 @@ def rate(
     Raises:
         UserError: no probe limits the rate.
     """
-    finite = [p for p in probes if math.isfinite(p.gradient_square + p.trace + p.top)]
+    finite = [p for p in probes if math.isfinite(p.gradient_square + p.trace + p.curvature)]
     if not finite:
         return 1.0, "lr 1: the warm-up has diverged, so that no rate matters"
     for last in range(min(AVERAGE, len(finite)), len(finite) + 1):
         estimate = Estimate.of(finite[len(finite) - last :])
-        if (curvature := estimate.curvature(averaging)) > 0:
+        if (limit := estimate.limit(averaging)) > 0:
             tau = float(str(settings["tau"])) if settings["scaling"] == "paper" else 1.0
-            lr = PART / curvature / tau**2
+            lr = PART / limit / tau**2
             return lr, (
-                f"lr {lr:.4g}: over {last} probes lambda is {estimate.top:.3g}, B^2 "
+                f"lr {lr:.4g}: over {last} probes lambda is {estimate.curvature:.3g}, B^2 "
                 f"{estimate.dissimilarity:.3g}, the trace {estimate.trace:.4g}, with "
                 f"{averaging.P} directions in a round"
             )

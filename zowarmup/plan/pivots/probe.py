@@ -3,7 +3,7 @@
     L, H, g     mean loss over the training images of all clients; its Hessian, its gradient
     B^2         how much the clients' gradients differ: sum_i p_i |g_i|^2 / |g|^2
     T           trace of H
-    lambda      curvature of L along the last step of the warm-up, which stands for the largest
+    lambda      curvature of L along the gradient of the clients that train in the warm-up
 
 See training.probes for how they are measured.
 """
@@ -32,7 +32,10 @@ class ProbesSpec(Value):
         return t > 0 and t <= self.last and t % self.every == 0
 
 
-COSTS = ("bytes_up", "bytes_down", "bytes_up_low", "bytes_down_low", "forward_passes")
+COSTS = (
+    *("bytes_up", "bytes_down", "bytes_up_low", "bytes_down_low"),
+    *("forward_passes", "backward_passes"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,11 @@ class Probe:
         gradient_square: |g|^2, without bias.
         dissimilarity: B^2.
         trace: T.
-        top: lambda. It has no sampling error, because all clients measure it on all their images.
+        curvature: lambda. It has no sampling error: one direction, and all images of all clients.
         ..._error: standard error over the directions.
         loss, loss_high, loss_low: mean training loss of all clients and of each tier.
         heldout, heldout_high, heldout_low: accuracy on held-out images, likewise.
-        bytes_up, bytes_down, bytes_up_low, bytes_down_low, forward_passes: of this probe, over all
-            clients and over the low-resource ones.
+        bytes_up, ..., backward_passes: of this probe, see training.costs.
     """
 
     round: int
@@ -58,7 +60,7 @@ class Probe:
     dissimilarity_error: float
     trace: float
     trace_error: float
-    top: float
+    curvature: float
     loss: float
     loss_high: float
     loss_low: float
@@ -70,6 +72,7 @@ class Probe:
     bytes_up_low: int
     bytes_down_low: int
     forward_passes: int
+    backward_passes: int
 
     def columns(self) -> dict[str, int | float]:
         """The row as it stands in probes.csv."""
