@@ -111,9 +111,8 @@ def _gain(axes: Axes, probes: pd.DataFrame) -> None:
 def _end(axes: Axes, rows: pd.DataFrame, looks: Mapping[str, style.Line]) -> None:
     """Draw the final accuracy of fixed pivots, and of each rule with the range of its pivots."""
     given = dict(list(fixed(rows).groupby("pivot")))
-    width = 0.25 * sweep.gap(given) if given else 1.0
     if given:
-        sweep.line(axes, given, GIVEN, width)
+        sweep.line(axes, given, GIVEN, 0.25 * sweep.gap({pivot: pivot for pivot in given}))
     for name, look in looks.items():
         cell = rows[rows["rule"] == name]
         if cell.empty:
