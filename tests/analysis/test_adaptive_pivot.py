@@ -62,7 +62,7 @@ def test_regret_is_against_the_best_pivot_of_the_other_seeds() -> None:
 def test_the_table_has_fixed_pivots_in_order_then_rules() -> None:
     rows = table.table(made())
     assert rows["pivot_mean"].round(3).tolist() == [10, 16, 20, approx(15.333)]
-    assert rows["rule"].tolist() == ["fixed", "fixed", "fixed", "plateau"]
+    assert rows["rule"].tolist() == ["", "", "", "plateau"]
     last = rows.iloc[3]
     assert (last["pivot_min"], last["pivot_max"], last["n"]) == (10, 20, 3)
     assert last["difference"] == approx(np.mean(RULE) - 0.6)

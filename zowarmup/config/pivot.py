@@ -32,7 +32,7 @@ class Probes(Settings):
 
 
 class Rule(Settings):
-    """What all rules have in common.
+    """The settings of every rule.
 
     earliest: the first round that the rule may choose; by default the first snapshot.
     latest: the pivot if the rule never fires; by default four fifths of all rounds.

@@ -123,7 +123,7 @@ def is_installed_code(record: JobRecord, place: Place | None) -> bool:
 
 
 def _decided(record: JobRecord) -> Facts:
-    """What the run decided by the probes along its warm-up, in sentences."""
+    """The decisions of a run by the probes along its warm-up, in sentences."""
     facts = dict(record.decided)
     if pivot := facts.get("pivot"):
         facts["pivot"] = Decision(**pivot).sentence

@@ -1,4 +1,4 @@
-"""What a run decides from the probes along its warm-up: its pivot, and the rate of phase 2."""
+"""The decisions of a run from the probes along its warm-up: its pivot, and the rate of phase 2."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -57,10 +57,13 @@ def decided(spec: RunSpec, tiers: Tiers, probes: File | None) -> Decided:
         spec, last = spec.with_pivot(decision.pivot), decision.round
         facts["pivot"] = asdict(decision)
     if spec.phases[1].lr == AUTO:
-        known = [row for row in rows if row.round <= spec.pivot]
-        lr, reason = rate(known, spec.phases[1].settings, averaging)
+        first, second = spec.phases
+        lr, reason = rate(
+            [row for row in rows if row.round <= spec.pivot], second.settings, averaging
+        )
         log.info(reason)
-        spec, facts = spec.with_lr(lr), facts | {"lr": reason}
+        spec = spec.model_copy(update={"phases": (first, second.but(lr=lr))})
+        facts["lr"] = reason
     return Decided(spec, last, Costs(**costs_until(rows, last)), {"decided": facts})
 
 

@@ -58,20 +58,16 @@ def warm_up(
         )
         if not group.first:
             return
-        metrics_csv.write(metrics, [row.columns() for row in done.rows])
-        outputs = [
-            metrics,
-            *_write(probes, done.probes),
-            *sorted(Path(snapshots).glob("*.safetensors")),
-        ]
+        outputs = _write(done, metrics, probes) + sorted(Path(snapshots).glob("*.safetensors"))
         facts = origin | context.sizes(ready, spec.own_phases)
         run_json.write(run_record, outputs, **facts, machines=machines)
 
 
-def _write(file: File | None, probes: Sequence[Probe]) -> list[File]:
-    """Write probes.csv, and return its path, for a warm-up that records probes."""
-    if file is None:
-        return []
+def _write(done: warmup.Trajectory, metrics: File, probes: File | None) -> list[File]:
+    """Write metrics.csv and, for a warm-up that records them, probes.csv; return the paths."""
+    metrics_csv.write(metrics, [row.columns() for row in done.rows])
+    if probes is None:
+        return [metrics]
     names = [field.name for field in fields(Probe)]
-    metrics_csv.write(file, [probe.columns() for probe in probes], names)
-    return [file]
+    metrics_csv.write(probes, [probe.columns() for probe in done.probes], names)
+    return [metrics, probes]

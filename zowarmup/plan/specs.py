@@ -168,11 +168,6 @@ class RunSpec(PhasesSpec):
         phases = first.but(rounds=t), second.but(rounds=total - t)
         return self.model_copy(update={"phases": phases})
 
-    def with_lr(self, lr: float) -> Self:
-        """The same run with a rate of its second phase, instead of `auto`."""
-        first, second = self.phases
-        return self.model_copy(update={"phases": (first, second.but(lr=lr))})
-
     @property
     def own_phases(self) -> tuple[Phase, ...]:
         """The phases that the run's own job trains."""

@@ -31,7 +31,7 @@ Rows = list[MetricsRow]
 
 @dataclass
 class Trajectory:
-    """What a warm-up has measured: the rows of metrics.csv and of probes.csv."""
+    """The measurements of a warm-up: the rows of metrics.csv and of probes.csv."""
 
     rows: Rows
     probes: list[Probe] = field(default_factory=list)

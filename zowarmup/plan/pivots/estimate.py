@@ -1,4 +1,4 @@
-"""What probes say of a zeroth-order round: the loss that it can gain, and its best rate.
+"""The loss that a zeroth-order round can gain, and its best rate, estimated from probes.
 
 If the loss is quadratic, a step of rate lr along P two-point estimates changes it on average by
 -lr |g|^2 + lr^2 / 2 |g|^2 (lambda + B^2 T / P), so

@@ -16,7 +16,7 @@ History = Sequence[Probe]
 
 @dataclass(frozen=True)
 class Decision:
-    """What a rule decided.
+    """The decision of a rule.
 
     Attributes:
         round: the round at which it fired; the last allowed one if it never did.
