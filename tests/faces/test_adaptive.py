@@ -92,7 +92,9 @@ def test_its_results_are_read_like_any_other_s(results: tuple[Path, pd.DataFrame
     report = verify(folder)
     assert report["agrees"]
     assert report["note"] == []
-    assert {job.state for job in jobs_of(folder)} == {DONE}
+    jobs = jobs_of(folder)
+    assert {job.state for job in jobs} == {DONE}
+    assert {job.name: job.note for job in jobs if job.note} == {"plateau": "pivot 20, by plateau"}
 
 
 def test_a_second_run_decides_the_same(results: tuple[Path, pd.DataFrame]) -> None:
