@@ -17,8 +17,8 @@ from zowarmup.plan.studies import grid_of, seed_list
 
 # Trials have neither rows of metrics nor snapshots, so they may end at any round.
 STRIDES = {"evaluate_every": 1, "snapshot_every": 1}
-# Settings of a data set that change no trial.
 Rate = float | Selected | str  # a text is AUTO
+# Settings of a data set that change no trial.
 NO_MATTER = {"data_dir", "images_test"}
 
 
@@ -38,7 +38,7 @@ class Rates:
         digests: dict[str, str],
         earlier: EarlierTrials,
     ) -> None:
-        # nor has a trial a rule that decides its pivot
+        # Nor has a trial a rule that decides its pivot.
         plain = {
             k: m.model_copy(update={"pivot": _fixed(m.pivot)}) for k, m in config.methods.items()
         }
