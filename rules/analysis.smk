@@ -97,6 +97,7 @@ rule figure:
         runtime=small_minutes,
     params:
         federations=ask(WORK.federations, "figure"),
+        probes=ask(WORK.probed, "figure"),
         code=ask(WORK.code, "figure"),
     script:
         "../workflow/scripts/figure.py"

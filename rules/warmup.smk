@@ -10,6 +10,8 @@ rule warmup:
         "results/{name}/logs/warmup/{warmup}/{seed}.log",
     benchmark:
         "results/{name}/benchmarks/warmup/{warmup}/{seed}.tsv"
+    wildcard_constraints:
+        warmup=WORK.warmups(probes=False),
     conda:
         "../envs/train.yaml"
     threads: CONFIG.engine.threads * CONFIG.engine.processes
@@ -23,6 +25,17 @@ rule warmup:
         code=ask(WORK.code, "warmup"),
     script:
         "../workflow/scripts/warmup.py"
+
+
+# The same with probes, by which a run decides its pivot or its rate of phase 2.
+use rule warmup as probed_warmup with:
+    output:
+        snapshots=directory("results/{name}/warmups/{warmup}/{seed}/snapshots"),
+        metrics="results/{name}/warmups/{warmup}/{seed}/metrics.csv",
+        run_record="results/{name}/warmups/{warmup}/{seed}/run.json",
+        probes="results/{name}/warmups/{warmup}/{seed}/probes.csv",
+    wildcard_constraints:
+        warmup=WORK.warmups(probes=True),
 
 
 # The tuning rule: all learning rates of a method, by the accuracy on held-out images.

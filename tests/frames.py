@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from zowarmup.analysis.metrics import NUMBERS, TEXT
+from zowarmup.analysis.metrics import NUMBERS, PROBED, RULE, TEXT
 from zowarmup.plan.earlier_trials import Row
 from zowarmup.plan.tuning_rule import Trial
 
@@ -56,7 +56,7 @@ def run(method: str, last: Mapping[int, float], **columns: Any) -> list[dict[str
     base |= {"alpha": 0.1, "clients": 5, "high_clients": 1, "images": 8.0, "width": 1.0}
     base |= {"missing_classes": 1, "missing_recall": 0.25}
     base |= {"lr_1": 0.1, "d": 2410, "d_low": 2410, "directions": 0, "diverged": False}
-    base |= {"classes": 2}
+    base |= {"classes": 2, RULE: "", PROBED: NAN}
     base |= phases(method) | columns
     varied = {"split": base["split"], "pivot": base["pivot"]} | columns
     name = "-".join([method, *(str(value) for key, value in varied.items() if key != "study")])

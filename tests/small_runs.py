@@ -153,7 +153,7 @@ def warm_up(
 ) -> list[Spec]:
     phase = phase_of(algorithm, rounds, **{"clients": "high"} | settings)
     spec = WarmupSpec.read(without(spec_of(), {"phases", "warmup"}) | {"phase": phase})
-    rows = warmup.run(
+    done = warmup.run(
         context,
         ready(context, phase, after=0),
         SEEDS,
@@ -163,7 +163,7 @@ def warm_up(
         snapshots=folder / "snapshots",
         provenance=THIS,
     )
-    return [row.columns() for row in rows]
+    return [row.columns() for row in done.rows]
 
 
 def at(context: Context, folder: Path, t: int) -> Tensor:

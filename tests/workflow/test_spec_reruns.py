@@ -82,6 +82,9 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"select", "train"}),
     "phase.rounds": (methods(FEDAVG | {"rounds": 20}, ZO | {"rounds": 30}), {"select", "train"}),
     "phase.lr": ({"algorithms": {"zo": {"lr": 0.05}}}, {"train"}),
+    # A warm-up with probes is trained by another rule, so that they are a declared output.
+    "pivot_rule": ({"methods": {"zowarmup": {"pivot": "auto"}}}, {"probed_warmup", "train"}),
+    "probes": ({"algorithms": {"zo": {"lr": "auto"}}}, {"probed_warmup", "train"}),
     "phase.participation": ({"algorithms": {"zo": {"participation": 0.5}}}, {"select", "train"}),
     "phase.settings": ({"algorithms": {"zo": {"tau": 0.5}}}, {"select", "train"}),
     "axes": ({"selection": {"grid": {"zo": [0.01, 0.1]}}}, {"select", "train"}),

@@ -6,7 +6,7 @@ with log_to(snakemake.log[0]):
     from zowarmup.analysis.figures.drawing import matplotlib_environment
 
     matplotlib_environment.shut_out()
-    from zowarmup.analysis import metrics
+    from zowarmup.analysis import metrics, probes
     from zowarmup.analysis.figures.drawing import write
     from zowarmup.common import files
     from zowarmup.config import registry, tables_and_figures
@@ -18,5 +18,6 @@ with log_to(snakemake.log[0]):
     dealt = {name: federation.load(path).model_dump() for name, path in paths.items()}
     measured = [files.read_json(path) for path in snakemake.input.get("measured", [])]
     more = [one for one in (dealt, measured) if one]
+    more += [probes.read(files) for files in [snakemake.params.probes] if files]
     more += [earlier_trials.read(file) for file in snakemake.input.get("trials", [])]
     write.write(draw(metrics.read(snakemake.input.metrics), *more), snakemake.output)

@@ -18,6 +18,7 @@ with log_to(snakemake.log[0]):
         selections=snakemake.input.get("selections", []),
         warmup=snakemake.input.get("warmup"),
         warmup_metrics=snakemake.input.get("warmup_metrics"),
+        probes=snakemake.input.get("probes"),
         metrics=snakemake.output.metrics,
         run_record=snakemake.output.run_record,
         final=snakemake.output.final,

@@ -19,4 +19,5 @@ with log_to(snakemake.log[0]):
         snapshots=snakemake.output.snapshots,
         metrics=snakemake.output.metrics,
         run_record=snakemake.output.run_record,
+        probes=snakemake.output.get("probes"),
     )

@@ -65,6 +65,22 @@ class Cost(NamedTuple):
     backward: float
 
 
+def probes(
+    directions: int, d: int, clients: int, train: int, away: int, images: float, heldout: float
+) -> Cost:
+    """Return the costs of a probe for all clients; see training.probes.
+
+    Args:
+        train, away: clients of the warm-up, and clients that do not have its model.
+    """
+    estimated = directions > 0  # then a gradient travels too
+    up = FLOAT * (2 * directions + 4 if estimated else 2) * clients + FLOAT * d * train * estimated
+    down = FLOAT * d * (away + clients * estimated)
+    backward = images * train * estimated
+    forward = ((2 * directions + 3 if estimated else 1) * images + heldout) * clients + backward
+    return Cost(up, down, forward, backward)
+
+
 def models(phase: Phase, d: float) -> Cost:
     """Return the costs if models travel: one each way, and E epochs of backpropagation."""
     return Cost(FLOAT * d, FLOAT * d, phase.seen, phase.seen)

@@ -27,6 +27,8 @@ NUMBERS = (
     "beta2", "epsilon", "candidates", "bytes_up_low", "bytes_down_low", "drift", "gradient_cosine",
     "dissimilarity", "classes",
 )  # fmt: skip
+RULE = "pivot_rule"  # the rule that decided the pivot; "" for a given one
+PROBED = "probed"  # the round up to which a run counts the probes of its warm-up; NaN for none
 SCALE = ["dataset", "model"]
 RUN = ["study", *SCALE, "split", "run", "variant", "seed"]
 METHODS = (
@@ -47,7 +49,9 @@ def read(path: str | Path) -> pd.DataFrame:
         UserError: the file is empty or cut short.
         MetricsError: the file lacks a column, holds an impossible value, or holds a round twice.
     """
-    metrics = csv_file.read(path, TEXT)
+    metrics = csv_file.read(path, (*TEXT, RULE))
+    if RULE not in metrics:  # no run decides anything by probes
+        metrics = metrics.assign(**{RULE: "", PROBED: float("nan")})
     for column in (*TEXT, *NUMBERS, "diverged"):
         if column not in metrics:
             raise MetricsError(f"{path}: column {column!r} is missing; {FIX}")

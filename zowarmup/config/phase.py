@@ -30,6 +30,7 @@ Rounds = Sequence[int]
 Rate = float
 OtherRate = float
 
+AUTO = "auto"  # of a pivot or a learning rate: decided by the probes along the warm-up
 RATES = ("lr", "client_lr")  # the settings of these two types, in the order of selections
 
 
@@ -40,7 +41,9 @@ class SameAs(Settings):
 
 
 # A number, "select" (chosen on held-out data), or the rate that another method selects
-LearningRate = Positive | Literal["select"] | SameAs
+ChosenRate = Positive | Literal["select"] | SameAs
+# or "auto": from the probes along the warm-up, see plan.pivots.estimate
+LearningRate = Positive | Literal["select", "auto"] | SameAs
 
 
 class Phase(Settings):
@@ -67,5 +70,5 @@ TYPES = {
     "Whole": Whole,
     "Rounds": list[Count],
     "Rate": LearningRate,
-    "OtherRate": LearningRate,
+    "OtherRate": ChosenRate,
 }

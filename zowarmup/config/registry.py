@@ -39,6 +39,9 @@ LANGUAGE = {
     **_in("zowarmup.models.gpt", "gpt_small", "gpt_small8", "gpt_small16"),
 }
 
+# Algorithms whose rate can be `auto`: a step is lr times the mean of S estimates of each client.
+AUTO_RATES = ("zo",)
+
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale
 NETWORKS = {

@@ -11,6 +11,8 @@ from zowarmup.config.command_line import typed
 from zowarmup.config.datasets import AnyDataset
 from zowarmup.config.memory import Memory
 from zowarmup.config.phase import Count, Pins, Positive, Seed, Settings
+from zowarmup.config.pivot import Probes
+from zowarmup.config.selection import Selection
 from zowarmup.config.splits import GIVEN
 from zowarmup.config.text import File, Identifier, Label, Name
 from zowarmup.config.validation import check
@@ -18,8 +20,8 @@ from zowarmup.config.yaml_file import ConfigError, merge, read_yaml
 
 Seeds = Annotated[int, Field(ge=1, le=10_000)]  # n: the seeds are 0 .. n-1
 Width = Annotated[float, Field(gt=0, le=1024)]  # multiple of the model's channels
-Value = bool | int | float | str | list[int] | dict[str, str]
 Plain = bool | int | float | str
+Value = Plain | list[int] | dict[str, str | int | float]
 Argument = Plain | list[Plain]  # of a function of the user's own
 
 
@@ -110,41 +112,15 @@ class Jobs(Settings):
     minutes: Count = 240
 
 
-Grid = dict[str, Annotated[list[Positive], Field(min_length=1)]]
-
-
-class Selection(Settings):
-    """The tuning rule for learning rates, and its budget; see plan.tuning_rule.
-
-    grid: the candidates of a rate that is selected alone, by algorithm; of another rate than lr by
-        algorithm and setting, such as fedadam.client_lr.
-    joint_grid: the candidates of each rate where a method selects several; by default as `grid`.
-    rounds: marks of the trials, where these are shorter than the runs.
-    trials: a file of earlier trials, which are not run again.
-    """
-
-    seeds: Annotated[list[Seed], Field(min_length=1)]
-    grid: Grid
-    joint_grid: Grid = {}
-    rounds: dict[Name, Count] = {}
-    trials: File | None = None
-
-    @field_validator("rounds", mode="before")
-    @classmethod
-    def _marks(cls, rounds: object) -> object:
-        if isinstance(rounds, int):
-            raise ValueError(
-                "a trial trains the whole method; leave it out, or give earlier marks such as "
-                "{total: 200}"
-            )
-        return rounds
-
-
 class Method(Settings):
-    """A list of phases."""
+    """A list of phases.
+
+    pivot: where the first of two phases ends: a round, `auto`, or a rule with its settings.
+    """
 
     label: Label
     phases: Annotated[list[dict[str, Any]], Field(min_length=1)]
+    pivot: int | str | dict[str, str | int | float] | None = None
 
 
 class Variant(Settings):
@@ -194,6 +170,7 @@ class Config(Settings):
     rounds: dict[Name, Count] = {}  # marks: named rounds at which phases end
     algorithms: dict[str, dict[str, Value]] = {}
     selection: Selection = Selection(seeds=[50], grid={})  # needed where a rate is selected
+    probes: Probes = Probes()  # along a warm-up, where a run decides its pivot or rate
     methods: dict[Name, Method]
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     tables: list[str]

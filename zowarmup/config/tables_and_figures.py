@@ -20,6 +20,7 @@ TABLES = {
     "costs": "zowarmup.analysis.tables.costs:costs",
     "gradient_quality": "zowarmup.analysis.tables.gradient_quality:table",
     "memory": "zowarmup.analysis.tables.costs:memory",
+    "adaptive_pivot": "zowarmup.analysis.tables.adaptive_pivot:table",
     "learning_rates": "zowarmup.analysis.tables.learning_rates:table",
 }
 
@@ -43,6 +44,7 @@ FIGURES = {
     "gradient_quality": "zowarmup.analysis.figures.gradient_quality:figure",
     "estimator": "zowarmup.analysis.figures.curves:estimator",
     "recall": "zowarmup.analysis.figures.recall:figure",
+    "adaptive_pivot": "zowarmup.analysis.figures.adaptive_pivot:figure",
     "learning_rates": "zowarmup.analysis.figures.learning_rates:figure",
     "memory_growth": "zowarmup.analysis.figures.memory_growth:figure",
 }
@@ -78,6 +80,7 @@ def shows(name: str, study: str) -> bool:
 
 NEED_TRIALS = ("learning_rates",)  # tables and figures that read trials of learning rates too
 NEED_CURVATURE = ("depth",)  # tables and figures that read curvatures beside the metrics
-NEED_GROWTH = ("memory_growth",)  # figures that read them at several lengths of the context
+NEED_PROBES = ("adaptive_pivot",)  # figures that read probes beside the metrics
 NEED_MEMORY = ("memory",)  # tables that read measurements of memory beside the metrics
+NEED_GROWTH = ("memory_growth",)  # figures that read them at several lengths of the context
 NEED_FEDERATION = ("federation",)  # figures that read a federation file beside the metrics

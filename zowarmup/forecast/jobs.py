@@ -63,11 +63,17 @@ class Work:
         rows, snapshots = (
             1 + ceil(rounds / every) for every in (spec.evaluate_every, spec.snapshot_every)
         )
-        yield self._part(spec, spec.phase, FIRST, rounds, rows=rows, snapshots=snapshots)
+        more = {"probes": spec.probes.last // spec.probes.every} if spec.probes else {}
+        more |= {"directions": spec.probes.directions} if spec.probes else {}
+        yield self._part(spec, spec.phase, FIRST, rounds, rows=rows, snapshots=snapshots, **more)
 
     def _train(self, name: str) -> Iterator[Part]:
-        """Yield a part per phase; the first also measures at its start and after EARLY rounds."""
+        """Yield a part per phase; the first also measures at its start and after EARLY rounds.
+
+        A run whose pivot a rule decides counts as if it chose the earliest one.
+        """
         spec = self.plan.runs[name]
+        spec = spec.with_pivot(spec.pivot_rule.span[0]) if spec.pivot_rule else spec
         stage, every, done = LATER if spec.warmup else ALONE, spec.evaluate_every, spec.pivot
         extra = 1 + (not spec.warmup)
         for phase in spec.own_phases:
@@ -103,8 +109,8 @@ def costs(part: Part) -> dict[str, Any]:
         "backward": part.rounds * one.backward,
         "evaluation": part.evaluation,
         "bfloat16": part.training * fast,
-        "up": part.rounds * one.up + asked,
-        "down": part.rounds * one.down,
+        "up": part.rounds * one.up + asked + part.probed.up,
+        "down": part.rounds * one.down + part.probed.down,
         "broadcast": float(part.broadcast),
         **disk(part),
     }

@@ -139,7 +139,10 @@ def recorded(plan: Plan, jobs: Iterable[Job], results: Path) -> dict[Job, float]
 
 
 def _unchanged(plan: Plan, job: Job, results: Path) -> bool:
-    """Return whether a job has trained with the plan's settings; learning rates may differ."""
+    """Return whether a job has trained with the plan's settings.
+
+    Learning rates may differ, and the rounds of phases where a rule decides the pivot.
+    """
     if job.rule not in RESULT:
         return True
     folder = next(folder for folder, rule in RULES.items() if rule == job.rule)
@@ -147,8 +150,10 @@ def _unchanged(plan: Plan, job: Job, results: Path) -> bool:
     if not file.is_file():
         return False
     with reading(file):
-        changes = differences(read_json(file)["spec"], spec_of(plan, job).model_dump(mode="json"))
-        return all("lr was" in change for change in changes)
+        spec = spec_of(plan, job)
+        changes = differences(read_json(file)["spec"], spec.model_dump(mode="json"))
+        free = ("lr was", *["rounds was"] * (getattr(spec, "pivot_rule", None) is not None))
+        return all(any(word in change for word in free) for change in changes)
 
 
 def start() -> tuple[float, int]:

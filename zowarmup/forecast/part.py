@@ -96,6 +96,8 @@ class Part:
     snapshots: int = 0
     final: bool = False  # whether the part ends with the final model of a run
     trials: int = 1  # how often the rounds start anew: once per candidate and seed of a selection
+    probes: int = 0  # of a warm-up
+    directions: int = 0  # of a probe
 
     @property
     def title(self) -> str:
@@ -170,7 +172,19 @@ class Part:
         row = self.data.test + clients * train + loss
         if "eps" in self.phase:
             row += 3 * train * self.members
-        return float((self.rows * row + self.losses * loss) * image_flops(*self.shape))
+        images = self.rows * row + self.losses * loss
+        images += self.probed.forward + 2 * self.probed.backward
+        return float(images * image_flops(*self.shape))
+
+    @property
+    def probed(self) -> cost_formulas.Cost:
+        """Bytes and images of all probes, for all clients; see `training.probes.costs`."""
+        clients, train = self.federation["clients"], self.members
+        away = clients - train * (self.phase["participation"] == 1)
+        one = cost_formulas.probes(
+            self.directions, self.network.d, clients, train, away, *self.images
+        )
+        return cost_formulas.Cost(*(self.probes * cost for cost in one))
 
     @property
     def broadcast(self) -> float:

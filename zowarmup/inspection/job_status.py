@@ -105,7 +105,15 @@ def _finished(place: Place, status: JobStatus, row: Mapping[str, Any]) -> JobSta
         rates = ", ".join(f"{rate:g}" for rate in selected["rates"].values())
         edge = ", an edge of the grid" if selected["edges"] else ""
         return replace(status, state=DONE, note=f"lr {rates}{edge}")
-    return replace(status, state=DIVERGED if row.get("diverged") else DONE, of=row.get("round"))
+    note = _decided(place.folder / "run.json") if place.rule == "train" else ""
+    state = DIVERGED if row.get("diverged") else DONE
+    return replace(status, state=state, of=row.get("round"), note=note)
+
+
+def _decided(record: Path) -> str:
+    """A note with the pivot that a rule decided; "" if none did."""
+    pivot = read_json(record).get("decided", {}).get("pivot")
+    return f"pivot {pivot['pivot']}, by {pivot['rule']}" if pivot else ""
 
 
 def summary(jobs: Iterable[JobStatus]) -> list[Facts]:

@@ -12,6 +12,7 @@ from zowarmup.inspection import kinds
 from zowarmup.inspection.facts import Facts
 from zowarmup.inspection.results import Place, place_of
 from zowarmup.plan.graph import codes
+from zowarmup.plan.pivots.rules import Decision
 from zowarmup.plan.specs import RunSpec, Selected, TrainingSpec, read_spec
 from zowarmup.runtime.machine import said
 from zowarmup.storage import journal, machines_json
@@ -34,6 +35,7 @@ class JobRecord:
     seeds: Mapping[str, int] = field(default_factory=dict)  # by kind of draw
     start: str | None = None  # the snapshot that a run starts from, relative to its folder
     outputs: Mapping[str, str] = field(default_factory=dict)  # sha256 by path below the folder
+    decided: Mapping[str, Any] = field(default_factory=dict)  # by probes, see jobs.adaptive
     machines: tuple[Any, ...] = ()
     commit: str | None = None
     finished: str | None = None
@@ -100,6 +102,7 @@ def origin(record: JobRecord | None, folder: Path) -> Facts:
         "seed": record.seed,
         **pinned,
         "settings": _settings(record.spec),
+        **_decided(record),
         "code": record.code,
         "code_here": "the same" if is_installed_code(record, place) else "another",
         "torch": record.torch,
@@ -117,6 +120,14 @@ def is_installed_code(record: JobRecord, place: Place | None) -> bool:
     """Return whether the installed code is the code in the record."""
     rule = place.rule if place else "train" if isinstance(record.spec, RunSpec) else "warmup"
     return record.code in codes(rule, record.spec)
+
+
+def _decided(record: JobRecord) -> Facts:
+    """The decisions of a run by the probes along its warm-up, in sentences."""
+    facts = dict(record.decided)
+    if pivot := facts.get("pivot"):
+        facts["pivot"] = Decision(**pivot).sentence
+    return {f"{name}_decided": sentence for name, sentence in facts.items()}
 
 
 def _settings(spec: TrainingSpec) -> str:

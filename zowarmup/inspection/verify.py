@@ -179,7 +179,8 @@ def inputs(place: Place, record: JobRecord) -> Iterator[tuple[str, Path]]:
     if not isinstance(spec, SelectionSpec):
         yield from record.inputs_of().items()
         if record.start:
-            yield "start", place.folder / record.start
+            start = place.folder / record.start
+            yield from (("start", start), ("probes", start.parents[1] / "probes.csv"))
         return
     for i, seed in enumerate(spec.seeds):
         files = record.inputs_of(seed)

@@ -9,7 +9,8 @@ from zowarmup.common.files import atomic_write_text
 from zowarmup.common.json_value import Json
 from zowarmup.data import dataset_file, federation
 from zowarmup.models import own_network
-from zowarmup.plan.specs import OwnCheck, Plain
+from zowarmup.plan.specs import OwnCheck
+from zowarmup.plan.value import Plain
 from zowarmup.training import context, method_check, network_check
 
 File = Path | str

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from zowarmup.common.json_value import Json
-from zowarmup.plan.specs import Plain, WarmupSpec
+from zowarmup.plan.specs import WarmupSpec
+from zowarmup.plan.value import Plain
 from zowarmup.storage import checkpoint, run_json
 from zowarmup.training import context
 from zowarmup.training.context import Context

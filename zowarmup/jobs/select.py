@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from zowarmup.common.files import atomic_write_text
-from zowarmup.plan.specs import Plain, SelectionSpec
+from zowarmup.plan.specs import SelectionSpec
 from zowarmup.plan.tuning_rule import Choice, Trial, widened
+from zowarmup.plan.value import Plain
 from zowarmup.runtime.machine import Machine
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log

@@ -10,7 +10,9 @@ from zowarmup.common import failure_signatures
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_rows
 from zowarmup.common.json_value import Json
-from zowarmup.plan.specs import Plain, RunSpec
+from zowarmup.jobs import adaptive
+from zowarmup.plan.specs import RunSpec
+from zowarmup.plan.value import Plain
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.runtime.progress import log
 from zowarmup.storage import (
@@ -40,6 +42,7 @@ def train_run(
     selections: Sequence[File],
     warmup: File | None = None,
     warmup_metrics: File | None = None,
+    probes: File | None = None,
     metrics: File,
     run_record: File,
     final: File,
@@ -51,25 +54,30 @@ def train_run(
         plain: a RunSpec as plain values.
         selections: files of the selections that the phases refer to, in their order.
         warmup: folder of the snapshots, None for a run that starts from the initialisation.
+        probes: of the warm-up, for a run that decides something by them.
         group: the processes that share the run; see runtime.launch.
     """
     spec = selection_json.with_rates(RunSpec.read(plain), selections)
-    seeds, before = spec.seeds_of(seed), pivot_row(warmup_metrics, spec)
-    start = checkpoint.snapshot(warmup, spec.pivot) if warmup else None
+    seeds = spec.seeds_of(seed)
     with exclusive(Path(metrics).parent, group) as folder:
         ready = context.build(spec, data, federation, group)
-        files = {"data": data, "federation": federation} | ({"start": start} if start else {})
+        decision = adaptive.decided(spec, ready.tiers, probes)
+        spec, before = decision.spec, last_row(warmup_metrics, decision.spec.pivot)
+        start = checkpoint.snapshot(warmup, spec.pivot) if warmup else None
+        given = {"data": data, "federation": federation, "start": start, "probes": probes}
+        files = {name: file for name, file in given.items() if file}
         where = os.path.relpath(start, folder) if start else None
         w = context.start(ready, seeds, start)  # before anything is written
         origin = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds), start=where)
         machines = machines_json.enter(folder, origin, group)
-        costs = before[0].costs if before else Costs()
+        trained = last_row(warmup_metrics, decision.round)  # at the pivot or after it
+        costs = decision.costs.plus(trained[0].costs) if trained else Costs()
         own, every = phases.of_run(ready, spec), spec.evaluate_every
         end = run.run(ready, own, w, seeds, every, folder=folder, provenance=origin, costs=costs)
         if group.first:  # files are written once
             checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
             write_rows(metrics, before, end.rows, spec)
-            facts = origin | context.sizes(ready, spec.phases) | _early(end)
+            facts = origin | context.sizes(ready, spec.phases) | _early(end) | decision.facts
             outputs = [metrics, final, folder / run.JOURNAL]
             run_json.write(run_record, outputs, **facts, machines=machines)
 
@@ -94,8 +102,8 @@ def write_rows(
         log.warning(sentence)
 
 
-def pivot_row(metrics: File | None, spec: RunSpec) -> list[MetricsRow]:
-    """Return the warm-up's row at the pivot, or its last row before; [] without a warm-up.
+def last_row(metrics: File | None, t: int) -> list[MetricsRow]:
+    """Return the warm-up's row of round t, or its last row before; [] without a warm-up.
 
     Raises:
         UserError: a column or a number is missing in the file.
@@ -103,5 +111,5 @@ def pivot_row(metrics: File | None, spec: RunSpec) -> list[MetricsRow]:
     if metrics is None:
         return []
     with reading(metrics):  # before anything is computed
-        rows = [row for row in read_rows(metrics) if int(row["round"]) <= spec.pivot]
+        rows = [row for row in read_rows(metrics) if int(row["round"]) <= t]
         return [MetricsRow.read(rows[-1])]

@@ -1,9 +1,12 @@
 """The job of a warm-up: files in, files out."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from zowarmup.plan.specs import Plain, WarmupSpec
+from zowarmup.plan.pivots.probe import Probe
+from zowarmup.plan.specs import WarmupSpec
+from zowarmup.plan.value import Plain
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import machines_json, metrics_csv, provenance, run_json, selection_json
 from zowarmup.storage.folder_lock import exclusive
@@ -23,6 +26,7 @@ def warm_up(
     snapshots: File,
     metrics: File,
     run_record: File,
+    probes: File | None = None,
     group: ProcessGroup = ALONE,
 ) -> None:
     """Train one warm-up and write its snapshots, metrics and run record.
@@ -30,6 +34,7 @@ def warm_up(
     Args:
         plain: a WarmupSpec as plain values.
         selections: files of the selections that the phase refers to, in their order.
+        probes: the file of its probes, for a warm-up that records them.
         group: the processes that share the job.
     """
     spec = selection_json.with_rates(WarmupSpec.read(plain), selections)
@@ -40,7 +45,7 @@ def warm_up(
         files = {"data": data, "federation": federation}
         origin = provenance.of(spec, code, files, seed=seed, seeds=vars(seeds))
         machines = machines_json.enter(folder, origin, group)
-        rows = warmup.run(
+        done = warmup.run(
             ready,
             phase,
             seeds,
@@ -49,10 +54,20 @@ def warm_up(
             folder=folder,
             snapshots=Path(snapshots),
             provenance=origin,
+            probes=spec.probes,
         )
         if not group.first:
             return
-        metrics_csv.write(metrics, [row.columns() for row in rows])
-        outputs = [metrics, *sorted(Path(snapshots).glob("*.safetensors"))]
+        outputs = _write(done, metrics, probes) + sorted(Path(snapshots).glob("*.safetensors"))
         facts = origin | context.sizes(ready, spec.own_phases)
         run_json.write(run_record, outputs, **facts, machines=machines)
+
+
+def _write(done: warmup.Trajectory, metrics: File, probes: File | None) -> list[File]:
+    """Write metrics.csv and, for a warm-up that records them, probes.csv; return the paths."""
+    metrics_csv.write(metrics, [row.columns() for row in done.rows])
+    if probes is None:
+        return [metrics]
+    names = [field.name for field in fields(Probe)]
+    metrics_csv.write(probes, [probe.columns() for probe in done.probes], names)
+    return [metrics, probes]

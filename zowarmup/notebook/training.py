@@ -24,6 +24,7 @@ from tqdm import tqdm
 from zowarmup.algorithms.rounds import Algorithm
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
+from zowarmup.config.phase import AUTO
 from zowarmup.config.phase_settings import PHASES
 from zowarmup.config.registry import ENGINES, NETWORKS
 from zowarmup.config.schema import Engine
@@ -233,6 +234,6 @@ def _checked(algorithm: str, settings: dict[str, Any]) -> Phase:
         raise UserError(f"there is no {algorithm}; use one of {', '.join(PHASES)}")
     raw = {"algorithm": algorithm, **settings}
     phase = check(PHASES[algorithm], raw, lambda key: f"{algorithm}: {key}")
-    if phase.lr == "select":
+    if phase.lr in ("select", AUTO):
         raise UserError(f"{algorithm}: lr: give a number; the workflow can select it")
     return Phase.read(phase.model_dump())

@@ -15,11 +15,14 @@ from zowarmup.config.datasets import (
 from zowarmup.config.own import networks_of
 from zowarmup.config.phase import Phase
 from zowarmup.config.phase_settings import is_trajectory, know_tiers
+from zowarmup.config.pivot import PivotRule
 from zowarmup.config.registry import ENGINE_SETTINGS, ENGINES_WITH_SETTINGS
 from zowarmup.config.schema import Config
 from zowarmup.config.splits import GIVEN, MEMORY, high_clients, high_share
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.specs import EngineSpec, JobSpec, Plain
+from zowarmup.plan.pivots.setting import check_probes
+from zowarmup.plan.specs import EngineSpec, JobSpec
+from zowarmup.plan.value import Plain
 
 # The most training images that a source has; the user's sources are checked when they are read.
 KNOWN_SIZES = {"digits": 1437, "cifar10": 50_000, "cifar100": 50_000, "imagenet32": 1_281_167}
@@ -33,12 +36,17 @@ class Draft:
     job: JobSpec
     phases: tuple[Phase, ...]  # each rate is a number, "select" or a SameAs
     last: Plain | None = None  # the settings that count of the phase after `phases`
+    pivot_rule: PivotRule | None = (
+        None  # decides the end of the first phase, which is the latest one
+    )
 
     @cached_property
     def identity(self) -> str:
         """A text that is equal for equal drafts."""
         phases = [phase.model_dump() for phase in self.phases]
-        return json.dumps([self.job.model_dump(mode="json"), phases, self.last], sort_keys=True)
+        rule = [self.pivot_rule.model_dump()] if self.pivot_rule else []
+        parts = [self.job.model_dump(mode="json"), phases, self.last, *rule]
+        return json.dumps(parts, sort_keys=True)
 
 
 def check_run(config: Config, method: str, draft: Draft) -> None:
@@ -65,6 +73,7 @@ def check_run(config: Config, method: str, draft: Draft) -> None:
         )
     if is_trajectory(draft.phases[0]):
         _check_stride(draft, method)
+    check_probes(config, method, draft.phases, draft.pivot_rule)
 
 
 def _check_engine(engine: EngineSpec) -> None:

@@ -164,7 +164,10 @@ def outputs(paths: Paths, job: Job) -> dict[str, str]:
     """Return the files that a job writes (not analysis jobs), by the names of the outputs."""
     [folder] = [folder for folder, rule in RULES.items() if rule == job.rule]
     place = Path(paths.root, folder, job.name, job.part)
-    return {name: str(place / file) for name, file in OUTPUTS[job.rule].items()}
+    files = dict(OUTPUTS[job.rule])
+    if job.rule == "warmup" and paths.plan.warmups[job.name].probes:
+        files["probes"] = "probes.csv"
+    return {name: str(place / file) for name, file in files.items()}
 
 
 def job_of(paths: Paths, file: str) -> Job:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 from zowarmup.common.json_value import Json
+from zowarmup.config.phase import AUTO
 from zowarmup.config.schema import Value
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import Draft
@@ -65,7 +66,10 @@ def _slug(key: str, value: Value, overrides: Overrides) -> str:
     if key in NAMES:
         return str(value).replace("/", "-")
     if isinstance(value, dict):
-        return "same-lr"
+        words = ["pivot", *(str(v) for v in value.values())]
+        return "-".join(words) if key == "pivot" else "same-lr"
+    if value == AUTO or (key == "pivot" and isinstance(value, str)):
+        return f"{key.rpartition('.')[2]}-{value}"
     if isinstance(value, str):
         return value
     if isinstance(value, list):

@@ -31,6 +31,12 @@ class Paths:
         """The folder of a warm-up."""
         return f"{self.root}/warmups/{warmup}/{seed}"
 
+    def probes(self, spec: RunSpec, seed: int | str) -> str:
+        """The file with the probes by which a run decides something; "" if it decides nothing."""
+        if not spec.warmup or not spec.reads_probes:
+            return ""
+        return f"{self.warmup(spec.warmup, seed)}/probes.csv"
+
     def run(self, run: str, seed: int | str) -> str:
         """The folder of a run."""
         return f"{self.root}/runs/{run}/{seed}"
@@ -52,6 +58,7 @@ class Paths:
             folder = self.warmup(spec.warmup, seed)
             inputs["warmup"] = f"{folder}/snapshots"
             inputs["warmup_metrics"] = f"{folder}/metrics.csv"
+            inputs |= {"probes": probes} if (probes := self.probes(spec, seed)) else {}
         return inputs
 
     def cells(self, scope: str) -> list[tuple[Cell, int]]:
@@ -64,7 +71,8 @@ class Paths:
         """Return a cell and its files as plain values, which `collect_metrics` gets as params."""
         spec = self.plan.runs[cell.run]
         federation = self.plan.config.federations[spec.federation]
-        return {
+        more: JsonObject = {"probes": probes} if (probes := self.probes(spec, seed)) else {}
+        return more | {
             "study": cell.study,
             "method": cell.method,
             "label": cell.label,
@@ -82,8 +90,11 @@ class Paths:
 
     def collect_inputs(self, scope: str) -> Inputs:
         """Every file that the cells of a scope name."""
-        federations, parts, selections = self._behind(self.cells(scope))
-        return {
+        cells = self.cells(scope)
+        federations, parts, selections = self._behind(cells)
+        probes = {self.probes(self.plan.runs[cell.run], seed) for cell, seed in cells} - {""}
+        inputs: Inputs = {"probes": sorted(probes)} if probes else {}
+        return inputs | {
             "federations": sorted(federations),
             "parts": sorted(f"{part}/{file}" for part in parts for file in _READ),
             "selections": sorted(selections),
@@ -160,7 +171,7 @@ class Paths:
         points: dict[tuple[str, int], list[int]] = {}
         for cell, seed in self.cells("studies/depth/"):
             spec = self.plan.runs[cell.run]
-            if spec.warmup and spec.own_phases:
+            if spec.warmup and spec.own_phases and not spec.pivot_rule:
                 rounds = points.setdefault((spec.warmup, seed), [0])
                 rounds += [spec.pivot] * (spec.pivot not in rounds)
         return points
@@ -177,9 +188,23 @@ class Paths:
             inputs["measured"] = [self.memory(*place) for place in self.growth()]
         if name in tables_and_figures.NEED_CURVATURE:
             inputs["measured"] = [self.curvature(*point) for point in self.curvature_points()]
+        if rule == "figure" and (probed := self.probed(name)):
+            inputs["probes"] = [*probed]
         if rule == "figure" and (shown := self.federations(name)):
             inputs["federations"] = [*shown.values()]
         return inputs
+
+    def probed(self, figure: str) -> dict[str, JsonObject]:
+        """Return the files of probes that a figure shows, each with the labels of its rows."""
+        files: dict[str, JsonObject] = {}
+        study = f"studies/{figure}/"
+        for cell, seed in self.cells(study) if figure in tables_and_figures.NEED_PROBES else ():
+            spec = self.plan.runs[cell.run]
+            if file := self.probes(spec, seed):
+                alpha = self.plan.config.federations[spec.federation].alpha
+                job = {"dataset": spec.dataset, "model": spec.model, "split": cell.split}
+                files[file] = {**job, "alpha": alpha, "seed": seed}
+        return files
 
     def federations(self, figure: str) -> dict[str, str]:
         """Return, by data set, the federations that a figure shows, for the first seed.

@@ -24,6 +24,7 @@ from zowarmup.plan import own_work
 from zowarmup.plan.checks import Draft
 from zowarmup.plan.earlier_trials import EarlierTrials
 from zowarmup.plan.naming import Names
+from zowarmup.plan.pivots.probe import ProbesSpec
 from zowarmup.plan.rates import Rates
 from zowarmup.plan.resolve import Overrides, overrides_of, resolve
 from zowarmup.plan.specs import OwnCheck, Phase, RunSpec, SelectionSpec, TrainingSpec, WarmupSpec
@@ -144,8 +145,20 @@ class _Planner:
         if name not in self.planned.runs:
             shares = is_trajectory(phases[0])
             warmup = self._warmup(method, overrides, phases[0]) if shares else None
-            self.planned.runs[name] = RunSpec(**dict(draft.job), phases=phases, warmup=warmup)
+            run = RunSpec(
+                **dict(draft.job), phases=phases, warmup=warmup, pivot_rule=draft.pivot_rule
+            )
+            self.planned.runs[name] = run
+            if run.reads_probes:
+                self._probe(str(warmup), phases[0].rounds)
         return name
+
+    def _probe(self, warmup: str, last: int) -> None:
+        """Let a warm-up record probes up to a round, or later if another run needs that."""
+        spec = self.planned.warmups[warmup]
+        last = max(last, spec.probes.last if spec.probes else 0)
+        probes = ProbesSpec(**self.config.probes.model_dump(), last=last)
+        self.planned.warmups[warmup] = spec.model_copy(update={"probes": probes})
 
     def _warmup(self, method: str, overrides: Overrides, phase: Phase) -> str:
         """Return the name of a phase's warm-up, which is as long as its longest run needs."""
@@ -161,7 +174,11 @@ class _Planner:
         name = self.names.name("warmup", base, draft, of, overrides, [rates], apart)
         earlier = self.planned.warmups.get(name)
         rounds = max(earlier.phase.rounds if earlier else 0, phase.rounds)
-        self.planned.warmups[name] = WarmupSpec(**dict(draft.job), phase=phase.but(rounds=rounds))
+        self.planned.warmups[name] = WarmupSpec(
+            **dict(draft.job),
+            phase=phase.but(rounds=rounds),
+            probes=earlier.probes if earlier else None,
+        )
         return name
 
 

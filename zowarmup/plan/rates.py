@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
-from zowarmup.config.phase import RATES
+from zowarmup.config.phase import AUTO, RATES
 from zowarmup.config.phase import Phase as Settings
 from zowarmup.config.schema import Config, Value
 from zowarmup.config.yaml_file import ConfigError
@@ -17,6 +17,7 @@ from zowarmup.plan.studies import grid_of, seed_list
 
 # Trials have neither rows of metrics nor snapshots, so they may end at any round.
 STRIDES = {"evaluate_every": 1, "snapshot_every": 1}
+Rate = float | Selected | str  # a text is AUTO
 # Settings of a data set that change no trial.
 NO_MATTER = {"data_dir", "images_test"}
 
@@ -37,7 +38,11 @@ class Rates:
         digests: dict[str, str],
         earlier: EarlierTrials,
     ) -> None:
-        self.config = config.model_copy(update=STRIDES)
+        # Nor has a trial a rule that decides its pivot.
+        plain = {
+            k: m.model_copy(update={"pivot": _fixed(m.pivot)}) for k, m in config.methods.items()
+        }
+        self.config = config.model_copy(update=STRIDES | {"methods": plain})
         self.names, self.selections, self.earlier = names, selections, earlier
         self.open: set[str] = set()  # methods whose other learning rates are being resolved
         self.digests = digests
@@ -63,11 +68,11 @@ class Rates:
         for name in self.selections.keys() - needed:
             del self.selections[name]
 
-    def _rate(
-        self, method: str, overrides: Overrides, number: int, key: str, rate: Value
-    ) -> float | Selected:
+    def _rate(self, method: str, overrides: Overrides, number: int, key: str, rate: Value) -> Rate:
         if isinstance(rate, int | float):
             return float(rate)
+        if rate == AUTO:
+            return AUTO
         return self._known(self._selected(method, overrides, number, key, rate))
 
     def _known(self, selected: Selected) -> float | Selected:
@@ -82,7 +87,7 @@ class Rates:
         axis = f"{number}.{key}"
         if isinstance(rate, dict):  # another method's choice
             phase = resolve(self.config, method, overrides).phases[number - 1]
-            method = self._other(method, rate["same_as"], phase.algorithm, number, key)
+            method = self._other(method, str(rate["same_as"]), phase.algorithm, number, key)
             axis, own = f"{number}.lr", f"{phase.algorithm}."
             rates = tuple(f".{rate_key}" for rate_key in RATES)
             overrides = {
@@ -169,6 +174,11 @@ class Rates:
         for number, key, rate in _axes_of(draft):
             if isinstance(rate, int | float):
                 yield f"{number}.{key}", float(rate)
+            elif rate == AUTO:
+                raise ConfigError(
+                    f"methods.{method}: phase {number} has `lr: auto`, which a trial of other "
+                    "rates cannot decide; give these as numbers or by `same_as`"
+                )
             elif rate != "select":
                 yield f"{number}.{key}", self._selected(method, overrides, number, key, rate)
 
@@ -185,9 +195,9 @@ class Rates:
 
     def _shorter(self, overrides: Overrides) -> Overrides:
         """The overrides of trials, which may end at earlier marks than the runs."""
-        if not (marks := self.config.selection.rounds):
-            return overrides
         rest = {key: v for key, v in overrides.items() if key != "pivot"}
+        if not (marks := self.config.selection.rounds):
+            return rest if _fixed(overrides.get("pivot")) is None else overrides
         return rest | {PREFIX + mark: number for mark, number in marks.items()}
 
 
@@ -203,7 +213,12 @@ def _axes_of(draft: Draft) -> Iterator[tuple[int, str, Value]]:
             yield number, key, settings[key]
 
 
-def _with(draft: Draft, rates: Mapping[str, float | Selected]) -> Iterator[Phase]:
+def _fixed(pivot: Value | None) -> Value | None:
+    """A pivot that is a round; None for a rule, which only a warm-up with probes can follow."""
+    return pivot if isinstance(pivot, int) else None
+
+
+def _with(draft: Draft, rates: Mapping[str, Rate]) -> Iterator[Phase]:
     for number, phase in enumerate(draft.phases, start=1):
         own = {key: rates[f"{number}.{key}"] for key in _rates_of(phase)}
         yield Phase.read(phase.model_dump() | own)

@@ -13,6 +13,7 @@ from zowarmup.config.splits import MEMORY
 from zowarmup.config.validation import check
 from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import Draft, check_run
+from zowarmup.plan.pivots.setting import with_pivot
 from zowarmup.plan.specs import Backprop, EngineSpec, JobSpec, NetworkSpec
 
 Overrides = Mapping[str, Value]
@@ -41,8 +42,9 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
     phases: list[Phase] = []
     for raw in config.methods[method].phases:
         phases.append(_phase(config, method, phases, raw, overrides))
-    if "pivot" in overrides and len(phases) > 1:
-        phases = _with_pivot(phases, overrides["pivot"], method)
+    rule, pivot = None, overrides.get("pivot", config.methods[method].pivot)
+    if pivot is not None and len(phases) > 1:
+        phases, rule = with_pivot(phases, pivot, method, config.snapshot_every)
     federation = str(overrides.get("federation", config.federation))
     pins: dict[str, Value] = {str(name): seed for name, seed in config.pin.items()}
     pins |= {key.partition(".")[2]: overrides[key] for key in PINNED if key in overrides}
@@ -53,7 +55,7 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
         | {"engine": _engine(config, overrides), "pin": pins}
         | {"evaluate_every": config.evaluate_every, "snapshot_every": config.snapshot_every}
     )
-    draft = Draft(job, tuple(phases))
+    draft = Draft(job, tuple(phases), pivot_rule=rule)
     check_run(config, method, draft)
     if not know_tiers(phases):
         return replace(draft, job=job.model_copy(update={"split": None}))
@@ -119,17 +121,6 @@ def _with_rounds(
             f"use a mark after {begin}"
         )
     return {key: v for key, v in phase.items() if key != "until"} | {"rounds": end - begin}
-
-
-def _with_pivot(phases: Sequence[Phase], pivot: Value, method: str) -> list[Phase]:
-    """Return two phases: the first ends at the pivot, the second at the method's last round."""
-    if len(phases) > 2:
-        raise ConfigError(f"methods.{method}: pivot: only a method with two phases has a pivot")
-    total = sum(phase.rounds for phase in phases)
-    if type(pivot) is not int or not 0 < pivot < total:
-        raise ConfigError(f"pivot: {pivot}: must be a round between 1 and {total - 1}")
-    rounds = pivot, total - pivot
-    return [p.model_copy(update={"rounds": n}) for p, n in zip(phases, rounds, strict=True)]
 
 
 def _dataset(config: Config, federation: str) -> str:

@@ -21,10 +21,10 @@ def wanted(plan: Plan, jobs: Graph) -> dict[tuple[str, str], set[int]]:
         if job.rule == "warmup"
     }
     runs = [(plan.runs[cell.run], cell.seeds) for cell in plan.cells]
-    starts = [(spec.warmup, spec.pivot, seeds) for spec, seeds in runs]
-    for warmup, t, seeds in starts:
+    starts = [(spec.warmup, spec.pivots, seeds) for spec, seeds in runs]
+    for warmup, pivots, seeds in starts:
         for seed in seeds if warmup else ():
-            needed[str(warmup), str(seed)].add(t)
+            needed[str(warmup), str(seed)].update(pivots)
     points = Paths(plan).curvature_points()
     for job in jobs:
         if job.rule == "curvature":

@@ -4,43 +4,20 @@ Snakemake records plain values alone, so rules hand on `spec.model_dump(mode="js
 reads it back with `read`. The same JSON stands in run.json and at the head of a journal.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError, model_serializer
+from pydantic import ConfigDict, Field
 
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase import RATES, Count, Pins, Positive, Seed, Settings, Share
+from zowarmup.config.phase import AUTO, RATES, Count, Pins, Positive, Seed, Share
+from zowarmup.config.pivot import PivotRule
 from zowarmup.config.schema import Argument
+from zowarmup.plan.pivots.probe import ProbesSpec
+from zowarmup.plan.value import Value
 
-Plain = Mapping[str, object]  # JSON values by name
 Round = Annotated[int, Field(ge=0)]
 Tier = Literal["all", "high", "low"]
-
-
-class Value(Settings):
-    """Settings that plain JSON values describe, as Snakemake and run.json hold them."""
-
-    @classmethod
-    def read(cls, raw: Plain) -> Self:
-        """The value that plain JSON values describe.
-
-        Raises:
-            ValueError: names the first field that does not fit.
-        """
-        try:
-            return cls.model_validate_json(json.dumps(raw, default=dict))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise ValueError(f"{cls.__name__}: {field}: {first['msg']}") from None
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, dump: Callable[[Self], dict[str, object]]) -> dict[str, object]:
-        """Leave out optional fields that are None, because the run does not use them."""
-        optional = {name for name, f in type(self).model_fields.items() if not f.is_required()}
-        return {k: v for k, v in dump(self).items() if v is not None or k not in optional}
 
 
 class Selected(Value):
@@ -63,7 +40,7 @@ class Phase(Value):
     algorithm: str
     clients: Tier  # the tier that takes part
     rounds: Count
-    lr: Positive | Selected
+    lr: Positive | Selected | Literal["auto"]
     participation: Share  # share of the tier that takes part in a round
     source: str | None = None  # the entry of an algorithm of the user's own, see config.registry
 
@@ -170,6 +147,26 @@ class RunSpec(PhasesSpec):
     """A run, its warm-up included."""
 
     warmup: str | None  # that is its first phase; None if it trains that phase itself
+    pivot_rule: PivotRule | None = None  # decides the pivot; until then the first phase is longest
+
+    @property
+    def reads_probes(self) -> bool:
+        """Whether the run decides its pivot or a rate by the probes along its warm-up."""
+        return self.pivot_rule is not None or AUTO in [phase.lr for phase in self.phases]
+
+    @property
+    def pivots(self) -> tuple[int, ...]:
+        """The rounds at which the run's own job may begin."""
+        if self.pivot_rule is None:
+            return (self.pivot,)
+        first, last = self.pivot_rule.span
+        return tuple(range(first, last + 1, self.snapshot_every))
+
+    def with_pivot(self, t: int) -> Self:
+        """The same run with its second phase after round t, to the same last round."""
+        first, second, total = *self.phases, self.rounds
+        phases = first.but(rounds=t), second.but(rounds=total - t)
+        return self.model_copy(update={"phases": phases})
 
     @property
     def own_phases(self) -> tuple[Phase, ...]:
@@ -186,6 +183,7 @@ class WarmupSpec(JobSpec):
     """A first-order trajectory that several runs share; it ends at the last of their pivots."""
 
     phase: Phase
+    probes: ProbesSpec | None = None  # None if no run reads them
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -239,7 +237,7 @@ class SelectionSpec(PhasesSpec):
 TrainingSpec = RunSpec | WarmupSpec | SelectionSpec
 
 
-def read_spec(raw: Plain) -> TrainingSpec:
+def read_spec(raw: Mapping[str, object]) -> TrainingSpec:
     """The spec of a job that trains, of any of the three kinds.
 
     Raises:

@@ -15,7 +15,7 @@ from zowarmup.plan.resolve import Overrides
 RULES = (
     "all", "dataset", "federation", "warmup", "select", "train", "collect_metrics",
     "collect_trials", "table", "figure", "claims", "measure", "curvature",
-    "signatures", "front_page", "check_own",
+    "signatures", "front_page", "check_own", "probed_warmup",
 )  # fmt: skip
 
 

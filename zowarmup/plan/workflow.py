@@ -5,7 +5,7 @@ No torch, because every job of a cluster reads the rules again, and this module 
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from zowarmup.common import user_paths
@@ -70,9 +70,13 @@ class Workflow:
             "table": tables_and_figures.TABLES,
             "figure": tables_and_figures.FIGURES,
         }
-        # re.escape: a dot in a name is a dot.
-        patterns = {key: "|".join(map(re.escape, given)) or "-" for key, given in names.items()}
+        patterns = {key: _any_of(given) for key, given in names.items()}
         return patterns | {"scope": "|studies/[^/]+/", "seed": r"\d+"}
+
+    def warmups(self, *, probes: bool) -> str:
+        """Return a pattern that matches the names of the warm-ups with or without probes."""
+        specs = self.plan.warmups.items()
+        return _any_of(name for name, spec in specs if (spec.probes is not None) == probes)
 
     def job(self, rule: str, wildcards: Mapping[str, str]) -> Job:
         """Return the job of a rule for values of the wildcards: the config, a name and a part."""
@@ -155,6 +159,10 @@ class Workflow:
         """The federation files that a figure shows, by data set."""
         return self.paths.federations(job.name)
 
+    def probed(self, job: Job) -> dict[str, JsonObject]:
+        """The files of probes that a figure shows, with the labels of their rows."""
+        return self.paths.probed(job.name)
+
     def labels(self, job: Job) -> dict[str, str]:
         """Return the entry of a table or figure in the report's menu: the name and the studies."""
         shown = tables_and_figures.SHOWS.get(job.name, ()) or ("every one",)
@@ -163,6 +171,11 @@ class Workflow:
     def training_mb(self, data: str) -> int:
         """Return the MB of a training job: each process holds images, libraries and network."""
         return self.config.engine.processes * (self.config.jobs.memory_mb + image_mb(data))
+
+
+def _any_of(names: Iterable[str]) -> str:
+    """Return a pattern that matches some names, in which a dot is a dot; "-" matches none."""
+    return "|".join(map(re.escape, names)) or "-"
 
 
 def image_mb(data: str) -> int:

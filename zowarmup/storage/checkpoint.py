@@ -15,7 +15,8 @@ from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_bytes
 from zowarmup.config import registry
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import NetworkSpec, Round, Value
+from zowarmup.plan.specs import NetworkSpec, Round
+from zowarmup.plan.value import Value
 
 FORMAT = "zowarmup-checkpoint-1"
 SERVER = "server/"  # before the names of tensors that are not parameters of the network

@@ -40,7 +40,7 @@ class Context:
         own_network: where a network of the user's own comes from, None for a built-in one.
         tiers: the clients that "all", "high" and "low" stand for, sorted. Without a split only
             "all".
-        sizes: training images of every client.
+        sizes, heldout_sizes: training and held-out images of every client.
         train: all clients' training images, client after client.
         heldout: all clients' images held out for choosing learning rates, likewise.
         test: the test set.
@@ -56,6 +56,7 @@ class Context:
     sizes: tuple[int, ...]
     train: Images
     heldout: Images
+    heldout_sizes: tuple[int, ...]
     test: Images
     classes: int
     shape: tuple[int, ...]
@@ -69,13 +70,9 @@ class Context:
 
     def about(self, t: int) -> About:
         """The facts in a checkpoint of round t."""
+        own, shape, classes = self.own_network, self.shape, self.classes
         return About(
-            model=self.network,
-            network=self.own_network,
-            width=self.width,
-            shape=self.shape,
-            classes=self.classes,
-            round=t,
+            model=self.network, network=own, width=self.width, shape=shape, classes=classes, round=t
         )
 
 
@@ -129,6 +126,7 @@ def assemble(
         sizes=sizes,
         train=train,
         heldout=images.dealt(everything, dealt.heldout),
+        heldout_sizes=tuple(map(len, dealt.heldout)),
         test=images.part(data, "test", device),
         classes=data.classes,
         shape=shape,

@@ -1,7 +1,7 @@
 """The costs of a run: the bytes of its messages and its passes."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from zowarmup.algorithms.rounds import Cohort, Report
 
@@ -30,6 +30,12 @@ class Costs:
             self.bytes_down_low + _of_low(report.bytes_down, cohort),
             self.forward_passes + report.forward,
             self.backward_passes + report.backward,
+        )
+
+    def plus(self, other: "Costs") -> "Costs":
+        """The sum of both."""
+        return Costs(
+            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
         )
 
     def sent(self, sizes: Mapping[int, int], low: Collection[int]) -> "Costs":

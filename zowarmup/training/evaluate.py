@@ -1,7 +1,7 @@
 """Measures a model on the test set, on each tier's training images and on the held-out images."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import get_args
 
@@ -47,9 +47,15 @@ def _measured(context: Context, w: Tensor) -> Measured:
     )
 
 
-def _of_tiers(context: Context, values: Tensor) -> dict[Tier, float]:
-    """Means over the training images of each tier, from the (n, ...) values of all images."""
-    per_client = values.double().split(context.sizes)
+def _of_tiers(
+    context: Context, values: Tensor, sizes: Sequence[int] | None = None
+) -> dict[Tier, float]:
+    """Means over the images of each tier, from the (n, ...) values of all images.
+
+    Args:
+        sizes: the number of images of each client; by default of its training images.
+    """
+    per_client = values.double().split(list(sizes or context.sizes))
     return {
         tier: _mean([per_client[i] for i in context.tiers.get(tier, ())]) for tier in get_args(Tier)
     }
@@ -75,6 +81,14 @@ def chance(context: Context) -> float:
     """The accuracy of guessing; in text that of naming the most frequent token each time."""
     y = context.train.y
     return 1 / context.classes if y.dim() == 1 else int(y.flatten().bincount().max()) / y.numel()
+
+
+@torch.inference_mode()
+def heldout_accuracies(context: Context, w: Tensor) -> dict[Tier, float]:
+    """Accuracy over the held-out images of each tier; NaN for a tier without clients."""
+    with _statistics(context, w):
+        _, right = outcomes(context.model, w, context.heldout, context.group)
+    return _of_tiers(context, right, context.heldout_sizes)
 
 
 def _statistics(context: Context, w: Tensor) -> AbstractContextManager[None]:

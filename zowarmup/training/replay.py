@@ -17,7 +17,8 @@ from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import read_json
 from zowarmup.common.seeds import Seeds
 from zowarmup.models.flat import FlatModel
-from zowarmup.plan.specs import Phase, RunSpec, Value
+from zowarmup.plan.specs import Phase, RunSpec
+from zowarmup.plan.value import Value
 from zowarmup.storage import checkpoint, journal
 from zowarmup.storage.checkpoint import About
 from zowarmup.training import context

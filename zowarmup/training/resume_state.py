@@ -22,6 +22,7 @@ from zowarmup.algorithms.rounds import State
 from zowarmup.common.errors import STRANGE, UserError
 from zowarmup.common.files import atomic_write_text, read_json
 from zowarmup.common.signals import Stopped
+from zowarmup.plan.pivots.probe import Probe
 from zowarmup.runtime.progress import log
 from zowarmup.storage import checkpoint, run_json
 from zowarmup.storage.provenance import Provenance, difference
@@ -44,6 +45,7 @@ class Saved:
         models: sha256 of the file of each kept round.
         costs, rows: of all rounds up to t.
         early_change: see training.run.Outcome.
+        probes: of a warm-up that records them, up to t.
     """
 
     t: int
@@ -51,6 +53,7 @@ class Saved:
     costs: Costs
     rows: tuple[MetricsRow, ...]
     early_change: float
+    probes: tuple[Probe, ...] = ()
 
     def text(self, provenance: Provenance) -> str:
         """Return the text of the file, with its digest."""
@@ -63,6 +66,8 @@ class Saved:
             "early_change": self.early_change if math.isfinite(self.early_change) else None,
             "models": {str(t): sha for t, sha in self.models.items()},
         }
+        if self.probes:
+            values["probes"] = [probe.to_json() for probe in self.probes]
         return json.dumps(values | {"sha256": _seal(values)})
 
     @classmethod
@@ -86,6 +91,7 @@ class Saved:
             costs=Costs(**values["tally"]),
             rows=tuple(map(MetricsRow.read, values["rows"])),
             early_change=math.nan if change is None else change,
+            probes=tuple(map(Probe.read, values.get("probes", ()))),
         )
 
 
@@ -114,7 +120,7 @@ class ResumeState:
         self.state: Saved | None = context.group.agree(self._find)
         self.hashes = dict(self.state.models) if self.state else {}
         self.written = self.state.t if self.state else None
-        self.latest: tuple[Step, tuple[MetricsRow, ...], float] | None = None
+        self.latest: tuple[Step, tuple[MetricsRow, ...], float, tuple[Probe, ...]] | None = None
         self.cost, self.at = 0.0, time.monotonic()
 
     def step(self) -> Step:
@@ -126,10 +132,14 @@ class ResumeState:
         return Step(self.state.t, State(w, server), self.state.costs)
 
     def offer(
-        self, step: Step, rows: Sequence[MetricsRow] = (), early_change: float = math.nan
+        self,
+        step: Step,
+        rows: Sequence[MetricsRow] = (),
+        early_change: float = math.nan,
+        probes: Sequence[Probe] = (),
     ) -> None:
-        """Take a finished step and all rows up to it; save them if a save is due."""
-        self.latest = step, tuple(rows), early_change
+        """Take a finished step and all rows and probes up to it; save them if a save is due."""
+        self.latest = step, tuple(rows), early_change, tuple(probes)
         waited = time.monotonic() - self.at
         if self.stays(step.t) or waited > max(SELDOM, self.cost / SHARE):
             self.save()
@@ -138,13 +148,13 @@ class ResumeState:
         """Write the latest step, all or nothing."""
         if self.latest is None or not self.context.group.first:
             return
-        step, rows, early_change = self.latest
+        step, rows, early_change, probes = self.latest
         began = time.monotonic()
         file = self._file(step.t)
         checkpoint.save(file, self.context.model, step.state, self.context.about(step.t))
         staying = {t: sha for t, sha in self.hashes.items() if self.stays(t)}
         self.hashes = staying | {step.t: run_json.sha256(file)}
-        saved = Saved(step.t, self.hashes, step.costs, rows, early_change)
+        saved = Saved(step.t, self.hashes, step.costs, rows, early_change, probes)
         atomic_write_text(self.folder / "state.json", saved.text(self.provenance))
         before, self.written, self.latest = self.written, step.t, None
         if before is not None and before != step.t and not self.stays(before):

@@ -9,9 +9,11 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zowarmup.common.seeds import Seeds
+from zowarmup.plan.pivots.probe import Probe, ProbesSpec
 from zowarmup.runtime.progress import Progress, log
 from zowarmup.storage import checkpoint
 from zowarmup.storage.provenance import Provenance
@@ -21,9 +23,18 @@ from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
 from zowarmup.training.metrics_row import MetricsRow
 from zowarmup.training.phases import TrainingPhase
+from zowarmup.training.probes import probe
 from zowarmup.training.resume_state import ResumeState
 
 Rows = list[MetricsRow]
+
+
+@dataclass
+class Trajectory:
+    """The measurements of a warm-up: the rows of metrics.csv and of probes.csv."""
+
+    rows: Rows
+    probes: list[Probe] = field(default_factory=list)
 
 
 def run(
@@ -36,7 +47,8 @@ def run(
     folder: Path,
     snapshots: Path,
     provenance: Provenance,
-) -> Rows:
+    probes: ProbesSpec | None = None,
+) -> Trajectory:
     """Train the trajectory until it ends or diverges, and put the snapshots in place.
 
     Args:
@@ -44,45 +56,51 @@ def run(
         folder: the folder of the work.
         snapshots: the folder into which the snapshots go once all of them exist.
         provenance: everything that decides the result; stale work is deleted.
-
-    Returns:
-        The rows of metrics.csv.
+        probes: which models are probed, None for none of them.
     """
     with ResumeState(folder / "state", provenance, context, is_snapshot) as saved:
-        rows, step = _train(context, phase, seeds, evaluate_every, saved)
-        if failed(rows):  # the failed model is the snapshot of all later rounds
+        done, step = _train(context, phase, seeds, evaluate_every, saved, probes)
+        if failed(done.rows):  # the failed model is the snapshot of all later rounds
             for t in filter(is_snapshot, range(step.t + 1, phase.last + 1)):
-                saved.offer(Step(t, step.state, step.costs), rows)
+                saved.offer(Step(t, step.state, step.costs), done.rows, probes=done.probes)
         context.group.wait()  # until all processes have read the state from which they resume
     if context.group.first:
         rounds = filter(is_snapshot, range(phase.last + 1))
         _put([checkpoint.snapshot(folder / "state", t) for t in rounds], snapshots)
-    return rows
+    return done
 
 
 def _train(
-    context: Context, phase: TrainingPhase, seeds: Seeds, evaluate_every: int, saved: ResumeState
-) -> tuple[Rows, Step]:
-    """The rows and the step of the last round, or of the round where training failed."""
+    context: Context,
+    phase: TrainingPhase,
+    seeds: Seeds,
+    evaluate_every: int,
+    saved: ResumeState,
+    probes: ProbesSpec | None,
+) -> tuple[Trajectory, Step]:
+    """The measurements, and the step of the last round or of the round where training failed."""
     if saved.state:
-        rows, step = list(saved.state.rows), saved.step()
+        done = Trajectory(list(saved.state.rows), list(saved.state.probes))
+        step = saved.step()
         log.info(f"resuming after round {step.t}")
     else:
         step = loop.begin(context, phase, start(context, seeds, None), Costs())
-        rows = [loop.row(context, phase, step)]
-        saved.offer(step, rows)
+        done = Trajectory([loop.row(context, phase, step)])
+        saved.offer(step, done.rows)
     watched = saved.folder.parent if context.group.first else None
     progress = Progress("warm-up", phase.last, watched)
-    steps = () if failed(rows) else loop.run(context, phase, step, seeds)
+    steps = () if failed(done.rows) else loop.run(context, phase, step, seeds)
     for step in steps:
         if step.t % evaluate_every == 0 or step.t == phase.last:
-            rows.append(loop.row(context, phase, step))
-            progress.note(rows[-1].columns())
-        saved.offer(step, rows)
+            done.rows.append(loop.row(context, phase, step))
+            progress.note(done.rows[-1].columns())
+        if probes and probes.at(step.t):
+            done.probes.append(probe(context, phase, probes, seeds, step.t, step.w))
+        saved.offer(step, done.rows, probes=done.probes)
         progress.step(step.t)
-        if failed(rows):
+        if failed(done.rows):
             break
-    return rows, step
+    return done, step
 
 
 def failed(rows: Rows) -> bool:

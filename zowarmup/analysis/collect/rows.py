@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from zowarmup.analysis import metrics as m
 from zowarmup.common.errors import UserError, reading
 from zowarmup.common.files import atomic_write_text, read_json, read_rows
 from zowarmup.config.splits import GIVEN, high_clients
 from zowarmup.data.federation import Federation, load
+from zowarmup.plan.pivots.probe import Probe, costs_until
 
 MANY = 100  # classes; with more, the recall of each class stays in the run's file
 LACKED = 0.01  # a tier lacks a class if it holds less than this share of the class's images
@@ -59,6 +61,7 @@ def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
     parts = cell["parts"]
     with reading(" or ".join([*(f"{part}/run.json" for part in parts), *cell["selections"]])):
         columns = run_columns(cell, files)
+        probes = [*map(Probe.read, files.rows(cell["probes"]))] if "probes" in cell else []
     lacked = lacked_classes(files.federation(cell["federation"]), columns["high_clients"])
     # The rows of a warm-up count up to the pivot, where the first phase ends.
     for part, last in zip(parts, [columns["pivot"], columns["rounds"]][-len(parts) :], strict=True):
@@ -72,9 +75,9 @@ def rows_of(cell: Cell, files: Files) -> Iterator[Row]:
                     "not diverge; delete the file, and the workflow recreates it"
                 )
             for row in rows:
-                own: Row = row
+                own: Row = row | _with_probes(row, probes if last == columns["pivot"] else [])
                 if columns["classes"] > MANY:
-                    own = {c: text for c, text in row.items() if not c.startswith("recall_")}
+                    own = {c: text for c, text in own.items() if not c.startswith("recall_")}
                 yield columns | own | _low_bytes(row, columns, cell) | _missing(row, lacked)
 
 
@@ -83,6 +86,12 @@ def lacked_classes(federation: Federation, high: int) -> list[int]:
     counts = federation.label_counts
     held = counts[list(federation.order[:high])].sum(axis=0)
     return [int(c) for c in np.flatnonzero(held < LACKED * counts.sum(axis=0))]
+
+
+def _with_probes(row: Row, probes: Sequence[Probe]) -> Row:
+    """Return the costs of a row of the warm-up, with those of the probes up to its round."""
+    costs = costs_until(probes, int(row["round"])) if probes else {}
+    return {name: int(row[name]) + more for name, more in costs.items()}
 
 
 def _missing(row: Row, lacked: Sequence[int]) -> Row:
@@ -117,6 +126,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
         high = len(federation.given_high) if given else high_clients(split, federation.clients)
     # The last record has the learning rate of every phase, as trained.
     rates = [phase["lr"] for phase in last["spec"].get("phases", [last["spec"].get("phase")])]
+    decided = last["spec"].get("phases", phases)  # a rule may have decided the pivot
     early = last.get("loss_change_first_10_rounds")
     return {
         **{name: cell[name] for name in ("study", "run", "method", "label")},
@@ -129,7 +139,8 @@ def run_columns(cell: Cell, files: Files) -> Row:
         "classes": federation.classes,
         "seed": cell["seed"],
         "variant": cell["variant"],
-        "pivot": phases[0]["rounds"] if len(phases) > 1 else "",
+        "pivot": decided[0]["rounds"] if len(phases) > 1 else "",
+        **_adaptive(cell, last),
         "rounds": sum(phase["rounds"] for phase in phases),
         **settings_of(phases),
         "lr_1": rates[0],
@@ -142,6 +153,15 @@ def run_columns(cell: Cell, files: Files) -> Row:
         "engine": spec["engine"]["name"],
         "loss_change_first_10_rounds": "" if early is None else repr(early),
     }
+
+
+def _adaptive(cell: Cell, record: Row) -> Row:
+    """Return the rule that decided the pivot, and the round up to which probes were made."""
+    if "probes" not in cell:
+        return {}
+    rule = cell["spec"].get("pivot_rule", {"rule": ""})["rule"]
+    pivot = record["spec"]["phases"][0]["rounds"]
+    return {m.RULE: rule, m.PROBED: record["decided"].get("pivot", {"round": pivot})["round"]}
 
 
 def settings_of(phases: Sequence[Row]) -> Row:

@@ -91,7 +91,8 @@ def _expected(cell: Cell, tier: str) -> pd.DataFrame:
     runs = cell.rows.to_dict("records")
     tiers = cost_formulas.TIERS if tier == "all" else (tier,)
     sums = sum(np.array([cost_formulas.total(run, one) for run in runs]) for one in tiers)
-    return pd.DataFrame(sums, cell.rows.index, COLUMNS)
+    expected = pd.DataFrame(sums, cell.rows.index, COLUMNS)
+    return expected.where(cell.rows[m.PROBED].isna())  # no formula counts probes
 
 
 def _round(cell: Cell, tier: str) -> dict[str, float]:
