@@ -509,7 +509,9 @@ def test_too_few_images_in_a_file_of_the_user(tmp_path: Path) -> None:
 
 def test_every_rule_is_known_as_a_taken_name(project: Path) -> None:
     text = "\n".join(path.read_text() for path in [project / "Snakefile", *project.glob("rules/*")])
-    assert set(re.findall(r"^rule (\w+):", text, re.MULTILINE)) == set(studies.RULES)
+    assert set(re.findall(r"^(?:use rule \w+ as|rule) (\w+)", text, re.MULTILINE)) == set(
+        studies.RULES
+    )
 
 
 # --- reading --------------------------------------------------------------------------------

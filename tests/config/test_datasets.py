@@ -93,7 +93,10 @@ def test_the_files_of_a_data_set(tmp_path: Path) -> None:
 
 # --- what is refused ------------------------------------------------------------------------
 
-ONE = "datasets.digits: give exactly one of the keys source, file, folder and table, not {"
+ONE = (
+    "datasets.digits: give exactly one of the keys source, file, folder, table, text and "
+    "docstrings, not {"
+)
 GIVEN = ("clients: given", "30/70")
 REFUSED: dict[str, tuple[str, str, str, str]] = {
     "no kind": ("{label: y}", DRAWN, "30/70", ONE),
@@ -189,9 +192,9 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
     "given clients of a source": (
         SOURCE,
         *GIVEN,
-        "default.clients: given: the data set digits does not say who holds what; use a table with",
+        "default.clients: given: the data set digits does not say who holds what; use text,",
     ),
-    "given clients of a folder": ("{folder: p}", *GIVEN, "does not say who holds what; use a tab"),
+    "given clients of a folder": ("{folder: p}", *GIVEN, "does not say who holds what; use text,"),
     "given clients of a table": (
         f"{{{TABLE}}}",
         *GIVEN,

@@ -23,3 +23,11 @@ class Memory(Settings):
     classes: Count = 10
     batch: Count = 64  # as in the authors' public federated code
     growth: Growth | None = None  # for the figure memory_growth
+
+    @property
+    def growing(self) -> list[tuple[str, str]]:
+        """The networks of `growth`, each with its roles, such as high-64; see jobs.memory."""
+        if self.growth is None:
+            return []
+        roles = [f"{role}-{T}" for T in self.growth.contexts for role in ("high", "low")]
+        return [(model, role) for model in self.growth.models for role in roles]

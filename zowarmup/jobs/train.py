@@ -24,7 +24,7 @@ from zowarmup.storage import (
     selection_json,
 )
 from zowarmup.storage.folder_lock import exclusive
-from zowarmup.training import context, phases, run
+from zowarmup.training import context, phases, run, sizes
 from zowarmup.training.costs import Costs
 from zowarmup.training.metrics_row import MetricsRow
 
@@ -77,7 +77,7 @@ def train_run(
         if group.first:  # files are written once
             checkpoint.save(final, ready.model, State(end.w), ready.about(end.t))
             write_rows(metrics, before, end.rows, spec)
-            facts = origin | context.sizes(ready, spec.phases) | _early(end) | decision.facts
+            facts = origin | sizes.sizes(ready, spec.phases) | _early(end) | decision.facts
             outputs = [metrics, final, folder / run.JOURNAL]
             run_json.write(run_record, outputs, **facts, machines=machines)
 

@@ -10,7 +10,7 @@ from zowarmup.plan.value import Plain
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import machines_json, metrics_csv, provenance, run_json, selection_json
 from zowarmup.storage.folder_lock import exclusive
-from zowarmup.training import context, phases, warmup
+from zowarmup.training import context, phases, sizes, warmup
 
 File = Path | str
 
@@ -59,7 +59,7 @@ def warm_up(
         if not group.first:
             return
         outputs = _write(done, metrics, probes) + sorted(Path(snapshots).glob("*.safetensors"))
-        facts = origin | context.sizes(ready, spec.own_phases)
+        facts = origin | sizes.sizes(ready, spec.own_phases)
         run_json.write(run_record, outputs, **facts, machines=machines)
 
 

@@ -147,12 +147,6 @@ class Paths:
         """The file with the measured memory of a client that trains a network."""
         return f"{self.root}/memory/{model}/{role}.json"
 
-    def growth(self) -> list[tuple[str, str]]:
-        """The networks and roles whose memory is measured at several lengths of the context."""
-        growth = self.plan.config.memory.growth
-        roles = [f"{role}-{T}" for T in growth.contexts for role in GROWTH_ROLES] if growth else []
-        return [(model, role) for model in (growth.models if growth else []) for role in roles]
-
     def curvature(self, warmup: str, seed: int | str) -> str:
         """The file with the curvature of the loss at the models of a warm-up."""
         return f"{self.root}/curvature/{warmup}/{seed}.json"
@@ -185,7 +179,7 @@ class Paths:
             models = self.plan.config.memory.models
             inputs["measured"] = [self.memory(m, role) for m in models for role in MEMORY_ROLES]
         if name in tables_and_figures.NEED_GROWTH:
-            inputs["measured"] = [self.memory(*place) for place in self.growth()]
+            inputs["measured"] = [self.memory(*place) for place in self.plan.config.memory.growing]
         if name in tables_and_figures.NEED_CURVATURE:
             inputs["measured"] = [self.curvature(*point) for point in self.curvature_points()]
         if rule == "figure" and (probed := self.probed(name)):
@@ -252,5 +246,4 @@ class Paths:
 
 
 MEMORY_ROLES = ("high", "low", "low1")  # see jobs.memory
-GROWTH_ROLES = ("high", "low")  # measured as high-64 and low-64 at a context of 64
 _READ = ("metrics.csv", "run.json")

@@ -1,7 +1,7 @@
 """The context of a job: clients with their data, the network, an engine."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,7 @@ from zowarmup.engines.distributed import Distributed
 from zowarmup.engines.images import Images
 from zowarmup.models import own_network
 from zowarmup.models.flat import FlatModel
-from zowarmup.models.width import narrow
-from zowarmup.plan.specs import EngineSpec, JobSpec, NetworkSpec, Phase, Tier
+from zowarmup.plan.specs import EngineSpec, JobSpec, NetworkSpec, Tier
 from zowarmup.runtime import malloc
 from zowarmup.runtime.process_group import ALONE, ProcessGroup
 from zowarmup.storage import checkpoint
@@ -232,24 +231,3 @@ def _holding(dealt: Federation, size: int) -> tuple[int, ...]:
             "backpropagation needs; raise a budget in `federations`"
         )
     return high
-
-
-def sizes(context: Context, phases: Sequence[Phase]) -> dict[str, Json]:
-    """The sizes in a run record.
-
-    Returns:
-        d, d_low: parameters of the network, and of the network that low-resource clients use;
-        high_clients: number of high-resource clients, None in a job without tiers;
-        tensors: number of parameter tensors, where a phase sends differences in a short form.
-    """
-    d = context.model.d
-    rates = [phase.settings["rate"] for phase in phases if "rate" in phase.settings]
-    parts = [narrow(context.model, float(str(rate)), 1.0).model.d for rate in rates]
-    high = context.tiers.get("high")
-    short = any("download" in phase.settings for phase in phases)
-    return {
-        "d": d,
-        "d_low": min([d, *parts]),
-        "high_clients": None if high is None else len(high),
-        **({"tensors": len(context.model.names)} if short else {}),
-    }
