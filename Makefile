@@ -12,7 +12,7 @@ ifneq ($(SELF),$(CURDIR)/Makefile)
 $(error $(CURDIR): not the folder of this Makefile; type: make -C $(dir $(SELF)) $(MAKECMDGOALS))
 endif
 
-.PHONY: help install reproduce report test test-all lint bench evidence lock envs schema clean FORCE
+.PHONY: help install reproduce report test test-all flower test-flower lint bench evidence lock envs schema clean FORCE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,8 +39,9 @@ test: $(READY) ## run the tests on all cores (ARGS="tests/plan" for some)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # One after the other: some tests measure how fast a job saves, and they share one SLURM cluster.
-test-all: test ## run the tests, and those that take minutes or start SLURM
+test-all: test test-flower ## run the tests, and those that take minutes or start SLURM
 	$(BIN)/python -m pytest -m "long or slurm" $(ARGS)
+	$(FLOWER)/bin/python -m pytest -n0 -m long tests/flower $(ARGS)
 
 lint: $(READY) ## check style, types and workflow
 	$(BIN)/ruff check
@@ -52,6 +53,12 @@ lint: $(READY) ## check style, types and workflow
 
 bench: $(READY) ## time the hot parts (6 minutes; ARGS="step forward" for some)
 	$(BIN)/python -m benchmarks.bench $(ARGS)
+
+flower: $(FLOWER)/.ready ## run ZOWarmUp on three real clients (Flower), and compare with the simulation
+	$(FLOWER)/bin/python -W ignore -m zowarmup.flower.demo $(ARGS)
+
+test-flower: $(FLOWER)/.ready ## run the tests of real clients in their own environment
+	$(FLOWER)/bin/python -m pytest -n0 tests/flower $(ARGS)
 
 evidence: $(READY) ## copy the results that the documentation quotes to docs/evidence/
 	$(BIN)/python workflow/evidence/pages.py
@@ -111,7 +118,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 # The environment of Flower, beside .venv: its lock holds other versions of a few packages.
-$(FLOWER)/.ready: requirements-flower.lock $(READY)
+$(FLOWER)/.ready: requirements-flower.lock pyproject.toml $(READY)
 	$(PYTHON) -m venv --clear $(FLOWER)
 	$(BIN)/uv pip sync --python $(FLOWER)/bin/python --compile-bytecode --require-hashes \
 	  --preview-features build-dependency-hashes --require-build-hashes \

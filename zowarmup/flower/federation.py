@@ -1,6 +1,7 @@
 """The rounds of real clients: what a node lacks is sent with the question of the round."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -63,9 +64,10 @@ class Federation:
         self, task: Task, t: int, clients: Collection[int], state: State
     ) -> dict[int, Reply]:
         before = t if task == "sync" else t - 1
-        return self.fleet.ask(t, clients, lambda i: self._lacking(task, t, before, i, state))
+        lacking = partial(self._lacking, task, t, before, state)
+        return self.fleet.ask(t, clients, lacking, patient=task == "sync")
 
-    def _lacking(self, task: Task, t: int, before: int, client: int, state: State) -> Request:
+    def _lacking(self, task: Task, t: int, before: int, state: State, client: int) -> Request:
         """The request with the records that a client lacks or, past the limit, with the model."""
         applied = self.fleet.applied.get(client, -1)
         wanted = [self.records.get(r) for r in range(applied + 1, before + 1)]
@@ -81,6 +83,7 @@ class Federation:
         return Request(self.job, t, task, at, records or [], self.with_loss, model)
 
     def _note(self, t: int, clients: Collection[int], present: Mapping[int, object]) -> None:
+        self.missing.pop(t, None)  # of a server that was killed in this round
         if missing := sorted(set(clients) - set(present)):
             self.missing[t] = missing
             log.warning(f"round {t}: without client {', '.join(map(str, missing))}")

@@ -61,7 +61,12 @@ class Fleet:
             time.sleep(POLL)
 
     def ask(
-        self, t: int, clients: Collection[int], request: Callable[[int], Request]
+        self,
+        t: int,
+        clients: Collection[int],
+        request: Callable[[int], Request],
+        *,
+        patient: bool = False,
     ) -> dict[int, Reply]:
         """Ask clients in round t; return the answers that came before the round ended.
 
@@ -70,9 +75,12 @@ class Fleet:
 
         Args:
             request: the request to a client, by what it has applied at that moment.
+            patient: wait for late clients as well.
         """
         answers: dict[int, Reply] = {}
         end = time.monotonic() + self.deadline
+        if patient:
+            self.late -= set(clients)
         self._send(t, clients, request)
         while set(clients) - answers.keys() - self.late or not answers:
             signals.check()

@@ -5,9 +5,8 @@ nodes answer in time gives the bits of the simulation. Clients that do not answe
 the weights of the others are renormalised.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import cast
 
 import numpy as np
@@ -56,13 +55,10 @@ class ByModels:
     ) -> tuple[State, Report]:
         """Average the models of the nodes that answered."""
         local = self.nodes.train(t, cohort.clients, state.w)
-        present = _only(cohort, local)
+        present = only(cohort, local)
         trained = cast(Engine, Trained(local, len(state.w)))
         state, report = self.method.round(state, t, present, trained, seeds)
-        fill = partial(_filled, cohort, present)
-        return state, replace(
-            report, bytes_up=fill(report.bytes_up), bytes_down=fill(report.bytes_down)
-        )
+        return state, filled(report, cohort, present)
 
 
 @dataclass(frozen=True)
@@ -96,15 +92,19 @@ class ByScalars:
         return self.method.report(cohort, record)
 
 
-def _only(cohort: Cohort, clients: Mapping[int, Tensor]) -> Cohort:
+def only(cohort: Cohort, present: Collection[int]) -> Cohort:
     """The part of a cohort that has answered."""
     pairs = zip(cohort.clients, cohort.sizes, strict=True)
-    present = [(client, size) for client, size in pairs if client in clients]
-    members, sizes = zip(*present, strict=True)
-    return Cohort(members, sizes, cohort.low & frozenset(members))
+    rows = [(client, size) for client, size in pairs if client in present]
+    clients, sizes = zip(*rows, strict=True)
+    return Cohort(clients, sizes, cohort.low & frozenset(clients))
 
 
-def _filled(cohort: Cohort, present: Cohort, sizes: Sequence[int]) -> list[int]:
-    """Bytes of each client of a cohort, 0 for those who are not present."""
-    sent = dict(zip(present.clients, sizes, strict=True))
-    return [sent.get(client, 0) for client in cohort.clients]
+def filled(report: Report, cohort: Cohort, present: Cohort) -> Report:
+    """The report of a part of a cohort as one of the cohort: no bytes of those who are missing."""
+
+    def fill(sizes: Sequence[int]) -> list[int]:
+        sent = dict(zip(present.clients, sizes, strict=True))
+        return [sent.get(client, 0) for client in cohort.clients]
+
+    return replace(report, bytes_up=fill(report.bytes_up), bytes_down=fill(report.bytes_down))

@@ -4,7 +4,6 @@ It stands for the network, SuperLink and SuperNodes; everything else is the real
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.serverapp import Grid
@@ -71,18 +70,3 @@ class Loopback(Grid):
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """See Grid."""
         return [self.replies.pop(key) for key in message_ids if key in self.replies]
-
-
-def node_configs(
-    root: Path, dataset: Path, federation: Path, clients: int
-) -> dict[int, NodeConfig]:
-    """The settings of nodes that hold a federation, by id."""
-    return {
-        1000 + i: {
-            "partition-id": i,
-            "folder": str(root / f"node-{i}"),
-            "dataset": str(dataset),
-            "federation": str(federation),
-        }
-        for i in range(clients)
-    }
