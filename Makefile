@@ -55,7 +55,7 @@ bench: $(READY) ## time the hot parts (6 minutes; ARGS="step forward" for some)
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 flower: $(FLOWER)/.ready ## run ZOWarmUp on three real clients (Flower), and compare with the simulation
-	$(FLOWER)/bin/python -W ignore -m zowarmup.flower.demo $(ARGS)
+	$(FLOWER)/bin/python -W ignore tools/flower_demo.py $(ARGS)
 
 test-flower: $(FLOWER)/.ready ## run the tests of real clients in their own environment
 	$(FLOWER)/bin/python -m pytest -n0 tests/flower $(ARGS)

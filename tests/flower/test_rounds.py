@@ -1,4 +1,4 @@
-"""Rounds of real clients: equal to the simulation, with nodes that are late, lost or start again."""
+"""Rounds of real clients: the bytes of the simulation, also if nodes are late, lost or new."""
 
 import json
 import shutil

@@ -1,6 +1,6 @@
 """`make flower`: a SuperLink and three SuperNodes on this machine, compared with the simulation.
 
-    python -m zowarmup.flower.demo [FOLDER]
+    python tools/flower_demo.py [FOLDER]
 
 Without FOLDER, all files lie in a temporary folder that is deleted at the end.
 """
