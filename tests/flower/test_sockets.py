@@ -59,6 +59,18 @@ def test_five_nodes_give_the_bytes_of_the_workflow(
     assert all(same_bytes.compare(results(tmp_path / "real"), simulated.run).values())
 
 
+def test_flowers_simulation_gives_the_bytes_of_the_workflow(
+    simulated: Simulated, tmp_path: Path
+) -> None:
+    """One process serves all nodes, of both kinds; each still has a folder of its own."""
+    nodes = {"nodes": str(tmp_path / "nodes"), "dataset": str(simulated.dataset)}
+    nodes["federation"] = str(simulated.federation)
+    with LocalFederation(tmp_path / "federation", simulated=CLIENTS) as federation:
+        log = wait(federation.run(simulated.settings(tmp_path, **nodes)), federation)
+    assert "finished after round 6" in log, log[-3000:]
+    assert all(same_bytes.compare(results(tmp_path / "real"), simulated.run).values())
+
+
 @pytest.mark.long
 def test_a_killed_server_goes_on_from_its_journal(
     federation: LocalFederation, simulated: Simulated, tmp_path: Path

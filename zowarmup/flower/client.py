@@ -103,7 +103,7 @@ def _reply(
 
 
 def _model(folder: NodeFolder, work: Work) -> tuple[State | None, int]:
-    """The node's model and the last round in it; none if there is none, or it is damaged."""
+    """The node's model and the last round in it; None for a missing or damaged one."""
     try:
         kept = checkpoint.load(folder.model)
         return State(work.model.flatten(kept.named), kept.server), kept.about.round

@@ -39,7 +39,7 @@ class Federation:
     def train(self, t: int, clients: Collection[int], w: Tensor) -> dict[int, Tensor]:
         """The models of the clients that trained in round t, by client."""
         model = {WEIGHTS: w.numpy()}
-        replies = self.fleet.ask(t, clients, lambda client: self._request("train", t, t - 1, model))
+        replies = self.fleet.ask(clients, lambda client: self._request("train", t, t - 1, model))
         sent = {i: reply.model.get(WEIGHTS) for i, reply in replies.items()}
         local = {i: x for i, x in sent.items() if x is not None and x.shape == tuple(w.shape)}
         self._note(t, clients, local)
@@ -65,7 +65,7 @@ class Federation:
     ) -> dict[int, Reply]:
         before = t if task == "sync" else t - 1
         lacking = partial(self._lacking, task, t, before, state)
-        return self.fleet.ask(t, clients, lacking, patient=task == "sync")
+        return self.fleet.ask(clients, lacking, patient=task == "sync")
 
     def _lacking(self, task: Task, t: int, before: int, state: State, client: int) -> Request:
         """The request with the records that a client lacks or, past the limit, with the model."""

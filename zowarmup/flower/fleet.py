@@ -16,7 +16,7 @@ from zowarmup.common.errors import UserError
 from zowarmup.flower.messages import HELLO, Identity, Reply, Request
 from zowarmup.runtime.progress import log
 
-POLL = 0.3  # seconds between two looks for replies
+POLL = 1.0  # seconds between two looks for replies
 LIVES = 3600.0  # seconds that a message lives longer than the round that waits for its answer
 AGAIN = 5.0  # seconds before a node that failed is asked again
 
@@ -38,7 +38,8 @@ class Fleet:
         self.late: set[int] = set()
         self.applied: dict[int, int] = {}
         self._greeted: dict[str, int] = {}  # node by the id of the hello that is under way
-        self._asked: dict[str, tuple[int, int]] = {}  # client and round, by the id of the message
+        self._question = 0  # counts the questions
+        self._asked: dict[str, tuple[int, int]] = {}  # client and question, by id of the message
         self._pause: dict[int, float] = {}  # until when a node is left in peace
 
     def enrol(self, clients: int, seconds: float) -> None:
@@ -62,13 +63,12 @@ class Fleet:
 
     def ask(
         self,
-        t: int,
         clients: Collection[int],
         request: Callable[[int], Request],
         *,
         patient: bool = False,
     ) -> dict[int, Reply]:
-        """Ask clients in round t; return the answers that came before the round ended.
+        """Ask clients one question; return the answers that came before the round ended.
 
         It ends when all have answered that are not late, or at the deadline, but not without an
         answer.
@@ -77,25 +77,26 @@ class Fleet:
             request: the request to a client, by what it has applied at that moment.
             patient: wait for late clients as well.
         """
+        self._question += 1
         answers: dict[int, Reply] = {}
         end = time.monotonic() + self.deadline
         if patient:
             self.late -= set(clients)
-        self._send(t, clients, request)
+        self._send(clients, request)
         while set(clients) - answers.keys() - self.late or not answers:
             signals.check()
-            for client, reply in self.look(t).items():
+            for client, reply in self.look().items():
                 if reply.status == "ok":
                     answers[client] = reply
             if time.monotonic() > end and answers:
                 break
             time.sleep(POLL)
-            self._send(t, set(clients) - answers.keys(), request)
+            self._send(set(clients) - answers.keys(), request)
         self._mark(clients, answers)
         return {client: answers[client] for client in sorted(answers)}
 
-    def look(self, t: int = -1) -> dict[int, Reply]:
-        """Greet new nodes, take what has come, and return the replies of round t."""
+    def look(self) -> dict[int, Reply]:
+        """Greet new nodes, take what has come, and return the replies to the present question."""
         self._greet()
         replies: dict[int, Reply] = {}
         under_way = [*self._greeted, *self._asked]
@@ -105,7 +106,7 @@ class Fleet:
                 self._take_hello(self._greeted.pop(key), message)
             elif key in self._asked:
                 client, asked = self._asked.pop(key)
-                if (reply := self._reply(client, message)) and asked == t:
+                if (reply := self._reply(client, message)) and asked == self._question:
                     replies[client] = reply
         return replies
 
@@ -151,9 +152,10 @@ class Fleet:
             self.late.discard(client)
         return reply
 
-    def _send(self, t: int, clients: Iterable[int], request: Callable[[int], Request]) -> None:
-        """Send the round's request to those who can be reached and are not at it already."""
-        now, at_work = time.monotonic(), {c for c, asked in self._asked.values() if asked == t}
+    def _send(self, clients: Iterable[int], request: Callable[[int], Request]) -> None:
+        """Send the present request to those who can be reached and are not at it already."""
+        now, question = time.monotonic(), self._question
+        at_work = {client for client, asked in self._asked.values() if asked == question}
         ready = [
             client
             for client in sorted({*clients} - at_work)
@@ -161,7 +163,7 @@ class Fleet:
         ]
         if ready:
             keys = self._push((self.ids[c], request(c).record(), "train") for c in ready)
-            self._asked |= {key: (c, t) for key, c in zip(keys, ready, strict=True)}
+            self._asked |= {key: (c, question) for key, c in zip(keys, ready, strict=True)}
 
     def _push(self, contents: Iterable[tuple[int, RecordDict, str]]) -> list[str]:
         messages = [

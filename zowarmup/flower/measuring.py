@@ -1,4 +1,4 @@
-"""What the server measures and logs: it has test images at most, and no client's data."""
+"""Measurements and log lines of the server, which has test images at most and no client's data."""
 
 import math
 

@@ -54,7 +54,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Request:
-    """What the server asks of a node.
+    """A question of the server to a node.
 
     Attributes:
         job: fingerprint of the job.

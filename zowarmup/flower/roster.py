@@ -1,4 +1,4 @@
-"""Who the nodes of a run are: fixed when it starts, and kept in a file for when it resumes."""
+"""The roster of a run: its nodes, fixed when it starts and kept in a file for when it resumes."""
 
 import json
 from collections.abc import Mapping

@@ -136,8 +136,8 @@ class Server:
             if step.record is not None:
                 keep(step.record)
             rows += self._due(phase, step)
-        there = self.nodes.sync(step.t, phase.clients, step.state)
-        log.info(f"{len(there)} of {len(phase.clients)} nodes hold the model of round {step.t}")
+        synced = self.nodes.sync(step.t, phase.clients, step.state)
+        log.info(f"{len(synced)} of {len(phase.clients)} nodes hold the model of round {step.t}")
         return rows, step
 
     def _travelling(
