@@ -39,7 +39,7 @@ class Fleet:
         self.applied: dict[int, int] = {}
         self._greeted: dict[str, int] = {}  # node by the id of the hello that is under way
         self._question = 0  # counts the questions
-        self._asked: dict[str, tuple[int, int]] = {}  # client and question, by id of the message
+        self._asked: dict[str, tuple[int, int, int]] = {}  # by message: client, node, question
         self._pause: dict[int, float] = {}  # until when a node is left in peace
 
     def enrol(self, clients: int, seconds: float) -> None:
@@ -105,7 +105,7 @@ class Fleet:
             if key in self._greeted:
                 self._take_hello(self._greeted.pop(key), message)
             elif key in self._asked:
-                client, asked = self._asked.pop(key)
+                client, _, asked = self._asked.pop(key)
                 if (reply := self._reply(client, message)) and asked == self._question:
                     replies[client] = reply
         return replies
@@ -155,7 +155,9 @@ class Fleet:
     def _send(self, clients: Iterable[int], request: Callable[[int], Request]) -> None:
         """Send the present request to those who can be reached and are not at it already."""
         now, question = time.monotonic(), self._question
-        at_work = {client for client, asked in self._asked.values() if asked == question}
+        at_work = {
+            c for c, node, q in self._asked.values() if (node, q) == (self.ids.get(c), question)
+        }
         ready = [
             client
             for client in sorted({*clients} - at_work)
@@ -163,7 +165,9 @@ class Fleet:
         ]
         if ready:
             keys = self._push((self.ids[c], request(c).record(), "train") for c in ready)
-            self._asked |= {key: (c, question) for key, c in zip(keys, ready, strict=True)}
+            self._asked |= {
+                key: (c, self.ids[c], question) for key, c in zip(keys, ready, strict=True)
+            }
 
     def _push(self, contents: Iterable[tuple[int, RecordDict, str]]) -> list[str]:
         messages = [
