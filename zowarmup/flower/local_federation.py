@@ -29,7 +29,6 @@ QUIET = {
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
     "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.5",
-    "RAY_raylet_start_wait_time_s": "300",  # of Flower's simulation, on a loaded machine
     "PYTHONWARNINGS": "ignore",
 }
 

@@ -73,7 +73,7 @@ def part(whole: Dataset, dealt: Federation, client: int) -> NodeData:
             f"clients; use 0 to {dealt.clients - 1}"
         )
     rows = dealt.train[client]
-    images = _dataset(
+    images = dataset(
         whole.name, whole.x_train[rows], whole.y_train[rows], whole.mean, whole.std, whole.scale
     )
     return NodeData(images, whole.classes, dealt)
@@ -104,11 +104,11 @@ def _own(path: Path) -> NodeData:
             f"{classes - 1}"
         )
     scale = float(arrays["scale"])
-    images = _dataset(path.stem, x, y, arrays["mean"], arrays["std"], scale)
+    images = dataset(path.stem, x, y, arrays["mean"], arrays["std"], scale)
     return NodeData(images, classes, None)
 
 
-def _dataset(
+def dataset(
     name: str, x: np.ndarray, y: np.ndarray, mean: np.ndarray, std: np.ndarray, scale: float
 ) -> Dataset:
     """A data set without test images."""
