@@ -16,7 +16,7 @@ from zowarmup.common.errors import UserError
 from zowarmup.flower.messages import HELLO, Identity, Reply, Request
 from zowarmup.runtime.progress import log
 
-POLL = 1.0  # seconds between two looks for replies
+SOON, POLL = 0.02, 1.0  # seconds between two looks for replies: at first, and at most
 LIVES = 3600.0  # seconds that a message lives longer than the round that waits for its answer
 AGAIN = 5.0  # seconds before a node that failed is asked again
 
@@ -79,7 +79,7 @@ class Fleet:
         """
         self._question += 1
         answers: dict[int, Reply] = {}
-        end = time.monotonic() + self.deadline
+        end, pause = time.monotonic() + self.deadline, min(SOON, POLL)
         if patient:
             self.late -= set(clients)
         self._send(clients, request)
@@ -90,7 +90,8 @@ class Fleet:
                     answers[client] = reply
             if time.monotonic() > end and answers:
                 break
-            time.sleep(POLL)
+            time.sleep(pause)
+            pause = min(2 * pause, POLL)
             self._send(set(clients) - answers.keys(), request)
         self._mark(clients, answers)
         return {client: answers[client] for client in sorted(answers)}
