@@ -75,7 +75,7 @@ class Fleet:
 
         Args:
             request: the request to a client, by what it has applied at that moment.
-            patient: wait for late clients as well.
+            patient: wait for late clients as well, but not beyond the deadline.
         """
         self._question += 1
         answers: dict[int, Reply] = {}
@@ -88,7 +88,7 @@ class Fleet:
             for client, reply in self.look().items():
                 if reply.status == "ok":
                     answers[client] = reply
-            if time.monotonic() > end and answers:
+            if time.monotonic() > end and (answers or patient):
                 break
             time.sleep(pause)
             pause = min(2 * pause, POLL)

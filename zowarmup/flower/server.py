@@ -100,6 +100,8 @@ class Server:
         rows, step = self._own(own, step)
         if own:
             files.write_run(self.context, step.w, rows)
+            if own[-1].has_records:
+                self._sync(own[-1], step)
         log.info(f"finished after round {spec.rounds}: {files.run if own else files.warmup}")
 
     def _own(self, own: list[TrainingPhase], step: Step) -> tuple[list[MetricsRow], Step]:
@@ -136,9 +138,12 @@ class Server:
             if step.record is not None:
                 keep(step.record)
             rows += self._due(phase, step)
+        return rows, step
+
+    def _sync(self, phase: TrainingPhase, step: Step) -> None:
+        """Bring the clients to the last round; the results are already written."""
         synced = self.nodes.sync(step.t, phase.clients, step.state)
         log.info(f"{len(synced)} of {len(phase.clients)} nodes hold the model of round {step.t}")
-        return rows, step
 
     def _travelling(
         self, phase: TrainingPhase, start: Step, folder: Path, origin: Provenance
