@@ -1,17 +1,15 @@
-"""Real processes and sockets: a SuperLink and five SuperNodes, killed, refused and compared."""
+"""Real processes and sockets: a SuperLink and five SuperNodes, compared or refused."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import certificates
 import pytest
-from real_clients import CLIENTS, END, Simulated, results
+from real_clients import CLIENTS, Simulated, results
 
-from zowarmup.flower import same_bytes, simulation
+from zowarmup.flower import same_bytes
 from zowarmup.flower.local_federation import LocalFederation
-from zowarmup.storage import journal
 
 PATIENCE = 1500.0  # seconds; a loaded machine needs half a minute to start a client
 
@@ -20,20 +18,6 @@ def wait(process: "subprocess.Popen[bytes]", federation: LocalFederation) -> str
     """Wait for a run; return the server's log."""
     process.wait(timeout=PATIENCE)
     return federation.log("run").read_text()
-
-
-def until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
-    """Wait until something is so, while a run goes on."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert process.poll() is None, "the run has ended before"
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def journalled(real: Path) -> int:
-    """The number of rounds in a journal, which may not exist yet."""
-    return max(0, sum(1 for _ in journal.scan(real / "journal.jsonl")) - 1)
 
 
 @pytest.fixture
@@ -69,28 +53,6 @@ def test_flowers_simulation_gives_the_bytes_of_the_workflow(
         log = wait(federation.run(simulated.settings(tmp_path, **nodes)), federation)
     assert "finished after round 6" in log, log[-3000:]
     assert all(same_bytes.compare(results(tmp_path / "real"), simulated.run).values())
-
-
-@pytest.mark.long
-def test_a_killed_server_goes_on_from_its_journal(
-    federation: LocalFederation, simulated: Simulated, tmp_path: Path
-) -> None:
-    """SIGKILL of everything in the SuperLink, then the same database and a new `flwr run`."""
-    start_nodes(federation, simulated, tmp_path)
-    settings, real = simulated.settings(tmp_path), results(tmp_path / "real")
-    first = federation.run(settings)
-    until(lambda: journalled(real) >= 1, first)
-    for word in ("flwr-serverapp", "flower-superlink"):
-        for pid in federation.pids(word):
-            subprocess.run(["kill", "-KILL", str(pid)], check=False)
-    first.wait(timeout=PATIENCE)
-    federation.start_link()
-    log = wait(federation.run(settings, "again"), federation)
-    log = federation.log("again").read_text()
-    assert "resuming with the 5 nodes" in log
-    assert f"finished after round {END}" in log, log[-3000:]
-    simulation.simulate(real, simulated.dataset, simulated.federation, tmp_path / "check")
-    assert all(same_bytes.compare(real, tmp_path / "check").values())
 
 
 def test_an_unregistered_node_is_refused(tmp_path: Path) -> None:
