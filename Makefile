@@ -5,13 +5,14 @@ CORES ?= all
 CONFIG ?= config/config.yaml
 BIN := .venv/bin
 READY := .venv/.ready
+FLOWER := .venv-flower
 SELF := $(realpath $(lastword $(MAKEFILE_LIST)))
 
 ifneq ($(SELF),$(CURDIR)/Makefile)
 $(error $(CURDIR): not the folder of this Makefile; type: make -C $(dir $(SELF)) $(MAKECMDGOALS))
 endif
 
-.PHONY: help install reproduce report test test-all lint bench evidence lock envs schema clean FORCE
+.PHONY: help install reproduce report test test-all flower test-flower lint bench evidence lock envs schema clean FORCE
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,7 +39,7 @@ test: $(READY) ## run the tests on all cores (ARGS="tests/plan" for some)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # One after the other: some tests measure how fast a job saves, and they share one SLURM cluster.
-test-all: test ## run the tests, and those that take minutes or start SLURM
+test-all: test test-flower ## run the tests, and those that take minutes or start SLURM
 	$(BIN)/python -m pytest -m "long or slurm" $(ARGS)
 
 lint: $(READY) ## check style, types and workflow
@@ -52,17 +53,26 @@ lint: $(READY) ## check style, types and workflow
 bench: $(READY) ## time the hot parts (6 minutes; ARGS="step forward" for some)
 	$(BIN)/python -m benchmarks.bench $(ARGS)
 
+flower: $(FLOWER)/.ready ## run ZOWarmUp on three real clients (Flower), and compare with the simulation
+	$(FLOWER)/bin/python -W ignore tools/flower_demo.py $(ARGS)
+
+test-flower: $(FLOWER)/.ready ## run the tests of real clients in their own environment
+	$(FLOWER)/bin/python -m pytest -n0 tests/flower $(ARGS)
+
 evidence: $(READY) ## copy the results that the documentation quotes to docs/evidence/
 	$(BIN)/python workflow/evidence/pages.py
 	$(BIN)/python workflow/evidence/commands.py
 
 # Pins that still fit stay; ARGS=--upgrade takes the newest. "fewest" asks for one version of a package on
-# every Python, so that results do not depend on the Python.
-lock: $(READY) ## resolve pyproject.toml anew into requirements.lock and envs/
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
-	  --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	  --quiet $(ARGS) --output-file requirements.lock
+# every Python, so that results do not depend on the Python. Flower needs older versions of rich and
+# certifi; the rest of its lock has the versions of requirements.lock, so that both give the same bits.
+LOCK = $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	  --fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" --quiet $(ARGS)
+lock: $(READY) ## resolve pyproject.toml anew into both locks and envs/
+	$(LOCK) --extra slurm --output-file requirements.lock
+	sed -nE '/^(rich|certifi)==/d; s/^([a-z0-9-]+==[^ ]+)( ;.*[^ \])? *\\$$/\1\2/p' requirements.lock > .venv/pins.txt
+	$(LOCK) --extra flower-simulation --constraint .venv/pins.txt --output-file requirements-flower.lock
 	$(BIN)/python envs/render.py
 
 envs: $(READY) ## render the conda environments from requirements.lock
@@ -72,7 +82,7 @@ schema: $(READY) ## render config/schema.json, by which editors check configs
 	$(BIN)/python config/render_schema.py
 
 clean: ## remove .venv and the tools' caches; results/ stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(FLOWER) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A moved or copied .venv, or one whose Python is gone, imports other code or none: make builds it again.
@@ -104,4 +114,13 @@ $(READY): requirements.lock pyproject.toml
 	  --preview-features build-dependency-hashes --require-build-hashes \
 	  --build-constraints requirements.lock requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The environment of Flower, beside .venv: its lock holds other versions of a few packages.
+$(FLOWER)/.ready: requirements-flower.lock pyproject.toml $(READY)
+	$(PYTHON) -m venv --clear $(FLOWER)
+	$(BIN)/uv pip sync --python $(FLOWER)/bin/python --compile-bytecode --require-hashes \
+	  --preview-features build-dependency-hashes --require-build-hashes \
+	  --build-constraints requirements-flower.lock requirements-flower.lock
+	$(BIN)/uv pip install --quiet --python $(FLOWER)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -26,6 +26,7 @@ PLACES = {
     "without_snakemake": (-1.4, 8),
     "notebook": (0.7, 8),
     "inspection": (2.0, 8),
+    "flower": (-2.7, 7),
     "jobs": (-1.0, 7),
     "forecast": (4.0, 7),
     "training": (0.0, 6),

@@ -17,6 +17,8 @@ import zowarmup
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text()
+FLOWER_LOCK = (ROOT / "requirements-flower.lock").read_text()
+FLOWER = "flwr"  # no part of .venv, see requirements-flower.lock
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 DECLARED = [
@@ -26,10 +28,10 @@ DECLARED = [
 ]
 
 
-def pins() -> dict[str, list[str]]:
+def pins(lock: str = LOCK) -> dict[str, list[str]]:
     """Name -> locked versions (more than one where Python versions need different ones)."""
     found: dict[str, list[str]] = {}
-    for name, version in re.findall(r"^([a-z0-9-]+)==([^ ]+)", LOCK, re.MULTILINE):
+    for name, version in re.findall(r"^([a-z0-9-]+)==([^ ]+)", lock, re.MULTILINE):
         found.setdefault(name, []).append(version)
     return found
 
@@ -40,7 +42,9 @@ def imports(*rooms: str) -> set[str]:
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
     modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     modules |= {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
-    names = {module.partition(".")[0] for module in modules} - set(sys.stdlib_module_names)
+    names = (
+        {module.partition(".")[0] for module in modules} - set(sys.stdlib_module_names) - {FLOWER}
+    )
     owners = packages_distributions()
     return {canonicalize_name(owners[name][0]) for name in names - {"zowarmup"}}
 
@@ -51,9 +55,10 @@ def conda_pins(environment: str) -> set[str]:
     return {pin.partition("==")[0] for pin in text["dependencies"][-1]["pip"]}
 
 
-def test_every_pin_has_a_hash():
+@pytest.mark.parametrize("lock", [LOCK, FLOWER_LOCK], ids=["main", "flower"])
+def test_every_pin_has_a_hash(lock):
     """A line that starts at the margin is a pin with an exact version, and a hash follows it."""
-    entries = re.split(r"^(?=[^\s#])", LOCK, flags=re.MULTILINE)[1:]
+    entries = re.split(r"^(?=[^\s#])", lock, flags=re.MULTILINE)[1:]
     assert len(entries) > 50
     for entry in entries:
         assert re.match(r"[a-z0-9-]+==[^ ]+ (; .+ )?\\\n    --hash=sha256:[0-9a-f]{64}", entry)
@@ -63,6 +68,18 @@ def test_every_pin_has_a_hash():
 def test_lock_names_no_source(trace):
     """Where packages come from is the installing machine's business."""
     assert trace not in LOCK
+    assert trace not in FLOWER_LOCK
+
+
+def test_both_environments_have_the_versions_that_decide_bits():
+    """Flower needs older versions of two packages, in which nothing is computed."""
+    main, flower = pins(), pins(FLOWER_LOCK)
+    differ = {name for name in main.keys() & flower.keys() if main[name] != flower[name]}
+    assert differ <= {"rich", "certifi"}
+    for text in PROJECT["optional-dependencies"]["flower"]:
+        requirement = Requirement(text)
+        assert all(v in requirement.specifier for v in flower[requirement.name])
+        assert requirement.name not in main
 
 
 @pytest.mark.parametrize("declared", DECLARED)

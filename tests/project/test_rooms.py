@@ -14,7 +14,7 @@ PACKAGE = workbench.PROJECT / "zowarmup"
 # A room may import those before it, never those after it.
 ROOMS = (
     *("common", "config", "plan", "data", "models", "algorithms", "runtime", "engines", "storage"),
-    *("training", "jobs", "analysis", "forecast", "inspection"),
+    *("training", "jobs", "analysis", "forecast", "inspection", "flower"),
 )
 
 # What users and jobs start from may import any room, and no room imports it.
@@ -46,6 +46,7 @@ OUTSIDE: dict[str, set[str]] = {
     },
     "forecast": {"torch", "numpy", "pandas", "rich", "tabulate", "tqdm"},
     "inspection": {"torch", "rich", "tabulate", "tqdm"},
+    "flower": {"flwr", "torch", "numpy", "pydantic"},
 }
 LONGEST_FUNCTION, LONGEST_FILE = 40, 250
 

@@ -1,0 +1,1 @@
+"""The thin modules that Flower starts."""

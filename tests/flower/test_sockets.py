@@ -1,0 +1,82 @@
+"""Real processes and sockets: a SuperLink and five SuperNodes, compared or refused."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import certificates
+import pytest
+from real_clients import CLIENTS, Simulated, results
+
+from zowarmup.flower import same_bytes
+from zowarmup.flower.local_federation import LocalFederation
+
+PATIENCE = 1500.0  # seconds; a loaded machine needs half a minute to start a client
+
+
+def wait(process: "subprocess.Popen[bytes]", federation: LocalFederation) -> str:
+    """Wait for a run; return the server's log."""
+    process.wait(timeout=PATIENCE)
+    return federation.log("run").read_text()
+
+
+@pytest.fixture
+def federation(tmp_path: Path) -> Iterator[LocalFederation]:
+    """A SuperLink."""
+    with LocalFederation(tmp_path / "federation") as started:
+        yield started
+    assert not started.pids()
+
+
+def start_nodes(federation: LocalFederation, simulated: Simulated, folder: Path) -> None:
+    """Start the five nodes."""
+    for client in range(CLIENTS):
+        federation.start_node(f"node-{client}", simulated.node(client, folder))
+
+
+def test_five_nodes_give_the_bytes_of_the_workflow(
+    federation: LocalFederation, simulated: Simulated, tmp_path: Path
+) -> None:
+    start_nodes(federation, simulated, tmp_path)
+    log = wait(federation.run(simulated.settings(tmp_path, loss=True)), federation)
+    assert "finished after round 6" in log, log[-3000:]
+    assert all(same_bytes.compare(results(tmp_path / "real"), simulated.run).values())
+
+
+def test_flowers_simulation_gives_the_bytes_of_the_workflow(
+    simulated: Simulated, tmp_path: Path
+) -> None:
+    """One process serves all nodes, of both kinds; each still has a folder of its own."""
+    nodes = {"nodes": str(tmp_path / "nodes"), "dataset": str(simulated.dataset)}
+    nodes["federation"] = str(simulated.federation)
+    with LocalFederation(tmp_path / "federation", simulated=CLIENTS) as federation:
+        log = wait(federation.run(simulated.settings(tmp_path, **nodes)), federation)
+    assert "finished after round 6" in log, log[-3000:]
+    assert all(same_bytes.compare(results(tmp_path / "real"), simulated.run).values())
+
+
+def test_an_unregistered_node_is_refused(tmp_path: Path) -> None:
+    """TLS with a CA of one's own, and node authentication, as docs/flower.md shows them."""
+    certificates.write_server(tmp_path)
+    ca, certificate, key = (
+        str(tmp_path / name)
+        for name in (certificates.CA, certificates.CERTIFICATE, certificates.KEY)
+    )
+    link = ["--ssl-ca-certfile", ca, "--ssl-certfile", certificate, "--ssl-keyfile", key]
+    with LocalFederation(
+        tmp_path / "federation",
+        link=[*link, "--enable-supernode-auth"],
+        connection=f'root-certificates = "{ca}"',
+    ) as federation:
+        known, public = certificates.write_node(tmp_path, "known")
+        stranger, _ = certificates.write_node(tmp_path, "stranger")
+        federation.flwr("supernode", "register", str(public), "local", "--name", "node-0")
+        config = {"partition-id": 0, "folder": str(tmp_path / "node")}
+        for name, private in (("known", known), ("stranger", stranger)):
+            words = ["--root-certificates", ca, "--auth-supernode-private-key", str(private)]
+            federation.start_node(name, config, words)
+        refused = federation.processes["stranger"]
+        assert refused.wait(timeout=PATIENCE) != 0
+        assert federation.processes["known"].poll() is None
+        listed = federation.flwr("supernode", "list", "local", "--format", "json")
+        assert listed.count('"online"') == 1, listed

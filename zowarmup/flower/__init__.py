@@ -1,0 +1,1 @@
+"""Real clients: ZOWarmUp as an app of Flower, on the functions that training and replay use."""

@@ -1,0 +1,94 @@
+"""The rounds of real clients: what a node lacks is sent with the question of the round."""
+
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.rounds import RoundRecord, State
+from zowarmup.flower import packing
+from zowarmup.flower.client import WEIGHTS
+from zowarmup.flower.fleet import Fleet
+from zowarmup.flower.messages import Arrays, Reply, Request, Task
+from zowarmup.runtime.progress import log
+
+
+class Federation:
+    """The nodes as the rounds see them.
+
+    Attributes:
+        records: of all rounds so far in which scalars travelled, by round.
+        missing: the clients that did not answer in time, by round.
+        loss: the mean loss that the nodes reported last, NaN if none did.
+    """
+
+    def __init__(self, fleet: Fleet, job: str, catch_up_limit: int, loss: bool) -> None:
+        self.fleet, self.job = fleet, job
+        self.catch_up_limit, self.with_loss = catch_up_limit, loss
+        self.records: dict[int, RoundRecord] = {}
+        self.missing: dict[int, list[int]] = {}
+        self.loss = float("nan")
+
+    def keep(self, record: RoundRecord) -> None:
+        """Keep the record of a round."""
+        self.records[record.round] = record
+
+    def train(self, t: int, clients: Collection[int], w: Tensor) -> dict[int, Tensor]:
+        """The models of the clients that trained in round t, by client."""
+        model = {WEIGHTS: w.numpy()}
+        replies = self.fleet.ask(clients, lambda client: self._request("train", t, t - 1, model))
+        sent = {i: reply.model.get(WEIGHTS) for i, reply in replies.items()}
+        local = {i: x for i, x in sent.items() if x is not None and x.shape == tuple(w.shape)}
+        self._note(t, clients, local)
+        return {i: torch.from_numpy(np.require(w_i, requirements="W")) for i, w_i in local.items()}
+
+    def scalars(
+        self, t: int, clients: Collection[int], state: State, S: int
+    ) -> dict[int, np.ndarray]:
+        """The S scalars that each client sent in round t, float32."""
+        replies = self._asked("scalars", t, clients, state)
+        replies = {i: reply for i, reply in replies.items() if len(reply.scalars) == 4 * S}
+        self._note(t, clients, replies)
+        if losses := [loss for reply in replies.values() for loss in reply.loss]:
+            self.loss = float(np.mean(losses))
+        return {i: np.frombuffer(reply.scalars, "<f4") for i, reply in replies.items()}
+
+    def sync(self, t: int, clients: Collection[int], state: State) -> Collection[int]:
+        """Bring all clients to round t; return those who are there."""
+        return self._asked("sync", t, clients, state).keys()
+
+    def _asked(
+        self, task: Task, t: int, clients: Collection[int], state: State
+    ) -> dict[int, Reply]:
+        before = t if task == "sync" else t - 1
+        lacking = partial(self._lacking, task, t, before, state)
+        return self.fleet.ask(clients, lacking, patient=task == "sync")
+
+    def _lacking(self, task: Task, t: int, before: int, state: State, client: int) -> Request:
+        """The request with the records that a client lacks or, past the limit, with the model."""
+        applied = self.fleet.applied.get(client, -1)
+        wanted = [self.records.get(r) for r in range(applied + 1, before + 1)]
+        count = sum(len(cs) for record in wanted if record for cs in record.scalars)
+        if applied < 0 or applied > before or None in wanted or count > self.catch_up_limit:
+            return self._request(task, t, before, _arrays(state))
+        packed = [packing.pack(record) for record in cast(list[RoundRecord], wanted)]
+        return self._request(task, t, before, {}, packed)
+
+    def _request(
+        self, task: Task, t: int, at: int, model: Arrays, records: list[bytes] | None = None
+    ) -> Request:
+        return Request(self.job, t, task, at, records or [], self.with_loss, model)
+
+    def _note(self, t: int, clients: Collection[int], present: Mapping[int, object]) -> None:
+        self.missing.pop(t, None)  # of a server that was killed in this round
+        if missing := sorted(set(clients) - set(present)):
+            self.missing[t] = missing
+            log.warning(f"round {t}: without client {', '.join(map(str, missing))}")
+
+
+def _arrays(state: State) -> Arrays:
+    """The tensors of a state as a message holds them."""
+    return {WEIGHTS: state.w.numpy()} | {k: v.numpy() for k, v in state.server.items()}

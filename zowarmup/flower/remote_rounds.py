@@ -1,0 +1,110 @@
+"""The algorithms of the simulation with real clients: nodes compute, the server combines.
+
+Each wraps an algorithm, whose own functions make the record and the step, so a round in which all
+nodes answer in time gives the bits of the simulation. Clients that do not answer are left out, and
+the weights of the others are renormalised.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zowarmup.algorithms.augmentation import Moves
+from zowarmup.algorithms.engine_protocol import SGD, Engine
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Report, RoundRecord, State
+from zowarmup.algorithms.zo import ZO, make_record
+from zowarmup.common.seeds import Seeds
+from zowarmup.flower.federation import Federation
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The engine of a round in which nodes have trained; see algorithms.engine_protocol."""
+
+    local: Mapping[int, Tensor]
+    d: int
+
+    def with_moves(self, moves: Moves | None) -> "Trained":
+        """The nodes have moved their images."""
+        return self
+
+    def local_sgd(
+        self, w: Tensor, clients: Sequence[int], orders: Tensor, sgd: SGD
+    ) -> Iterator[Tensor]:
+        """The models that nodes have sent."""
+        return (self.local[client] for client in clients)
+
+
+@dataclass(frozen=True)
+class ByModels:
+    """A phase in which models travel."""
+
+    method: Algorithm
+    nodes: Federation
+
+    def begin(self, w: Tensor) -> State:
+        """See algorithms.rounds."""
+        return self.method.begin(w)
+
+    def round(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Average the models of the nodes that answered."""
+        local = self.nodes.train(t, cohort.clients, state.w)
+        present = only(cohort, local)
+        trained = cast(Engine, Trained(local, len(state.w)))
+        state, report = self.method.round(state, t, present, trained, seeds)
+        return state, filled(report, cohort, present)
+
+
+@dataclass(frozen=True)
+class ByScalars:
+    """A phase in which scalars travel."""
+
+    method: ZO
+    nodes: Federation
+
+    def begin(self, w: Tensor) -> State:
+        """See algorithms.rounds."""
+        return self.method.begin(w)
+
+    def round(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Make the record of the scalars that came, and take its step."""
+        sent = self.nodes.scalars(t, cohort.clients, state, self.method.S)
+        missing = np.full(self.method.S, np.nan, np.float32)
+        rows = [sent.get(client, missing) for client in cohort.clients]
+        record = make_record(t, cohort, torch.from_numpy(np.stack(rows)), self.method.lr)
+        return self.apply(state, record, seeds), self.method.report(cohort, record)
+
+    def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
+        """Take the step of a record, and keep the record for nodes that lack it."""
+        self.nodes.keep(record)
+        return self.method.apply(state, record, seeds)
+
+    def report(self, cohort: Cohort, record: RoundRecord) -> Report:
+        """The costs of a recorded round."""
+        return self.method.report(cohort, record)
+
+
+def only(cohort: Cohort, present: Collection[int]) -> Cohort:
+    """The part of a cohort that has answered."""
+    pairs = zip(cohort.clients, cohort.sizes, strict=True)
+    rows = [(client, size) for client, size in pairs if client in present]
+    clients, sizes = zip(*rows, strict=True)
+    return Cohort(clients, sizes, cohort.low & frozenset(clients))
+
+
+def filled(report: Report, cohort: Cohort, present: Cohort) -> Report:
+    """The report of a part of a cohort as one of the cohort: no bytes of those who are missing."""
+
+    def fill(sizes: Sequence[int]) -> list[int]:
+        sent = dict(zip(present.clients, sizes, strict=True))
+        return [sent.get(client, 0) for client in cohort.clients]
+
+    return replace(report, bytes_up=fill(report.bytes_up), bytes_down=fill(report.bytes_down))

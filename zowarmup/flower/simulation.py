@@ -1,0 +1,111 @@
+"""The simulation of a run of real clients, with the same clients missing in each round.
+
+A run in which all clients answered in time is the workflow's run, bit for bit. If some were late
+or lost, only a simulation without them in those rounds gives the same bits: this one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from torch import Tensor
+
+from zowarmup.algorithms.augmentation import moves
+from zowarmup.algorithms.engine_protocol import Engine
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Report, RoundRecord, State
+from zowarmup.algorithms.zo import ZO, make_record
+from zowarmup.common.seeds import Seeds
+from zowarmup.flower.remote_rounds import filled, only
+from zowarmup.flower.results import read_missing
+from zowarmup.storage import checkpoint, journal
+from zowarmup.training import context, loop, phases, replay
+from zowarmup.training.costs import Costs
+from zowarmup.training.loop import Step
+from zowarmup.training.phases import TrainingPhase
+
+Missing = Mapping[int, Sequence[int]]  # clients by round
+
+
+@dataclass(frozen=True)
+class Models:
+    """A phase in which models travel, without the missing clients."""
+
+    method: Algorithm
+    missing: Missing
+
+    def begin(self, w: Tensor) -> State:
+        """See algorithms.rounds."""
+        return self.method.begin(w)
+
+    def round(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Average the models of the others."""
+        present = only(cohort, {*cohort.clients} - {*self.missing.get(t, ())})
+        state, report = self.method.round(state, t, present, engine, seeds)
+        return state, filled(report, cohort, present)
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """A phase in which scalars travel, without the missing clients."""
+
+    method: ZO
+    missing: Missing
+
+    def begin(self, w: Tensor) -> State:
+        """See algorithms.rounds."""
+        return self.method.begin(w)
+
+    def round(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Take the step of the others' scalars."""
+        zo = self.method
+        directions = zo.directions(t, cohort.clients, engine.d, seeds, state.w.device)
+        engine = engine.with_moves(moves(zo.augment, t, seeds))
+        scalars = zo.scalars(state.w, cohort, engine, directions)
+        for client in self.missing.get(t, ()):
+            scalars[cohort.clients.index(client)] = float("nan")
+        record = make_record(t, cohort, scalars, zo.lr)
+        return self.apply(state, record, seeds), zo.report(cohort, record)
+
+    def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
+        """See algorithms.rounds."""
+        return self.method.apply(state, record, seeds)
+
+    def report(self, cohort: Cohort, record: RoundRecord) -> Report:
+        """See algorithms.rounds."""
+        return self.method.report(cohort, record)
+
+
+def simulate(real: Path, data: Path, federation: Path, output: Path) -> None:
+    """Write the final checkpoint and the journal of the simulation of a server's run.
+
+    Args:
+        real: the server's folder of the run.
+        output: a folder; its journal has the header of the server's.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    run, missing = replay.track(real), read_missing(real)
+    ready = context.build(run.spec, data, federation)
+    step = Step(0, State(context.start(ready, run.seeds, None)), Costs())
+    origin = journal.provenance_of(real / "journal.jsonl")
+    with journal.Journal(output / "journal.jsonl", origin) as kept:
+        for phase in phases.prepare(ready, run.spec.phases):
+            own = replace(phase, algorithm=_without(phase, missing))
+            begin = loop.begin(ready, own, step.w, step.costs)
+            for step in loop.run(ready, own, begin, run.seeds):
+                if step.record is not None:
+                    kept.append(step.record.to_json())
+    about = ready.about(run.spec.rounds)
+    checkpoint.save(output / "final.safetensors", ready.model, State(step.w), about)
+
+
+def _without(phase: TrainingPhase, missing: Missing) -> Algorithm:
+    if phase.has_records:
+        return Scalars(cast(ZO, phase.algorithm), missing)
+    return Models(phase.algorithm, missing)
