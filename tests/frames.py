@@ -140,7 +140,7 @@ def everything(seeds: int = 3) -> pd.DataFrame:
     """Every study, as far as a table or a figure can tell."""
     runs = [*main(seeds), *pivots(seeds), *distribution(seeds), *server(seeds), *steps(seeds)]
     studies = (networks(seeds), sweeps(seeds), pairs(seeds), estimators(seeds))
-    studies += (depths(seeds), variances(seeds))
+    studies += (depths(seeds), variances(seeds), adaptive(seeds))
     return frame(*runs, *(run for study in studies for run in study))
 
 
@@ -306,6 +306,38 @@ def variances(seeds: int = 3) -> list[list[dict[str, Any]]]:
         run(method, numbered(0.5 + step * i for i in range(seeds)), study="variance", variant=name)
         for method in ("high_res_only", "zowarmup")
         for name, step in (("federation", 0.04), ("directions", 0.02), ("all", 0.05))
+    ]
+
+
+def adaptive(seeds: int = 3) -> list[list[dict[str, Any]]]:
+    """Three fixed pivots, and a rule that decides one of them."""
+    fixed = [
+        run("zowarmup", around(0.5 + pivot / 200, seeds), study="adaptive_pivot", pivot=pivot)
+        for pivot in (10, 20, 30)
+    ]
+    decided = {"pivot": 20, RULE: "plateau", PROBED: 20.0, "variant": "plateau"}
+    return [*fixed, run("zowarmup", around(0.6, seeds), study="adaptive_pivot", **decided)]
+
+
+def probes(seeds: int = 3) -> pd.DataFrame:
+    """The probes of `adaptive`: |g|^2 grows with the rounds."""
+    labels = {"dataset": "digits", "model": "mlp", "split": "10/90", "alpha": 0.1}
+    same = {"dissimilarity": 3.0, "trace": 10.0, "curvature": 2.0}
+    rows = [
+        labels | same | {"seed": seed, "round": t, "heldout": 0.01 * t, "gradient_square": 1.0 + t}
+        for seed in range(seeds)
+        for t in range(10, ROUNDS + 1, 10)
+    ]
+    return pd.DataFrame(rows)
+
+
+def growth() -> list[dict[str, Any]]:
+    """The memory of two roles in a network that reads text, at three lengths of the context."""
+    return [
+        {"model": "gpt_tiny", "role": role, "d": 50_000, "images": 1, "shape": [context]}
+        | {"formula_bytes": size * context, "allocator_peak_bytes": 1.1 * size * context}
+        for role, size in (("high", 40_000), ("low", 9_000))
+        for context in (64, 256, 1024)
     ]
 
 

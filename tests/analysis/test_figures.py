@@ -25,6 +25,7 @@ from zowarmup.common.errors import UserError
 from zowarmup.config import registry, tables_and_figures
 
 NAMES = tuple(tables_and_figures.FIGURES)
+READ_NO_ROWS = (*tables_and_figures.NEED_TRIALS, *tables_and_figures.NEED_GROWTH)
 ENDINGS = tuple(write.METADATA)
 METRICS = frames.everything()
 LOST = frames.diverge(METRICS, 1, 30, method="zowarmup")
@@ -35,6 +36,8 @@ def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
     more = [{"digits": frames.federation()}] if name in tables_and_figures.NEED_FEDERATION else []
     more += [frames.curvature()] * (name in tables_and_figures.NEED_CURVATURE)
     more += [frames.trials()] * (name in tables_and_figures.NEED_TRIALS)
+    more += [frames.growth()] * (name in tables_and_figures.NEED_GROWTH)
+    more += [frames.probes()] * (name in tables_and_figures.NEED_PROBES)
     return registry.load(tables_and_figures.FIGURES, name)(metrics, *more)
 
 
@@ -192,7 +195,7 @@ def test_no_text_overlaps_another_or_leaves_the_page(name: str, metrics: pd.Data
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in NAMES if n not in (*tables_and_figures.NEED_TRIALS, "studies")]
+    "name", [n for n in NAMES if tables_and_figures.SHOWS[n] and n not in READ_NO_ROWS]
 )
 def test_a_study_that_is_missing_is_named(name: str) -> None:
     metrics = METRICS[~METRICS["study"].isin(tables_and_figures.SHOWS[name])]

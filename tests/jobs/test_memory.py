@@ -142,7 +142,7 @@ def test_the_allocator_agrees_with_the_formula(role: str, images: int, tmp_path:
 def test_a_probe_makes_no_second_copy_of_a_layer() -> None:
     """One layer of a million weights: 4 MB of them, 4 MB perturbed, and pieces; not 4 MB more."""
     model = FlatModel(nn.Sequential(nn.Flatten(), nn.Linear(1024, 1024, bias=False)))
-    formula, two_point = job_memory.low(model, (1, 32, 32), 1, 1, "cpu")
+    formula, two_point = job_memory.low(model, job_memory._data((1, 32, 32), 1, "cpu", None), 1)
     assert formula == pytest.approx(2 * 4 * 2**20, rel=0.05)
     assert job_memory.allocator_peak(two_point, torch.device("cpu")) == pytest.approx(
         formula, rel=0.05
@@ -156,7 +156,7 @@ def test_pieces_of_a_direction_change_no_bit(
 ) -> None:
     monkeypatch.setattr(layerwise, "CHUNK", 100)  # off the 64 entries of a word, and off layers
     model = context.model("cnn", (3, 8, 8), 5)
-    w, data = model.initial(0), [job_memory._data((3, 8, 8), 7, "cpu")]
+    w, data = model.initial(0), [job_memory._data((3, 8, 8), 7, "cpu", None)]
     u = directions.draw(0, 1, [0], 2, model.d, distribution=distribution)
     expected = Plain(model, data, 3).two_point(w, (0,), u, radius=1e-3)
     assert torch.equal(Layerwise(model, data, 3).two_point(w, (0,), u, radius=1e-3), expected)

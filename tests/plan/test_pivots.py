@@ -147,6 +147,12 @@ def test_variance_is_the_dissimilarity() -> None:
     assert not decide(rule, probes(dissimilarity=[4.0, 3.0, 3.0]), P, 10).fired
 
 
+def test_a_phase_without_directions_of_its_own_counts_one_a_client() -> None:
+    """Mixed rounds have S and share no directions; local SGD has neither."""
+    assert Averaging.of({"S": 3}, 45, 1.0) == Averaging(135)
+    assert Averaging.of({}, 50, 0.5) == Averaging(25)
+
+
 def test_costs_count_up_to_a_round() -> None:
     costs = costs_until([probe(10), probe(20), probe(30)], 20)
     assert (costs["bytes_up"], costs["forward_passes"]) == (30, 2)

@@ -32,6 +32,8 @@ class Job(Value):
             _check(phase)
         if self.spec.network is not None:
             raise ValueError(f"{self.spec.model} is a network of a user's file: nodes run no files")
+        if self.spec.reads_probes:
+            raise ValueError("nodes make no probes; give the pivot and the rates as numbers")
         if self.spec.engine.device != "cpu":
             raise ValueError("engine.device: nodes compute on the CPU; set it to cpu")
         return self

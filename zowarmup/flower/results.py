@@ -24,9 +24,10 @@ from zowarmup.plan.specs import RunSpec, WarmupSpec
 from zowarmup.runtime.process_group import ALONE
 from zowarmup.storage import checkpoint, machines_json, metrics_csv, provenance, run_json
 from zowarmup.storage.provenance import Provenance
-from zowarmup.training.context import Context, sizes
+from zowarmup.training.context import Context
 from zowarmup.training.metrics_row import MetricsRow
 from zowarmup.training.run import JOURNAL
+from zowarmup.training.sizes import sizes
 
 MISSING = "missing.json"
 

@@ -38,6 +38,7 @@ def build(job: Job, roster: Roster, data: Path | None) -> Context:
         sizes=roster.images,
         train=nothing,
         heldout=nothing,
+        heldout_sizes=(0,) * len(roster.images),
         test=_test(data, roster) if data else nothing,
         classes=roster.classes,
         shape=roster.shape,

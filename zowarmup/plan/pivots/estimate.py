@@ -37,8 +37,11 @@ class Averaging:
 
     @classmethod
     def of(cls, settings: Mapping[str, object], clients: int, participation: float) -> "Averaging":
-        """The averaging of a phase with these settings, of which `clients` can take part."""
-        S, shared = int(str(settings["S"])), settings["shared_directions"] is True
+        """The averaging of a phase with these settings, of which `clients` can take part.
+
+        A phase without S, such as one of local steps, counts as one direction a client.
+        """
+        S, shared = int(str(settings.get("S", 1))), settings.get("shared_directions") is True
         return cls(S if shared else S * max(1, round(participation * clients)), shared)
 
 

@@ -87,6 +87,11 @@ def check_probes(
     if not probes.directions and (auto or (rule and rule.needs_directions)):
         what = "lr: auto" if auto else f"pivot: {rule.rule if rule else ''}"
         raise ConfigError(f"probes.directions: 0: `{what}` needs at least 2 directions")
+    if rule and rule.rule == "progress" and "S" not in phases[1].model_dump():
+        raise ConfigError(
+            f"pivot.rule: progress: it predicts zeroth-order rounds with S directions, but phase 2 "
+            f"of {method} is {phases[1].algorithm}; use plateau"
+        )
     first = rule.span[0] if rule else phases[0].rounds
     if auto and first < probes.every:
         raise ConfigError(
