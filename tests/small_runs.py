@@ -13,8 +13,8 @@ from zowarmup.config.phase_settings import PHASES
 from zowarmup.plan.specs import JobSpec, Phase, RunSpec, SelectionSpec, WarmupSpec
 from zowarmup.plan.tuning_rule import product
 from zowarmup.storage import checkpoint, journal
-from zowarmup.training import context as contexts
 from zowarmup.training import loop, phases, run, warmup
+from zowarmup.training import sizes as recorded
 from zowarmup.training.context import Context
 from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
@@ -236,7 +236,7 @@ def row_of(context: Context, phase: Spec, step: Step) -> Spec:
 
 def sizes(context: Context, *method: Spec) -> Spec:
     """The sizes in the run record of a method."""
-    return contexts.sizes(context, [Phase.read(phase) for phase in method])
+    return recorded.sizes(context, [Phase.read(phase) for phase in method])
 
 
 def entries_of(file: Path) -> list[Spec]:
