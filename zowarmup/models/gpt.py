@@ -14,12 +14,11 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
-from zowarmup.common import seeds
 from zowarmup.common.errors import UserError
-from zowarmup.models.directions import gaussian
 from zowarmup.models.scaler import scaled, times
+from zowarmup.models.transformer import Attention, Block, initial
 
 STD, STD_HIDDEN = 0.02, 768  # GPT-2's standard deviation of initial weights, and its h
 
@@ -57,7 +56,12 @@ class GPT(nn.Module):
         heads = times(width, heads)
         hidden = head * heads
         self.embedding = Embedding(classes, shape[0], hidden)
-        self.blocks = nn.Sequential(*(Block(hidden, heads, scale) for _ in range(layers)))
+        self.blocks = nn.Sequential(
+            *(
+                Block(CausalAttention(hidden, heads), hidden, 4 * hidden, scale)
+                for _ in range(layers)
+            )
+        )
         self.norm = scaled(nn.LayerNorm(hidden), scale)
         self.linear = nn.Linear(hidden, classes)
 
@@ -70,12 +74,7 @@ class GPT(nn.Module):
 
         Biases are 0, norm weights 1.
         """
-        size = layer.get_parameter(name).numel()
-        if name == "bias":
-            return torch.zeros(size)
-        if isinstance(layer, nn.LayerNorm):
-            return torch.ones(size)
-        return self.std * gaussian(torch.tensor([seeds.signed(key)]), 0, size)[0]
+        return initial(layer, name, key, self.std)
 
 
 class Embedding(nn.Module):
@@ -91,41 +90,11 @@ class Embedding(nn.Module):
         return self.tokens(x) + self.positions(places)
 
 
-class Block(nn.Module):
-    """Causal attention, then the MLP, each after a norm and beside the identity."""
+class CausalAttention(Attention):
+    """Self-attention over the tokens before and at each place."""
 
-    def __init__(self, hidden: int, heads: int, scale: float) -> None:
-        super().__init__()
-        self.norm1 = scaled(nn.LayerNorm(hidden), scale)
-        self.attention = Attention(hidden, heads)
-        self.norm2 = scaled(nn.LayerNorm(hidden), scale)
-        self.dense1 = nn.Linear(hidden, 4 * hidden)
-        self.dense2 = nn.Linear(4 * hidden, hidden)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x))
-        return x + self.dense2(gelu(self.dense1(self.norm2(x)), approximate="tanh"))
-
-
-class Attention(nn.Module):
-    """Self-attention over the tokens before and at each place, in several heads."""
-
-    def __init__(self, hidden: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(hidden, hidden)
-        self.key = nn.Linear(hidden, hidden)
-        self.value = nn.Linear(hidden, hidden)
-        self.output = nn.Linear(hidden, hidden)
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (self.split(layer(x)) for layer in (self.query, self.key, self.value))
-        out = scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.output(out.transpose(1, 2).flatten(2))
-
-    def split(self, x: Tensor) -> Tensor:
-        """(n, T, h) -> (n, heads, T, features of a head)."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
 # For 256 different bytes and a context of 64: d = 44,160 (2 blocks of 32 features in 2 heads); the

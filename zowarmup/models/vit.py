@@ -13,13 +13,11 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
-from zowarmup.common import seeds
 from zowarmup.common.errors import UserError
-from zowarmup.models.directions import gaussian
 from zowarmup.models.image_shape import image_shape
-from zowarmup.models.scaler import scaled, times
+from zowarmup.models.scaler import times
+from zowarmup.models.transformer import Attention, Block, initial
 
 STD = 0.02  # standard deviation of all initial weights in that code
 
@@ -58,7 +56,9 @@ class ViT(nn.Module):
         heads, mlp = times(width, heads), times(width, mlp)
         hidden = head * heads
         self.embedding = Embedding(shape, patch, hidden)
-        self.blocks = nn.Sequential(*(Block(hidden, heads, mlp, scale) for _ in range(layers)))
+        self.blocks = nn.Sequential(
+            *(Block(FullAttention(hidden, heads), hidden, mlp, scale) for _ in range(layers))
+        )
         self.linear = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,12 +66,7 @@ class ViT(nn.Module):
 
     def law(self, layer: nn.Module, name: str, key: int) -> Tensor:
         """Draw from N(0, std^2), for tokens and positions too; biases are 0, norm weights 1."""
-        size = layer.get_parameter(name).numel()
-        if name == "bias":
-            return torch.zeros(size)
-        if isinstance(layer, nn.LayerNorm):
-            return torch.ones(size)
-        return self.std * gaussian(torch.tensor([seeds.signed(key)]), 0, size)[0]
+        return initial(layer, name, key, self.std)
 
 
 class Embedding(nn.Module):
@@ -95,42 +90,13 @@ class Embedding(nn.Module):
         return torch.cat((self.token.expand(len(x), -1, -1), x), dim=1) + self.positions
 
 
-class Block(nn.Module):
-    """Attention, then the MLP, each after a norm and beside the identity."""
+class FullAttention(Attention):
+    """Self-attention over all tokens."""
 
-    def __init__(self, hidden: int, heads: int, mlp: int, scale: float) -> None:
-        super().__init__()
-        self.norm1 = scaled(nn.LayerNorm(hidden), scale)
-        self.attention = Attention(hidden, heads)
-        self.norm2 = scaled(nn.LayerNorm(hidden), scale)
-        self.dense1 = nn.Linear(hidden, mlp)
-        self.dense2 = nn.Linear(mlp, hidden)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(self.norm1(x))
-        return x + self.dense2(gelu(self.dense1(self.norm2(x)), approximate="tanh"))
-
-
-class Attention(nn.Module):
-    """Self-attention over all tokens, in several heads."""
-
-    def __init__(self, hidden: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.query = nn.Linear(hidden, hidden)
-        self.key = nn.Linear(hidden, hidden)
-        self.value = nn.Linear(hidden, hidden)
-        self.output = nn.Linear(hidden, hidden)
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (self.split(layer(x)) for layer in (self.query, self.key, self.value))
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         # Written out, because fused kernels, and so the last bits, differ between devices.
         weights = (q @ k.mT / q.shape[-1] ** 0.5).softmax(dim=-1)  # (n, heads, T, T)
-        return self.output((weights @ v).transpose(1, 2).flatten(2))
-
-    def split(self, x: Tensor) -> Tensor:
-        """(n, T, h) -> (n, heads, T, features of a head)."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return weights @ v
 
 
 # The default of the authors' federated code since 2024; CIFAR-10: d = 18,978,314.
