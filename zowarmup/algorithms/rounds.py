@@ -47,6 +47,12 @@ class Cohort:
         """p_i, the share of each client in the average."""
         return tuple(self.shares())
 
+    def only(self, members: Collection[int]) -> "Cohort":
+        """The part of the cohort that is among `members`; it may be empty."""
+        pairs = zip(self.clients, self.sizes, strict=True)
+        sizes = {client: size for client, size in pairs if client in members}
+        return Cohort(tuple(sizes), tuple(sizes.values()), self.low & sizes.keys())
+
     def shares(self, dropped: Collection[int] = ()) -> list[float]:
         """p_i, with 0 for dropped clients; all are 0 if every client is dropped."""
         sizes = [0 if i in dropped else n for i, n in zip(self.clients, self.sizes, strict=True)]

@@ -5,7 +5,7 @@ nodes answer in time gives the bits of the simulation. Clients that do not answe
 the weights of the others are renormalised.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -55,7 +55,7 @@ class ByModels:
     ) -> tuple[State, Report]:
         """Average the models of the nodes that answered."""
         local = self.nodes.train(t, cohort.clients, state.w)
-        present = only(cohort, local)
+        present = cohort.only(local)
         trained = cast(Engine, Trained(local, len(state.w)))
         state, report = self.method.round(state, t, present, trained, seeds)
         return state, filled(report, cohort, present)
@@ -90,14 +90,6 @@ class ByScalars:
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """The costs of a recorded round."""
         return self.method.report(cohort, record)
-
-
-def only(cohort: Cohort, present: Collection[int]) -> Cohort:
-    """The part of a cohort that has answered."""
-    pairs = zip(cohort.clients, cohort.sizes, strict=True)
-    rows = [(client, size) for client, size in pairs if client in present]
-    clients, sizes = zip(*rows, strict=True)
-    return Cohort(clients, sizes, cohort.low & frozenset(clients))
 
 
 def filled(report: Report, cohort: Cohort, present: Cohort) -> Report:

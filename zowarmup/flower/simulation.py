@@ -16,7 +16,7 @@ from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Report, RoundRecord, State
 from zowarmup.algorithms.zo import ZO, make_record
 from zowarmup.common.seeds import Seeds
-from zowarmup.flower.remote_rounds import filled, only
+from zowarmup.flower.remote_rounds import filled
 from zowarmup.flower.results import read_missing
 from zowarmup.storage import checkpoint, journal
 from zowarmup.training import context, loop, phases, replay
@@ -42,7 +42,7 @@ class Models:
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
         """Average the models of the others."""
-        present = only(cohort, {*cohort.clients} - {*self.missing.get(t, ())})
+        present = cohort.only({*cohort.clients} - {*self.missing.get(t, ())})
         state, report = self.method.round(state, t, present, engine, seeds)
         return state, filled(report, cohort, present)
 

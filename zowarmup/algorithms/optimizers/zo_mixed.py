@@ -92,9 +92,8 @@ class ZOMixed(AveragedIterates, FallingRate, ScalarMoment):
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
         """Take the zeroth-order step and add the difference, both computed at the iterate."""
-        high, low = tier(cohort, low=False), tier(cohort, low=True)
-        if not self.high_factor:
-            high = Cohort((), ())
+        low = cohort.only(cohort.low)
+        high = cohort.only({*cohort.clients} - cohort.low if self.high_factor else ())
         w, kept = self._descend(state, t, low, cohort, engine, seeds)
         if high.clients:
             D, error = self._train(state, t, high, cohort, engine, seeds)
@@ -155,11 +154,3 @@ class ZOMixed(AveragedIterates, FallingRate, ScalarMoment):
             forward=seen + images * (2 * self.S if two_point else 1),
             backward=seen + (0 if two_point else images),
         )
-
-
-def tier(cohort: Cohort, *, low: bool) -> Cohort:
-    """The clients of a cohort in one tier."""
-    pairs = zip(cohort.clients, cohort.sizes, strict=True)
-    members = [(i, n) for i, n in pairs if (i in cohort.low) == low]
-    clients, sizes = tuple(i for i, _ in members), tuple(n for _, n in members)
-    return Cohort(clients, sizes, cohort.low & frozenset(clients))
