@@ -8,7 +8,8 @@ import pandas as pd
 from zowarmup.analysis import metrics as m
 from zowarmup.analysis import statistics
 from zowarmup.analysis.tables import cells
-from zowarmup.analysis.tables.cells import REFERENCE, SPLIT, Cell
+from zowarmup.analysis.tables.cells import SPLIT, Cell
+from zowarmup.analysis.tables.every_study import every_run, reference
 
 CAPTION = (
     "Bits per byte (loss / ln 2) of text: mean and standard deviation over n seeds. The test text "
@@ -23,18 +24,10 @@ CAPTION = (
 
 def table(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each run of each study, in the order of the config."""
-    final, rows = m.final_rows(metrics), []
-    for study in final["study"].unique():
-        own = cells.select(final, study=study)
-        for name in own[["run", "variant", "label"]].drop_duplicates().to_dict("records"):
-            rows.append(_row(Cell(cells.select(own, **name), own, metrics)))
-    return cells.captioned(rows, CAPTION)
+    return cells.captioned(map(_row, every_run(metrics)), CAPTION)
 
 
 def _row(cell: Cell) -> dict[str, Any]:
-    reference = cells.in_study("alpha", "clients", "width", method=REFERENCE)(cell)
-    if reference["seed"].duplicated().any():  # several runs of it, none of which is meant
-        reference = reference.head(0)
     bits, heldout = _bits(cell.rows), _bits(cell.rows, "heldout_loss")
     return {
         **cells.first("study", *SPLIT, "label", "run")(cell),
@@ -45,7 +38,7 @@ def _row(cell: Cell) -> dict[str, Any]:
         "bits_heldout_mean": heldout.mean(),
         "bits_heldout_std": heldout.std(),
         **_paired("bits_change", bits, _bits(_at_pivot(cell))),
-        **_paired("bits_difference", bits, _bits(reference)),
+        **_paired("bits_difference", bits, _bits(reference(cell))),
         "next_byte": m.by_seed(cell.rows).mean(),
         **cells.diverged(cell),
         **cells.size(cell),

@@ -1,5 +1,7 @@
 """Every cell of every study: also of studies and settings of the user's own."""
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from zowarmup.analysis import metrics as m
@@ -17,25 +19,31 @@ CAPTION = (
 
 def table(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each run of each study, in the order of the config."""
+    return cells.captioned(map(_row, every_run(metrics)), CAPTION)
+
+
+def every_run(metrics: pd.DataFrame) -> Iterator[Cell]:
+    """Yield a cell for each run of each study, in the order of the config."""
     final = m.final_rows(metrics)
-    rows = []
     for study in final["study"].unique():
         own = cells.select(final, study=study)
         names = own[["run", "variant", "label"]].drop_duplicates()
         for name in names.to_dict("records"):
-            rows.append(_row(Cell(cells.select(own, **name), own, metrics)))
-    return cells.captioned(rows, CAPTION)
+            yield Cell(cells.select(own, **name), own, metrics)
+
+
+def reference(cell: Cell) -> pd.DataFrame:
+    """The rows of High Res Only in a cell's study; none if the study has several runs of it."""
+    rows = cells.in_study("alpha", "clients", "width", method=REFERENCE)(cell)
+    return rows.head(0) if rows["seed"].duplicated().any() else rows  # none of them is meant
 
 
 def _row(cell: Cell) -> dict[str, object]:
-    reference = cells.in_study("alpha", "clients", "width", method=REFERENCE)(cell)
-    if reference["seed"].duplicated().any():  # several runs of it, none of which is meant
-        reference = reference.head(0)
     return {
         **cells.first("study", *SPLIT, "label", "run")(cell),
         **cells.settings("lr_1", "lr_2")(cell),
         **cells.accuracy(cell.rows),
-        **cells.difference(cell.rows, reference),
+        **cells.difference(cell.rows, reference(cell)),
         **cells.diverged(cell),
         **cells.size(cell),
         **cells.settings("estimator")(cell),
