@@ -10,6 +10,7 @@ from torch import Tensor
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, RoundRecord
 from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase_settings import PHASES
+from zowarmup.plan.pivots.probe import ProbesSpec
 from zowarmup.plan.specs import JobSpec, Phase, RunSpec, SelectionSpec, WarmupSpec
 from zowarmup.plan.tuning_rule import product
 from zowarmup.storage import checkpoint, journal
@@ -148,12 +149,17 @@ def replayable(phase: Spec) -> Replayable:
     return cast(Replayable, phases.build(Phase.read(phase)))
 
 
-def warm_up(
-    context: Context, folder: Path, rounds: int = ALL, algorithm: str = "fedavg", **settings: Any
-) -> list[Spec]:
+def trajectory(
+    context: Context,
+    folder: Path,
+    rounds: int = ALL,
+    algorithm: str = "fedavg",
+    probes: ProbesSpec | None = None,
+    **settings: Any,
+) -> warmup.Trajectory:
     phase = phase_of(algorithm, rounds, **{"clients": "high"} | settings)
     spec = WarmupSpec.read(without(spec_of(), {"phases", "warmup"}) | {"phase": phase})
-    done = warmup.run(
+    return warmup.run(
         context,
         ready(context, phase, after=0),
         SEEDS,
@@ -162,7 +168,14 @@ def warm_up(
         folder=folder,
         snapshots=folder / "snapshots",
         provenance=THIS,
+        probes=probes,
     )
+
+
+def warm_up(
+    context: Context, folder: Path, rounds: int = ALL, algorithm: str = "fedavg", **settings: Any
+) -> list[Spec]:
+    done = trajectory(context, folder, rounds, algorithm, **settings)
     return [row.columns() for row in done.rows]
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zowarmup.algorithms.rounds import Cohort
+from zowarmup.algorithms.rounds import Algorithm, Cohort, Report, State
+from zowarmup.common.seeds import Seeds
 from zowarmup.data.draws import generator
 from zowarmup.engines.batched import Batched
 from zowarmup.engines.images import Images, Scaling, whole
@@ -43,6 +44,30 @@ def linear(*sizes: int, kind: type[Plain] | type[Batched] = Plain) -> Any:
     with torch.device("meta"):
         network = nn.Sequential(nn.Flatten(), nn.Linear(9, CLASSES))
     return kind(FlatModel(network), dealt(clients(*sizes)), micro_batch=64)
+
+
+def named(*sizes: int, hidden: int = 0, kind: Any = Plain) -> Any:
+    """An engine whose clients, of so many images each, train one layer, or two.
+
+    The images depend on the number of images alone, so a client keeps them beside others.
+    """
+    layers = [nn.Linear(9, hidden), nn.ReLU()] if hidden else []
+    with torch.device("meta"):
+        network = nn.Sequential(nn.Flatten(), *layers, nn.Linear(hidden or 9, CLASSES))
+    data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % CLASSES) for n in sizes]
+    return kind(FlatModel(network), dealt(data), micro_batch=4)
+
+
+def rounds(
+    method: Algorithm, engine: Any, cohorts: Sequence[Cohort], seeds: Seeds
+) -> tuple[list[State], list[Report]]:
+    """The states and reports of a round with each cohort, from the engine's first model."""
+    state, states, reports = method.begin(engine.model.initial(1)), [], []
+    for t, members in enumerate(cohorts, start=1):
+        state, report = method.round(state, t, members, engine, seeds)
+        states.append(state)
+        reports.append(report)
+    return states, reports
 
 
 def cohort(engine: Plain, members: Sequence[int], low: Sequence[int] = ()) -> Cohort:

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
-from toys import dealt, random
+import toys
 
 from zowarmup.algorithms.optimizers.falling_rate import FallingRate
 from zowarmup.algorithms.optimizers.scalar_moment import NU, ScalarMoment, mean_square
@@ -15,8 +14,6 @@ from zowarmup.algorithms.optimizers.zo_scalar_moment import ZOScalarMoment
 from zowarmup.algorithms.rounds import Cohort, RoundRecord
 from zowarmup.algorithms.zo import ZO, coefficients, combine
 from zowarmup.common.seeds import Seeds
-from zowarmup.engines.plain import Plain
-from zowarmup.models.flat import FlatModel
 
 SEEDS = Seeds(0, 5, 3)
 COHORT = Cohort((0, 1), (6, 10))
@@ -26,20 +23,13 @@ SETTINGS = {"lr": 0.05, "S": 2, "eps": 1e-3}
 @pytest.fixture
 def engine():
     """A linear classifier and two clients of 6 and 10 images."""
-    with torch.device("meta"):
-        network = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
-    data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % 4) for n in (6, 10)]
-    return Plain(FlatModel(network), dealt(data), micro_batch=4)
+    return toys.named(6, 10)
 
 
 def rounds(method, engine, number=6):
     """The states after each round, and their records."""
-    state, states, records = method.begin(engine.model.initial(1)), [], []
-    for t in range(1, number + 1):
-        state, report = method.round(state, t, COHORT, engine, SEEDS)
-        states.append(state)
-        records.append(report.record)
-    return states, records
+    states, reports = toys.rounds(method, engine, [COHORT] * number, SEEDS)
+    return states, [report.record for report in reports]
 
 
 def record(scalars, weights=(0.25, 0.75)):

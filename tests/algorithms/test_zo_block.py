@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
-from toys import dealt, random
+import toys
 
 from zowarmup.algorithms.optimizers.blocks import allocation, allotted, edges_of
 from zowarmup.algorithms.optimizers.zo_adam_smooth import ZOAdamSmooth
@@ -20,7 +19,6 @@ from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.plain import Plain
 from zowarmup.engines.vmap import Vmap
 from zowarmup.models.directions import draw
-from zowarmup.models.flat import FlatModel
 
 SEEDS = Seeds(0, 5, 3)
 COHORT = Cohort((0, 1), (6, 10))
@@ -29,20 +27,13 @@ SETTINGS = {"lr": 0.05, "S": 6, "eps": 1e-3}
 
 def engine_of(kind=Plain):
     """Two layers of 9 x 5 + 5 and 5 x 4 + 4 parameters, and two clients of 6 and 10 images."""
-    with torch.device("meta"):
-        network = nn.Sequential(nn.Flatten(), nn.Linear(9, 5), nn.ReLU(), nn.Linear(5, 4))
-    data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % 4) for n in (6, 10)]
-    return kind(FlatModel(network), dealt(data), micro_batch=4)
+    return toys.named(6, 10, hidden=5, kind=kind)
 
 
 def rounds(method, engine, number=6):
     """The states after each round, and their records."""
-    state, states, records = method.begin(engine.model.initial(1)), [], []
-    for t in range(1, number + 1):
-        state, report = method.round(state, t, COHORT, engine, SEEDS)
-        states.append(state)
-        records.append(report.record)
-    return states, records
+    states, reports = toys.rounds(method, engine, [COHORT] * number, SEEDS)
+    return states, [report.record for report in reports]
 
 
 # --- directions with zeros ------------------------------------------------------------------
@@ -116,10 +107,7 @@ def test_the_estimate_is_unbiased():
 
 def test_one_block_is_zo():
     """A network of one layer: pi is 1, and the steps have the bits of ZO."""
-    with torch.device("meta"):
-        network = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
-    data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % 4) for n in (6, 10)]
-    engine = Plain(FlatModel(network), dealt(data), micro_batch=4)
+    engine = toys.named(6, 10)
     states, records = rounds(ZOBlock(**SETTINGS), engine)
     expected, _ = rounds(ZO(**SETTINGS), engine)
     assert all(torch.equal(a.w, b.w) for a, b in zip(states, expected, strict=True))

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from torch import nn
-from toys import dealt, random
+import toys
 
 from zowarmup.algorithms.engine_protocol import SGD
 from zowarmup.algorithms.fedavg import FedAvg, visits
@@ -12,8 +11,6 @@ from zowarmup.algorithms.optimizers.zo_mixed import ZOMixed
 from zowarmup.algorithms.rounds import Cohort
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.seeds import Seeds
-from zowarmup.engines.plain import Plain
-from zowarmup.models.flat import FlatModel
 
 SEEDS = Seeds(0, 5, 3)
 SIZES = (6, 10, 8)
@@ -24,21 +21,12 @@ SETTINGS = {"lr": 0.05, "S": 2, "eps": 1e-3, "client_lr": 0.1, "epochs": 2, "bat
 @pytest.fixture
 def engine():
     """A linear classifier and three clients, the first and the last low-resource."""
-    with torch.device("meta"):
-        network = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
-    data = [(random(n, 1, 3, 3, name=f"x{n}"), torch.arange(n) % 4) for n in SIZES]
-    return Plain(FlatModel(network), dealt(data), micro_batch=4)
+    return toys.named(*SIZES)
 
 
 def rounds(method, engine, number=3, cohorts=None):
     """The states after each round, and the reports."""
-    state, states, reports = method.begin(engine.model.initial(1)), [], []
-    for t in range(1, number + 1):
-        cohort = cohorts[t - 1] if cohorts else COHORT
-        state, report = method.round(state, t, cohort, engine, SEEDS)
-        states.append(state)
-        reports.append(report)
-    return states, reports
+    return toys.rounds(method, engine, cohorts or [COHORT] * number, SEEDS)
 
 
 def zeroth_order(engine, clients, sizes):

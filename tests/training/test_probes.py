@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import ALL, SEEDS, THIS, fedavg, phase_of, ready, spec_of, without
+from small_runs import ALL, SEEDS, fedavg, ready, spec_of, trajectory
 
 from zowarmup.analysis import cost_formulas
 from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.plan.pivots.probe import Probe, ProbesSpec
-from zowarmup.plan.specs import RunSpec, WarmupSpec
+from zowarmup.plan.specs import RunSpec
 from zowarmup.training import context as contexts
-from zowarmup.training import curvature, probes, resume_state, warmup
+from zowarmup.training import curvature, probes, resume_state
 from zowarmup.training.context import Context
 from zowarmup.training.evaluate import evaluate, heldout
 from zowarmup.training.gradient_quality import gradient
@@ -107,29 +107,13 @@ def test_without_directions_only_losses_are_measured(context: Context, pivot: to
     assert one.loss == probe_of(context, pivot, 2).loss
 
 
-def trajectory(context: Context, folder: Path, probed: ProbesSpec | None) -> warmup.Trajectory:
-    phase = phase_of("fedavg", ALL, clients="high")
-    spec = WarmupSpec.read(without(spec_of(), {"phases", "warmup"}) | {"phase": phase})
-    return warmup.run(
-        context,
-        ready(context, phase, after=0),
-        SEEDS,
-        evaluate_every=spec.evaluate_every,
-        is_snapshot=spec.is_snapshot,
-        folder=folder,
-        snapshots=folder / "snapshots",
-        provenance=THIS,
-        probes=probed,
-    )
-
-
 def snapshots(folder: Path) -> list[bytes]:
     return [file.read_bytes() for file in sorted((folder / "snapshots").iterdir())]
 
 
 def test_probes_change_no_bit_of_the_warm_up(context: Context, tmp_path: Path) -> None:
-    plain = trajectory(context, tmp_path / "plain", None)
-    probed = trajectory(context, tmp_path / "probed", settings(last=20))
+    plain = trajectory(context, tmp_path / "plain")
+    probed = trajectory(context, tmp_path / "probed", probes=settings(last=20))
     assert snapshots(tmp_path / "plain") == snapshots(tmp_path / "probed")
     assert str(plain.rows) == str(probed.rows)
     assert [one.round for one in probed.probes] == [5, 10, 15, 20]
@@ -140,7 +124,7 @@ def test_probes_change_no_bit_of_the_warm_up(context: Context, tmp_path: Path) -
 def test_a_killed_warm_up_keeps_its_probes(
     context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, t: int
 ) -> None:
-    whole = trajectory(context, tmp_path / "whole", settings())
+    whole = trajectory(context, tmp_path / "whole", probes=settings())
     save = resume_state.ResumeState.save
 
     def save_and_stop(self: resume_state.ResumeState) -> None:
@@ -152,8 +136,8 @@ def test_a_killed_warm_up_keeps_its_probes(
     with monkeypatch.context() as patch:
         patch.setattr(resume_state.ResumeState, "save", save_and_stop)
         with pytest.raises(KeyboardInterrupt):
-            trajectory(context, tmp_path / "cut", settings())
-    assert trajectory(context, tmp_path / "cut", settings()).probes == whole.probes
+            trajectory(context, tmp_path / "cut", probes=settings())
+    assert trajectory(context, tmp_path / "cut", probes=settings()).probes == whole.probes
     assert snapshots(tmp_path / "cut") == snapshots(tmp_path / "whole")
 
 
