@@ -54,3 +54,10 @@ def test_every_setting_of_every_algorithm_is_explained():
         others = [PHASES[other] for other in re.findall(r"as `(\w+)`", row[1])]
         told = {field for other in others for field in other.model_fields}
         assert all(f"`{field}`" in row[1] or field in told for field in own), name
+
+
+@pytest.mark.parametrize("page", [*PAGES, *ROOT.glob("config/*.yaml")], ids=lambda page: page.name)
+def test_shown_commands_name_no_target_after_the_config(page):
+    """Snakemake takes every word up to the next option for a file, and ends without a hint."""
+    behind = re.findall(r"snakemake .*--configfile \S+\.yaml (\w+)", page.read_text())
+    assert not behind
