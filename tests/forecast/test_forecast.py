@@ -1,6 +1,7 @@
 """The forecast beside Snakemake's count of jobs, hand-made formulas, and the costs of a run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from workbench import PROJECT
 from zowarmup import api
 from zowarmup.__main__ import main
 from zowarmup.common.errors import UserError
-from zowarmup.forecast import machine, sizes
+from zowarmup.forecast import calibration, machine, sizes
+from zowarmup.forecast.calibration import Speed
 from zowarmup.forecast.forecast import PIVOT, disk, forecast, traffic
 from zowarmup.forecast.jobs import FIRST, LATER, Work
-from zowarmup.forecast.part import formula_name, image_flops, peak
+from zowarmup.forecast.part import Part, formula_name, image_flops, peak
 from zowarmup.forecast.sizes import Size
 from zowarmup.plan.graph import Job, counts, graph
 from zowarmup.plan.plan import plan
@@ -152,11 +154,25 @@ def test_the_critical_path_is_the_longest_chain() -> None:
 def test_a_long_round_is_cut_to_two_small_clients() -> None:
     """One client of each tier, and the operations of its images alone."""
     [part] = work_of("config/config.yaml").parts(Job("train", "zowarmup-10-90", "0"))
-    few = machine.cut(part, 4)
+    few = calibration.cut(part, 4)
     assert (few.members, few.high, few.images) == (2, 1, (4, 1))
     assert few.training / part.training == pytest.approx(2 * 4 / (50 * 25))
-    assert machine.cut(part, 400).images == (25, 1)
-    assert min(machine.rates(part, light=1.0)) > 0
+    assert calibration.cut(part, 400).images == (25, 1)
+    now = calibration.speed(part, light=1.0)
+    assert min(now.training, now.evaluation) > 0
+    assert 0 <= now.fixed < 10
+
+
+def test_what_does_not_grow_with_the_images_is_no_cost_of_an_operation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """FedKSeed's directions took seconds in a round of few images, and months in the forecast."""
+    [part] = work_of("config/config.yaml").parts(Job("train", "zowarmup-10-90", "0"))
+    monkeypatch.setattr(calibration, "_timed", lambda one: (2.0 + 1e-6 * one.training, 1.0))
+    now = calibration.speed(part, light=1.0)
+    assert (now.fixed, now.training) == (pytest.approx(2), pytest.approx(1e-6))
+    whole = replace(part, rows=0)
+    assert now.seconds(whole) == pytest.approx(2 * part.rounds + 1e-6 * part.training)
 
 
 def test_a_few_rounds_are_really_run(tmp_path: Path) -> None:
@@ -169,13 +185,20 @@ def test_a_few_rounds_are_really_run(tmp_path: Path) -> None:
     assert 0 < max(now.path, now.work / 2) <= now.wall <= now.work + 60
 
 
+def _algorithms(kinds: dict[str, Part]) -> list[str]:
+    return [part.phase["algorithm"] for part in kinds.values()]
+
+
 def test_kinds_without_time_left_are_scaled_from_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kind with most operations runs; the others of its network take its rates."""
+    """The kind with most operations runs; the others of its algorithm take its seconds."""
     work = work_of("tests/tiny.yaml")
-    kinds = {machine.kind(p): p for job in graph(work.plan) for p in work.parts(job)}
-    monkeypatch.setattr(machine, "rates", lambda part: (part.training, 0.0))
-    most = max(part.training for part in kinds.values())
-    assert machine.calibrated(kinds, budget=-1.0) == dict.fromkeys(kinds, (most, 0.0))
+    kinds = {calibration.kind(p): p for job in graph(work.plan) for p in work.parts(job)}
+    monkeypatch.setattr(calibration, "speed", lambda part: Speed(1.0, part.training, 0.0))
+    timed = calibration.calibrated(kinds, budget=-1.0)
+    for name, part in kinds.items():
+        alike = [p for p in kinds.values() if p.phase["algorithm"] == part.phase["algorithm"]]
+        assert timed[name].training == max(p.training for p in alike)
+    assert sum(now.fixed for now in timed.values()) == len({*_algorithms(kinds)})
 
 
 def test_jobs_that_have_run_count_as_recorded(tmp_path: Path) -> None:

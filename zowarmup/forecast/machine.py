@@ -2,40 +2,26 @@
 
 A job that has run with the same settings takes the seconds in Snakemake's benchmark file; its other
 seeds take the mean. All other jobs are calibrated: a few rounds of each kind run on random images.
-Rounds of more than LIGHT operations are cut to two clients with few images. If one CPU thread does
-the work, its CPU seconds count, which are the seconds on an idle machine.
 """
 
-import json
 import subprocess
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
-from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase import RATES
-from zowarmup.data import federation
-from zowarmup.data.dataset_file import Dataset
-from zowarmup.data.draws import generator
+from zowarmup.forecast import calibration
 from zowarmup.forecast.part import Part
-from zowarmup.forecast.sizes import Size
 from zowarmup.plan.graph import RESULT, RULES, Graph, Job, counts, spec_of
 from zowarmup.plan.plan import Plan
-from zowarmup.plan.specs import EngineSpec, Phase
 from zowarmup.storage.provenance import differences
-from zowarmup.training import context, loop, phases
-from zowarmup.training.context import Context
 
 # Times of jobs that do not train, measured on one machine; unit: the start of a training process.
 STARTS = {"all": 0.0, "dataset": 0.6, "federation": 0.1, "figure": 1.1, "claims": 1.2, "measure": 2}
@@ -43,12 +29,6 @@ STARTS["curvature"] = 2.5  # of a perceptron at two rounds
 DRAWING = 0.5  # of jobs of the other rules
 SNAKEMAKE = 0.1  # seconds between two jobs on one core
 
-BUDGET = 30.0  # seconds of calibration
-REPEATED = 0.1  # seconds for which a round, and a row of metrics, is repeated
-LIGHT = 5e9  # a round with more operations (about 0.2 s of one core) is cut
-PAIR = 2  # clients of a round that is cut
-LR = 1e-6  # so small that nothing diverges
-ENDLESS = 1_000_000  # rounds of a phase, so that no timed round is its last
 Parts = Mapping[Job, Sequence[Part]]
 
 START = """
@@ -81,36 +61,19 @@ def hours(plan: Plan, jobs: Graph, parts: Parts, results: Path, cores: int) -> H
     begin, process_bytes = start()
     seconds = recorded(plan, jobs, results)
     rest = [job for job in jobs if job not in seconds]
-    kinds = {kind(part): part for job in rest for part in parts[job]}
-    timed = calibrated(kinds)
+    kinds = {calibration.kind(part): part for job in rest for part in parts[job]}
+    timed = calibration.calibrated(kinds)
     for job in rest:
         starts = 1.0 if parts[job] else STARTS.get(job.rule, DRAWING)
         seconds[job] = SNAKEMAKE + starts * begin
-        for part in parts[job]:
-            training, evaluation = timed[kind(part)]
-            seconds[job] += part.training * training + part.evaluation * evaluation
+        seconds[job] += sum(timed[calibration.kind(part)].seconds(part) for part in parts[job])
     by_job = {rule: sum(seconds[job] for job in jobs if job.rule == rule) for rule in counts(jobs)}
     total, path = sum(by_job.values()), longest(jobs, seconds)
     wall = begin + max(path, total / cores)  # Snakemake itself starts, too
-    number = len(jobs) - len(rest), len(set(timed.values()))
+    number = len(jobs) - len(rest), len({speed.training for speed in timed.values()})
     gpu = any(part.spec.engine.device != "cpu" for part in kinds.values())
     instead = gpu and not torch.cuda.is_available()
     return Hours(cores, wall, total, path, by_job, *number, instead, process_bytes)
-
-
-def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, tuple[float, float]]:
-    """Return kind -> `rates`; the kinds with most operations are timed first.
-
-    After `budget` seconds, a kind takes the rates of another kind with the same network.
-    """
-    timed: dict[str, tuple[float, float]] = {}
-    end = time.monotonic() + budget
-    ordered = sorted(kinds, key=lambda name: -kinds[name].training)
-    for name in tqdm(ordered, "calibrating", leave=False, disable=None):
-        alike = [other for other in timed if kinds[other].title == kinds[name].title]
-        late = time.monotonic() > end and alike
-        timed[name] = timed[alike[0]] if late else rates(kinds[name])
-    return timed
 
 
 def longest(jobs: Graph, seconds: Mapping[Job, float]) -> float:
@@ -160,75 +123,3 @@ def start() -> tuple[float, int]:
     """Return the CPU seconds that a training process takes to start, and its bytes of memory."""
     answer = subprocess.check_output([sys.executable, "-c", START], text=True).split()
     return float(answer[0]), 1024 * int(answer[1])
-
-
-def kind(part: Part) -> str:
-    """Return a name for the kind of a part; parts of one kind have equally fast operations."""
-    words = {k: v for k, v in part.phase.items() if isinstance(v, str | bool)}
-    return json.dumps([part.title, part.spec.engine.model_dump(), words, part.members, part.images])
-
-
-def rates(part: Part, light: float = LIGHT) -> tuple[float, float]:
-    """Return the seconds per operation in rounds (cut to `light` ones) and in measurements."""
-    one = replace(part, rounds=1, rows=1, losses=0)
-    if max(one.training, one.evaluation / 4) > light:
-        one = cut(one, max(1, int(light / cut(one, 1).training)))
-    engine, seeds = one.spec.engine, Seeds(0, 0, 0)
-    if not torch.cuda.is_available():
-        engine = engine.model_copy(update={"device": "cpu"})
-    alone = engine.device == "cpu" and engine.threads == 1
-    clock = time.process_time if alone else time.perf_counter
-    job = _context(one, engine)
-    phase = {**one.phase, "rounds": ENDLESS, "lr": LR}
-    phase |= {rate: LR for rate in RATES if rate in phase}
-    (ready,) = phases.prepare(job, [Phase.read(phase)])
-    begin = loop.begin(job, ready, context.start(job, seeds, None), loop.Costs())
-    steps = loop.run(job, ready, begin, seeds)
-    step = next(steps)  # creates what later rounds reuse
-    training = _mean(lambda: next(steps), clock)
-    evaluation = _mean(lambda: loop.row(job, ready, step), clock)
-    return training / one.training, evaluation / one.evaluation
-
-
-def cut(part: Part, images: int) -> Part:
-    """Return the part cut to two clients with a few images each, one client of each tier."""
-    images = min(images, part.images[0])
-    phase = {**part.phase, "clients": "all", "participation": 1.0}
-    if "batch" in phase:
-        phase["batch"] = min(phase["batch"], images)
-    high = 1 if part.high < part.federation["clients"] else PAIR
-    data = replace(part.data, train=PAIR * (images + 1), test=PAIR * (images + 1))
-    dealt = {**part.federation, "clients": PAIR, "holdout": 1 / (images + 1)}
-    return replace(part, phase=phase, federation=dealt, data=data, high=high)
-
-
-def _mean(call: Callable[[], object], clock: Callable[[], float]) -> float:
-    """Return the mean seconds of a call that is repeated for REPEATED seconds."""
-    calls, begin = 0, clock()
-    while not calls or clock() - begin < REPEATED:
-        call()
-        calls += 1
-    return (clock() - begin) / calls
-
-
-def _noise(size: Size, n: int, random: np.random.Generator) -> np.ndarray:
-    """Random images, features or tokens, (n, ...)."""
-    if size.dtype == "float32":
-        return random.standard_normal((n, *size.shape), np.float32)
-    return random.integers(0, size.tokens or 256, (n, *size.shape), np.dtype(size.dtype).type)
-
-
-def _context(part: Part, engine: EngineSpec) -> Context:
-    """Return the context of a job with random images, whose labels cycle through the classes."""
-    size, random = part.data, generator("forecast")
-    x = [_noise(size, n, random) for n in (size.train, size.test)]
-    y = x if size.text else [np.arange(n) % size.classes for n in (size.train, size.test)]
-    if not size.text:
-        y[0][-1] = size.classes - 1  # the number of classes is read from the labels
-    one = np.ones(0 if size.tokens else size.shape[0], np.float32)
-    tokens = size.tokens if size.text else None
-    data = Dataset("noise", x[0], y[0], x[1], y[1], one / 2, one / 4, 255.0, vocabulary=tokens)
-    settings = {k: v for k, v in part.federation.items() if k not in ("dataset", "memory")}
-    high = round(100 * part.high / part.federation["clients"])
-    spec = part.spec.model_copy(update={"split": f"{high}/{100 - high}", "engine": engine})
-    return context.assemble(spec, data, federation.build(data, **settings, seed=0))
