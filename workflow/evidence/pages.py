@@ -29,8 +29,9 @@ TABLES = (
 )
 FIGURES = ("steps", "sensitivity", "depth", "gradient_quality", "server", "clients")
 REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
-RUN = "runs/zowarmup-10-90/{seed}/run.json"  # whose machine and versions stand for all runs
+RUN = "runs/zowarmup-*/{seed}/run.json"  # whose machine and versions stand for all runs
 DEFAULT = ("main", "pivot", "distribution", "depth", "learning_rates", "costs")
+NETWORKS = ("architecture", "sweeps", "learning_rates")
 SHOWN = ("training_curves", "depth", "learning_rates")
 FILES = {
     "digits": (
@@ -42,6 +43,10 @@ FILES = {
         *(f"tables/{name}.{form}" for name in TABLES for form in ("csv", "md")),
         *("claims.csv", "claims.md", "signatures.md"),
         *(f"figures/{name}.png" for name in FIGURES),
+    ),
+    "digits-resnet-vit": (
+        *(f"tables/{name}.{form}" for name in NETWORKS for form in ("csv", "md")),
+        *("claims.csv", "claims.md", "figures/architecture.png"),
     ),
     "cifar10-cpu": (
         *REAL,
@@ -71,7 +76,7 @@ def copy(config: str) -> None:
 
 
 def first_run(config: str) -> Path:
-    """Return run.json of ZOWarmUp at 10/90 for the first seed."""
+    """Return run.json of one run of ZOWarmUp."""
     return min((RESULTS / config).glob(RUN.format(seed="*")))
 
 
@@ -178,7 +183,8 @@ def render(text: str) -> str:
         "all-bench": all_bench(),
         **real_images.blocks(),
     }
-    for config, word in (("digits", "default"), ("digits-full", "full")):
+    words = {"digits": "default", "digits-full": "full", "digits-resnet-vit": "networks"}
+    for config, word in words.items():
         for file in sorted((EVIDENCE / config).glob("*.md")):
             # headings one level down, since the page has a heading for each file
             lowered = re.sub(r"(?m)^(#+) ", r"#\1 ", file.read_text(encoding="utf-8"))
