@@ -31,7 +31,7 @@ FIGURES = ("steps", "sensitivity", "depth", "gradient_quality", "server", "clien
 REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
 RUN = "runs/zowarmup-*/{seed}/run.json"  # whose machine and versions stand for all runs
 DEFAULT = ("main", "pivot", "distribution", "depth", "learning_rates", "costs")
-NETWORKS = ("architecture", "sweeps", "learning_rates")
+NETWORKS = ("architecture",)
 SHOWN = ("training_curves", "depth", "learning_rates")
 FILES = {
     "digits": (
