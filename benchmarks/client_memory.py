@@ -1,11 +1,12 @@
 """The memory of a real client in each role, and whether it works under a hard limit.
 
-    .venv-flower/bin/python -m benchmarks.client_memory [--model resnet18] [--images 64]
+    .venv-flower/bin/python -m benchmarks.client_memory [--model resnet18] [--images 16 32 64]
 
 Each measurement is a process of its own, which first imports all that Flower's client process
 imports. It prints the resident memory then, the baseline; the growth while the client works; and
-the formula of zowarmup/models/memory.py. Then both roles work again under a limit on the process's
-data (RLIMIT_DATA), halfway between both growths: backpropagation must fail there.
+the formula of zowarmup/models/memory.py. Then both roles work again on the most images, under a
+limit on the process's data (RLIMIT_DATA) halfway between both growths: backpropagation must fail
+there. With --output, a table and a figure are written as well.
 """
 
 import argparse
@@ -14,13 +15,16 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 SHAPE, CLASSES, MICRO_BATCH, EPS = (3, 32, 32), 10, 16, 1e-3
 MEGA = 1e6
+ROLES = ("high", "low")
+Row = dict[str, Any]
 
 
 def work(role: str, model: str, images: int, folder: Path) -> tuple[Callable[[], object], int]:
@@ -86,36 +90,51 @@ def status(key: str) -> int:
     return 1024 * int(text.split()[1])
 
 
-def measured(role: str, model: str, images: int, limit: int = 0) -> dict[str, float]:
+def measured(role: str, model: str, images: int, limit: int = 0) -> dict[str, int]:
     """The measurements of a process of its own."""
     words = ["-W", "ignore", "-m", "benchmarks.client_memory", "--role", role, "--model", model]
     words += ["--images", str(images), "--limit", str(limit)]
     out = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, check=True)
-    result: dict[str, float] = json.loads(out.stdout.splitlines()[-1])
+    result: dict[str, int] = json.loads(out.stdout.splitlines()[-1])
     return result
 
 
+def table(model: str, sizes: Sequence[int]) -> list[Row]:
+    """A row for each role and number of images."""
+    return [
+        {"role": role, "images": images, **measured(role, model, images)}
+        for images in sizes
+        for role in ROLES
+    ]
+
+
 def main() -> None:
-    """Print one line for each role, then the limit and who worked under it."""
+    """Print one line for each measurement, then the limit and who worked under it."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--model", default="resnet18")
-    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--images", type=int, nargs="+", default=[16, 32, 64])
+    parser.add_argument("--output", type=Path, help="folder for client_memory.csv and .png")
     parser.add_argument("--role", help=argparse.SUPPRESS)
     parser.add_argument("--limit", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    most = max(given.images)
     if given.role:
-        child(given.role, given.model, given.images, given.limit)
+        child(given.role, given.model, most, given.limit)
         return
-    roles = {role: measured(role, given.model, given.images) for role in ("high", "low")}
-    print(f"{given.model}, {given.images} images of {SHAPE}, micro-batch {MICRO_BATCH}; MB")
-    for role, sizes in roles.items():
-        line = "  ".join(f"{k} {sizes[k] / MEGA:.0f}" for k in ("baseline", "grown", "formula"))
-        print(f"{role:5} {line}")
-    limit = int(sum(sizes["grown"] for sizes in roles.values()) / 2)
-    print(f"under a limit of {limit / MEGA:.0f} MB beyond the baseline:")
-    for role in roles:
-        ended = measured(role, given.model, given.images, limit)["ended"]
+    print(f"{given.model}, images of {SHAPE}, micro-batch {MICRO_BATCH}; MB")
+    rows = table(given.model, given.images)
+    for row in rows:
+        line = "  ".join(f"{k} {row[k] / MEGA:.0f}" for k in ("baseline", "grown", "formula"))
+        print(f"{row['role']:5} {row['images']:4} images  {line}")
+    limit = sum(row["grown"] for row in rows if row["images"] == most) // 2
+    print(f"{most} images under a limit of {limit / MEGA:.0f} MB beyond the baseline:")
+    for role in ROLES:
+        ended = measured(role, given.model, most, limit)["ended"]
         print(f"{role:5} {'completes' if ended else 'fails'}")
+    if given.output:
+        from benchmarks import client_memory_figure  # a client imports nothing that draws
+
+        client_memory_figure.write(given.output, rows, limit)
 
 
 if __name__ == "__main__":
