@@ -103,18 +103,18 @@ class LocalFederation:
         name: str,
         config: Mapping[str, Plain],
         words: Sequence[str] = ("--insecure",),
-        before: Sequence[str] = (),
+        link: str = "",
     ) -> None:
         """Start a SuperNode with its --node-config.
 
         Args:
             words: further words of `flower-supernode`.
-            before: a command that runs it, such as `prlimit --as=...`.
+            link: where it reaches the SuperLink, such as a proxy; by default at its address.
         """
         text = " ".join(f"{key}={_toml(value)}" for key, value in config.items())
         port = str(free_port())
-        command = ["flower-supernode", *words, "--superlink", self.address, "--port", port]
-        self.start(name, [*before, *command, "--node-config", text])
+        command = ["flower-supernode", *words, "--superlink", link or self.address, "--port", port]
+        self.start(name, [*command, "--node-config", text])
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start a process whose output goes to a log file."""
