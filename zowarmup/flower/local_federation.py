@@ -117,7 +117,9 @@ class LocalFederation:
         self.start(name, [*command, "--node-config", text])
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a process whose output goes to a log file."""
+        """Start a process whose output goes to a log file; one with its name must have ended."""
+        if name in self.processes:
+            self.processes[name].wait(timeout=START)
         path = self.log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as output:
