@@ -138,10 +138,12 @@ class LocalFederation:
         """The log file of a process."""
         return self.folder / "logs" / f"{name}.log"
 
-    def run(self, settings: Mapping[str, Plain], name: str = "run") -> subprocess.Popen[bytes]:
-        """Submit the app; the process streams the server's log and ends with the run."""
+    def run(
+        self, settings: Mapping[str, Plain], name: str = "run", app: Path = APP
+    ) -> subprocess.Popen[bytes]:
+        """Submit an app; the process streams the server's log and ends with the run."""
         words = " ".join(f"{key}={_toml(value)}" for key, value in settings.items())
-        return self.start(name, ["flwr", "run", str(APP), "local", "--stream", "-c", words])
+        return self.start(name, ["flwr", "run", str(app), "local", "--stream", "-c", words])
 
     def flwr(self, *words: str) -> str:
         """Return the output of another command of `flwr`."""
