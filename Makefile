@@ -41,6 +41,7 @@ test: $(READY) ## run the tests on all cores (ARGS="tests/plan" for some)
 # One after the other: some tests measure how fast a job saves, and they share one SLURM cluster.
 test-all: test test-flower ## run the tests, and those that take minutes or start SLURM
 	$(BIN)/python -m pytest -m "long or slurm" $(ARGS)
+	$(FLOWER)/bin/python -m pytest -n0 -m long tests/flower $(ARGS)
 
 lint: $(READY) ## check style, types and workflow
 	$(BIN)/ruff check

@@ -10,63 +10,35 @@ import tempfile
 import time
 from pathlib import Path
 
+from demonstration import Demonstration
+
 from zowarmup.common import signals
 from zowarmup.common.errors import UserError
 from zowarmup.common.signals import Stopped
-from zowarmup.flower import same_bytes
-from zowarmup.flower.local_federation import APP, LocalFederation
-from zowarmup.flower.settings import Plain
-from zowarmup.plan.paths import Paths
-from zowarmup.without_snakemake import Maker
+from zowarmup.flower.local_federation import LocalFederation
 
-CONFIG, RUN, SEED = APP / "demo.yaml", "zowarmup", 0
 SHOWN = ("nodes", "round ", "test accuracy", "client ", "finished", "Error", "error")
 
 
 def demo(folder: Path) -> bool:
     """Train with real clients and in the simulation; return whether the results are the same."""
     print("simulation: the same run in one process", flush=True)
-    maker = Maker(CONFIG, folder / "simulation")
-    maker.metrics([RUN], [SEED])
-    paths = maker.paths
-    real = Path(Paths(maker.plan, str(folder / "real")).run(RUN, SEED))
+    run = Demonstration.of(folder)
+    run.simulate()
     print(f"real clients: a SuperLink and three SuperNodes, logs in {folder}/logs", flush=True)
     with LocalFederation(folder) as federation:
-        for client in range(3):
-            federation.start_node(f"node-{client}", node(folder, paths, client))
-        _follow(federation, settings(folder, paths))
-    return _compared(real, Path(paths.run(RUN, SEED)))
+        run.start_nodes(federation)
+        _follow(federation, run)
+    return _compared(run)
 
 
-def node(folder: Path, paths: Paths, client: int) -> dict[str, Plain]:
-    """The --node-config of a client."""
-    return {
-        "partition-id": client,
-        "folder": str(folder / "nodes" / str(client)),
-        "dataset": paths.dataset("digits"),
-        "federation": paths.federation("default", SEED),
-    }
-
-
-def settings(folder: Path, paths: Paths) -> dict[str, Plain]:
-    """The settings of the server."""
-    return {
-        "config": str(CONFIG),
-        "run": RUN,
-        "seed": SEED,
-        "results": str(folder / "real"),
-        "data": paths.dataset("digits"),
-        "loss": True,
-    }
-
-
-def _follow(federation: LocalFederation, run: dict[str, Plain]) -> None:
+def _follow(federation: LocalFederation, run: Demonstration) -> None:
     """Submit the run, and show the server's progress until it ends.
 
     Raises:
         UserError: the run has failed.
     """
-    process, shown = federation.run(run), 0
+    process, shown = federation.run(run.settings()), 0
     while process.poll() is None:
         shown = _show(federation.log("run"), shown)
         time.sleep(0.5)
@@ -84,8 +56,8 @@ def _show(log: Path, start: int) -> int:
     return start + len(whole)
 
 
-def _compared(real: Path, simulated: Path) -> bool:
-    same = same_bytes.compare(real, simulated)
+def _compared(run: Demonstration) -> bool:
+    same = run.compared()
     for name, equal in same.items():
         print(f"{name}: {'the same bytes as' if equal else 'DIFFERS from'} the simulation's")
     return all(same.values())

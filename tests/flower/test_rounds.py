@@ -4,13 +4,16 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flwr.app import RecordDict
 from loopback import Loopback
 from real_clients import CLIENTS, END, HIGH, PIVOT, Simulated, serve
 
 from zowarmup.flower import fleet, same_bytes, simulation
+from zowarmup.flower import job as jobs
 from zowarmup.flower.messages import REQUEST, Request
+from zowarmup.flower.settings import ServerSettings
 from zowarmup.inspection import evaluate, models
 from zowarmup.storage import checkpoint
 
@@ -117,6 +120,18 @@ def test_a_node_that_was_away_catches_up(
     assert last.task == "sync"
     assert bool(last.model) is not by_records
     assert len(last.records) == (END - PIVOT if by_records else 0)
+
+
+def test_a_node_is_asked_as_soon_as_it_has_said_who_it_is(
+    grid: Loopback, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a node that failed is left in peace for a while, here for ever."""
+    monkeypatch.setattr(fleet, "AGAIN", 1e9)
+    job, _ = jobs.of(ServerSettings.of(simulated.settings(tmp_path), "test"))
+    nodes = fleet.Fleet(grid, fleet.hello(job.model_dump_json()), deadline=60)
+    model = {"w": np.zeros(MODEL_BYTES // 4, np.float32)}
+    request = Request(job.fingerprint, 1, "train", 0, [], False, model)
+    assert set(nodes.ask(HIGH, lambda client: request, patient=True)) == set(HIGH)
 
 
 class Killed(BaseException):

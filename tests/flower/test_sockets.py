@@ -1,23 +1,35 @@
-"""Real processes and sockets: a SuperLink and five SuperNodes, compared or refused."""
+"""Real processes and sockets: a SuperLink and five SuperNodes, killed, refused and compared."""
 
+import os
+import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import certificates
 import pytest
-from real_clients import CLIENTS, Simulated, results
+from real_clients import CLIENTS, END, Simulated, results
 
-from zowarmup.flower import same_bytes
+from zowarmup.flower import same_bytes, simulation
 from zowarmup.flower.local_federation import LocalFederation
 
 PATIENCE = 1500.0  # seconds; a loaded machine needs half a minute to start a client
 
 
-def wait(process: "subprocess.Popen[bytes]", federation: LocalFederation) -> str:
+def wait(process: "subprocess.Popen[bytes]", federation: LocalFederation, name: str = "run") -> str:
     """Wait for a run; return the server's log."""
     process.wait(timeout=PATIENCE)
-    return federation.log("run").read_text()
+    return federation.log(name).read_text()
+
+
+def until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    """Wait until something is so, while a run goes on."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, "the run has ended before"
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -53,6 +65,29 @@ def test_flowers_simulation_gives_the_bytes_of_the_workflow(
         log = wait(federation.run(simulated.settings(tmp_path, **nodes)), federation)
     assert "finished after round 6" in log, log[-3000:]
     assert all(same_bytes.compare(results(tmp_path / "real"), simulated.run).values())
+
+
+@pytest.mark.long
+def test_a_killed_server_resumes_from_its_journal(
+    federation: LocalFederation, simulated: Simulated, tmp_path: Path
+) -> None:
+    """SIGKILL of SuperLink and server while nodes work; then the same database, `flwr run`."""
+    start_nodes(federation, simulated, tmp_path)
+    settings, real = simulated.settings(tmp_path), results(tmp_path / "real")
+    first = federation.run(settings)
+    until(lambda: "phase 2" in federation.log("run").read_text(), first)
+    until(lambda: bool(federation.pids("flwr-clientapp")), first)
+    for word in ("flwr-serverapp", "flower-superlink"):
+        for pid in federation.pids(word):
+            os.kill(pid, signal.SIGKILL)
+    first.wait(timeout=PATIENCE)
+    federation.start_link()
+    log = wait(federation.run(settings, "again"), federation, "again")
+    assert f"resuming with the {CLIENTS} nodes" in log
+    assert "replaying" in log
+    assert f"finished after round {END}" in log, log[-3000:]
+    simulation.simulate(real, simulated.dataset, simulated.federation, tmp_path / "check")
+    assert all(same_bytes.compare(real, tmp_path / "check").values())
 
 
 def test_an_unregistered_node_is_refused(tmp_path: Path) -> None:

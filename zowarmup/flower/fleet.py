@@ -121,12 +121,13 @@ class Fleet:
             self._greeted |= dict(zip(keys, ready, strict=True))
 
     def _take_hello(self, node: int, message: Message) -> None:
-        self._pause[node] = time.monotonic() + AGAIN
         if message.has_error():
             log.warning(f"a node cannot say who it is: {message.error.reason}")
+            self._pause[node] = time.monotonic() + AGAIN
             return
         if refused := message.content.config_records.get("refused"):
             log.warning(f"a node refuses: {refused['reason']}")
+            self._pause[node] = time.monotonic() + AGAIN
             return
         identity = Identity.of(message.content)
         self.known[identity.client] = identity

@@ -103,21 +103,23 @@ class LocalFederation:
         name: str,
         config: Mapping[str, Plain],
         words: Sequence[str] = ("--insecure",),
-        before: Sequence[str] = (),
+        link: str = "",
     ) -> None:
         """Start a SuperNode with its --node-config.
 
         Args:
             words: further words of `flower-supernode`.
-            before: a command that runs it, such as `prlimit --as=...`.
+            link: where it reaches the SuperLink, such as a proxy; by default at its address.
         """
         text = " ".join(f"{key}={_toml(value)}" for key, value in config.items())
         port = str(free_port())
-        command = ["flower-supernode", *words, "--superlink", self.address, "--port", port]
-        self.start(name, [*before, *command, "--node-config", text])
+        command = ["flower-supernode", *words, "--superlink", link or self.address, "--port", port]
+        self.start(name, [*command, "--node-config", text])
 
     def start(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start a process whose output goes to a log file."""
+        """Start a process whose output goes to a log file; one with its name must have ended."""
+        if name in self.processes:
+            self.processes[name].wait(timeout=START)
         path = self.log(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as output:
@@ -136,10 +138,12 @@ class LocalFederation:
         """The log file of a process."""
         return self.folder / "logs" / f"{name}.log"
 
-    def run(self, settings: Mapping[str, Plain], name: str = "run") -> subprocess.Popen[bytes]:
-        """Submit the app; the process streams the server's log and ends with the run."""
+    def run(
+        self, settings: Mapping[str, Plain], name: str = "run", app: Path = APP
+    ) -> subprocess.Popen[bytes]:
+        """Submit an app; the process streams the server's log and ends with the run."""
         words = " ".join(f"{key}={_toml(value)}" for key, value in settings.items())
-        return self.start(name, ["flwr", "run", str(APP), "local", "--stream", "-c", words])
+        return self.start(name, ["flwr", "run", str(app), "local", "--stream", "-c", words])
 
     def flwr(self, *words: str) -> str:
         """Return the output of another command of `flwr`."""

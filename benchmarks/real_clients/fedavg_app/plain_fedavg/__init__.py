@@ -1,0 +1,1 @@
+"""Flower's FedAvg, with nothing of zowarmup.flower."""
