@@ -61,6 +61,7 @@ SMALL: dict[str, Spec] = {
     "zo_scalar_moment": {"lr": 0.003},
     "zo_block": {"lr": 0.01},
     "zo_adam_smooth": {"lr": 0.001},
+    "zo_orthogonal": {"lr": 0.03},
     "zo_mixed": {"lr": 0.003, "client_lr": 0.1, "epochs": 1, "batch": 8}
     | {"normalise": True, "download": "int8", "average": "mean"},
 }
@@ -203,6 +204,7 @@ RECORDED: list[tuple[str, Spec]] = [
     ("zo_scalar_moment", {"average": "exponential"}),
     ("zo_block", {"normalise": "block"}),
     ("zo_adam_smooth", {"second_moment": "momentum"}),
+    ("zo_orthogonal", {}),
     ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 

@@ -25,6 +25,7 @@ ALGORITHMS = {
     "zo_block": "zowarmup.algorithms.optimizers.zo_block:ZOBlock",
     "zo_adam_smooth": "zowarmup.algorithms.optimizers.zo_adam_smooth:ZOAdamSmooth",
     "zo_mixed": "zowarmup.algorithms.optimizers.zo_mixed:ZOMixed",
+    "zo_orthogonal": "zowarmup.algorithms.estimators.zo_orthogonal:ZOOrthogonal",
 }
 
 
@@ -40,7 +41,7 @@ LANGUAGE = {
 }
 
 # Algorithms whose rate can be `auto`: a step is lr times the mean of S estimates of each client.
-AUTO_RATES = ("zo",)
+AUTO_RATES = ("zo", "zo_orthogonal")
 
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale
