@@ -62,6 +62,7 @@ SMALL: dict[str, Spec] = {
     "zo_block": {"lr": 0.01},
     "zo_adam_smooth": {"lr": 0.001},
     "zo_orthogonal": {"lr": 0.03},
+    "zo_groups": {"lr": 0.03, "groups": 3},
     "zo_mixed": {"lr": 0.003, "client_lr": 0.1, "epochs": 1, "batch": 8}
     | {"normalise": True, "download": "int8", "average": "mean"},
 }
@@ -205,6 +206,7 @@ RECORDED: list[tuple[str, Spec]] = [
     ("zo_block", {"normalise": "block"}),
     ("zo_adam_smooth", {"second_moment": "momentum"}),
     ("zo_orthogonal", {}),
+    ("zo_groups", {}),
     ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 

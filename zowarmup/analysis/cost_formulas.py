@@ -143,6 +143,7 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "zo_adam_smooth": scalars,
     "zo_mixed": mixed,
     "zo_orthogonal": scalars,
+    "zo_groups": scalars,
 }
 
 

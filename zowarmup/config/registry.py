@@ -26,6 +26,7 @@ ALGORITHMS = {
     "zo_adam_smooth": "zowarmup.algorithms.optimizers.zo_adam_smooth:ZOAdamSmooth",
     "zo_mixed": "zowarmup.algorithms.optimizers.zo_mixed:ZOMixed",
     "zo_orthogonal": "zowarmup.algorithms.estimators.zo_orthogonal:ZOOrthogonal",
+    "zo_groups": "zowarmup.algorithms.estimators.zo_groups:ZOGroups",
 }
 
 
