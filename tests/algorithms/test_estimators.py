@@ -9,6 +9,7 @@ import toys
 from torch import Tensor
 
 from zowarmup.algorithms.estimators.zo_groups import ZOGroups, first_of_group
+from zowarmup.algorithms.estimators.zo_low_rank import ZOLowRank
 from zowarmup.algorithms.estimators.zo_orthogonal import ZOOrthogonal
 from zowarmup.algorithms.rounds import Cohort, RoundRecord
 from zowarmup.algorithms.zo import ZO
@@ -18,8 +19,9 @@ from zowarmup.engines.batched import Batched
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.engines.plain import Plain
 from zowarmup.engines.vmap import Vmap
-from zowarmup.models import directions
+from zowarmup.models import directions, low_rank_directions
 from zowarmup.models.directions import Directions
+from zowarmup.models.low_rank_directions import LowRank
 from zowarmup.models.orthogonal_directions import orthogonal
 
 SEEDS = Seeds(0, 5, 3)
@@ -30,6 +32,8 @@ METHODS = [
     ZOOrthogonal(lr=0.05, S=5, eps=1e-3, shared_directions=True, distribution="gaussian"),
     ZOGroups(lr=0.05, S=3, eps=1e-3, groups=2),
     ZOGroups(lr=0.05, S=3, eps=1e-3, groups=1),
+    ZOLowRank(lr=0.05, S=3, eps=1e-3),
+    ZOLowRank(lr=0.05, S=3, eps=1e-3, rank=3, distribution="gaussian"),
 ]
 
 
@@ -72,7 +76,7 @@ def test_any_piece_of_any_rows_gives_the_same_directions(
         assert torch.equal(u.take(rows).row(1), whole[0])
 
 
-@pytest.mark.parametrize("method", METHODS[:2], ids=repr)
+@pytest.mark.parametrize("method", [*METHODS[:2], *METHODS[4:]], ids=repr)
 def test_directions_do_not_depend_on_the_other_clients(method: ZO) -> None:
     """But on round, client and s."""
     assert torch.equal(drawn(method, clients=(1,)).dense, drawn(method).dense[method.S :])
@@ -203,3 +207,45 @@ def test_error_of_groups(G: int) -> None:
 def test_two_ways_to_share_directions_are_refused() -> None:
     with pytest.raises(UserError, match="use groups: 1"):
         ZOGroups(lr=0.1, shared_directions=True).begin(torch.ones(3))
+
+
+# --- low rank -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_rank_and_size_of_a_direction(rank: int) -> None:
+    """By parameter: 5 x 9, 5, 4 x 5 and 4. A matrix of rank 1 and a bias hold signs."""
+    model = engine_of().model
+    for u in drawn(ZOLowRank(lr=0.1, rank=rank)).dense:
+        for part in model.views(u):
+            if part.dim() == 1 or rank == 1:
+                assert (part.abs() == 1).all()
+            if part.dim() == 2:
+                assert torch.linalg.matrix_rank(part) <= rank
+                assert (part * rank**0.5 - (part * rank**0.5).round()).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_error_of_directions_of_low_rank(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a 2 x 2 matrix G and a bias, over all signs of U, V and the bias: E z z' = 1, so the mean
+    is g; the mean square error is (d - 1) |g|^2 + 2 (rank - 1) / rank |G|^2.
+    """
+    sizes = {11: 2 * rank, 12: 2 * rank, 20: 2}  # of U, V and the bias
+    every = all_signs(sum(sizes.values()))
+    signs = dict(zip(sizes, every.split([*sizes.values()], dim=1), strict=True))
+
+    def child(keys: Tensor, index: Tensor) -> Tensor:
+        """The number of a sign vector times 1,000, and the path of children: 11, 12 or 20."""
+        return keys + torch.where(keys % 1000 == 0, 10 * (index + 1), index + 1)
+
+    def given(keys: Tensor, start: int, stop: int, scale: float = 1.0) -> Tensor:
+        return scale * signs[int(keys[0]) % 1000][keys // 1000, start:stop]
+
+    monkeypatch.setattr(low_rank_directions, "child", child)
+    monkeypatch.setitem(directions.DISTRIBUTIONS, "rademacher", given)
+    keys, g = 1000 * torch.arange(len(every)), torch.tensor([3.0, -1.0, 0.5, 2.0, 1.5, -1.0])
+    u = LowRank(keys, 6, "rademacher", edges=(0, 4, 6), columns=(2, 0), r=rank).dense
+    torch.testing.assert_close(u.T @ u / len(u), torch.eye(6))
+    error = (estimates(u[:, None], g) - g).square().sum(1).mean()
+    expected = 5 * g @ g + 2 * (rank - 1) / rank * g[:4] @ g[:4]
+    torch.testing.assert_close(error, expected)

@@ -253,7 +253,7 @@ def test_a_study_varies_rules_and_rounds(tmp_path: Path) -> None:
         (adaptive(AUTO, probes={"directions": 1}), "probes.directions: one direction gives no"),
         (
             {"algorithms": {"fedavg": {"lr": AUTO}}},
-            "methods.high_res_only.phases.0.lr: auto: only zo, zo_orthogonal can have it",
+            "methods.high_res_only.phases.0.lr: auto: only zo, zo_orthogonal, zo_low_rank can",
         ),
         (
             {"algorithms": {"zo": {"lr": AUTO}}, "probes": {"every": 30}},

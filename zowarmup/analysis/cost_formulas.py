@@ -144,6 +144,7 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "zo_mixed": mixed,
     "zo_orthogonal": scalars,
     "zo_groups": scalars,
+    "zo_low_rank": scalars,
 }
 
 

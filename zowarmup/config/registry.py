@@ -27,6 +27,7 @@ ALGORITHMS = {
     "zo_mixed": "zowarmup.algorithms.optimizers.zo_mixed:ZOMixed",
     "zo_orthogonal": "zowarmup.algorithms.estimators.zo_orthogonal:ZOOrthogonal",
     "zo_groups": "zowarmup.algorithms.estimators.zo_groups:ZOGroups",
+    "zo_low_rank": "zowarmup.algorithms.estimators.zo_low_rank:ZOLowRank",
 }
 
 
@@ -42,7 +43,7 @@ LANGUAGE = {
 }
 
 # Algorithms whose rate can be `auto`: a step is lr times the mean of S estimates of each client.
-AUTO_RATES = ("zo", "zo_orthogonal")
+AUTO_RATES = ("zo", "zo_orthogonal", "zo_low_rank")
 
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale
