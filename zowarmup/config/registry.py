@@ -43,7 +43,7 @@ LANGUAGE = {
 }
 
 # Algorithms whose rate can be `auto`: a step is lr times the mean of S estimates of each client.
-AUTO_RATES = ("zo", "zo_orthogonal", "zo_low_rank")
+AUTO_RATES = ("zo", "zo_orthogonal", "zo_groups", "zo_low_rank")
 
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale

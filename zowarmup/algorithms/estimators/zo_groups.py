@@ -21,7 +21,7 @@ from zowarmup.algorithms.rounds import State
 from zowarmup.algorithms.zo import ZO
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds, key
-from zowarmup.config.phase import Count
+from zowarmup.config.phase import AUTO, Groups
 from zowarmup.models.directions import Directions, draw, permutations
 
 
@@ -30,17 +30,21 @@ class ZOGroups(ZO):
     """A phase of zeroth-order steps whose directions are shared within groups of clients.
 
     Attributes:
-        groups: G; a round with fewer clients has as many groups as clients.
+        groups: G; a round with fewer clients has as many groups as clients. "auto" is decided by
+            the probes along the warm-up, before the phase begins.
     """
 
-    groups: Count = 1
+    groups: Groups = 1
 
     def begin(self, w: torch.Tensor) -> State:
         """As `zo`.
 
         Raises:
-            UserError: all clients are to share their directions as well.
+            UserError: all clients are to share their directions as well, or no probes have decided
+                the number of groups.
         """
+        if self.groups == AUTO:
+            raise UserError("zo_groups.groups: auto: no probes decide it here; give a number")
         if self.shared_directions:
             raise UserError(
                 "zo_groups.shared_directions: true: groups say who shares directions; leave it "
@@ -52,7 +56,7 @@ class ZOGroups(ZO):
         self, t: int, clients: Sequence[int], d: int, seeds: Seeds, device: torch.device
     ) -> Directions:
         """The round's unit directions, A x S of them, of which G x S differ."""
-        firsts = first_of_group(t, clients, self.groups, seeds)
+        firsts = first_of_group(t, clients, int(self.groups), seeds)
         return draw(
             seeds.directions, t, firsts, self.S, d, distribution=self.distribution, device=device
         )
