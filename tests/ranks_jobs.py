@@ -36,6 +36,9 @@ CASES = {
     "zo_average": ("batched", "mlp", {"lr": 0.03, "average": "mean"}),
     "zo_block": ("batched", "mlp", {"lr": 0.01, "normalise": "block"}),
     "zo_mixed": ("batched", "mlp", {"lr": 0.03, "client_lr": 0.1, "batch": 8, "download": "sign"}),
+    "zo_orthogonal": ("vmap", "mlp", {"lr": 0.03}),
+    "zo_groups": ("batched", "mlp", {"lr": 0.03, "groups": 2}),
+    "zo_low_rank": ("layerwise", "cnn", {"lr": 0.03, "rank": 3, "S": 1}),
     "zo_scalar_moment": ("layerwise", "mlp", {"lr": 0.003, "window": 2}),
 }
 ROUNDS = 2

@@ -61,6 +61,9 @@ SMALL: dict[str, Spec] = {
     "zo_scalar_moment": {"lr": 0.003},
     "zo_block": {"lr": 0.01},
     "zo_adam_smooth": {"lr": 0.001},
+    "zo_orthogonal": {"lr": 0.03},
+    "zo_groups": {"lr": 0.03, "groups": 3},
+    "zo_low_rank": {"lr": 0.03},
     "zo_mixed": {"lr": 0.003, "client_lr": 0.1, "epochs": 1, "batch": 8}
     | {"normalise": True, "download": "int8", "average": "mean"},
 }
@@ -144,9 +147,9 @@ def finish(
     return End(end.w, end.t, [row.columns() for row in end.rows], end.early_change)
 
 
-def replayable(phase: Spec) -> Replayable:
-    """Its algorithm as one that can be replayed."""
-    return cast(Replayable, phases.build(Phase.read(phase)))
+def replayable(phase: Spec, context: Context) -> Replayable:
+    """Its algorithm for the network, as one that can be replayed."""
+    return cast(Replayable, phases.of_model(phases.build(Phase.read(phase)), context.model))
 
 
 def trajectory(
@@ -203,6 +206,9 @@ RECORDED: list[tuple[str, Spec]] = [
     ("zo_scalar_moment", {"average": "exponential"}),
     ("zo_block", {"normalise": "block"}),
     ("zo_adam_smooth", {"second_moment": "momentum"}),
+    ("zo_orthogonal", {}),
+    ("zo_groups", {}),
+    ("zo_low_rank", {"rank": 2}),
     ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 

@@ -20,12 +20,17 @@ name: adaptive
 seeds: 1
 evaluate_every: 5
 probes: {{every: 5, directions: 4}}
-algorithms: {{fedavg: {{lr: 0.1}}, zo: {{lr: 0.03}}}}
+algorithms: {{fedavg: {{lr: 0.1}}, zo: {{lr: 0.03}}, zo_groups: {{lr: auto, groups: auto}}}}
 methods:
   zowarmup:
     phases:
       - {{algorithm: fedavg, clients: high, rounds: 20}}
       - {{algorithm: zo, clients: all, rounds: 40}}
+  grouped:
+    label: Groups decided
+    phases:
+      - {{algorithm: fedavg, clients: high, rounds: 20}}
+      - {{algorithm: zo_groups, clients: all, rounds: 40}}
 studies:
   main: null
   adaptive_pivot:
@@ -36,6 +41,7 @@ studies:
           plateau:
             method: zowarmup
             set: {{pivot: {{rule: plateau, gain: 0.5, patience: 15, latest: 30}}, zo.lr: auto}}
+          grouped: {{method: grouped}}
 tables: [adaptive_pivot]
 figures: [adaptive_pivot]
 """
@@ -64,6 +70,19 @@ def test_the_record_has_numbers_and_the_decision(results: tuple[Path, pd.DataFra
     assert f"lr {second['lr']:.4g}:" in made["decided"]["lr"]
     assert "probes" in made["inputs"]
     assert made["start"].endswith("round-000020.safetensors")
+
+
+def test_groups_and_rate_are_decided_at_a_fixed_pivot(results: tuple[Path, pd.DataFrame]) -> None:
+    """Four probes; ten clients, so that one group or ten are chosen. A replay has the number."""
+    folder, rows = results
+    made = json.loads((folder / "runs/grouped/0/run.json").read_text())
+    second = made["spec"]["phases"][1]
+    assert second["groups"] in (1, 10)
+    assert made["decided"]["groups"].startswith(f"groups {second['groups']}: over 4 probes B^2 is ")
+    P = 3 * second["groups"]
+    assert f"with {P} directions in a round" in made["decided"]["lr"]
+    assert set(rows[rows["run"] == "grouped"]["directions"]) == {P}
+    assert replay(folder / "runs/grouped/0", 35)[1]["round"] == 35
 
 
 def test_costs_count_the_probes_of_this_run_alone(results: tuple[Path, pd.DataFrame]) -> None:

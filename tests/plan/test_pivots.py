@@ -10,7 +10,7 @@ import pytest
 from zowarmup.config.phase import AUTO
 from zowarmup.config.pivot import Gap, Plateau, Progress, Variance
 from zowarmup.config.yaml_file import ConfigError
-from zowarmup.plan.pivots.estimate import AVERAGE, PART, Averaging, Estimate, rate
+from zowarmup.plan.pivots.estimate import AVERAGE, PART, Averaging, Estimate, groups, rate
 from zowarmup.plan.pivots.probe import Probe, costs_until
 from zowarmup.plan.pivots.rules import decide
 from zowarmup.plan.plan import Plan, plan
@@ -48,7 +48,7 @@ def test_gain_and_limit_by_hand() -> None:
     estimate = Estimate.of([probe(10)])
     assert estimate.limit(P) == pytest.approx(1 + 2 * 100 / 100)
     assert estimate.gain(P) == pytest.approx(4 / (2 * 3))
-    assert estimate.limit(Averaging(100, shared=True)) == pytest.approx(1 + 100 / 100)
+    assert estimate.limit(Averaging(100, own=0.0)) == pytest.approx(1 + 100 / 100)
     assert Estimate.of([probe(10, trace=-5.0)]).limit(P) == 1.0
     assert math.isnan(Estimate.of([probe(10, trace=-5.0, curvature=-1.0)]).gain(P))
 
@@ -59,10 +59,44 @@ def test_dissimilarity_is_a_ratio_of_means() -> None:
     assert Estimate.of(two).dissimilarity == pytest.approx(5.0)
 
 
-@pytest.mark.parametrize(("shared", "P"), [(False, 3 * 10), (True, 3)])
-def test_directions_of_a_round(shared: bool, P: int) -> None:
-    settings = {"S": 3, "shared_directions": shared}
-    assert Averaging.of(settings, clients=20, participation=0.5) == Averaging(P, shared)
+@pytest.mark.parametrize(
+    ("settings", "P", "own"),
+    [
+        ({}, 3 * 10, 1.0),
+        ({"shared_directions": True}, 3, 0.0),
+        ({"groups": 4}, 3 * 4, 3 / 9),
+        ({"groups": 50}, 3 * 10, 1.0),
+        ({"groups": AUTO}, 3 * 10, 1.0),
+    ],
+)
+def test_directions_of_a_round(settings: dict[str, object], P: int, own: float) -> None:
+    found = Averaging.of({"S": 3} | settings, clients=20, participation=0.5)
+    assert found == Averaging(P, own)
+
+
+def test_groups_cost_a_part_of_the_dissimilarity() -> None:
+    """B^2 = 2: with 4 groups of 10 clients B_G^2 = 1 + 3 / 9, over 12 directions."""
+    averaging = Averaging.of({"S": 3, "groups": 4}, clients=10, participation=1.0)
+    limit = Estimate.of([probe(10)]).limit(averaging)
+    assert limit == pytest.approx(1 + (1 + 3 / 9) * 100 / 12)
+
+
+@pytest.mark.parametrize(("dissimilarity", "G"), [(2.0, 20), (19.9, 20), (20.1, 1), (500.0, 1)])
+def test_groups_are_at_the_better_end(dissimilarity: float, G: int) -> None:
+    """The end whose limit is lower; earlier probes than the last five do not count."""
+    early = [probe(10 * i, dissimilarity=1e6) for i in range(1, 4)]
+    late = [probe(10 * i, dissimilarity=dissimilarity) for i in range(4, 9)]
+    found, reason = groups([*early, *late], 20)
+    assert found == G
+    assert reason.startswith(f"groups {G}: over 5 probes B^2 is ")
+    ends = {g: Averaging.of({"S": 3, "groups": g}, 20, 1.0) for g in range(1, 21)}
+    best = min(ends, key=lambda g: Estimate.of(late).limit(ends[g]))
+    assert best == G
+
+
+def test_groups_of_a_diverged_warm_up() -> None:
+    assert groups([probe(10, dissimilarity=math.nan)], 20)[0] == 20
+    assert groups([], 20)[0] == 20
 
 
 def test_the_rate_is_a_quarter_of_the_best_one() -> None:
@@ -184,6 +218,12 @@ def planned(tmp_path: Path, **config: object) -> Plan:
     return plan([str(file)], config)
 
 
+GROUPED = [
+    {"algorithm": "fedavg", "clients": "high", "rounds": 20},
+    {"algorithm": "zo_groups", "clients": "all", "rounds": 40},
+]
+
+
 def adaptive(pivot: object, **more: object) -> dict[str, object]:
     return {"methods": {"zowarmup": {"pivot": pivot}}, **more}
 
@@ -252,8 +292,31 @@ def test_a_study_varies_rules_and_rounds(tmp_path: Path) -> None:
         ),
         (adaptive(AUTO, probes={"directions": 1}), "probes.directions: one direction gives no"),
         (
+            {
+                "algorithms": {"zo_groups": {"groups": AUTO, "lr": "select"}},
+                "methods": {"zowarmup": {"phases": GROUPED}},
+            },
+            "methods.zowarmup.phases.1.groups: auto: trials have no probes",
+        ),
+        (
+            {
+                "algorithms": {"zo_groups": {"groups": AUTO, "lr": 0.1}},
+                "methods": {"zowarmup": {"phases": GROUPED}},
+                "probes": {"directions": 0},
+            },
+            "probes.directions: 0: `groups: auto` needs at least 2 directions",
+        ),
+        (
+            {
+                "algorithms": {"zo_groups": {"groups": AUTO, "lr": 0.1}},
+                "methods": {"zowarmup": {"phases": GROUPED[1:]}},
+            },
+            "methods.zowarmup.phases.0.groups: auto: it needs a warm-up",
+        ),
+        (
             {"algorithms": {"fedavg": {"lr": AUTO}}},
-            "methods.high_res_only.phases.0.lr: auto: only zo can have it, not fedavg",
+            "methods.high_res_only.phases.0.lr: auto: only zo, zo_orthogonal, zo_groups, "
+            "zo_low_rank can have it, not fedavg",
         ),
         (
             {"algorithms": {"zo": {"lr": AUTO}}, "probes": {"every": 30}},

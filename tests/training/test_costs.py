@@ -85,6 +85,9 @@ def up_of(phase: Spec, n: int) -> int:
         "zo_average": lambda: 4 * phase["S"],
         "zo_block": lambda: 4 * phase["S"],
         "zo_adam_smooth": lambda: 4 * phase["S"],
+        "zo_orthogonal": lambda: 4 * phase["S"],
+        "zo_groups": lambda: 4 * phase["S"],
+        "zo_low_rank": lambda: 4 * phase["S"],
         "zo_scalar_moment": lambda: 4 * phase["S"],
         "zo_local": lambda: 4 * phase["S"] * steps,
         "fedkseed": lambda: min(
@@ -148,7 +151,8 @@ def test_costs_of_other_phases_of_models(
         ("zo", {}), ("zo_adam", {"S": 2}), ("zo_local", {"S": 2}), ("fedkseed", {}),
         ("fedkseed", {"K": 5}), ("fedkseed", {"K": 5, "sampling": "pro"}),
         ("zo_average", {"average": "mean"}), ("zo_scalar_moment", {"window": 3}),
-        ("zo_block", {}), ("zo_adam_smooth", {}),
+        ("zo_block", {}), ("zo_adam_smooth", {}), ("zo_orthogonal", {"S": 4}),
+        ("zo_groups", {}), ("zo_low_rank", {}),
     ],
 )  # fmt: skip
 def test_costs_of_every_phase_of_records(

@@ -60,7 +60,7 @@ def test_any_journal_gives_every_model(
     phase = phase_of(algorithm, participation=0.5, **settings)
     expected = [step.state for step in steps_of(context, phase, pivot)]
     end = finish(context, spec_of(fedavg(), phase), pivot, tmp_path)
-    records, method = small_runs.records_of(tmp_path / "journal.jsonl"), replayable(phase)
+    records, method = small_runs.records_of(tmp_path / "journal.jsonl"), replayable(phase, context)
     replayed = list(journal.replay(method.begin(pivot), records, method, SEEDS))
     for a, b in zip(replayed, expected, strict=True):
         assert torch.equal(a.w, b.w)

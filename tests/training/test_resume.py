@@ -128,7 +128,7 @@ def test_phases_of_different_kinds_share_one_journal(
         assert equal_rows(again.rows, whole.rows)
     records, w = iter(small_runs.records_of(file)), pivot
     for phase in spec["phases"][1:]:
-        method = replayable(phase)
+        method = replayable(phase, context)
         mine = itertools.islice(records, 10)
         w = [state.w for state in journal.replay(method.begin(w), mine, method, SEEDS)][-1]
     assert torch.equal(w, whole.w)

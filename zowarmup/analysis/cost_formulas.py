@@ -142,6 +142,9 @@ FORMULAS: dict[str, Callable[[Phase, float], Cost]] = {
     "zo_block": scalars,
     "zo_adam_smooth": scalars,
     "zo_mixed": mixed,
+    "zo_orthogonal": scalars,
+    "zo_groups": scalars,
+    "zo_low_rank": scalars,
 }
 
 

@@ -30,7 +30,11 @@ Rounds = Sequence[int]
 Rate = float
 OtherRate = float
 
-AUTO = "auto"  # of a pivot or a learning rate: decided by the probes along the warm-up
+# A number of groups of clients; the config may leave it to the probes along the warm-up.
+Groups = int | Literal["auto"]
+
+AUTO = "auto"  # of a pivot, a learning rate or groups: decided by the probes along the warm-up
+GROUPS = "groups"  # the setting of groups of clients that share their directions
 RATES = ("lr", "client_lr")  # the settings of these two types, in the order of selections
 
 
@@ -71,4 +75,5 @@ TYPES = {
     "Rounds": list[Count],
     "Rate": LearningRate,
     "OtherRate": ChosenRate,
+    "Groups": Count | Literal["auto"],
 }

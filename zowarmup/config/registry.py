@@ -25,6 +25,9 @@ ALGORITHMS = {
     "zo_block": "zowarmup.algorithms.optimizers.zo_block:ZOBlock",
     "zo_adam_smooth": "zowarmup.algorithms.optimizers.zo_adam_smooth:ZOAdamSmooth",
     "zo_mixed": "zowarmup.algorithms.optimizers.zo_mixed:ZOMixed",
+    "zo_orthogonal": "zowarmup.algorithms.estimators.zo_orthogonal:ZOOrthogonal",
+    "zo_groups": "zowarmup.algorithms.estimators.zo_groups:ZOGroups",
+    "zo_low_rank": "zowarmup.algorithms.estimators.zo_low_rank:ZOLowRank",
 }
 
 
@@ -40,7 +43,7 @@ LANGUAGE = {
 }
 
 # Algorithms whose rate can be `auto`: a step is lr times the mean of S estimates of each client.
-AUTO_RATES = ("zo",)
+AUTO_RATES = ("zo", "zo_orthogonal", "zo_groups", "zo_low_rank")
 
 # name -> function that returns an nn.Module, with the arguments image shape (C, H, W) and number of
 # classes, and the keyword arguments width and scale

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from zowarmup.config.phase import AUTO, GROUPS
 from zowarmup.config.phase_settings import is_trajectory
 from zowarmup.forecast.part import Part, disk
 from zowarmup.forecast.sizes import Size, dealt, high_resource
@@ -55,6 +56,8 @@ class Work:
         federation = dealt(self.plan.config, spec.federation, data)
         high = high_resource(self.plan.config, spec, data)
         settings = phase.model_dump(mode="json")
+        if settings.get(GROUPS) == AUTO:  # any number costs the same
+            settings[GROUPS] = 1
         return Part(spec, settings, federation, data, high, stage, rounds, **numbers)
 
     def _warmup(self, name: str) -> Iterator[Part]:

@@ -104,7 +104,8 @@ def recorded(plan: Plan, jobs: Iterable[Job], results: Path) -> dict[Job, float]
 def _unchanged(plan: Plan, job: Job, results: Path) -> bool:
     """Return whether a job has trained with the plan's settings.
 
-    Learning rates may differ, and the rounds of phases where a rule decides the pivot.
+    Learning rates may differ, and what the probes decide: groups, and the rounds of phases where a
+    rule decides the pivot.
     """
     if job.rule not in RESULT:
         return True
@@ -115,7 +116,11 @@ def _unchanged(plan: Plan, job: Job, results: Path) -> bool:
     with reading(file):
         spec = spec_of(plan, job)
         changes = differences(read_json(file)["spec"], spec.model_dump(mode="json"))
-        free = ("lr was", *["rounds was"] * (getattr(spec, "pivot_rule", None) is not None))
+        free = (
+            "lr was",
+            "groups was",
+            *["rounds was"] * (getattr(spec, "pivot_rule", None) is not None),
+        )
         return all(any(word in change for word in free) for change in changes)
 
 

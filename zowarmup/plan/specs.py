@@ -10,10 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field
 
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase import AUTO, RATES, Count, Pins, Positive, Seed, Share
+from zowarmup.config.phase import RATES, Count, Pins, Positive, Seed, Share
 from zowarmup.config.pivot import PivotRule
 from zowarmup.config.schema import Argument
-from zowarmup.plan.pivots.probe import ProbesSpec
+from zowarmup.plan.pivots.probe import ProbesSpec, left_to_probes
 from zowarmup.plan.value import Value
 
 Round = Annotated[int, Field(ge=0)]
@@ -151,8 +151,9 @@ class RunSpec(PhasesSpec):
 
     @property
     def reads_probes(self) -> bool:
-        """Whether the run decides its pivot or a rate by the probes along its warm-up."""
-        return self.pivot_rule is not None or AUTO in [phase.lr for phase in self.phases]
+        """Whether the run decides its pivot or a setting by the probes along its warm-up."""
+        settings = [left_to_probes(phase.settings, phase.source) for phase in self.phases]
+        return self.pivot_rule is not None or any(settings)
 
     @property
     def pivots(self) -> tuple[int, ...]:

@@ -149,7 +149,7 @@ def run_columns(cell: Cell, files: Files) -> Row:
         "d": records[0]["d"],
         "d_low": min(record["d_low"] for record in records),
         **{name: last[name] for name in ("tensors",) if name in last},
-        "directions": max(directions(p, federation.clients, high, images) for p in phases),
+        "directions": max(directions(p, federation.clients, high, images) for p in decided),
         "engine": spec["engine"]["name"],
         "loss_change_first_10_rounds": "" if early is None else repr(early),
     }
@@ -196,4 +196,6 @@ def directions(phase: Row, clients: int, high: int, images: float) -> int:
     local = "batch" in phase and not mixed
     steps = phase["epochs"] * math.ceil(images / phase["batch"]) if local else 1
     of_client = min(steps, phase["K"]) if "K" in phase else S * steps
-    return max(1, round(phase["participation"] * tier)) * int(of_client)
+    clients = max(1, round(phase["participation"] * tier))
+    groups = phase["groups"] if phase["algorithm"] == "zo_groups" else clients
+    return min(clients, groups) * int(of_client)

@@ -1,4 +1,4 @@
-"""The loss that a zeroth-order round can gain, and its best rate, estimated from probes.
+"""The gain of a zeroth-order round, its best rate and groups, as estimated from probes.
 
 If the loss is quadratic, a step of rate lr along P two-point estimates changes it on average by
 -lr |g|^2 + lr^2 / 2 |g|^2 (lambda + B^2 T / P), so
@@ -6,7 +6,9 @@ If the loss is quadratic, a step of rate lr along P two-point estimates changes 
     lr*    1 / (lambda + B^2 T / P)
     gain   |g|^2 / (2 (lambda + B^2 T / P))
 
-in the scaling `unbiased`. Where T <= 0 the noise of the estimates costs nothing: lambda alone.
+in the scaling `unbiased`. If groups of clients share their directions, P counts a group's once, and
+B_G^2 takes the place of B^2, see algorithms.estimators.zo_groups. Where T <= 0 the noise of the
+estimates costs nothing: lambda alone.
 
 Reference: Malladi et al. 2023, arXiv:2305.17333 (the loss of zeroth-order steps by the trace of H).
 """
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from zowarmup.common.errors import UserError
+from zowarmup.config.phase import AUTO, GROUPS
 from zowarmup.plan.pivots.probe import Probe
 
 PART = 0.25  # of the best rate: lambda grows while phase 2 trains, and at half of it runs diverge
@@ -29,20 +32,25 @@ class Averaging:
 
     Attributes:
         P: directions of a round, over all clients.
-        shared: whether all clients try the same directions, so that their differences cost nothing.
+        own: (G - 1) / (A - 1) for G groups of A clients that share their directions: 1 if each has
+            its own, 0 if all share them, so that their differences cost nothing.
     """
 
     P: int
-    shared: bool = False
+    own: float = 1.0
 
     @classmethod
     def of(cls, settings: Mapping[str, object], clients: int, participation: float) -> "Averaging":
         """The averaging of a phase with these settings, of which `clients` can take part.
 
-        A phase without S, such as one of local steps, counts as one direction a client.
+        A phase without S, such as one of local steps, counts as one direction a client, and one
+        whose groups are to be decided as directions of its own for each.
         """
-        S, shared = int(str(settings.get("S", 1))), settings.get("shared_directions") is True
-        return cls(S if shared else S * max(1, round(participation * clients)), shared)
+        S, A = int(str(settings.get("S", 1))), max(1, round(participation * clients))
+        given = settings.get(GROUPS, A)
+        G = A if given == AUTO else min(A, int(str(given)))
+        G = 1 if settings.get("shared_directions") is True else G
+        return cls(S * G, (G - 1) / (A - 1) if A > 1 else 1.0)
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,8 @@ class Estimate:
 
     def limit(self, averaging: Averaging) -> float:
         """lambda + B^2 T / P, which limits the rate."""
-        noise = (1.0 if averaging.shared else self.dissimilarity) * self.trace / averaging.P
+        dissimilarity = 1 - averaging.own + averaging.own * self.dissimilarity
+        noise = dissimilarity * self.trace / averaging.P
         return self.curvature + noise if self.trace > 0 else self.curvature
 
     def gain(self, averaging: Averaging) -> float:
@@ -106,3 +115,22 @@ def rate(
         "lr: auto: no probe along the warm-up shows a positive curvature; give the second phase "
         "a number"
     )
+
+
+def groups(probes: Sequence[Probe], clients: int) -> tuple[int, str]:
+    """The groups `auto` of clients that share directions, and a sentence on what it rests on.
+
+    The error of an estimate is linear in 1 / G, so only the two ends can be best.
+
+    Args:
+        probes: those up to the pivot, in order.
+        clients: K, the clients that can take part in the phase.
+    """
+    finite = [p for p in probes if math.isfinite(p.gradient_square * p.dissimilarity)]
+    if not finite:
+        return clients, f"groups {clients}: the warm-up has diverged, so that no groups matter"
+    last = finite[-AVERAGE:]
+    B2 = Estimate.of(last).dissimilarity
+    shared = clients < B2
+    G, place = (1, "above") if shared else (clients, "not above")
+    return G, f"groups {G}: over {len(last)} probes B^2 is {B2:.3g}, {place} the {clients} clients"

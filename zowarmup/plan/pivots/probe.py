@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from zowarmup.config.phase import Count, Positive
+from zowarmup.config.phase import AUTO, GROUPS, Count, Positive
 from zowarmup.plan.value import Value
 
 
@@ -94,6 +94,16 @@ class Probe:
 
 
 _PROBE = TypeAdapter(Probe)
+
+
+def left_to_probes(settings: Mapping[str, object], source: str | None) -> tuple[str, ...]:
+    """The settings of a phase that the probes before it decide, in the order of deciding.
+
+    Args:
+        source: of a user's own algorithm, whose setting `groups` may mean anything.
+    """
+    names = ("lr",) if source else (GROUPS, "lr")
+    return tuple(name for name in names if settings.get(name) == AUTO)
 
 
 def costs_until(probes: Iterable[Probe], t: int) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from zowarmup.config.phase import AUTO, Phase
+from zowarmup.config.phase import AUTO, GROUPS, RATES, Phase
 from zowarmup.config.phase_settings import is_trajectory
 from zowarmup.config.pivot import RULES, PivotRule, Plateau
 from zowarmup.config.registry import AUTO_RATES
@@ -74,9 +74,13 @@ def check_probes(
     Raises:
         ConfigError: names the key and the fix.
     """
-    auto = [i for i, phase in enumerate(phases) if phase.lr == AUTO]
-    for i in auto:
+    rates = [i for i, phase in enumerate(phases) if phase.lr == AUTO]
+    groups = [i for i, phase in enumerate(phases) if getattr(phase, GROUPS, None) == AUTO]
+    for i in rates:
         _check_rate(method, phases, i)
+    for i in groups:
+        _check_groups(method, phases, i)
+    auto = "lr: auto" if rates else "groups: auto" if groups else ""
     if not auto and rule is None:
         return
     probes, stride = config.probes, config.evaluate_every
@@ -85,7 +89,7 @@ def check_probes(
             f"probes.every: {probes.every}: must be a multiple of evaluate_every ({stride})"
         )
     if not probes.directions and (auto or (rule and rule.needs_directions)):
-        what = "lr: auto" if auto else f"pivot: {rule.rule if rule else ''}"
+        what = auto or f"pivot: {rule.rule if rule else ''}"
         raise ConfigError(f"probes.directions: 0: `{what}` needs at least 2 directions")
     if rule and rule.rule == "progress" and "S" not in phases[1].model_dump():
         raise ConfigError(
@@ -95,7 +99,7 @@ def check_probes(
     first = rule.span[0] if rule else phases[0].rounds
     if auto and first < probes.every:
         raise ConfigError(
-            f"probes.every: {probes.every}: `lr: auto` needs a probe before the pivot, which can "
+            f"probes.every: {probes.every}: `{auto}` needs a probe before the pivot, which can "
             f"be round {first}; use {first} or less"
         )
 
@@ -108,8 +112,22 @@ def _check_rate(method: str, phases: Sequence[Phase], i: int) -> None:
             f"{where}: only {', '.join(AUTO_RATES)} can have it, not {phase.algorithm}; give a "
             "number or select"
         )
+    _check_warmup(where, phases, i)
+
+
+def _check_groups(method: str, phases: Sequence[Phase], i: int) -> None:
+    """Check that the groups of phase i can be decided by probes of the phase before it."""
+    where = f"methods.{method}.phases.{i}.groups: auto"
+    _check_warmup(where, phases, i)
+    if "select" in [getattr(phase, key, None) for phase in phases for key in RATES]:
+        raise ConfigError(
+            f"{where}: trials have no probes, so none can select a learning rate of this method; "
+            "give its rates as numbers or by `same_as`"
+        )
+
+
+def _check_warmup(where: str, phases: Sequence[Phase], i: int) -> None:
     if i != 1 or not is_trajectory(phases[0]):
         raise ConfigError(
-            f"{where}: it needs a warm-up, such as fedavg, as the phase before; give a number or "
-            "select"
+            f"{where}: it needs a warm-up, such as fedavg, as the phase before; give a number"
         )
