@@ -31,7 +31,7 @@ FIGURES = ("steps", "sensitivity", "depth", "gradient_quality", "server", "clien
 REAL = ("metrics.csv", "tables/main.csv", "tables/main.md", "claims.csv")
 RUN = "runs/zowarmup-*/{seed}/run.json"  # whose machine and versions stand for all runs
 DEFAULT = ("main", "pivot", "distribution", "depth", "learning_rates", "costs")
-NETWORKS = ("architecture",)
+NETWORKS = "studies/architecture"
 SHOWN = ("training_curves", "depth", "learning_rates")
 FILES = {
     "digits": (
@@ -45,8 +45,8 @@ FILES = {
         *(f"figures/{name}.png" for name in FIGURES),
     ),
     "digits-resnet-vit": (
-        *(f"tables/{name}.{form}" for name in NETWORKS for form in ("csv", "md")),
-        *("claims.csv", "claims.md", "figures/architecture.png"),
+        *(f"{NETWORKS}/tables/architecture.{form}" for form in ("csv", "md")),
+        *("claims.csv", "claims.md", f"{NETWORKS}/figures/architecture.png"),
     ),
     "cifar10-cpu": (
         *REAL,
@@ -121,6 +121,13 @@ def verdicts(config: str) -> str:
     return f"{sum(counted.values())} tested, {listed}"
 
 
+def judged(config: str) -> str:
+    """Return the tables of claims.md, without what was not run."""
+    text = (EVIDENCE / config / "claims.md").read_text(encoding="utf-8")
+    families = re.findall(r"(?m)^## (?!Not run|How).*\n\n((?:\|.*\n)+)", text)
+    return "\n".join(families).strip()
+
+
 def skew() -> str:
     """Return the paragraph on the data of low-resource clients, at 10/90 and at 50/50."""
     cells = {(row["split"], row["method"]): row for row in rows("main.csv")}
@@ -178,6 +185,7 @@ def render(text: str) -> str:
         "results": results(),
         "verdicts": verdicts("digits"),
         "full-verdicts": verdicts("digits-full"),
+        "networks verdicts": judged("digits-resnet-vit"),
         "skew": skew(),
         "bench": bench(),
         "all-bench": all_bench(),
