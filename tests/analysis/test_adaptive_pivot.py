@@ -19,22 +19,25 @@ FIXED = {10: [0.5, 0.9, 0.5], 16: [0.6, 0.6, 0.6], 20: [0.7, 0.5, 0.7]}
 RULE = [0.65, 0.55, 0.75]
 
 
-def made() -> pd.DataFrame:
+def made(rules: tuple[str, ...] = ("plateau",)) -> pd.DataFrame:
     rows = [
         frames.run(
             "zowarmup", frames.numbered(last), study="adaptive_pivot", pivot=pivot, split="10/90"
         )
         for pivot, last in FIXED.items()
     ]
-    ruled = frames.run(
-        "zowarmup",
-        frames.numbered(RULE),
-        study="adaptive_pivot",
-        variant="plateau",
-        split="10/90",
-        **{m.RULE: "plateau", m.PROBED: 20.0},
-    )
-    metrics = frames.frame(*rows, ruled)
+    ruled = [
+        frames.run(
+            "zowarmup",
+            frames.numbered(RULE),
+            study="adaptive_pivot",
+            variant=rule,
+            split="10/90",
+            **{m.RULE: rule, m.PROBED: 20.0},
+        )
+        for rule in rules
+    ]
+    metrics = frames.frame(*rows, *ruled)
     # its pivots differ by seed
     pivots = metrics["seed"].map({0: 10, 1: 16, 2: 20})
     return metrics.assign(pivot=metrics["pivot"].where(metrics[m.PROBED].isna(), pivots))
@@ -86,6 +89,16 @@ def test_the_figure_shows_where_rules_fire() -> None:
     assert gain.lines[0].get_ydata() == approx([1.0] * 6)
     means = next(line for line in end.lines if line.get_linestyle() == "-")
     assert means.get_ydata() == approx([100 * np.mean(last) for last in FIXED.values()])
+
+
+def test_no_rule_looks_like_the_fixed_pivots() -> None:
+    """`progress` was an orange dot on the orange line."""
+    rows = made(("plateau", "progress", "gap", "variance"))
+    along, _, end = drawn.figure(rows, probed()).axes
+    line = next(line for line in end.lines if line.get_linestyle() == "-")
+    marks = [mark.get_color() for mark in along.lines if mark.get_linestyle() == "None"]
+    assert len(set(marks)) == 4
+    assert line.get_color() not in marks
 
 
 def test_a_figure_without_probes_says_what_to_do() -> None:

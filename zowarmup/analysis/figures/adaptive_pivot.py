@@ -42,7 +42,8 @@ def figure(metrics: pd.DataFrame, probes: pd.DataFrame | None = None) -> Figure:
     groups = [(key, rows) for key, rows in final.groupby(GROUP, sort=False, dropna=False)]
     drawing, grid = style.panels(COLUMNS * len(groups), 2.0, COLUMNS, style.WIDTH)
     rules = [name for name in final["rule"].unique() if name]
-    looks = dict(zip(rules, list(style.lines(rules).values()), strict=True))
+    looks = style.lines(["zowarmup", *rules])  # fixed pivots have that look
+    looks.pop("zowarmup")
     for i, (key, rows) in enumerate(groups):
         along, gain, end = grid[COLUMNS * i : COLUMNS * (i + 1)]
         labels = dict(zip(GROUP, key, strict=True))
