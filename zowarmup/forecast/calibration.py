@@ -52,7 +52,7 @@ class Speed:
 def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, Speed]:
     """Return kind -> `speed`; the kinds with most operations are timed first.
 
-    After `budget` seconds, a kind takes those of its network and algorithm per operation.
+    After `budget` seconds, a kind takes the speed of one of its network and algorithm.
     """
     timed: dict[str, Speed] = {}
     end = time.monotonic() + budget
@@ -60,7 +60,7 @@ def calibrated(kinds: Mapping[str, Part], budget: float = BUDGET) -> dict[str, S
     for name in tqdm(ordered, "calibrating", leave=False, disable=None):
         alike = [other for other in timed if _alike(kinds[other], kinds[name])]
         late = time.monotonic() > end and alike
-        timed[name] = replace(timed[alike[0]], fixed=0.0) if late else speed(kinds[name])
+        timed[name] = timed[alike[0]] if late else speed(kinds[name])
     return timed
 
 
