@@ -192,22 +192,29 @@ def test_make_says_why_there_is_no_page(
     assert "Traceback" not in answer.text
 
 
-def test_ci_tries_a_config_that_leaves_its_name_to_another(tmp_path: Path) -> None:
-    """Its own loop over configs, with the steps said instead of done."""
+@pytest.mark.parametrize("broken", ["none", "own"])
+def test_ci_tries_a_config_that_leaves_its_name_to_another(broken: str, tmp_path: Path) -> None:
+    """Its own functions over configs, with a Snakemake that fails on one config."""
     script = (workbench.PROJECT / ".ci" / "run").read_text()
-    loop = re.search(r"(?ms)^for config in .*?^done$", script)
-    assert loop
+    functions = re.search(r"(?ms)^dry_run\(\) .*^dry_runs\(\) .*?^}$", script)
+    assert functions
     (tmp_path / "config").mkdir()
     for name, text in (("claims-own", "name: no"), ("last", "extends: full.yaml"), ("own", "{}")):
         (tmp_path / "config" / f"{name}.yaml").write_text(text)
-    said = subprocess.run(
-        ["bash", "-c", f'step() {{ echo "$1"; }}; bin=.\n{loop[0]}'],
+    command = tmp_path / "snakemake"
+    command.write_text(f"#!/bin/sh\ncase $* in *config/{broken}.yaml*) exit 1;; esac\n")
+    command.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", f"bin=.\n{functions[0]}\ndry_runs"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert said.stdout == "dry run of config/last.yaml\ndry run of config/own.yaml\n"
+    lines = sorted(done.stdout.splitlines(), key=lambda line: line.split()[1])
+    own = "ok" if broken == "none" else "FAILED"
+    assert lines == ["ok: config/last.yaml", f"{own}: config/own.yaml"]
+    assert (done.returncode == 0) == (broken == "none")
 
 
 @pytest.mark.long
