@@ -56,9 +56,10 @@ FILES = {
     "imagenet32-cpu": (*REAL, "figures/training_curves.png"),
 }
 FACTS = ("commit", "hardware", "versions")
+OURS = "Beyond the paper"  # how the headings of families begin that are not the paper's
 METHODS = (
-    *("high_res_only", "zowarmup", "zowarmup_high_only", "heterofl", "fedkseed_warm", "fedkseed"),
-    *("zo_init", "fedavg_all"),
+    *("high_res_only", "zowarmup", "zowarmup_plus", "zowarmup_high_only", "heterofl"),
+    *("fedkseed_warm", "fedkseed", "zo_init", "fedavg_all"),
 )
 
 
@@ -111,9 +112,13 @@ def _accuracy(row: dict[str, str] | None) -> str:
 
 
 def verdicts(config: str) -> str:
-    """Return the number of each verdict among the claims that the runs of a config can test."""
+    """Return the number of each verdict among the paper's claims that the runs of a config can test."""
     # A negligible difference counts with those that are supported; too few seeds are no test.
-    judged = [row for row in rows("claims.csv", config) if "too few seeds" not in row["note"]]
+    judged = [
+        row
+        for row in rows("claims.csv", config)
+        if "too few seeds" not in row["note"] and not row["about"].startswith(OURS)
+    ]
     words = [row["verdict"].partition(",")[0] for row in judged]
     tested = ("supported", "contradicted", "no difference", "inconclusive")
     counted = {word: words.count(word) for word in tested}

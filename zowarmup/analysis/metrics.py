@@ -32,8 +32,8 @@ PROBED = "probed"  # the round up to which a run counts the probes of its warm-u
 SCALE = ["dataset", "model"]
 RUN = ["study", *SCALE, "split", "run", "variant", "seed"]
 METHODS = (
-    "high_res_only", "zowarmup", "zowarmup_local", "zowarmup_adam", "zowarmup_high_only",
-    "heterofl", "fedkseed_warm", "fedkseed", "zo_init", "fedavg_all",
+    "high_res_only", "zowarmup", "zowarmup_plus", "zowarmup_local", "zowarmup_adam",
+    "zowarmup_high_only", "heterofl", "fedkseed_warm", "fedkseed", "zo_init", "fedavg_all",
 )  # fmt: skip
 FIX = "delete the file, and the workflow recreates it"
 
