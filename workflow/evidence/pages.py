@@ -112,7 +112,7 @@ def _accuracy(row: dict[str, str] | None) -> str:
 
 
 def verdicts(config: str) -> str:
-    """Return the number of each verdict among the paper's claims that the runs of a config can test."""
+    """Return the number of each verdict among the claims of the paper that a config can test."""
     # A negligible difference counts with those that are supported; too few seeds are no test.
     judged = [
         row
