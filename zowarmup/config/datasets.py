@@ -58,7 +58,7 @@ class FileData(Settings):
 class FolderData(Settings):
     """Images in a folder for each class, or in `train/` and `test/` with such folders.
 
-    test_share: the share of the images to test on, where there is no folder `test`.
+    test_share: the share of the images to test on, unless there are both `train` and `test`.
     """
 
     folder: File
