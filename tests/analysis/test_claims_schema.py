@@ -112,7 +112,7 @@ def test_claims_stand_in_one_file(tmp_path: Path) -> None:
 
 
 def test_our_claims_are_directional() -> None:
-    """The paper's: nothing that could have been tuned, but for the margin of "does not converge"."""
+    """Nothing that could have been tuned, but for the margin of "does not converge"."""
     every = schema.read(FILE)
     assert every.claims["plus_not_below_zowarmup"].threshold == -every.margins.points
     ours = {name: claim for name, claim in every.claims.items() if claim.family != "plus"}
