@@ -43,6 +43,12 @@ def test_the_gain_is_that_of_the_model_at_the_start() -> None:
     assert (warm["difference"], warm["high_mean"]) == approx((0.1, 0.61))
 
 
+def test_a_setting_of_a_method_is_no_measurement() -> None:
+    """`top` is the share of the entries that zo_mixed sends, and an eigenvalue."""
+    metrics = frames.frame(*frames.depths()).assign(top=0.01)
+    pd.testing.assert_frame_equal(depth.table(metrics, frames.curvature()), table())
+
+
 def test_without_a_positive_trace_lambda_stands_alone() -> None:
     rows = table(trace=-5.0)
     assert rows["flat"].tolist() == [3] * 6

@@ -60,7 +60,9 @@ def with_curvature(rows: pd.DataFrame, measured: Sequence[Mapping[str, Any]]) ->
     quantities = points.columns.drop([*KEYS, "start"])
     points = points.astype(dict.fromkeys(quantities, float))  # None becomes NaN
     points = points.rename(columns={"dissimilarity": "start_dissimilarity"})  # not a round's
-    rows = rows.assign(start=rows["pivot"].fillna(0)).merge(points, "left", [*KEYS, "start"])
+    rows = rows.assign(start=rows["pivot"].fillna(0))
+    settings = points.columns.intersection(rows.columns).drop([*KEYS, "start"])  # `top` of zo_mixed
+    rows = rows.drop(columns=settings).merge(points, "left", [*KEYS, "start"])
     return rows.assign(gain=gain(rows))
 
 
