@@ -56,9 +56,10 @@ FILES = {
     "imagenet32-cpu": (*REAL, "figures/training_curves.png"),
 }
 FACTS = ("commit", "hardware", "versions")
+PLUS = "zowarmup_plus"  # ours, in bold
 OURS = "Beyond the paper"  # how the headings of families begin that are not the paper's
 METHODS = (
-    *("high_res_only", "zowarmup", "zowarmup_plus", "zowarmup_high_only", "heterofl"),
+    *("high_res_only", "zowarmup", "zowarmup_high_only", PLUS, "heterofl"),
     *("fedkseed_warm", "fedkseed", "zo_init", "fedavg_all"),
 )
 
@@ -100,7 +101,8 @@ def results() -> str:
     lines.append("|---" * (len(splits) + 1) + "|")
     for method in METHODS:
         values = " | ".join(_accuracy(cells.get((split, method))) for split in splits)
-        lines.append(f"| {cells[splits[0], method]['label']} | {values} |")
+        label = cells[splits[0], method]["label"]
+        lines.append(f"| **{label}** | {values} |" if method == PLUS else f"| {label} | {values} |")
     return "\n".join(lines)
 
 
