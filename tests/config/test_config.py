@@ -772,6 +772,9 @@ methods:
     phases:
       - {{algorithm: fedadam, clients: high, rounds: 20, {}}}
       - {{algorithm: zo, clients: all, rounds: 40}}
+  scratch:
+    label: Scratch
+    phases: [{{algorithm: zo, clients: all, rounds: 60}}]
 studies: {{server: {{methods: [adam]}}}}
 """
 
@@ -822,16 +825,64 @@ def test_a_client_s_rate_is_selected_with_the_others(tmp_path: Path) -> None:
     assert made.runs["adam"].phases[0].client_lr == rate
 
 
+def test_a_client_s_rate_of_a_method_with_the_same_phase_is_its_client_s(tmp_path: Path) -> None:
+    """Not the server's: a second method with FedAdam in its first phase trains like the first."""
+    text = FEDADAM.format("client_lr: select").replace(
+        "studies:",
+        """  both:
+    label: Both
+    phases:
+      - {algorithm: fedadam, clients: high, rounds: 20, lr: {same_as: adam},
+         client_lr: {same_as: adam}}
+      - {algorithm: zo, clients: all, rounds: 40}
+studies:""",
+    )
+    grids = "selection: {grid: {fedadam: [0.01], fedadam.client_lr: [0.3, 0.1]}}"
+    text = text.replace("selection: {grid: {fedadam: [0.001, 0.01]}}", grids)
+    made = made_of(tmp_path, text.replace("methods: [adam]", "methods: [adam, both]"))
+    assert made.runs["both"].phases[0] == made.runs["adam"].phases[0]
+
+
+def test_two_methods_that_wait_for_each_other_are_refused(tmp_path: Path) -> None:
+    text = FEDADAM.format("client_lr: {same_as: both}").replace(
+        "studies:",
+        """  both:
+    label: Both
+    phases:
+      - {algorithm: fedadam, clients: high, rounds: 20, lr: {same_as: adam}, client_lr: select}
+      - {algorithm: zo, clients: all, rounds: 40}
+studies:""",
+    )
+    text = text.replace("[0.001, 0.01]}", "[0.01], fedadam.client_lr: [0.1]}")
+    assert "learning rates wait for each other" in refusal(overlay(tmp_path, text))
+
+
+def test_clients_of_mixed_rounds_train_at_the_rate_of_a_phase_of_fedavg(tmp_path: Path) -> None:
+    text = """
+algorithms: {zo_mixed: {client_lr: {same_as: high_res_only}}}
+methods:
+  mixed:
+    label: Mixed
+    phases:
+      - {algorithm: fedavg, clients: high, rounds: 20, lr: {same_as: high_res_only}}
+      - {algorithm: zo_mixed, clients: all, rounds: 40, lr: 0.01}
+studies: {mixed: {methods: [mixed]}}
+"""
+    first, second = made_of(tmp_path, text).runs["mixed"].phases
+    assert (second.client_lr, second.lr) == (first.lr, 0.01)
+
+
 @pytest.mark.parametrize(
     ("rate", "expected"),
     [
+        ("client_lr: {same_as: scratch}", "scratch has no phase of fedavg; name a method that has"),
         ("client_lr: {same_as: nobody}", "there is no method nobody"),
         (
             "client_lr: {same_as: high_res_only}, lr: {same_as: high_res_only}",
             "is not fedadam; name",
         ),
         ("client_lr: {same_as: zowarmup}, lr: {same_as: adam}", "phase 1 selects no lr, which"),
-        ("client_lr: {same_as: adam}", "give one as a number"),
+        ("client_lr: {same_as: adam}", "phase 1 selects no client_lr, which"),
     ],
 )
 def test_rates_that_lead_nowhere(tmp_path: Path, rate: str, expected: str) -> None:

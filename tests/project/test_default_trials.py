@@ -72,6 +72,8 @@ def test_the_default_tunes_nothing_and_has_the_rates_that_its_trials_choose() ->
         for mine, full in zip(run.phases, tuned.runs[name].phases, strict=True):
             if full.algorithm == "zo_mixed":  # its step has a length of its own, given in both
                 assert mine.lr == full.lr == 0.01
+                local = full.client_lr
+                assert mine.client_lr == choices[local.selection][local.axis], name
             else:
                 assert mine.lr == choices[full.lr.selection][full.lr.axis], name
 
@@ -83,6 +85,16 @@ def test_both_configs_describe_the_same_runs() -> None:
         assert without_rates(run) == without_rates(tuned.runs[name]), name
 
 
+def test_a_rate_given_in_full_yaml_is_one_that_its_trials_choose() -> None:
+    """`same_as` would take that of FedAdam's default settings."""
+    chosen = next(
+        r for name, r in chosen_again().items() if name.startswith("fedadam_zo-beta20.99")
+    )
+    given = plan([FULL]).runs["reddi_both"].phases[0]
+    assert (given.lr, given.client_lr) == (chosen["1.lr"], chosen["1.client_lr"])
+
+
 def without_rates(run: RunSpec) -> tuple[dict[str, object], list[Phase]]:
-    phases = [phase.model_copy(update={"lr": 0.0}) for phase in run.phases]
+    rates = dict.fromkeys(("lr", "client_lr"), 0.0)
+    phases = [phase.model_copy(update=rates) for phase in run.phases]
     return run.model_dump(exclude={"phases", "warmup"}), phases

@@ -87,8 +87,9 @@ class Rates:
         axis = f"{number}.{key}"
         if isinstance(rate, dict):  # another method's choice
             phase = resolve(self.config, method, overrides).phases[number - 1]
-            method = self._other(method, str(rate["same_as"]), phase.algorithm, number, key)
-            axis, own = f"{number}.lr", f"{phase.algorithm}."
+            other, own = str(rate["same_as"]), f"{phase.algorithm}."
+            axis = self._axis_of(method, other, phase.algorithm, number, key)
+            method = other
             rates = tuple(f".{rate_key}" for rate_key in RATES)
             overrides = {
                 name: value
@@ -97,18 +98,26 @@ class Rates:
             }
         return Selected(selection=self._selection(method, overrides, axis), axis=axis)
 
-    def _other(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:
-        """The other method, whose phase has the same algorithm if the rate is its lr."""
+    def _axis_of(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:
+        """The axis of the other method that a rate is taken from.
+
+        That of the same setting, if the same phase has the same algorithm. Else clients train as in
+        the other method's phase of FedAvg, whose rate is its lr.
+        """
+        where = f"methods.{method}: {key}.same_as"
         if other not in self.config.methods:
-            raise ConfigError(f"methods.{method}: {key}.same_as: there is no method {other}")
-        phases = self.config.methods[other].phases
-        theirs = phases[number - 1]["algorithm"] if number <= len(phases) else None
-        if key == "lr" and theirs != algorithm:
+            raise ConfigError(f"{where}: there is no method {other}")
+        theirs = [phase["algorithm"] for phase in self.config.methods[other].phases]
+        if theirs[number - 1 : number] == [algorithm]:
+            return f"{number}.{key}"
+        if key == "lr":
             raise ConfigError(
-                f"methods.{method}: {key}.same_as: phase {number} of {other} is not {algorithm}; "
+                f"{where}: phase {number} of {other} is not {algorithm}; "
                 f"name a method whose phase {number} is"
             )
-        return other
+        if "fedavg" not in theirs:
+            raise ConfigError(f"{where}: {other} has no phase of fedavg; name a method that has")
+        return f"{theirs.index('fedavg') + 1}.lr"
 
     def _selection(self, method: str, overrides: Overrides, axis: str) -> str:
         """The name of the selection that chooses an axis of a method."""
