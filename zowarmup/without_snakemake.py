@@ -14,6 +14,7 @@ from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 from zowarmup.runtime import launch
+from zowarmup.storage import finished
 
 TRAINING: dict[str, Callable[..., None]] = {
     "warmup": warmup.warm_up,
@@ -25,7 +26,7 @@ TRAINING: dict[str, Callable[..., None]] = {
 class Maker:
     """Writes the files that are missing below a results folder.
 
-    Existing files count as finished; only a data set is checked against its sources and settings.
+    Existing files count as finished if they were made with the settings of the config.
     """
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
@@ -68,7 +69,7 @@ class Maker:
         """Make the outputs of a run, or of a job before runs, unless all of them exist."""
         files = graph.outputs(self.paths, job)
         if all(Path(file).exists() for file in files.values()):
-            return
+            return self._check(job, files)
         for other in graph.waits_for(self.paths, job):
             self.make(other)
         config = self.plan.config
@@ -94,6 +95,17 @@ class Maker:
                 )
             case _:
                 self._train(job, files)
+
+    def _check(self, job: Job, files: dict[str, str]) -> None:
+        """Refuse finished training of other settings."""
+        record = Path(next(iter(files.values()))).parent / "run.json"
+        if job.rule not in ("train", "warmup") or not record.is_file():
+            return
+        if change := finished.change(record, graph.spec_of(self.plan, job)):
+            raise UserError(
+                f"{record}: {change} in the config; run snakemake to recreate it and all that "
+                "depends on it, or write to another folder with --results"
+            )
 
     def _train(self, job: Job, files: dict[str, str]) -> None:
         spec = graph.spec_of(self.plan, job)

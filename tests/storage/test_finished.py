@@ -1,0 +1,70 @@
+"""What `zowarmup run` says of finished training of other settings."""
+
+from pathlib import Path
+
+import pytest
+import workbench
+
+from zowarmup.__main__ import main
+from zowarmup.plan.plan import plan
+from zowarmup.storage import finished
+
+TINY = workbench.PROJECT / "tests" / "tiny.yaml"
+WARMUP = "results/tiny/warmups/fedavg-high/0/run.json"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warm-up and a run, with learning rates that are given."""
+    folder = tmp_path_factory.mktemp("finished")
+    assert main(arguments(folder, "")) == 0
+    return folder
+
+
+def arguments(folder: Path, old: str, new: str = "") -> list[str]:
+    """The command for tiny.yaml with `old` replaced."""
+    text = TINY.read_text().replace("{lr: select", "{lr: 0.1")
+    text = text.replace(", lr: {same_as: high_res_only}", "")
+    assert old in text
+    (folder / "tiny.yaml").write_text(text.replace(old, new, 1) if old else text)
+    results = str(folder / "results")
+    return [
+        *("run", str(folder / "tiny.yaml"), "--results", results),
+        *("--run", "zowarmup", "--seed", "0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ("fedavg: {lr: 0.1", "fedavg: {lr: 0.2", "phases.0.lr was 0.1 and is 0.2"),
+        ("rounds: 40", "rounds: 50", "phases.1.rounds was 40 and is 50"),
+        ("evaluate_every: 10", "evaluate_every: 5", "evaluate_every was 10 and is 5"),
+    ],
+)
+def test_a_run_of_other_settings_is_refused(
+    folder: Path, old: str, new: str, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = workbench.contents(folder / "results", ())
+    assert main(arguments(folder, old, new)) == 2
+    said = capsys.readouterr().err
+    assert f"{change} in the config; run snakemake to recreate it" in said
+    assert workbench.contents(folder / "results", ()) == before
+
+
+def test_the_same_settings_are_not(folder: Path) -> None:
+    assert main(arguments(folder, "")) == 0
+
+
+def test_a_rate_that_a_selection_decides_is_no_other_setting(folder: Path) -> None:
+    """The plan has no number for it."""
+    made = plan([str(TINY)])
+    assert made.selections
+    record = folder / WARMUP
+    assert finished.change(record, made.warmups["fedavg-high"]) == ""
+
+
+def test_a_longer_warm_up_serves_a_shorter_one(folder: Path) -> None:
+    arguments(folder, "rounds: 60", "rounds: 30")
+    made = plan([str(folder / "tiny.yaml")])
+    assert finished.change(folder / WARMUP, made.warmups["fedavg-high"]) == ""
