@@ -26,7 +26,8 @@ TRAINING: dict[str, Callable[..., None]] = {
 class Maker:
     """Writes the files that are missing below a results folder.
 
-    Existing files count as finished if they were made with the settings of the config.
+    Existing files count as finished. A data set is checked against its sources and settings, and
+    training against its settings; federations and selections are not.
     """
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:

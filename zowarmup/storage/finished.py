@@ -1,31 +1,66 @@
 """Whether finished training has the settings that are wanted now."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import cast
 
 from zowarmup.common.errors import reading
 from zowarmup.common.files import read_json
-from zowarmup.plan.specs import TrainingSpec, WarmupSpec, read_spec
-from zowarmup.storage.provenance import differences
+from zowarmup.config.phase import AUTO, GROUPS, RATES
+from zowarmup.plan.specs import RunSpec, TrainingSpec, read_spec
+from zowarmup.storage.provenance import difference
 
-# No settings: rates that a selection or probes decide, and the name of a folder.
-OPEN = (" and is {", " and is auto", "warmup was")
+Values = dict[str, object]
 
 
 def change(record: Path, spec: TrainingSpec) -> str:
-    """The first setting in which a run.json differs from a spec, or nothing.
+    """The first setting in which a run.json differs from a spec; empty if none does.
 
-    A warm-up may be longer than needed or have probes that nobody reads. Where a rule decides the
-    pivot of a run, the rounds of its phases are no settings.
+    What a selection or probes decide is no setting: the record has it as a number. A warm-up may be
+    longer than is needed, and may have probes that nobody reads.
 
     Raises:
         UserError: the file cannot be read.
     """
     with reading(record):
-        made = read_spec(read_json(record)["spec"]).model_dump(mode="json")
-    free: tuple[str, ...] = OPEN
-    if isinstance(spec, WarmupSpec):
-        free = (*OPEN, "rounds was", "probes")
-    elif getattr(spec, "pivot_rule", None) is not None:
-        free = (*OPEN, "rounds was")
-    changes = differences(made, spec.model_dump(mode="json"))
-    return next((c for c in changes if not any(word in c for word in free)), "")
+        values = read_json(record)
+        made = read_spec(values["spec"]).model_dump(mode="json")
+        decided = "decided" in values
+    now = spec.model_dump(mode="json")
+    for values in (made, now):
+        values.pop("warmup", None)  # the name of a folder
+    if "phase" in now:
+        _of_warm_up(made, now)
+    then, phases = _phases(made), _phases(now)
+    _decide(then, phases, decided)
+    total = [sum(cast(int, phase["rounds"]) for phase in each) for each in (then, phases)]
+    if isinstance(spec, RunSpec) and spec.pivot_rule is not None and total[0] == total[1]:
+        for was, phase in zip(then, phases, strict=False):
+            phase["rounds"] = was["rounds"]
+    return difference(made, now)
+
+
+def _phases(values: Values) -> list[Values]:
+    return cast(list[Values], values["phases"] if "phases" in values else [values.get("phase", {})])
+
+
+def _decide(made: Iterable[Values], now: Iterable[Values], decided: bool) -> None:
+    """Fill in rates that a selection decides and, in a run with decisions, what probes decide."""
+    for then, phase in zip(made, now, strict=False):
+        for key in {*RATES, GROUPS} & phase.keys() & then.keys():
+            if isinstance(phase[key], Mapping) or (decided and phase[key] == AUTO):
+                phase[key] = then[key]
+
+
+def _of_warm_up(made: Values, now: Values) -> None:
+    """A longer warm-up serves too, and one with probes that nobody reads."""
+    _longer_serves(_phases(made)[0], _phases(now)[0], "rounds")
+    probes = [cast(Values, values.get("probes")) for values in (made, now)]
+    if all(probes):
+        _longer_serves(probes[0], probes[1], "last")
+    else:
+        made.pop("probes", None)
+
+
+def _longer_serves(made: Values, now: Values, key: str) -> None:
+    now[key] = max(cast(int, now[key]), cast(int, made[key]))
