@@ -75,7 +75,7 @@ def test_the_browser_shows_the_front_page(rendered: str, finished: Path) -> None
     with (finished / "results/tiny/claims.csv").open() as file:
         tested = [row for row in csv.DictReader(file) if row["family"]]
     verdicts = [row["verdict"] for row in tested]
-    assert f"{len(verdicts)} verdicts on claims of the paper" in text
+    assert f"{len(verdicts)} verdicts on claims" in text
     assert f"{verdicts.count('not run')} not run" in text
 
 
@@ -308,7 +308,7 @@ def test_the_front_page_counts_verdicts_and_lists_what_would_decide() -> None:
     verdicts = judge.judge(metrics, schema.read(workbench.PROJECT / "config/claims.yaml"))
     text = front_page.summary(verdicts)
     tested = verdicts["kind"].isin(schema.TESTED).sum()
-    assert text.startswith(f"{tested} verdicts on claims of the paper: 0 supported, ")
+    assert text.startswith(f"{tested} verdicts on claims: 0 supported, ")
     assert "; counted apart: 0 holds, 0 does not hold, 0 observed" in text
     [line] = [x for x in front_page.listed(verdicts, "inconclusive") if "10 % of" in x]
     assert re.search(r"n = 10, \d+ needed\)$", line)

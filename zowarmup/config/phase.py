@@ -41,7 +41,7 @@ RATES = ("lr", "client_lr")  # the settings of these two types, in the order of 
 class SameAs(Settings):
     """The learning rate selected for the same phase of another method.
 
-    A `client_lr` may also be that of the other method's phase of FedAvg.
+    A `client_lr` may also be that of the other method's first phase of FedAvg.
     """
 
     same_as: str

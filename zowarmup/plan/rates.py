@@ -102,7 +102,7 @@ class Rates:
         """The axis of the other method that a rate is taken from.
 
         That of the same setting, if the same phase has the same algorithm. Else clients train as in
-        the other method's phase of FedAvg, whose rate is its lr.
+        the other method's first phase of FedAvg, whose rate is its lr.
         """
         where = f"methods.{method}: {key}.same_as"
         if other not in self.config.methods:

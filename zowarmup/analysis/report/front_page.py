@@ -102,7 +102,7 @@ def summary(verdicts: pd.DataFrame) -> str:
     counted = ", ".join(f"{n} {word}" for n, word in zip(total, VERDICTS, strict=True))
     given = verdicts["verdict"].value_counts()
     apart = ", ".join(f"{given.get(word, 0)} {word}" for word in APART)
-    return f"{sum(total)} verdicts on claims of the paper: {counted}; counted apart: {apart}"
+    return f"{sum(total)} verdicts on claims: {counted}; counted apart: {apart}"
 
 
 def listed(verdicts: pd.DataFrame, word: str) -> list[str]:
