@@ -24,43 +24,43 @@ def change(record: Path, spec: TrainingSpec) -> str:
     """
     with reading(record):
         values = read_json(record)
-        made = read_spec(values["spec"]).model_dump(mode="json")
+        recorded = read_spec(values["spec"]).model_dump(mode="json")
         decided = "decided" in values
     now = spec.model_dump(mode="json")
-    for values in (made, now):
+    for values in (recorded, now):
         values.pop("warmup", None)  # the name of a folder
     if "phase" in now:
-        _of_warm_up(made, now)
-    then, phases = _phases(made), _phases(now)
+        _of_warm_up(recorded, now)
+    then, phases = _phases(recorded), _phases(now)
     _decide(then, phases, decided)
     total = [sum(cast(int, phase["rounds"]) for phase in each) for each in (then, phases)]
     if isinstance(spec, RunSpec) and spec.pivot_rule is not None and total[0] == total[1]:
         for was, phase in zip(then, phases, strict=False):
             phase["rounds"] = was["rounds"]
-    return difference(made, now)
+    return difference(recorded, now)
 
 
 def _phases(values: Values) -> list[Values]:
     return cast(list[Values], values["phases"] if "phases" in values else [values.get("phase", {})])
 
 
-def _decide(made: Iterable[Values], now: Iterable[Values], decided: bool) -> None:
+def _decide(recorded: Iterable[Values], now: Iterable[Values], decided: bool) -> None:
     """Fill in rates that a selection decides and, in a run with decisions, what probes decide."""
-    for then, phase in zip(made, now, strict=False):
+    for then, phase in zip(recorded, now, strict=False):
         for key in {*RATES, GROUPS} & phase.keys() & then.keys():
             if isinstance(phase[key], Mapping) or (decided and phase[key] == AUTO):
                 phase[key] = then[key]
 
 
-def _of_warm_up(made: Values, now: Values) -> None:
+def _of_warm_up(recorded: Values, now: Values) -> None:
     """A longer warm-up serves too, and one with probes that nobody reads."""
-    _longer_serves(_phases(made)[0], _phases(now)[0], "rounds")
-    probes = [cast(Values, values.get("probes")) for values in (made, now)]
+    _longer_serves(_phases(recorded)[0], _phases(now)[0], "rounds")
+    probes = [cast(Values, values.get("probes")) for values in (recorded, now)]
     if all(probes):
         _longer_serves(probes[0], probes[1], "last")
     else:
-        made.pop("probes", None)
+        recorded.pop("probes", None)
 
 
-def _longer_serves(made: Values, now: Values, key: str) -> None:
-    now[key] = max(cast(int, now[key]), cast(int, made[key]))
+def _longer_serves(recorded: Values, now: Values, key: str) -> None:
+    now[key] = max(cast(int, now[key]), cast(int, recorded[key]))
