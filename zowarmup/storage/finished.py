@@ -23,21 +23,24 @@ def change(record: Path, spec: TrainingSpec) -> str:
         UserError: the file cannot be read.
     """
     with reading(record):
-        values = read_json(record)
-        recorded = read_spec(values["spec"]).model_dump(mode="json")
-        decided = "decided" in values
+        content = read_json(record)
+        recorded = read_spec(content["spec"]).model_dump(mode="json")
+        decided = "decided" in content
     now = spec.model_dump(mode="json")
-    for values in (recorded, now):
-        values.pop("warmup", None)  # the name of a folder
+    for settings in (recorded, now):
+        settings.pop("warmup", None)  # the name of a folder
     if "phase" in now:
         _of_warm_up(recorded, now)
     then, phases = _phases(recorded), _phases(now)
     _decide(then, phases, decided)
-    total = [sum(cast(int, phase["rounds"]) for phase in each) for each in (then, phases)]
-    if isinstance(spec, RunSpec) and spec.pivot_rule is not None and total[0] == total[1]:
+    if isinstance(spec, RunSpec) and spec.pivot_rule is not None and _total(then) == _total(phases):
         for was, phase in zip(then, phases, strict=False):
             phase["rounds"] = was["rounds"]
     return difference(recorded, now)
+
+
+def _total(phases: Iterable[Values]) -> int:
+    return sum(cast(int, phase["rounds"]) for phase in phases)
 
 
 def _phases(values: Values) -> list[Values]:
