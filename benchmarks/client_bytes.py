@@ -29,10 +29,10 @@ def messages(A: int, S: int, d: int) -> Iterator[tuple[str, int, int, RecordDict
     up = np.zeros(S, np.float32).tobytes()
     train = Request(JOB, 100, "train", 99, [], False, w)
     yield "phase 1, down", 4 * d, 4 * d, train.record()
-    yield "phase 1, up", 4 * d, 4 * d, Reply(1, 100, -1, "ok", "", b"", [], w).record()
+    yield "phase 1, up", 4 * d, 4 * d, Reply(1, 100, -1, "ok", "", b"", [], [], w).record()
     asks = Request(JOB, 101, "scalars", 100, [packed], False, {})
     yield "phase 2, down", 4 * A * S, len(packed), asks.record()
-    yield "phase 2, up", 4 * S, len(up), Reply(1, 101, 100, "ok", "", up, [], {}).record()
+    yield "phase 2, up", 4 * S, len(up), Reply(1, 101, 100, "ok", "", up, [], [], {}).record()
 
 
 def flower_bytes(content: RecordDict) -> int:

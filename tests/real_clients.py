@@ -40,7 +40,11 @@ class Simulated:
     @property
     def run(self) -> Path:
         """The run of the method zowarmup."""
-        return self.root / "runs" / "zowarmup" / "0"
+        return self.of("zowarmup")
+
+    def of(self, method: str) -> Path:
+        """The run of a method."""
+        return self.root / "runs" / method / "0"
 
     def node(self, client: int, folder: Path) -> dict[str, Plain]:
         """The --node-config of a client with a folder."""

@@ -1,6 +1,7 @@
-"""The demonstration of real clients: three nodes of this machine that share scikit-learn's digits.
+"""Runs of real clients on this machine: by default three nodes that share scikit-learn's digits.
 
 `make flower` runs it, tools/flower_faults.py kills its processes, and benchmarks measure it.
+tools/flower_simulation.py makes a run of any config of it.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,14 @@ from typing import Any, Self
 
 import yaml
 
+from zowarmup.common.errors import UserError
 from zowarmup.common.files import atomic_write_text
 from zowarmup.flower import same_bytes, simulation
 from zowarmup.flower.local_federation import APP, LocalFederation
 from zowarmup.flower.settings import Plain
 from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import Paths
+from zowarmup.plan.specs import RunSpec
 from zowarmup.without_snakemake import Maker
 
 CONFIG, RUN, SEED = APP / "demo.yaml", "zowarmup", 0
@@ -30,15 +33,18 @@ class Demonstration:
         folder: of the nodes' folders and the server's results.
         config: the experiment.
         maker: makes the files of its simulation, whose data the nodes read.
+        name, seed: of the run.
     """
 
     folder: Path
     config: Path
     maker: Maker
+    name: str = RUN
+    seed: int = SEED
 
     @classmethod
     def of(cls, folder: Path, phases: Mapping[int, Mapping[str, Any]] | None = None) -> Self:
-        """Make the data, unless they are there.
+        """The demonstration; make the data, unless they are there.
 
         Args:
             phases: further settings of phases, by their number from 0.
@@ -46,11 +52,29 @@ class Demonstration:
         values = yaml.safe_load(CONFIG.read_text())
         for number, settings in (phases or {}).items():
             values["methods"][RUN]["phases"][number] |= settings
-        config = folder / "demo.yaml"
-        atomic_write_text(config, yaml.safe_dump(values))
+        return cls.made(folder, values)
+
+    @classmethod
+    def made(
+        cls, folder: Path, values: Mapping[str, Any], name: str = RUN, seed: int = SEED
+    ) -> Self:
+        """A run of a config's values; make its data, unless they are there.
+
+        Raises:
+            UserError: the config is wrong, or has no such run.
+        """
+        config = folder / "config.yaml"
+        atomic_write_text(config, yaml.safe_dump(dict(values)))
         maker = Maker(config, folder / "simulation")
-        maker.make(Job("federation", "default", str(SEED)))
-        return cls(folder, config, maker)
+        if name not in maker.plan.runs:
+            raise UserError(f"there is no run {name}; use one of {', '.join(maker.plan.runs)}")
+        maker.make(Job("federation", maker.plan.runs[name].federation, str(seed)))
+        return cls(folder, config, maker, name, seed)
+
+    @property
+    def spec(self) -> RunSpec:
+        """What is run."""
+        return self.maker.plan.runs[self.name]
 
     @property
     def paths(self) -> Paths:
@@ -60,17 +84,17 @@ class Demonstration:
     @property
     def real(self) -> Path:
         """The server's folder of the run."""
-        return Path(Paths(self.maker.plan, str(self.folder / "real")).run(RUN, SEED))
+        return Path(Paths(self.maker.plan, str(self.folder / "real")).run(self.name, self.seed))
 
     @property
     def dataset(self) -> Path:
         """The data set."""
-        return Path(self.paths.dataset("digits"))
+        return Path(self.paths.dataset(self.spec.dataset))
 
     @property
     def federation(self) -> Path:
         """Who holds what in it."""
-        return Path(self.paths.federation("default", SEED))
+        return Path(self.paths.federation(self.spec.federation, self.seed))
 
     def node(self, client: int, **more: Plain) -> dict[str, Plain]:
         """The --node-config of a client."""
@@ -90,8 +114,8 @@ class Demonstration:
         """The settings of the server."""
         return {
             "config": str(self.config),
-            "run": RUN,
-            "seed": SEED,
+            "run": self.name,
+            "seed": self.seed,
             "results": str(self.folder / "real"),
             "data": str(self.dataset),
             "loss": True,
@@ -99,11 +123,11 @@ class Demonstration:
 
     def simulate(self) -> None:
         """Train the run in one process, unless its files are there."""
-        self.maker.metrics([RUN], [SEED])
+        self.maker.metrics([self.name], [self.seed])
 
     def compared(self) -> Mapping[str, bool]:
         """Whether the results are the bytes of the simulation in which all answered in time."""
-        return same_bytes.compare(self.real, Path(self.paths.run(RUN, SEED)))
+        return same_bytes.compare(self.real, Path(self.paths.run(self.name, self.seed)))
 
     def compared_with_its_cohorts(self) -> Mapping[str, bool]:
         """Whether the results are the bytes of the simulation with the cohorts of the journal."""

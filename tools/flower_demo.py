@@ -8,6 +8,7 @@ Without FOLDER, all files lie in a temporary folder that is deleted at the end.
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from demonstration import Demonstration
@@ -16,6 +17,7 @@ from zowarmup.common import signals
 from zowarmup.common.errors import UserError
 from zowarmup.common.signals import Stopped
 from zowarmup.flower.local_federation import LocalFederation
+from zowarmup.flower.settings import Plain
 
 SHOWN = ("nodes", "round ", "test accuracy", "client ", "finished", "Error", "error")
 
@@ -28,17 +30,17 @@ def demo(folder: Path) -> bool:
     print(f"real clients: a SuperLink and three SuperNodes, logs in {folder}/logs", flush=True)
     with LocalFederation(folder) as federation:
         run.start_nodes(federation)
-        _follow(federation, run)
-    return _compared(run)
+        follow(federation, run.settings())
+    return compared(run)
 
 
-def _follow(federation: LocalFederation, run: Demonstration) -> None:
+def follow(federation: LocalFederation, settings: Mapping[str, Plain]) -> None:
     """Submit the run, and show the server's progress until it ends.
 
     Raises:
         UserError: the run has failed.
     """
-    process, shown = federation.run(run.settings()), 0
+    process, shown = federation.run(settings), 0
     while process.poll() is None:
         shown = _show(federation.log("run"), shown)
         time.sleep(0.5)
@@ -56,7 +58,8 @@ def _show(log: Path, start: int) -> int:
     return start + len(whole)
 
 
-def _compared(run: Demonstration) -> bool:
+def compared(run: Demonstration) -> bool:
+    """Say whether the results are the same bytes as the simulation's."""
     same = run.compared()
     for name, equal in same.items():
         print(f"{name}: {'the same bytes as' if equal else 'DIFFERS from'} the simulation's")

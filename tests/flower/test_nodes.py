@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loopback import Loopback
 from real_clients import CLIENTS, HIGH, Simulated, serve
 
-from zowarmup.algorithms.rounds import RecordError, RoundRecord
+from zowarmup.algorithms.rounds import RecordError, RoundRecord, State
 from zowarmup.common.errors import UserError
 from zowarmup.data import dataset_file, federation
 from zowarmup.flower import fleet, job, node_data, packing, same_bytes
@@ -62,7 +62,7 @@ def test_messages_come_back_exactly() -> None:
     back = Request.of(sent.record())
     assert (back.job, back.round, back.task, back.records) == ("ab", 3, "scalars", sent.records)
     assert back.model["w"].tobytes() == w.tobytes()
-    reply = Reply(1, 3, 2, "ok", "", b"\0\0\x80\x7f", [0.5], {})
+    reply = Reply(1, 3, 2, "ok", "", b"\0\0\x80\x7f", [2.5], [0.5], {})
     assert Reply.of(reply.record()) == reply
     identity = Identity(1, True, 54, [1, 8, 8], 10, "x", -1)
     assert Identity.of(identity.record()) == identity
@@ -87,8 +87,8 @@ def test_a_low_resource_node_records_no_gradient(simulated: Simulated, tmp_path:
     work = Work(a_job(simulated, tmp_path), own, node_data.load(own))
     assert work.tier == "low"
     w = work.model.initial(0).requires_grad_()
-    scalars, _ = work.scalars(work.phases[1].algorithm.begin(w), 4)
-    assert not scalars.requires_grad
+    answer, _ = work.answer(State(w), 4)
+    assert not answer.scalars.requires_grad
     assert torch.is_grad_enabled()  # only within the node's work, which others may share
     with pytest.raises(UserError, match="low-resource and does not backpropagate"):
         work.local_model(w, 1)

@@ -47,6 +47,9 @@ def asked(content: RecordDict) -> tuple[str, int]:
     return request.task, request.round
 
 
+OTHERS = ("local_steps", "fedkseed", "fedkseed_pro", "adaptive")  # methods beside the paper's
+
+
 def equal_to_its_simulation(real: Path, simulated: Simulated, folder: Path) -> bool:
     """Whether the simulation without the missing clients gives the same bytes."""
     simulation.simulate(real, simulated.dataset, simulated.federation, folder / "again")
@@ -60,6 +63,46 @@ def test_all_nodes_in_time_give_the_bytes_of_the_workflow(
     assert all(same_bytes.compare(real, simulated.run).values())
     assert same_bytes.rounds(real) == END - PIVOT
     assert equal_to_its_simulation(real, simulated, tmp_path)
+
+
+@pytest.mark.parametrize("method", OTHERS)
+def test_other_methods_give_the_bytes_of_the_workflow(
+    grid: Loopback, simulated: Simulated, tmp_path: Path, method: str
+) -> None:
+    real = serve(grid, simulated.settings(tmp_path, run=method))
+    assert all(same_bytes.compare(real, simulated.of(method)).values())
+
+
+@pytest.mark.parametrize("method", OTHERS)
+def test_other_methods_leave_a_lost_node_out(
+    grid: Loopback, simulated: Simulated, tmp_path: Path, method: str
+) -> None:
+    """Client 0 misses the round after the pivot, and catches up with the next one."""
+    grid.lost = lambda node, content: (node, asked(content)) == (1000, ("scalars", PIVOT + 1))
+    real = serve(grid, simulated.settings(tmp_path, run=method, deadline=0.5))
+    records = {record.round: record for record in models.replay.track(real).records()}
+    assert records[PIVOT + 1].weights == [0, 0.25, 0.25, 0.25, 0.25]
+    assert records[PIVOT + 2].weights == [0.2] * CLIENTS
+    assert equal_to_its_simulation(real, simulated, tmp_path)
+    assert not same_bytes.compare(real, simulated.of(method))["final.safetensors"]
+    assert models.replayed(real).w.equal(models.latest(real).w)
+
+
+@pytest.mark.parametrize("method", OTHERS)
+def test_other_methods_bring_a_node_without_a_model_up_to_date(
+    grid: Loopback, simulated: Simulated, tmp_path: Path, method: str
+) -> None:
+    """It gets what its next step needs: the model, and moments or accumulators beside it."""
+
+    def forget(node: int, content: RecordDict) -> bool:
+        if node == 1001 and asked(content) == ("scalars", END):
+            shutil.rmtree(tmp_path / "node-1", ignore_errors=True)
+            grid.lost = lambda node, content: False
+        return False
+
+    grid.lost = forget
+    real = serve(grid, simulated.settings(tmp_path, run=method))
+    assert all(same_bytes.compare(real, simulated.of(method)).values())
 
 
 def test_the_workflows_tools_read_the_servers_folder(

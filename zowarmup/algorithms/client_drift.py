@@ -2,29 +2,30 @@
 
 import math
 import sys
+from collections.abc import Mapping
 
 from torch import Tensor
 
+from zowarmup.algorithms.answers import Answer
+from zowarmup.algorithms.rounds import Cohort
 
-class Drift:
-    """Measures the spread of the clients' models, one model at a time.
 
-    One pass is enough: the spread about the mean is the models' mean squared distance from the
-    common start, less the squared distance of the mean from that start.
-    """
+def distance(w_i: Tensor, w: Tensor) -> float:
+    """|w_i - w|^2, summed in float64."""
+    return (w_i - w).double().square().sum().item()
 
-    def __init__(self, w: Tensor) -> None:
-        """All models start from w."""
-        self.w, self.total = w, 0.0
 
-    def see(self, w_i: Tensor, p_i: float) -> None:
-        """Add a client's model w_i with its share p_i in the mean."""
-        self.total += p_i * (w_i - self.w).double().square().sum().item()
+def drift(w: Tensor, mean: Tensor, cohort: Cohort, answers: Mapping[int, Answer]) -> float:
+    """sqrt(sum_i p_i |w_i - mean|^2) of the clients that answered.
 
-    def around(self, mean: Tensor) -> float:
-        """sqrt(sum_i p_i |w_i - mean|^2), `mean` being the weighted mean of the models.
+    No model but the mean is needed: the spread about it is the models' mean squared distance from
+    their common start w, less the squared distance of the mean from there.
 
+    Returns:
         The largest float if a model is not finite, because records hold finite numbers only.
-        """
-        square = self.total - (mean - self.w).double().square().sum().item()
-        return math.sqrt(max(0.0, square)) if math.isfinite(square) else sys.float_info.max
+    """
+    present, total = cohort.only(answers), 0.0
+    for client, p_i in zip(present.clients, present.weights, strict=True):
+        total += p_i * (answers[client].moved or 0.0)
+    square = total - distance(mean, w)
+    return math.sqrt(max(0.0, square)) if math.isfinite(square) else sys.float_info.max

@@ -18,7 +18,7 @@ Reference: Qin et al. 2023, arXiv:2312.06353.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -26,7 +26,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.client_drift import Drift
+from zowarmup.algorithms.answers import Answer
+from zowarmup.algorithms.client_drift import distance, drift
 from zowarmup.algorithms.engine_protocol import Engine, LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
@@ -74,22 +75,49 @@ class FedKSeed:
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
         """Take every client's local steps, and rebuild the model from the accumulators."""
+        answers = self.answers(state, t, cohort, engine, seeds)
+        return self.collect(state, t, cohort, answers, seeds)
+
+    def answers(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> dict[int, Answer]:
+        """Take every client's local steps; see algorithms.answers."""
         w, T = state.w, self.steps(max(cohort.sizes))
         chosen = self.choose(state, t, cohort.clients, T, seeds)
         directions = self.candidates(w, seeds).take(chosen.flatten().to(w.device))
         orders = visits(t, cohort, self.epochs, seeds)
         steps = LocalZO(self.batch, self.lr, 1, self.eps, self.tau)
         local = engine.local_zo_steps(w, cohort.clients, directions, orders, steps)
-        scalars, drift = [], Drift(w)
-        for (w_i, c_i), p_i in zip(local, cohort.weights, strict=True):
-            scalars.append(c_i.flatten().tolist())
-            drift.see(w_i, p_i)
-        used = [ks[: len(cs)] for ks, cs in zip(chosen.tolist(), scalars, strict=True)]
-        record = RoundRecord(
-            t, list(cohort.clients), cohort.shares(), scalars, self.lr, chosen=used
-        )
+        return {
+            client: Answer(c_i.flatten(), distance(w_i, w))
+            for client, (w_i, c_i) in zip(cohort.clients, local, strict=True)
+        }
+
+    def collect(
+        self, state: State, t: int, cohort: Cohort, answers: Mapping[int, Answer], seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Rebuild the model from the accumulators; see algorithms.answers.
+
+        Candidates are no part of an answer, because the state decides them.
+        """
+        record = self._record(state, t, cohort, answers, seeds)
         new = self.apply(state, record, seeds)
-        return new, self.report(cohort, replace(record, drift=drift.around(new.w)))
+        record = replace(record, drift=drift(state.w, new.w, cohort, answers))
+        return new, self.report(cohort, record)
+
+    def _record(
+        self, state: State, t: int, cohort: Cohort, answers: Mapping[int, Answer], seeds: Seeds
+    ) -> RoundRecord:
+        """The message of a round; a client without an answer has no scalars and no weight."""
+        T, clients = self.steps(max(cohort.sizes)), list(cohort.clients)
+        scalars = [answers[i].scalars.tolist() if i in answers else [] for i in clients]
+        chosen = self.choose(state, t, clients, T, seeds).tolist()
+        used = [ks[: len(cs)] for ks, cs in zip(chosen, scalars, strict=True)]
+        missing = [i for i in clients if i not in answers]
+        weights = cohort.shares(missing)
+        return RoundRecord(
+            t, clients, weights, scalars, self.lr, dropped=missing or None, chosen=used
+        )
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """Return the accumulators after a recorded round, and the w rebuilt from them."""
@@ -129,6 +157,10 @@ class FedKSeed:
     def steps(self, n: int) -> int:
         """The number T of local steps of a client with n images."""
         return self.epochs * -(-n // self.batch)
+
+    def sent(self, n: int) -> int:
+        """See algorithms.answers."""
+        return self.steps(n)
 
     @property
     def catch_up_limit(self) -> int:

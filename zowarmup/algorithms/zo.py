@@ -11,13 +11,15 @@ confounded: scaling "unbiased" divides by tau^2, scaling "paper" (the default) d
 Reference: Spall 1992 (SPSA), doi:10.1109/9.119632; arXiv 2509.03503.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from zowarmup.algorithms.answers import Answer
 from zowarmup.algorithms.augmentation import moves
 from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.algorithms.precision import check_radius
@@ -73,6 +75,28 @@ class ZO:
         scalars = self.scalars(state.iterate, cohort, engine, directions)
         record = make_record(t, cohort, scalars, self.rate(state))
         return self.step(state, record, directions), self.report(cohort, record)
+
+    def sent(self, n: int) -> int:
+        """See algorithms.answers."""
+        return self.S
+
+    def answers(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> dict[int, Answer]:
+        """The scalars of a cohort; see algorithms.answers."""
+        directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
+        engine = engine.with_moves(moves(self.augment, t, seeds))
+        scalars = self.scalars(state.iterate, cohort, engine, directions)
+        return {client: Answer(cs) for client, cs in zip(cohort.clients, scalars, strict=True)}
+
+    def collect(
+        self, state: State, t: int, cohort: Cohort, answers: Mapping[int, Answer], seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Take the step of the scalars that came; see algorithms.answers."""
+        none = torch.full((self.S,), math.nan)
+        rows = [answers[i].scalars if i in answers else none for i in cohort.clients]
+        record = make_record(t, cohort, torch.stack(rows), self.rate(state))
+        return self.apply(state, record, seeds), self.report(cohort, record)
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """Take the step of a recorded round, from the record and the seeds alone."""

@@ -10,14 +10,16 @@ seeds and scalars as in algorithms.zo, but the later scalars belong to models th
 Reference: Fang et al. 2022, arXiv:2201.09531 (FedZO, local zeroth-order steps).
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.client_drift import Drift
+from zowarmup.algorithms.answers import Answer
+from zowarmup.algorithms.client_drift import distance, drift
 from zowarmup.algorithms.engine_protocol import Engine, LocalZO
 from zowarmup.algorithms.fedavg import visits
 from zowarmup.algorithms.precision import check_radius
@@ -59,32 +61,54 @@ class ZOLocal:
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
         """Take every client's local steps, and rebuild the model from the scalars alone."""
+        answers = self.answers(state, t, cohort, engine, seeds)
+        return self.collect(state, t, cohort, answers, seeds)
+
+    def answers(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> dict[int, Answer]:
+        """Take every client's local steps; see algorithms.answers."""
         w, T = state.w, self.steps(max(cohort.sizes))
         directions = self.directions(t, cohort.clients, T, len(w), seeds, w.device)
         orders = visits(t, cohort, self.epochs, seeds)
         steps = LocalZO(self.batch, self.lr, self.S, self.eps, self.tau)
         local = engine.local_zo_steps(w, cohort.clients, directions, orders, steps)
-        scalars, drift = torch.zeros(len(cohort.clients), T * self.S), Drift(w)
-        for i, ((w_i, c_i), p_i) in enumerate(zip(local, cohort.weights, strict=True)):
-            scalars[i, : c_i.numel()] = c_i.flatten()
-            drift.see(w_i, p_i)
-        record = make_record(t, cohort, scalars, self.lr)
-        new = self._step(w, record, directions)
-        return State(new), self.report(cohort, replace(record, drift=drift.around(new)))
+        return {
+            client: Answer(c_i.flatten(), distance(w_i, w))
+            for client, (w_i, c_i) in zip(cohort.clients, local, strict=True)
+        }
+
+    def collect(
+        self, state: State, t: int, cohort: Cohort, answers: Mapping[int, Answer], seeds: Seeds
+    ) -> tuple[State, Report]:
+        """Rebuild the model from the scalars alone; see algorithms.answers."""
+        record = make_record(t, cohort, self._padded(cohort, answers), self.lr)
+        new = self.apply(state, record, seeds)
+        record = replace(record, drift=drift(state.w, new.w, cohort, answers))
+        return new, self.report(cohort, record)
+
+    def _padded(self, cohort: Cohort, answers: Mapping[int, Answer]) -> Tensor:
+        """The scalars of all clients, (A, T S): 0 after a client's last, NaN without an answer."""
+        scalars = torch.zeros(len(cohort.clients), self.sent(max(cohort.sizes)))
+        for row, client in zip(scalars, cohort.clients, strict=True):
+            sent = answers[client].scalars if client in answers else torch.full_like(row, math.nan)
+            row[: len(sent)] = sent
+        return scalars
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """Take the step of a recorded round."""
         w, T = state.w, len(record.scalars[0]) // self.S
-        t, clients = record.round, record.clients
-        return State(self._step(w, record, self.directions(t, clients, T, len(w), seeds, w.device)))
-
-    def _step(self, w: Tensor, record: RoundRecord, directions: Directions) -> Tensor:
-        a = coefficients(record, self.S)
-        return step(w, a, directions, scale=self.tau, lr=record.lr)
+        t, clients, a = record.round, record.clients, coefficients(record, self.S)
+        directions = self.directions(t, clients, T, len(w), seeds, w.device)
+        return State(step(w, a, directions, scale=self.tau, lr=record.lr))
 
     def steps(self, n: int) -> int:
         """The number T of local steps of a client with n images."""
         return self.epochs * -(-n // self.batch)
+
+    def sent(self, n: int) -> int:
+        """See algorithms.answers."""
+        return self.S * self.steps(n)
 
     def directions(
         self,
@@ -101,7 +125,7 @@ class ZOLocal:
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """The costs of a recorded round."""
-        sent = [4 * self.S * self.steps(n) for n in cohort.sizes]
+        sent = [4 * self.sent(n) for n in cohort.sizes]
         return Report(
             bytes_up=sent,
             bytes_down=[sum(sent)] * len(sent),  # each client receives all scalars

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zowarmup.algorithms.answers import Answer
 from zowarmup.algorithms.rounds import State
 from zowarmup.common.errors import UserError
 from zowarmup.flower import node_data, node_folder, packing
@@ -72,11 +73,9 @@ def _in_sync(settings: NodeSettings, folder: NodeFolder, work: Work, request: Re
         return _reply(settings, request, applied, "behind")
     if request.task == "sync":
         return _reply(settings, request, applied, "ok")
-    scalars, loss = work.scalars(state, request.round)
-    sent = scalars.numpy().astype("<f4").tobytes()
-    return _reply(
-        settings, request, applied, "ok", scalars=sent, loss=[loss] if request.loss else []
-    )
+    answer, loss = work.answer(state, request.round)
+    losses = [loss] if request.loss and loss is not None else []
+    return _reply(settings, request, applied, "ok", answer=answer, loss=losses)
 
 
 def _reply(
@@ -86,7 +85,7 @@ def _reply(
     status: Status,
     reason: str = "",
     *,
-    scalars: bytes = b"",
+    answer: Answer | None = None,
     loss: list[float] | None = None,
     model: Arrays | None = None,
 ) -> Reply:
@@ -96,7 +95,8 @@ def _reply(
         applied=applied,
         status=status,
         reason=reason,
-        scalars=scalars,
+        scalars=answer.scalars.numpy().astype("<f4").tobytes() if answer else b"",
+        moved=[answer.moved] if answer and answer.moved is not None else [],
         loss=loss or [],
         model=model or {},
     )

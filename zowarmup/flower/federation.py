@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zowarmup.algorithms.answers import Answer
 from zowarmup.algorithms.rounds import RoundRecord, State
 from zowarmup.flower import packing
 from zowarmup.flower.client import WEIGHTS
@@ -45,16 +46,18 @@ class Federation:
         self._note(t, clients, local)
         return {i: torch.from_numpy(np.require(w_i, requirements="W")) for i, w_i in local.items()}
 
-    def scalars(
-        self, t: int, clients: Collection[int], state: State, S: int
-    ) -> dict[int, np.ndarray]:
-        """The S scalars that each client sent in round t, float32."""
-        replies = self._asked("scalars", t, clients, state)
-        replies = {i: reply for i, reply in replies.items() if len(reply.scalars) == 4 * S}
-        self._note(t, clients, replies)
+    def answers(self, t: int, numbers: Mapping[int, int], state: State) -> dict[int, Answer]:
+        """The answers of clients in round t.
+
+        Args:
+            numbers: how many scalars each client is to send.
+        """
+        replies = self._asked("scalars", t, numbers, state)
+        replies = {i: r for i, r in replies.items() if len(r.scalars) == 4 * numbers[i]}
+        self._note(t, numbers, replies)
         if losses := [loss for reply in replies.values() for loss in reply.loss]:
             self.loss = float(np.mean(losses))
-        return {i: np.frombuffer(reply.scalars, "<f4") for i, reply in replies.items()}
+        return {i: _answer(reply) for i, reply in replies.items()}
 
     def sync(self, t: int, clients: Collection[int], state: State) -> Collection[int]:
         """Bring all clients to round t; return those who are there."""
@@ -87,6 +90,11 @@ class Federation:
         if missing := sorted(set(clients) - set(present)):
             self.missing[t] = missing
             log.warning(f"round {t}: without client {', '.join(map(str, missing))}")
+
+
+def _answer(reply: Reply) -> Answer:
+    scalars = torch.from_numpy(np.frombuffer(reply.scalars, "<f4").astype(np.float32))
+    return Answer(scalars, *reply.moved)
 
 
 def _arrays(state: State) -> Arrays:

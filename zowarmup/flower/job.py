@@ -15,7 +15,7 @@ from zowarmup.plan.specs import Phase, RunSpec, Value
 from zowarmup.storage import selection_json
 
 MODELS = ("fedavg", "fedadam")  # algorithms in which models travel
-SCALARS = ("zo", "zo_adam")  # in which scalars travel
+SCALARS = ("zo", "zo_adam", "zo_local", "fedkseed")  # in which scalars travel
 
 
 class Job(Value):

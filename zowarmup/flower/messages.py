@@ -2,7 +2,7 @@
 
 hello     job -> who the node is: number, tier, images, and the last round that it has applied
 request   what the node lacks (records, or a model), and a task for a round
-reply     the result: a model as arrays, or S scalars as float32 bytes
+reply     the result: a model as arrays, or scalars as float32 bytes
 """
 
 from collections.abc import Mapping
@@ -93,6 +93,7 @@ class Reply:
         applied: the last round in the node's model, -1 without a model.
         reason: why the node refused, a sentence.
         scalars: float32 bytes, empty if none were asked for.
+        moved: |w_i - w|^2 after local steps, by which the server measures the drift; else empty.
         loss: the node's mean loss around w; empty if it was not asked for.
         model: the client's model, or empty.
     """
@@ -103,6 +104,7 @@ class Reply:
     status: Status
     reason: str
     scalars: bytes
+    moved: list[float]
     loss: list[float]
     model: Arrays
 
@@ -125,7 +127,7 @@ def _with_model(key: str, values: Mapping[str, Any]) -> RecordDict:
     return content
 
 
-EMPTY: dict[str, Any] = {"records": [], "reason": "", "scalars": b"", "loss": []}
+EMPTY: dict[str, Any] = {"records": [], "reason": "", "scalars": b"", "moved": [], "loss": []}
 
 
 def _values(content: RecordDict, key: str, kind: type) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.augmentation import Moves
-from zowarmup.algorithms.engine_protocol import SGD
+from zowarmup.algorithms.engine_protocol import SGD, LocalZO
 from zowarmup.engines.layerwise import Layerwise
 from zowarmup.models.directions import Directions
 
@@ -16,7 +16,7 @@ class OneClient:
 
     Attributes:
         local: the client's models after local steps.
-        losses: its two-point losses (S, 2) of the last call.
+        losses: its two-point losses (S, 2) of the last call; empty before one.
     """
 
     def __init__(self, engine: Layerwise) -> None:
@@ -41,6 +41,17 @@ class OneClient:
         for w_i in self.engine.local_sgd(w, clients, orders, sgd):
             self.local.append(w_i)
             yield w_i
+
+    def local_zo_steps(
+        self,
+        w: Tensor,
+        clients: Sequence[int],
+        directions: Directions,
+        orders: Tensor,
+        zo: LocalZO,
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """See algorithms.engine_protocol."""
+        return self.engine.local_zo_steps(w, clients, directions, orders, zo)
 
     def two_point(
         self, w: Tensor, clients: Sequence[int], directions: Directions, radius: float

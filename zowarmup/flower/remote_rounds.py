@@ -9,14 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from zowarmup.algorithms.answers import Answered
 from zowarmup.algorithms.augmentation import Moves
 from zowarmup.algorithms.engine_protocol import SGD, Engine
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Report, RoundRecord, State
-from zowarmup.algorithms.zo import ZO, make_record
 from zowarmup.common.seeds import Seeds
 from zowarmup.flower.federation import Federation
 
@@ -65,8 +63,9 @@ class ByModels:
 class ByScalars:
     """A phase in which scalars travel."""
 
-    method: ZO
+    method: Answered
     nodes: Federation
+    first: int  # round of the phase; nodes begin it from the model alone
 
     def begin(self, w: Tensor) -> State:
         """See algorithms.rounds."""
@@ -75,12 +74,14 @@ class ByScalars:
     def round(
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
-        """Make the record of the scalars that came, and take its step."""
-        sent = self.nodes.scalars(t, cohort.clients, state, self.method.S)
-        missing = np.full(self.method.S, np.nan, np.float32)
-        rows = [sent.get(client, missing) for client in cohort.clients]
-        record = make_record(t, cohort, torch.from_numpy(np.stack(rows)), self.method.lr)
-        return self.apply(state, record, seeds), self.method.report(cohort, record)
+        """Take the step of the scalars that came."""
+        numbers = {
+            i: self.method.sent(n) for i, n in zip(cohort.clients, cohort.sizes, strict=True)
+        }
+        answers = self.nodes.answers(t, numbers, State(state.w) if t == self.first else state)
+        state, report = self.method.collect(state, t, cohort, answers, seeds)
+        self.nodes.keep(cast(RoundRecord, report.record))
+        return state, report
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """Take the step of a record, and keep the record for nodes that lack it."""

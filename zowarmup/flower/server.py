@@ -9,8 +9,8 @@ from typing import cast
 
 from flwr.serverapp import Grid
 
+from zowarmup.algorithms.answers import Answered
 from zowarmup.algorithms.rounds import RoundRecord, State
-from zowarmup.algorithms.zo import ZO
 from zowarmup.common.errors import UserError
 from zowarmup.flower import job as jobs
 from zowarmup.flower import measuring, results, roster, server_context
@@ -84,8 +84,8 @@ class Server:
     def _remote(self, phase: TrainingPhase) -> TrainingPhase:
         """The phase with its rounds done by nodes."""
         if phase.has_records:
-            method = cast(ZO, phase.algorithm)
-            return replace(phase, algorithm=ByScalars(method, self.nodes))
+            method = cast(Answered, phase.algorithm)
+            return replace(phase, algorithm=ByScalars(method, self.nodes, phase.first))
         return replace(phase, algorithm=ByModels(phase.algorithm, self.nodes))
 
     def run(self) -> None:

@@ -11,10 +11,9 @@ from typing import cast
 
 from torch import Tensor
 
-from zowarmup.algorithms.augmentation import moves
+from zowarmup.algorithms.answers import Answered
 from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Report, RoundRecord, State
-from zowarmup.algorithms.zo import ZO, make_record
 from zowarmup.common.seeds import Seeds
 from zowarmup.flower.remote_rounds import filled
 from zowarmup.flower.results import read_missing
@@ -51,7 +50,7 @@ class Models:
 class Scalars:
     """A phase in which scalars travel, without the missing clients."""
 
-    method: ZO
+    method: Answered
     missing: Missing
 
     def begin(self, w: Tensor) -> State:
@@ -62,14 +61,9 @@ class Scalars:
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
         """Take the step of the others' scalars."""
-        zo = self.method
-        directions = zo.directions(t, cohort.clients, engine.d, seeds, state.w.device)
-        engine = engine.with_moves(moves(zo.augment, t, seeds))
-        scalars = zo.scalars(state.w, cohort, engine, directions)
-        for client in self.missing.get(t, ()):
-            scalars[cohort.clients.index(client)] = float("nan")
-        record = make_record(t, cohort, scalars, zo.lr)
-        return self.apply(state, record, seeds), zo.report(cohort, record)
+        answers = self.method.answers(state, t, cohort, engine, seeds)
+        present = {i: sent for i, sent in answers.items() if i not in self.missing.get(t, ())}
+        return self.method.collect(state, t, cohort, present, seeds)
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """See algorithms.rounds."""
@@ -107,5 +101,5 @@ def simulate(real: Path, data: Path, federation: Path, output: Path) -> None:
 
 def _without(phase: TrainingPhase, missing: Missing) -> Algorithm:
     if phase.has_records:
-        return Scalars(cast(ZO, phase.algorithm), missing)
+        return Scalars(cast(Answered, phase.algorithm), missing)
     return Models(phase.algorithm, missing)

@@ -11,10 +11,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from zowarmup.algorithms.augmentation import moves
+from zowarmup.algorithms.answers import Answer, Answered
 from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Replayable, RoundRecord, State
-from zowarmup.algorithms.zo import ZO
 from zowarmup.common.errors import UserError
 from zowarmup.data.federation_value import MEGABYTE
 from zowarmup.engines import images
@@ -94,17 +93,18 @@ class Work:
         return engine.local[0]
 
     @torch.no_grad()
-    def scalars(self, state: State, t: int) -> tuple[Tensor, float]:
-        """The client's scalars of round t, (S,) float32, and its mean loss around w.
+    def answer(self, state: State, t: int) -> tuple[Answer, float | None]:
+        """The client's message in round t, and its mean loss around w; None with local steps.
 
         No gradient is recorded, so a low-resource client needs the model, one layer and the
-        activations of a micro-batch.
+        activations of a micro-batch. Local steps need a second model.
         """
-        zo, seeds = cast(ZO, self.phase(t).algorithm), self.job.seeds
-        engine = self._engine().with_moves(moves(zo.augment, t, seeds))
-        directions = zo.directions(t, (self.client,), engine.d, seeds, state.w.device)
-        scalars = zo.scalars(state.w, self._cohort, cast(Engine, engine), directions)
-        return scalars[0], engine.losses.mean().item()
+        phase, engine = self.phase(t), self._engine()
+        method = cast(Answered, phase.algorithm)
+        state = method.begin(state.w) if t == phase.first else state
+        answers = method.answers(state, t, self._cohort, cast(Engine, engine), self.job.seeds)
+        loss = engine.losses.mean().item() if len(engine.losses) else None
+        return answers[self.client], loss
 
     @property
     def _cohort(self) -> Cohort:
