@@ -82,6 +82,14 @@ def test_earlier_trials_give_the_rates_as_numbers(tmp_path: Path) -> None:
     assert [*tuned.warmups] == ["fedavg-high", "fedavg-high-for-zowarmup"]
 
 
+def test_a_config_elsewhere_extends_one_with_trials(tmp_path: Path) -> None:
+    """The file lies beside the config that names it, as that of config/config.yaml does."""
+    own = tmp_path / "mine" / "own.yaml"
+    own.parent.mkdir()
+    own.write_text(f"extends: {with_trials(tmp_path)}\nname: own\n")
+    assert rates_of(plan([str(own)])) == {"high_res_only": [0.1], "zowarmup": [0.1, 0.03]}
+
+
 def test_warmups_of_two_rates_have_them_in_their_names(tmp_path: Path) -> None:
     """The first keeps the short name."""
     text = JOINT.replace("rounds: 20", "rounds: 20, lr: 0.1").replace(
