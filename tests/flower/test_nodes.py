@@ -1,5 +1,7 @@
 """A node: its settings, data, tier and messages, and the errors that its user sees."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from real_clients import CLIENTS, HIGH, Simulated, serve
 from zowarmup.algorithms.rounds import RecordError, RoundRecord, State
 from zowarmup.common.errors import UserError
 from zowarmup.data import dataset_file, federation
-from zowarmup.flower import fleet, job, node_data, packing, same_bytes
+from zowarmup.flower import fleet, job, node_data, packing, same_bytes, server_job
 from zowarmup.flower.job import Job
 from zowarmup.flower.messages import Identity, Reply, Request
 from zowarmup.flower.settings import NodeSettings, ServerSettings, node_settings
@@ -74,7 +76,7 @@ def test_a_message_of_another_version_is_refused() -> None:
 
 
 def a_job(simulated: Simulated, folder: Path) -> Job:
-    return job.of(ServerSettings.of(simulated.settings(folder), "test"))[0]
+    return server_job.of(ServerSettings.of(simulated.settings(folder), "test"))[0]
 
 
 def settings(simulated: Simulated, folder: Path, client: int, **more: object) -> NodeSettings:
@@ -155,7 +157,7 @@ def test_wrong_server_settings_are_named(
     simulated: Simulated, tmp_path: Path, change: dict[str, int | str], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        job.of(ServerSettings.of(simulated.settings(tmp_path) | change, "flwr run -c"))
+        server_job.of(ServerSettings.of(simulated.settings(tmp_path) | change, "flwr run -c"))
 
 
 def test_missing_nodes_are_named(simulated: Simulated, tmp_path: Path) -> None:
@@ -178,6 +180,18 @@ def test_the_simulation_of_flower_gives_each_node_a_folder() -> None:
     run = {"nodes": "/n", "dataset": "/d", "federation": "/f", "seed": 0}
     read = node_settings({"partition-id": 3, "num-partitions": 5}, run)
     assert (read.folder, read.partition_id) == (Path("/n/3"), 3)
+
+
+def test_a_client_imports_neither_the_planner_nor_the_engines_that_it_lacks() -> None:
+    """Flower starts a process for each message."""
+    code = "import sys, zowarmup.flower.client; print(*sys.modules)"
+    names = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "zowarmup.flower.work" in names
+    for unwanted in ("plan.plan", "flower.server", "engines.batched", "analysis", "forecast"):
+        assert f"zowarmup.{unwanted}" not in names
+    assert not {"pandas", "matplotlib", "sklearn"} & set(names)
 
 
 def test_the_app_needs_nothing_but_the_package() -> None:

@@ -10,8 +10,7 @@ from flwr.app import RecordDict
 from loopback import Loopback
 from real_clients import CLIENTS, END, HIGH, PIVOT, Simulated, serve
 
-from zowarmup.flower import fleet, same_bytes, simulation
-from zowarmup.flower import job as jobs
+from zowarmup.flower import fleet, same_bytes, server_job, simulation
 from zowarmup.flower.messages import REQUEST, Request
 from zowarmup.flower.settings import ServerSettings
 from zowarmup.inspection import evaluate, models
@@ -170,7 +169,7 @@ def test_a_node_is_asked_as_soon_as_it_has_said_who_it_is(
 ) -> None:
     """Only a node that failed is left in peace for a while, here for ever."""
     monkeypatch.setattr(fleet, "AGAIN", 1e9)
-    job, _ = jobs.of(ServerSettings.of(simulated.settings(tmp_path), "test"))
+    job, _ = server_job.of(ServerSettings.of(simulated.settings(tmp_path), "test"))
     nodes = fleet.Fleet(grid, fleet.hello(job.model_dump_json()), deadline=60)
     model = {"w": np.zeros(MODEL_BYTES // 4, np.float32)}
     request = Request(job.fingerprint, 1, "train", 0, [], False, model)

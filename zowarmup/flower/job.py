@@ -1,18 +1,16 @@
-"""The work that the server and all nodes share: a run, its learning rates as numbers, its seeds."""
+"""The work that the server and all nodes share: a run, its learning rates as numbers, its seeds.
+
+A node starts a process for each message, so this module imports no more than a node needs.
+"""
 
 import hashlib
-from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
 from zowarmup.common.errors import UserError
 from zowarmup.common.seeds import Seeds
-from zowarmup.flower.settings import ServerSettings
-from zowarmup.plan.paths import Paths
-from zowarmup.plan.plan import plan
 from zowarmup.plan.specs import Phase, RunSpec, Value
-from zowarmup.storage import selection_json
 
 MODELS = ("fedavg", "fedadam")  # algorithms in which models travel
 SCALARS = ("zo", "zo_adam", "zo_local", "fedkseed")  # in which scalars travel
@@ -61,36 +59,6 @@ def _check(phase: Phase) -> None:
         )
 
 
-def of(settings: ServerSettings) -> tuple[Job, Paths]:
-    """Return the job that the server's settings name, and the paths of its files.
-
-    Raises:
-        UserError: the config has no such run, the run cannot be trained by real clients, or a
-            learning rate is not selected yet.
-    """
-    every = plan([str(settings.config)])
-    if settings.run not in every.runs:
-        raise UserError(
-            f"run: {settings.config} has no run {settings.run!r}; use one of "
-            f"{', '.join(every.runs)}"
-        )
-    paths = Paths(every, str(settings.results))
-    spec = every.runs[settings.run]
-    files = [Path(paths.selection(name)) for name in spec.selections]
-    for file in files:
-        if not file.is_file():
-            raise UserError(
-                f"{file}: no such file, but a learning rate is selected there; copy it from the "
-                "results of the workflow, or give the rate in the config as a number"
-            )
-    spec = selection_json.with_rates(spec, files)
-    try:
-        job = Job(spec=spec, seed=settings.seed, draws=vars(spec.seeds_of(settings.seed)))
-    except ValueError as error:
-        raise UserError(f"run: {settings.run}: {_first(error)}") from None
-    return job, paths
-
-
 def read(text: str) -> Job:
     """Return the job that a server sent.
 
@@ -100,9 +68,10 @@ def read(text: str) -> Job:
     try:
         return Job.model_validate_json(text)
     except ValueError as error:
-        raise UserError(f"the server's job: {_first(error)}") from None
+        raise UserError(f"the server's job: {reason(error)}") from None
 
 
-def _first(error: ValueError) -> str:
+def reason(error: ValueError) -> str:
+    """Why something is no job."""
     errors = getattr(error, "errors", None)
     return str(errors()[0]["msg"] if errors else error).removeprefix("Value error, ")

@@ -12,8 +12,7 @@ from flwr.serverapp import Grid
 from zowarmup.algorithms.answers import Answered
 from zowarmup.algorithms.rounds import RoundRecord, State
 from zowarmup.common.errors import UserError
-from zowarmup.flower import job as jobs
-from zowarmup.flower import measuring, results, roster, server_context
+from zowarmup.flower import measuring, results, roster, server_context, server_job
 from zowarmup.flower.federation import Federation
 from zowarmup.flower.fleet import Fleet, hello
 from zowarmup.flower.job import Job
@@ -44,7 +43,7 @@ def serve(grid: Grid, run_config: Mapping[str, Plain]) -> Path:
         UserError: a setting is wrong, nodes are missing, or their data do not go together.
     """
     settings = ServerSettings.of(run_config, "flwr run -c")
-    job, paths = jobs.of(settings)
+    job, paths = server_job.of(settings)
     folder = Path(paths.run(settings.run, settings.seed))
     warmup = Path(paths.warmup(job.spec.warmup, settings.seed)) if job.spec.warmup else None
     clients = settings.clients or paths.plan.config.federations[job.spec.federation].clients
