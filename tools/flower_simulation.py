@@ -23,15 +23,16 @@ from zowarmup.common import signals
 from zowarmup.common.errors import UserError
 from zowarmup.common.signals import Stopped
 from zowarmup.flower.local_federation import LocalFederation
+from zowarmup.plan.plan import plan
 
 PROJECT = Path(__file__).parents[1]
+RUN = "alone"
 ROUND = re.compile(r" round \d+/\d+  phase (\d+) .* ([\d.]+) s$", re.MULTILINE)
 
 
 def train(folder: Path, config: Path, name: str, seed: int) -> bool:
     """Train in both simulations; return whether the results are the same."""
-    values = {"extends": str(config.absolute()), "engine": {"name": "plain"}}
-    run = Demonstration.made(folder, values, name, seed)
+    run = Demonstration.made(folder, _alone(config, name), RUN, seed)
     print(f"the workflow's simulation: {name}, seed {seed}", flush=True)
     run.simulate()
     print(f"Flower's simulation, logs in {folder}/logs", flush=True)
@@ -42,6 +43,27 @@ def train(folder: Path, config: Path, name: str, seed: int) -> bool:
         log = federation.log("run").read_text()
     print("\n".join(seconds(log)))
     return compared(run)
+
+
+def _alone(config: Path, name: str) -> dict[str, object]:
+    """A config's values with one run alone, its rates as numbers, and the engine `plain`.
+
+    Raises:
+        UserError: the config has no such run, or its rates are still to be selected.
+    """
+    whole = plan([str(config)])
+    if name not in whole.runs:
+        raise UserError(f"--run: {config} has no run {name}; use one of {', '.join(whole.runs)}")
+    spec = whole.runs[name]
+    if spec.selections:
+        raise UserError(f"--run: {name} selects learning rates; give them in the config as numbers")
+    phases = [phase.model_dump(mode="json", exclude_none=True) for phase in spec.phases]
+    own = {"split": spec.split, "model": spec.model, "federation": spec.federation}
+    nothing = {"selection": None, "repeat": None, "tables": [], "figures": []}
+    methods = dict.fromkeys(whole.config.methods) | {RUN: {"label": name, "phases": phases}}
+    studies = dict.fromkeys(whole.config.studies) | {RUN: {"methods": [RUN]}}
+    rest = {"extends": str(config.absolute()), "engine": {"name": "plain"}}
+    return rest | own | nothing | {"methods": methods, "studies": studies}
 
 
 def _clients(run: Demonstration) -> int:
