@@ -14,6 +14,9 @@ from zowarmup.without_snakemake import Maker
 CONFIG = workbench.PROJECT / "tests" / "flower.yaml"
 CLIENTS, PIVOT, END = 5, 3, 6  # of CONFIG
 HIGH = (2, 3)  # the high-resource clients of its federation
+# The methods beside the paper's; in the first ones all clients start from a warm-up.
+WARM = ("local_steps", "fedkseed", "fedkseed_pro", "adaptive")
+OTHERS = (*WARM, "control", "scratch", "fedkseed_scratch")
 
 
 @dataclass(frozen=True)

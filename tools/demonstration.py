@@ -1,7 +1,7 @@
 """Runs of real clients on this machine: by default three nodes that share scikit-learn's digits.
 
 `make flower` runs it, tools/flower_faults.py kills its processes, and benchmarks measure it.
-tools/flower_simulation.py makes a run of any config of it.
+tools/flower_simulation.py makes a run of any config in Flower's simulation.
 """
 
 from collections.abc import Mapping

@@ -22,7 +22,9 @@ from flower_demo import compared, follow
 from zowarmup.common import signals
 from zowarmup.common.errors import UserError
 from zowarmup.common.signals import Stopped
+from zowarmup.flower import server_job
 from zowarmup.flower.local_federation import LocalFederation
+from zowarmup.flower.settings import ServerSettings
 from zowarmup.plan.plan import plan
 
 PROJECT = Path(__file__).parents[1]
@@ -33,11 +35,12 @@ ROUND = re.compile(r" round \d+/\d+  phase (\d+) .* ([\d.]+) s$", re.MULTILINE)
 def train(folder: Path, config: Path, name: str, seed: int) -> bool:
     """Train in both simulations; return whether the results are the same."""
     run = Demonstration.made(folder, _alone(config, name), RUN, seed)
+    own = {"dataset": str(run.dataset), "federation": str(run.federation)}
+    settings = run.settings(nodes=str(folder / "nodes"), **own)
+    server_job.of(ServerSettings.of(settings, "run"))  # refuses now what real clients cannot run
     print(f"the workflow's simulation: {name}, seed {seed}", flush=True)
     run.simulate()
     print(f"Flower's simulation, logs in {folder}/logs", flush=True)
-    own = {"dataset": str(run.dataset), "federation": str(run.federation)}
-    settings = run.settings(nodes=str(folder / "nodes"), **own)
     with LocalFederation(folder, simulated=_clients(run)) as federation:
         follow(federation, settings)
         log = federation.log("run").read_text()
@@ -58,7 +61,8 @@ def _alone(config: Path, name: str) -> dict[str, object]:
     if spec.selections:
         raise UserError(f"--run: {name} selects learning rates; give them in the config as numbers")
     phases = [phase.model_dump(mode="json", exclude_none=True) for phase in spec.phases]
-    own = {"split": spec.split, "model": spec.model, "federation": spec.federation}
+    own = {"model": spec.model, "federation": spec.federation}
+    own |= {"split": spec.split} if spec.split else {}
     nothing = {"selection": None, "repeat": None, "tables": [], "figures": []}
     methods = dict.fromkeys(whole.config.methods) | {RUN: {"label": name, "phases": phases}}
     studies = dict.fromkeys(whole.config.studies) | {RUN: {"methods": [RUN]}}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flwr.app import RecordDict
 from loopback import Loopback
-from real_clients import CLIENTS, END, HIGH, PIVOT, Simulated, serve
+from real_clients import CLIENTS, END, HIGH, OTHERS, PIVOT, WARM, Simulated, serve
 
 from zowarmup.flower import fleet, same_bytes, server_job, simulation
 from zowarmup.flower.messages import REQUEST, Request
@@ -46,9 +46,6 @@ def asked(content: RecordDict) -> tuple[str, int]:
     return request.task, request.round
 
 
-OTHERS = ("local_steps", "fedkseed", "fedkseed_pro", "adaptive")  # methods beside the paper's
-
-
 def equal_to_its_simulation(real: Path, simulated: Simulated, folder: Path) -> bool:
     """Whether the simulation without the missing clients gives the same bytes."""
     simulation.simulate(real, simulated.dataset, simulated.federation, folder / "again")
@@ -72,7 +69,7 @@ def test_other_methods_give_the_bytes_of_the_workflow(
     assert all(same_bytes.compare(real, simulated.of(method)).values())
 
 
-@pytest.mark.parametrize("method", OTHERS)
+@pytest.mark.parametrize("method", WARM)
 def test_other_methods_leave_a_lost_node_out(
     grid: Loopback, simulated: Simulated, tmp_path: Path, method: str
 ) -> None:
@@ -87,14 +84,14 @@ def test_other_methods_leave_a_lost_node_out(
     assert models.replayed(real).w.equal(models.latest(real).w)
 
 
-@pytest.mark.parametrize("method", OTHERS)
+@pytest.mark.parametrize("method", WARM)
 def test_other_methods_bring_a_node_without_a_model_up_to_date(
     grid: Loopback, simulated: Simulated, tmp_path: Path, method: str
 ) -> None:
     """It gets what its next step needs: the model, and moments or accumulators beside it."""
 
     def forget(node: int, content: RecordDict) -> bool:
-        if node == 1001 and asked(content) == ("scalars", END):
+        if node == 1001 and asked(content) == ("scalars", END - 1):
             shutil.rmtree(tmp_path / "node-1", ignore_errors=True)
             grid.lost = lambda node, content: False
         return False
@@ -102,6 +99,24 @@ def test_other_methods_bring_a_node_without_a_model_up_to_date(
     grid.lost = forget
     real = serve(grid, simulated.settings(tmp_path, run=method))
     assert all(same_bytes.compare(real, simulated.of(method)).values())
+    got = [bool(request.model) for client, request in requests(grid) if client == 1]
+    assert got[-3:] == [True, False, False]  # of the rounds END - 1 and END, and of the last record
+    kept = checkpoint.load(tmp_path / "node-1" / "model.safetensors")
+    final = checkpoint.load(real / "final.safetensors")
+    assert all(kept.named[name].equal(final.named[name]) for name in final.named)
+
+
+def test_fedkseed_sends_the_model_where_it_is_shorter(
+    grid: Loopback, simulated: Simulated, tmp_path: Path
+) -> None:
+    """With small batches a round's record is longer than both models and the accumulators."""
+    config, settings = tmp_path / "long.yaml", simulated.settings(tmp_path, run="fedkseed_pro")
+    text = Path(str(settings["config"])).read_text()
+    config.write_text(text.replace("batch: 16, K: 256", "batch: 1, epochs: 30, K: 256"))
+    real = serve(grid, settings | {"config": str(config)})
+    sent = [request for client, request in requests(grid) if client == 0 and request.round > PIVOT]
+    assert [bool(request.model) for request in sent] == [True] * len(sent)
+    assert equal_to_its_simulation(real, simulated, tmp_path)
 
 
 def test_the_workflows_tools_read_the_servers_folder(
@@ -180,9 +195,12 @@ class Killed(BaseException):
     """Ends a server at once, as SIGKILL would."""
 
 
-@pytest.mark.parametrize("at", [("train", 2), ("scalars", 4), ("scalars", 6), ("sync", END)])
+@pytest.mark.parametrize(("method", "at"), [
+    *(("zowarmup", at) for at in (("train", 2), ("scalars", 4), ("scalars", 6), ("sync", END))),
+    ("fedkseed_pro", ("scalars", 5)), ("adaptive", ("scalars", 5)),
+])  # fmt: skip
 def test_a_server_resumes_from_its_files(
-    grid: Loopback, simulated: Simulated, tmp_path: Path, at: tuple[str, int]
+    grid: Loopback, simulated: Simulated, tmp_path: Path, method: str, at: tuple[str, int]
 ) -> None:
     def kill(node: int, content: RecordDict) -> bool:
         if asked(content) == at:
@@ -191,11 +209,11 @@ def test_a_server_resumes_from_its_files(
 
     grid.lost = kill
     with pytest.raises(Killed):
-        serve(grid, simulated.settings(tmp_path))
+        serve(grid, simulated.settings(tmp_path, run=method))
     grid.lost = lambda node, content: False
     before = len(grid.sent)
-    real = serve(grid, simulated.settings(tmp_path))
-    assert all(same_bytes.compare(real, simulated.run).values())
+    real = serve(grid, simulated.settings(tmp_path, run=method))
+    assert all(same_bytes.compare(real, simulated.of(method)).values())
     again = [asked(message.content) for _, message in grid.sent[before:]]
     assert min(t for task, t in again if task != "hello") >= at[1] - 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import certificates
 import pytest
-from real_clients import CLIENTS, END, Simulated, results
+from real_clients import CLIENTS, END, OTHERS, Simulated, results
 
 from zowarmup.flower import same_bytes, simulation
 from zowarmup.flower.local_federation import LocalFederation
@@ -53,6 +53,18 @@ def test_five_nodes_give_the_bytes_of_the_workflow(
     log = wait(federation.run(simulated.settings(tmp_path, loss=True)), federation)
     assert "finished after round 6" in log, log[-3000:]
     assert all(same_bytes.compare(results(tmp_path / "real"), simulated.run).values())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", OTHERS)
+def test_five_nodes_give_the_bytes_of_other_methods(
+    federation: LocalFederation, simulated: Simulated, tmp_path: Path, method: str
+) -> None:
+    start_nodes(federation, simulated, tmp_path)
+    log = wait(federation.run(simulated.settings(tmp_path, run=method)), federation)
+    assert "finished after round 6" in log, log[-3000:]
+    real = results(tmp_path / "real", method)
+    assert all(same_bytes.compare(real, simulated.of(method)).values())
 
 
 def test_flowers_simulation_gives_the_bytes_of_the_workflow(

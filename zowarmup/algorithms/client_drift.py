@@ -22,10 +22,12 @@ def drift(w: Tensor, mean: Tensor, cohort: Cohort, answers: Mapping[int, Answer]
     their common start w, less the squared distance of the mean from there.
 
     Returns:
-        The largest float if a model is not finite, because records hold finite numbers only.
+        The largest float if a model is not finite or a distance is missing, because records hold
+        finite numbers only.
     """
     present, total = cohort.only(answers), 0.0
     for client, p_i in zip(present.clients, present.weights, strict=True):
-        total += p_i * (answers[client].moved or 0.0)
+        moved = answers[client].moved
+        total += p_i * (math.nan if moved is None else moved)
     square = total - distance(mean, w)
     return math.sqrt(max(0.0, square)) if math.isfinite(square) else sys.float_info.max

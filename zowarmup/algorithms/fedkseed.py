@@ -108,8 +108,9 @@ class FedKSeed:
     def _record(
         self, state: State, t: int, cohort: Cohort, answers: Mapping[int, Answer], seeds: Seeds
     ) -> RoundRecord:
-        """The message of a round; a client without an answer has no scalars and no weight."""
+        """The message of a round; a client without finite scalars has none, and no weight."""
         T, clients = self.steps(max(cohort.sizes)), list(cohort.clients)
+        answers = {i: sent for i, sent in answers.items() if sent.scalars.isfinite().all()}
         scalars = [answers[i].scalars.tolist() if i in answers else [] for i in clients]
         chosen = self.choose(state, t, clients, T, seeds).tolist()
         used = [ks[: len(cs)] for ks, cs in zip(chosen, scalars, strict=True)]

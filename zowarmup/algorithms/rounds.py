@@ -97,7 +97,8 @@ class RoundRecord:
         weights: p_i, one per client; 0 for a dropped client.
         scalars: c of each client, in the order of its directions, as float32.
         lr: learning rate of the step.
-        dropped: clients left out because a scalar is not finite; None if the phase drops none.
+        dropped: clients left out because a scalar is not finite, or because they did not answer;
+            None if the phase drops none, and in FedKSeed if the round does.
         chosen: in FedKSeed, the candidate of each scalar.
         edges: where the blocks of w begin, and d, if each direction lies in one block.
         pi: the probability of each block.

@@ -70,11 +70,17 @@ class ZO:
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> tuple[State, Report]:
         """Take one step, which the record determines, so that absent clients catch up."""
-        directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
-        engine = engine.with_moves(moves(self.augment, t, seeds))
-        scalars = self.scalars(state.iterate, cohort, engine, directions)
+        directions, scalars = self._measured(state, t, cohort, engine, seeds)
         record = make_record(t, cohort, scalars, self.rate(state))
         return self.step(state, record, directions), self.report(cohort, record)
+
+    def _measured(
+        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
+    ) -> tuple[Directions, Tensor]:
+        """The directions of a round, and the scalars of the cohort along them."""
+        directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
+        engine = engine.with_moves(moves(self.augment, t, seeds))
+        return directions, self.scalars(state.iterate, cohort, engine, directions)
 
     def sent(self, n: int) -> int:
         """See algorithms.answers."""
@@ -84,9 +90,7 @@ class ZO:
         self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
     ) -> dict[int, Answer]:
         """The scalars of a cohort; see algorithms.answers."""
-        directions = self.directions(t, cohort.clients, engine.d, seeds, state.w.device)
-        engine = engine.with_moves(moves(self.augment, t, seeds))
-        scalars = self.scalars(state.iterate, cohort, engine, directions)
+        _, scalars = self._measured(state, t, cohort, engine, seeds)
         return {client: Answer(cs) for client, cs in zip(cohort.clients, scalars, strict=True)}
 
     def collect(

@@ -31,15 +31,17 @@ def anchored(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(entries := changed.get(section), Mapping):
             changed[section] = {name: _entry(e, keys, folder) for name, e in entries.items()}
     if isinstance(selection := changed.get("selection"), Mapping):
-        changed["selection"] = _beside(selection, "trials", folder)
+        changed["selection"] = _beside(selection, folder)
     return changed
 
 
-def _beside(entry: Mapping[str, Any], key: str, folder: Path) -> Mapping[str, Any]:
-    """Anchor a path that is looked up elsewhere too, if the file lies in this folder."""
-    name = entry.get(key)
-    beside = isinstance(name, str) and name.strip() and (folder / expanded(name, key)).is_file()
-    return {**entry, key: _path(name, folder)} if beside else entry
+def _beside(selection: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Anchor the file of trials, which is looked up elsewhere too, if it lies in this folder."""
+    name = selection.get("trials")
+    if not isinstance(name, str) or not name.strip():
+        return selection
+    beside = (folder / expanded(name, "selection.trials")).is_file()
+    return {**selection, "trials": _path(name, folder)} if beside else selection
 
 
 def _entry(entry: Any, keys: tuple[str, ...], folder: Path) -> Any:

@@ -1,8 +1,8 @@
 """The rounds of real clients: what a node lacks is sent with the question of the round."""
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import cast
 
 import numpy as np
 import torch
@@ -20,18 +20,22 @@ from zowarmup.runtime.progress import log
 class Federation:
     """The nodes as the rounds see them.
 
+    Args:
+        catch_up_limit: missed scalars after which a client gets the model instead of the records;
+            None for whichever is shorter.
+
     Attributes:
         records: of all rounds so far in which scalars travelled, by round.
         missing: the clients that did not answer in time, by round.
         loss: the mean loss that the nodes reported last, NaN if none did.
     """
 
-    def __init__(self, fleet: Fleet, job: str, catch_up_limit: int, loss: bool) -> None:
+    def __init__(self, fleet: Fleet, job: str, catch_up_limit: int | None, loss: bool) -> None:
         self.fleet, self.job = fleet, job
         self.catch_up_limit, self.with_loss = catch_up_limit, loss
         self.records: dict[int, RoundRecord] = {}
         self.missing: dict[int, list[int]] = {}
-        self.loss = float("nan")
+        self.loss = math.nan
 
     def keep(self, record: RoundRecord) -> None:
         """Keep the record of a round."""
@@ -55,8 +59,8 @@ class Federation:
         replies = self._asked("scalars", t, numbers, state)
         replies = {i: r for i, r in replies.items() if len(r.scalars) == 4 * numbers[i]}
         self._note(t, numbers, replies)
-        if losses := [loss for reply in replies.values() for loss in reply.loss]:
-            self.loss = float(np.mean(losses))
+        losses = [loss for reply in replies.values() for loss in reply.loss]
+        self.loss = float(np.mean(losses)) if losses else math.nan
         return {i: _answer(reply) for i, reply in replies.items()}
 
     def sync(self, t: int, clients: Collection[int], state: State) -> Collection[int]:
@@ -74,11 +78,18 @@ class Federation:
         """The request with the records that a client lacks or, past the limit, with the model."""
         applied = self.fleet.applied.get(client, -1)
         wanted = [self.records.get(r) for r in range(applied + 1, before + 1)]
-        count = sum(len(cs) for record in wanted if record for cs in record.scalars)
-        if applied < 0 or applied > before or None in wanted or count > self.catch_up_limit:
-            return self._request(task, t, before, _arrays(state))
-        packed = [packing.pack(record) for record in cast(list[RoundRecord], wanted)]
-        return self._request(task, t, before, {}, packed)
+        records = [record for record in wanted if record]
+        model = _arrays(state)
+        if applied < 0 or applied > before or None in wanted or self._too_long(records, model):
+            return self._request(task, t, before, model)
+        return self._request(task, t, before, {}, [packing.pack(record) for record in records])
+
+    def _too_long(self, records: Sequence[RoundRecord], model: Arrays) -> bool:
+        """Whether a client gets the model instead of records."""
+        if self.catch_up_limit is None:
+            size = sum(len(packing.pack(record)) for record in records)
+            return size > sum(x.nbytes for x in model.values())
+        return sum(len(cs) for record in records for cs in record.scalars) > self.catch_up_limit
 
     def _request(
         self, task: Task, t: int, at: int, model: Arrays, records: list[bytes] | None = None
@@ -94,7 +105,7 @@ class Federation:
 
 def _answer(reply: Reply) -> Answer:
     scalars = torch.from_numpy(np.frombuffer(reply.scalars, "<f4").astype(np.float32))
-    return Answer(scalars, *reply.moved)
+    return Answer(scalars, reply.moved[0] if reply.moved else None)
 
 
 def _arrays(state: State) -> Arrays:

@@ -13,7 +13,9 @@ from zowarmup.common.seeds import Seeds
 from zowarmup.plan.specs import Phase, RunSpec, Value
 
 MODELS = ("fedavg", "fedadam")  # algorithms in which models travel
-SCALARS = ("zo", "zo_adam", "zo_local", "fedkseed")  # in which scalars travel
+# In which scalars travel, see algorithms.answers. A subclass of `ZO` with a round of its own does
+# not belong here before it has `answers` and `collect` of its own.
+SCALARS = ("zo", "zo_adam", "zo_local", "fedkseed")
 
 
 class Job(Value):

@@ -33,8 +33,6 @@ from zowarmup.training.phases import TrainingPhase
 from zowarmup.training.resume_state import ResumeState
 from zowarmup.training.run import JOURNAL
 
-NO_LIMIT = 1 << 62  # of missed scalars, in a run without records
-
 
 def serve(grid: Grid, run_config: Mapping[str, Plain]) -> Path:
     """Train a run with the nodes that a SuperLink reaches; return the folder of its results.
@@ -74,8 +72,8 @@ class Server:
         self.job, self.files = job, files
         self.context = server_context.build(job, files.roster, settings.data)
         ready = phases.prepare(self.context, job.spec.phases)
-        limits = [p.catch_up_limit for p in ready if p.catch_up_limit is not None]
-        limit = min(limits, default=NO_LIMIT)
+        limits = [phase.settings.get("catch_up_limit") for phase in job.spec.phases]
+        limit = min((int(str(n)) for n in limits if n is not None), default=None)
         self.nodes = Federation(fleet, job.fingerprint, limit, settings.loss)
         self.nodes.missing = results.read_missing(files.run)
         self.phases = [self._remote(phase) for phase in ready]

@@ -97,7 +97,7 @@ class Work:
         """The client's message in round t, and its mean loss around w; None with local steps.
 
         No gradient is recorded, so a low-resource client needs the model, one layer and the
-        activations of a micro-batch. Local steps need a second model.
+        activations of a micro-batch. Local steps hold several models at once.
         """
         phase, engine = self.phase(t), self._engine()
         method = cast(Answered, phase.algorithm)
@@ -147,9 +147,9 @@ def tier(job: Job, settings: NodeSettings, data: NodeData, model: FlatModel) -> 
         batch = max((int(str(size)) for size in batches), default=1)
         peak = memory.backprop(model, data.shape, batch)
         return "high" if peak <= MEGABYTE * settings.memory else "low"
-    if data.dealt is None or job.spec.split is None:
-        raise UserError(
-            'the run has no split: set tier="high", tier="low" or memory in --node-config'
-        )
+    if data.dealt is None:
+        raise UserError('set tier="high", tier="low" or memory in --node-config')
+    if job.spec.split is None:  # all clients do the same
+        return "high"
     high = context.tiers(data.dealt, job.spec, model, data.images)["high"]
     return "high" if settings.partition_id in high else "low"
