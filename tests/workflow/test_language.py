@@ -21,6 +21,13 @@ rounds: {pivot: 2, total: 4}
 evaluate_every: 2
 snapshot_every: 2
 memory: {growth: {models: [gpt_tiny], contexts: [16, 32]}}
+algorithms: {fedavg: {lr: 0.3}, zo: {lr: 0.03}}
+selection: null
+methods: {zo_init: null, subset: null}
+studies: {main: {methods: [high_res_only, zowarmup]}, parameters: null}
+tables: [bits_per_byte, studies, costs]
+figures: [training_curves, studies, costs, memory_growth]
+claims: null
 """
 CALL = ["--configfile", "play.yaml"]
 
