@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import yaml
 
-from zowarmup.common.errors import UserError
 from zowarmup.common.files import atomic_write_text
 from zowarmup.flower import same_bytes, simulation
 from zowarmup.flower.local_federation import APP, LocalFederation
@@ -58,16 +57,10 @@ class Demonstration:
     def made(
         cls, folder: Path, values: Mapping[str, Any], name: str = RUN, seed: int = SEED
     ) -> Self:
-        """A run of a config's values; make its data, unless they are there.
-
-        Raises:
-            UserError: the config is wrong, or has no such run.
-        """
+        """A run of a config's values; make its data, unless they are there."""
         config = folder / "config.yaml"
         atomic_write_text(config, yaml.safe_dump(dict(values)))
         maker = Maker(config, folder / "simulation")
-        if name not in maker.plan.runs:
-            raise UserError(f"there is no run {name}; use one of {', '.join(maker.plan.runs)}")
         maker.make(Job("federation", maker.plan.runs[name].federation, str(seed)))
         return cls(folder, config, maker, name, seed)
 

@@ -8,8 +8,9 @@ Without FOLDER, all files lie in a temporary folder that is deleted at the end.
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from demonstration import Demonstration
 
@@ -32,6 +33,12 @@ def demo(folder: Path) -> bool:
         run.start_nodes(federation)
         follow(federation, run.settings())
     return compared(run)
+
+
+def temporary() -> bool:
+    """The demonstration in a folder that is deleted at the end."""
+    with tempfile.TemporaryDirectory(prefix="zowarmup-flower-") as folder:
+        return demo(Path(folder))
 
 
 def follow(federation: LocalFederation, settings: Mapping[str, Plain]) -> None:
@@ -66,17 +73,21 @@ def compared(run: Demonstration) -> bool:
     return all(same.values())
 
 
-def main() -> None:
-    """Run the demonstration; exit 1 if the results differ."""
-    with signals.stoppable(), tempfile.TemporaryDirectory(prefix="zowarmup-flower-") as temporary:
+def end_with(work: Callable[[], bool]) -> NoReturn:
+    """End the program after some work: code 1 if the results differ, or what stopped it."""
+    with signals.stoppable():
         try:
-            folder = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else Path(temporary)
-            sys.exit(0 if demo(folder) else 1)
+            sys.exit(0 if work() else 1)
         except UserError as error:
             sys.exit(f"zowarmup: {error}")
         except Stopped as stop:
             print(f"{stop}: everything is stopped", file=sys.stderr)
             sys.exit(stop.status)
+
+
+def main() -> None:
+    """Run the demonstration; exit 1 if the results differ."""
+    end_with(lambda: demo(Path(sys.argv[1]).absolute()) if len(sys.argv) > 1 else temporary())
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.answers import Answer
-from zowarmup.algorithms.client_drift import distance, drift
+from zowarmup.algorithms.client_drift import drift
 from zowarmup.algorithms.engine_protocol import Engine, LocalZO
-from zowarmup.algorithms.fedavg import visits
+from zowarmup.algorithms.local_answers import after_steps
 from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State
 from zowarmup.algorithms.zo import coefficients, make_record, step
@@ -70,13 +70,8 @@ class ZOLocal:
         """Take every client's local steps; see algorithms.answers."""
         w, T = state.w, self.steps(max(cohort.sizes))
         directions = self.directions(t, cohort.clients, T, len(w), seeds, w.device)
-        orders = visits(t, cohort, self.epochs, seeds)
         steps = LocalZO(self.batch, self.lr, self.S, self.eps, self.tau)
-        local = engine.local_zo_steps(w, cohort.clients, directions, orders, steps)
-        return {
-            client: Answer(c_i.flatten(), distance(w_i, w))
-            for client, (w_i, c_i) in zip(cohort.clients, local, strict=True)
-        }
+        return after_steps(w, t, cohort, engine, directions, self.epochs, steps, seeds)
 
     def collect(
         self, state: State, t: int, cohort: Cohort, answers: Mapping[int, Answer], seeds: Seeds

@@ -1,7 +1,7 @@
 """The rounds of real clients: what a node lacks is sent with the question of the round."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import numpy as np
@@ -79,17 +79,15 @@ class Federation:
         applied = self.fleet.applied.get(client, -1)
         wanted = [self.records.get(r) for r in range(applied + 1, before + 1)]
         records = [record for record in wanted if record]
-        model = _arrays(state)
-        if applied < 0 or applied > before or None in wanted or self._too_long(records, model):
-            return self._request(task, t, before, model)
-        return self._request(task, t, before, {}, [packing.pack(record) for record in records])
-
-    def _too_long(self, records: Sequence[RoundRecord], model: Arrays) -> bool:
-        """Whether a client gets the model instead of records."""
+        packed, model = [packing.pack(record) for record in records], _arrays(state)
         if self.catch_up_limit is None:
-            size = sum(len(packing.pack(record)) for record in records)
-            return size > sum(x.nbytes for x in model.values())
-        return sum(len(cs) for record in records for cs in record.scalars) > self.catch_up_limit
+            too_long = sum(map(len, packed)) > sum(x.nbytes for x in model.values())
+        else:
+            count = sum(len(cs) for record in records for cs in record.scalars)
+            too_long = count > self.catch_up_limit
+        if applied < 0 or applied > before or None in wanted or too_long:
+            return self._request(task, t, before, model)
+        return self._request(task, t, before, {}, packed)
 
     def _request(
         self, task: Task, t: int, at: int, model: Arrays, records: list[bytes] | None = None

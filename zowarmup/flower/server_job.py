@@ -6,8 +6,21 @@ from zowarmup.common.errors import UserError
 from zowarmup.flower.job import Job, reason
 from zowarmup.flower.settings import ServerSettings
 from zowarmup.plan.paths import Paths
-from zowarmup.plan.plan import plan
+from zowarmup.plan.plan import Plan, plan
+from zowarmup.plan.specs import RunSpec
 from zowarmup.storage import selection_json
+
+
+def planned(config: Path, run: str) -> tuple[Plan, RunSpec]:
+    """Return the plan of a config, and a run of it.
+
+    Raises:
+        UserError: the config has no such run.
+    """
+    every = plan([str(config)])
+    if run not in every.runs:
+        raise UserError(f"run: {config} has no run {run!r}; use one of {', '.join(every.runs)}")
+    return every, every.runs[run]
 
 
 def of(settings: ServerSettings) -> tuple[Job, Paths]:
@@ -17,14 +30,8 @@ def of(settings: ServerSettings) -> tuple[Job, Paths]:
         UserError: the config has no such run, the run cannot be trained by real clients, or a
             learning rate is not selected yet.
     """
-    every = plan([str(settings.config)])
-    if settings.run not in every.runs:
-        raise UserError(
-            f"run: {settings.config} has no run {settings.run!r}; use one of "
-            f"{', '.join(every.runs)}"
-        )
+    every, spec = planned(settings.config, settings.run)
     paths = Paths(every, str(settings.results))
-    spec = every.runs[settings.run]
     files = [Path(paths.selection(name)) for name in spec.selections]
     for file in files:
         if not file.is_file():
