@@ -64,6 +64,7 @@ SMALL: dict[str, Spec] = {
     "zo_orthogonal": {"lr": 0.03},
     "zo_groups": {"lr": 0.03, "groups": 3},
     "zo_low_rank": {"lr": 0.03},
+    "zo_subset_auto": {"lr": 0.03},
     "zo_mixed": {"lr": 0.003, "client_lr": 0.1, "epochs": 1, "batch": 8}
     | {"normalise": True, "download": "int8", "average": "mean"},
 }
@@ -209,6 +210,7 @@ RECORDED: list[tuple[str, Spec]] = [
     ("zo_orthogonal", {}),
     ("zo_groups", {}),
     ("zo_low_rank", {"rank": 2}),
+    ("zo_subset_auto", {"probe_directions": 4}),
     ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 

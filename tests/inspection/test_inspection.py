@@ -63,7 +63,7 @@ def test_the_last_round_rebuilt_is_the_final_checkpoint(
     methods: list[Path], tmp_path: Path
 ) -> None:
     """Byte for byte, for every algorithm, with and without a warm-up."""
-    assert len(methods) == 11
+    assert len(methods) == 12
     for run in methods:
         model, _ = replay(run, rows_of(run)[-1]["round"])
         models.write(model, file := tmp_path / f"{run.parent.name}.safetensors")
@@ -99,6 +99,14 @@ def test_a_run_at_work_is_replayed_as_far_as_it_is(there: Path, copy: Path) -> N
     assert about["journal"]["rounds"] == "21 to 33"
     assert "torn record" in about["journal"]["damage"]
     assert about["state"] == "failed"
+
+
+def test_a_journal_says_which_parameters_train_and_why(methods: list[Path]) -> None:
+    """Those of the largest gain that was measured before the first round."""
+    [run] = [run for run in methods if run.parent.name == "subset"]
+    about = inspect(run)["journal"]
+    assert set(about["gains"]) <= {"all", "norms_biases", "last_layer"}
+    assert about["subset"] == max(about["gains"], key=about["gains"].__getitem__)
 
 
 def test_a_later_phase_of_models_leaves_its_last_round_alone(methods: list[Path]) -> None:

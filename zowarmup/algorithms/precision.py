@@ -15,21 +15,24 @@ LARGE = 1.0  # a larger typical weight means divergence, which metrics show inst
 TF32 = 2.0**-10  # the unit in the last place of TF32 at 1
 
 
-def check_radius(w: Tensor, eps: float, tau: float) -> None:
+def check_radius(w: Tensor, eps: float, tau: float, name: str = "eps") -> None:
     """Check that a move by eps tau shows in w.
+
+    Args:
+        name: of the setting, in the message.
 
     Raises:
         UserError: the move would drown in rounding; the message says how large eps must be.
     """
     if w.is_meta:
         return  # a forecast, which has no values
-    unit, name = resolution(w)
+    unit, kind = resolution(w)
     rms = w.double().square().mean().sqrt().item()
     needed = UNITS * unit * min(rms, LARGE)
     if eps * tau < needed:
         raise UserError(
-            f"`eps: {eps:g}` (`tau: {tau:g}`) drowns in the rounding of {name} at these weights; "
-            f"set `eps` to {needed / tau:.1g} or more, or use more precise arithmetic"
+            f"`{name}: {eps:g}` (`tau: {tau:g}`) drowns in the rounding of {kind} at these "
+            f"weights; set `{name}` to {needed / tau:.1g} or more, or use more precise arithmetic"
         )
 
 

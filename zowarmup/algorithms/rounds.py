@@ -25,6 +25,7 @@ FLOAT64 = 1.7976931348623157e308
 
 ITERATE = "iterate"  # the name of the iterate beside a model that is an average
 
+Gain = Annotated[float, Field(ge=0, le=FLOAT64, strict=True)]
 Index = Annotated[int, Field(ge=0, strict=True)]
 Weight = Annotated[float, Field(ge=0, le=1, strict=True)]
 Scalar = Annotated[float, Field(ge=-FLOAT32, le=FLOAT32, strict=True)]
@@ -104,6 +105,8 @@ class RoundRecord:
         pi: the probability of each block.
         drift: root mean square distance of the clients' models from their mean; None where
             clients make no local steps.
+        subset: the parameters that train, where they are chosen.
+        gains: the gain that was measured of each choice, in the round that chose.
     """
 
     round: Annotated[int, Field(ge=1, strict=True)]
@@ -116,6 +119,8 @@ class RoundRecord:
     edges: list[Index] | None = None
     pi: list[Weight] | None = None
     drift: Annotated[float, Field(ge=0, le=FLOAT64, strict=True)] | None = None
+    subset: str | None = None
+    gains: dict[str, Gain] | None = None
 
     def __post_init__(self) -> None:
         if self.clients != sorted(set(self.clients)) or not self.clients:
@@ -171,6 +176,7 @@ class Report:
         bytes_up, bytes_down: bytes of each client, in the order of the cohort.
         forward, backward: passes of one image through the network, all clients together.
         record: the round's message to all clients, None where models travel.
+        measured_up: the part of all bytes_up that the record does not hold.
     """
 
     bytes_up: Sequence[int]
@@ -178,6 +184,12 @@ class Report:
     forward: int
     backward: int
     record: RoundRecord | None = None
+    measured_up: int = 0
+
+    @property
+    def record_bytes(self) -> int:
+        """The bytes that a client downloads that missed the round."""
+        return sum(self.bytes_up) - self.measured_up
 
     @property
     def drift(self) -> float:

@@ -18,6 +18,7 @@ ALGORITHMS = {
     "zo": "zowarmup.algorithms.zo:ZO",
     "zo_adam": "zowarmup.algorithms.zo_adam:ZOAdam",
     "zo_subset": "zowarmup.algorithms.zo_subset:ZOSubset",
+    "zo_subset_auto": "zowarmup.algorithms.zo_subset_auto:ZOSubsetAuto",
     "zo_local": "zowarmup.algorithms.zo_local:ZOLocal",
     "fedkseed": "zowarmup.algorithms.fedkseed:FedKSeed",
     "zo_average": "zowarmup.algorithms.optimizers.zo_average:ZOAverage",

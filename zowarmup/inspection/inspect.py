@@ -10,7 +10,7 @@ from zowarmup.config.source_files import COMPUTED, IMAGENET32
 from zowarmup.data import dataset_file, federation
 from zowarmup.data.arrays import DataError, describe_npz
 from zowarmup.data.dataset_file import Dataset
-from zowarmup.inspection import kinds, layers, models
+from zowarmup.inspection import journals, kinds, layers, models
 from zowarmup.inspection.facts import Facts
 from zowarmup.inspection.job_status import jobs_of, status_of, summary
 from zowarmup.inspection.models import Model, load, snapshots
@@ -157,7 +157,7 @@ def _at_round(folder: Path, t: int) -> Facts:
 def journal_file(file: Path) -> Facts:
     """The origin and rounds of a journal, and the measurements and costs of its last round."""
     record, home = read_record(file), file.absolute().parent
-    first, last, damage = _extent(file)
+    first, last, damage = journals.extent(file)
     return {
         "format": journal.FORMAT,
         "rounds": f"{first} to {last}" if last else "none yet",
@@ -165,22 +165,10 @@ def journal_file(file: Path) -> Facts:
         "size": file.stat().st_size,
         "sha256": sha256(file),
         "damage": damage,
+        **journals.choice(file),
         "origin": origin(record, home),
         "after_its_last_round": _at_round(home, last) if last and not damage else {},
     }
-
-
-def _extent(file: Path) -> tuple[int, int, str | None]:
-    """The first and last round of a journal, and its damage, if any."""
-    first, last, whole = 0, 0, 0
-    try:
-        for record, end in journal.scan(file):
-            last, whole = int(str(record.get("round", 0))), end
-            first = first or last
-    except journal.JournalError as error:
-        return first, last, str(error)
-    torn = file.stat().st_size - whole
-    return first, last, f"the last {torn} bytes are a torn record" if torn else None
 
 
 def run(folder: Path) -> Facts:
@@ -188,7 +176,8 @@ def run(folder: Path) -> Facts:
     facts, file = _job(folder), folder / "journal.jsonl"
     if file.is_file():
         journal = journal_file(file)
-        facts["journal"] = {key: journal[key] for key in ("rounds", "size", "damage")}
+        shown = ("rounds", "size", "damage", "subset", "gains")
+        facts["journal"] = {key: journal[key] for key in shown if key in journal}
     return facts | _model(folder / "final.safetensors")
 
 

@@ -130,7 +130,7 @@ def counted(
     costs = costs.add(report, members)
     if away is None:
         return costs
-    costs = costs.sent(away.round(members.clients, sum(report.bytes_up)), context.low)
+    costs = costs.sent(away.round(members.clients, report.record_bytes), context.low)
     return costs.sent(away.finish() if ends else {}, context.low)
 
 
