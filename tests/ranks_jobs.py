@@ -39,7 +39,7 @@ CASES = {
     "zo_orthogonal": ("vmap", "mlp", {"lr": 0.03}),
     "zo_groups": ("batched", "mlp", {"lr": 0.03, "groups": 2}),
     "zo_low_rank": ("layerwise", "cnn", {"lr": 0.03, "rank": 3, "S": 1}),
-    "zo_subset_auto": ("batched", "mlp", {"lr": 0.03, "probe_directions": 4}),
+    "zo_subset_auto": ("batched", "mlp", {"lr": 0.03, "trial_steps": 2}),
     "zo_scalar_moment": ("layerwise", "mlp", {"lr": 0.003, "window": 2}),
 }
 ROUNDS = 2

@@ -210,7 +210,7 @@ RECORDED: list[tuple[str, Spec]] = [
     ("zo_orthogonal", {}),
     ("zo_groups", {}),
     ("zo_low_rank", {"rank": 2}),
-    ("zo_subset_auto", {"probe_directions": 4}),
+    ("zo_subset_auto", {"trial_steps": 2}),
     ("zo_scalar_moment", {"window": 5, "shared_directions": True, "distribution": "gaussian"}),
 ]
 

@@ -1,10 +1,9 @@
-"""Zeroth-order rounds on the subset of the parameters that promises the largest gain.
+"""Zeroth-order rounds on the subset of the parameters in which trial steps gain most.
 
-    gain_b, limit_b    of candidate b, see subset_gain; the candidates are those of zo_subset
-
-Before the phase's first round, all clients measure the candidates at the model that the phase
-starts from, by forward passes; the one of the largest gain trains. `lr` is the rate for all
-parameters. A subset stands a larger one, and takes lr limit_all / limit_b.
+Before the phase's first round, all clients make trial steps in each subset of `zo_subset` that the
+network has, at multiples of `lr`, and measure the losses after them; see trial_steps. The subset of
+the largest gain trains. `lr` is the rate for all parameters; a subset trains at lr k / k_all, with
+k and k_all the multiples of the best trial steps, in the subset and with all parameters.
 """
 
 from collections.abc import Mapping
@@ -13,19 +12,17 @@ from typing import Literal
 
 import torch
 
-from zowarmup.algorithms import subset_gain
 from zowarmup.algorithms.engine_protocol import Engine
-from zowarmup.algorithms.precision import check_radius
 from zowarmup.algorithms.rounds import Cohort, Report, RoundRecord, State
-from zowarmup.algorithms.subset_gain import Promise
+from zowarmup.algorithms.trial_steps import Gain, measure, with_trials
 from zowarmup.algorithms.zo import ZO
 from zowarmup.algorithms.zo_subset import BLOCKS, OnSubset, ZOSubset
 from zowarmup.common.seeds import Seeds
-from zowarmup.config.phase import Count, Positive
+from zowarmup.config.phase import Count
 from zowarmup.models.flat import FlatModel
 
 ALL: Literal["all"] = "all"
-CHOSEN = "chosen"  # the name of the chosen candidate's place and rate
+CHOSEN = "chosen"  # the name of the chosen subset's place and rate
 Subset = Literal["all", "norms_biases", "last_layer", "last_block"]
 
 
@@ -35,12 +32,10 @@ class ZOSubsetAuto(ZO):
 
     Attributes:
         lr: the rate for all parameters.
-        probe_directions: D, along which each candidate is measured.
-        probe_eps: length of the moves along them, for each entry of w.
+        trial_steps: M, in each subset.
     """
 
-    probe_directions: Count = 16
-    probe_eps: Positive = 1e-3
+    trial_steps: Count = 4
 
     def of_model(self, model: FlatModel) -> "OfGains":
         """Return the algorithm for a network, whose parameters it chooses from."""
@@ -59,7 +54,7 @@ class OfGains(ZOSubsetAuto):
     """The algorithm for one network.
 
     Attributes:
-        subsets: the algorithm of each candidate.
+        subsets: the algorithm of each subset.
     """
 
     subsets: Mapping[str, OnSubset] = field(kw_only=True)
@@ -72,9 +67,12 @@ class OfGains(ZOSubsetAuto):
         if CHOSEN in state.server:
             name, lr = self._chosen(state)
         else:
-            promises = self._measure(state, t, cohort, engine, seeds)
-            name, lr = best(promises, self.lr)
-            gains = {b: one.gain for b, one in promises.items() if one.gain >= 0}
+            measured = {
+                name: measure(method, state.w, t, cohort, engine, seeds, self.trial_steps)
+                for name, method in self.subsets.items()
+            }
+            name, lr = best(measured, self.lr)
+            gains = {name: one.gain for name, one in measured.items() if one.gain > 0}
         new, report = replace(self.subsets[name], lr=lr).round(state, t, cohort, engine, seeds)
         assert report.record is not None
         record = replace(report.record, subset=name, gains=gains)
@@ -89,27 +87,7 @@ class OfGains(ZOSubsetAuto):
         report = super().report(cohort, record)
         if record.gains is None:
             return report
-        d = len(self.subsets[ALL].mask)
-        more = subset_gain.costs(cohort, len(self.subsets), self.probe_directions, d)
-        return replace(
-            report,
-            bytes_up=[a + b for a, b in zip(report.bytes_up, more.bytes_up, strict=True)],
-            bytes_down=[a + more.bytes_down for a in report.bytes_down],
-            forward=report.forward + more.forward,
-            backward=report.backward + more.backward,
-            measured_up=sum(more.bytes_up),
-        )
-
-    def _measure(
-        self, state: State, t: int, cohort: Cohort, engine: Engine, seeds: Seeds
-    ) -> dict[str, Promise]:
-        """The promise of each candidate at the model before round t."""
-        check_radius(state.w, self.probe_eps, 1.0, "probe_eps")
-        P = self.S * (1 if self.shared_directions else len(cohort.clients))
-        D, r, seed = self.probe_directions, self.probe_eps, seeds.directions
-        measurement = subset_gain.measurement(engine, cohort, state.w, t, seed=seed, D=D, r=r, P=P)
-        masks = [one.mask for one in self.subsets.values()]
-        return dict(zip(self.subsets, measurement.of(masks), strict=True))
+        return with_trials(report, cohort, len(self.subsets) * self.trial_steps)
 
     def _chosen(self, state: State) -> tuple[str, float]:
         place, lr = state.server[CHOSEN].tolist()
@@ -122,14 +100,13 @@ class OfGains(ZOSubsetAuto):
         return State(new.w, {CHOSEN: chosen})
 
 
-def best(promises: Mapping[str, Promise], lr: float) -> tuple[str, float]:
-    """The candidate of the largest gain, and its rate; all parameters if no gain can be told.
+def best(measured: Mapping[str, Gain], lr: float) -> tuple[str, float]:
+    """The subset of the largest gain, and its rate; all parameters if no trial step gains.
 
     Args:
         lr: the rate for all parameters.
     """
-    name = max(promises, key=lambda b: promises[b].gain)
-    chosen, whole = promises[name], promises[ALL]
-    if min(chosen.gain, whole.gain) < 0:
-        return (name, lr) if chosen.gain >= 0 else (ALL, lr)
-    return name, lr * whole.limit / chosen.limit
+    name = max(measured, key=lambda name: measured[name].gain)
+    if measured[name].gain <= 0:
+        return ALL, lr
+    return name, lr * (measured[name].multiple / measured[ALL].multiple)

@@ -1,13 +1,19 @@
 """A probe: what all clients measure at a model of the warm-up, by forward passes.
 
-    |g|^2, B^2, T   see algorithms.second_differences, with r = eps and all parameters
-    lambda          the second difference along h, by a move of length 10 r
-    h               gradient of the clients that train in the warm-up, and so can backpropagate
+    u_s         direction of signs, s = 1..S, the same for all clients;  r = eps
+    c_is        (L_i(w + r u_s) - L_i(w - r u_s)) / 2r, client i's slope along u_s
+    |g|^2       mean over s of (sum_i p_i c_is)^2
+    B^2         mean over s of sum_i p_i c_is^2, divided by |g|^2
+    T           mean over s of (L(w + r u_s) + L(w - r u_s) - 2 L(w)) / r^2
+    lambda      the same second difference along h, by a move of length 10 r
+    h           gradient of the clients that train in the warm-up, and so can backpropagate
 
 The last step of the warm-up would cost no backward pass, but it shows a tenth of the curvature:
-within its local epochs, the moves along steep directions cancel. A client sends its 2 D + 3 losses
+within its local epochs, the moves along steep directions cancel. A client sends its 2 S + 3 losses
 and how many of its held-out images are classified right. A client that does not train in the
 warm-up downloads the model for that, and every client h.
+
+Reference: Hutchinson 1990, doi:10.1080/03610919008812866 (the trace).
 """
 
 import math
@@ -17,9 +23,9 @@ import torch
 from torch import Tensor
 
 from zowarmup.algorithms.precision import check_radius
-from zowarmup.algorithms.second_differences import curvature, losses, measure, shared
+from zowarmup.algorithms.trial_steps import losses
 from zowarmup.common.seeds import Seeds, key, signed
-from zowarmup.models.directions import Directions
+from zowarmup.models.directions import Directions, child
 from zowarmup.plan.pivots.probe import Probe, ProbesSpec
 from zowarmup.plan.specs import Tier
 from zowarmup.training.context import Context
@@ -57,7 +63,7 @@ def probe(
     Args:
         phase: the warm-up.
     """
-    at_w, estimated = losses(context.engine, context.tiers["all"], w), Estimated()
+    at_w, estimated = _losses(context, w), Estimated()
     if settings.directions:
         u = directions(seeds.directions, t, settings.directions, context, w)
         h, _ = gradient(context, phase.clients, w)
@@ -86,20 +92,35 @@ def estimates(
         at_w: (K,) the clients' losses at w.
     """
     check_radius(w, r, 1.0, "probes.eps")
-    engine, clients, p = context.engine, context.tiers["all"], _shares(context)
-    along = measure(engine, clients, p, u, r, w, at_w)
+    p, two = _shares(context), context.engine.two_point(w, context.tiers["all"], u, r)
+    slopes = (two[..., 0] - two[..., 1]) / (2 * r)  # (K, S)
+    squares, own = (p @ slopes).square(), p @ slopes.square()
+    bends = p @ (two.sum(dim=-1) - 2 * at_w[:, None]) / r**2
     return Estimated(
-        *_mean(along.squares),
-        *_ratio(along.own, along.squares),
-        *_mean(along.bends),
-        curvature(engine, clients, p, h, LONG * r, w, at_w),
+        *_mean(squares),
+        *_ratio(own, squares),
+        *_mean(bends),
+        along(context, w, h, LONG * r, (p @ at_w).item()),
     )
+
+
+def along(context: Context, w: Tensor, h: Tensor, length: float, at_w: float) -> float:
+    """The curvature of the loss of all clients along h; NaN if h is zero."""
+    move = h * (length / h.norm())
+    both = torch.stack([_losses(context, w + sign * move) for sign in (1, -1)])
+    return ((both @ _shares(context)).sum().item() - 2 * at_w) / length**2
+
+
+def _losses(context: Context, w: Tensor) -> Tensor:
+    return losses(context.engine, context.tiers["all"], w)
 
 
 def directions(seed: int, t: int, count: int, context: Context, w: Tensor) -> Directions:
     """The directions of a probe: the same `count` ones for every client."""
     base = torch.tensor([signed(key("probes", seed))], device=w.device)
-    return shared(base, t, count, len(context.tiers["all"]), len(w))
+    of_round = child(base, torch.tensor([t], device=w.device))
+    keys = child(of_round, torch.arange(count, device=w.device))
+    return Directions(keys.repeat(len(context.tiers["all"])), len(w), "rademacher")
 
 
 def costs(context: Context, phase: TrainingPhase, count: int) -> dict[str, int]:
