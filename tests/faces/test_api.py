@@ -134,6 +134,14 @@ def test_commands_are_functions_too(run):
     assert api.verify(results)["agrees"]
 
 
+def test_a_wrong_run_is_answered_with_the_runs_of_like_names(tmp_path):
+    """Of 300 runs, the few that the name may have meant."""
+    with pytest.raises(UserError) as caught:
+        api.run_config("config/questions.yaml", runs=["plateau-10/90"], results=tmp_path)
+    assert "use plateau-10-90, " in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
 def test_wrong_names_are_said_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match="nonsense: the config has no such run"):
         api.run_config("config/smoke.yaml", runs=["nonsense"], results=tmp_path)
