@@ -47,6 +47,7 @@ FIGURES = {
     "adaptive_pivot": "zowarmup.analysis.figures.adaptive_pivot:figure",
     "learning_rates": "zowarmup.analysis.figures.learning_rates:figure",
     "memory_growth": "zowarmup.analysis.figures.memory_growth:figure",
+    "bits_curves": "zowarmup.analysis.figures.bits_curves:figure",
 }
 
 _MAIN = (
@@ -57,6 +58,7 @@ _MAIN = (
     "memory",
     "learning_rates",
     "memory_growth",
+    "bits_curves",
 )
 
 # The studies that a table or figure shows: by default the study with the same name.
