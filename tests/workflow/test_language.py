@@ -23,10 +23,10 @@ snapshot_every: 2
 memory: {growth: {models: [gpt_tiny], contexts: [16, 32]}}
 algorithms: {fedavg: {lr: 0.3}, zo: {lr: 0.03}}
 selection: null
-methods: {zo_init: null, subset: null}
-studies: {main: {methods: [high_res_only, zowarmup]}, parameters: null}
+methods: {zo_init: null, subset: null, subset_auto: null}
+studies: {main: {methods: [high_res_only, zowarmup]}, parameters: null, blocks: null}
 tables: [bits_per_byte, studies, costs]
-figures: [training_curves, studies, costs, memory_growth]
+figures: [training_curves, bits_curves, studies, costs, memory_growth]
 claims: null
 """
 CALL = ["--configfile", "play.yaml"]
