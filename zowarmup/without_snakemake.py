@@ -1,6 +1,5 @@
 """The workflow in one process: make a job's files, after those of the jobs that it waits for."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -22,7 +21,6 @@ TRAINING: dict[str, Callable[..., None]] = {
     "select": select.select_rates,
     "train": train.train_run,
 }
-NEAR = 8  # names that an error offers
 
 
 class Maker:
@@ -54,7 +52,9 @@ class Maker:
         """
         names = set(self.plan.runs if runs is None else runs)
         for name in names - set(self.plan.runs):
-            raise UserError(f"runs: {name}: the config has no such run; use {self._like(name)}")
+            raise UserError(
+                f"runs: {name}: the config has no such run; use one of {self.plan.like(name)}"
+            )
         cells = [(cell, seed) for cell, seed in self.paths.cells("") if cell.run in names]
         if seeds is not None:
             seeds = set(seeds)
@@ -66,13 +66,6 @@ class Maker:
         output = Path(self.paths.root) / "selected-metrics.csv"
         rows.collect([self.paths.described(*cell) for cell in cells], output)
         return output
-
-    def _like(self, name: str) -> str:
-        """The runs whose names are like a name, or all if none is and they are few."""
-        names = list(self.plan.runs)
-        near = difflib.get_close_matches(name, names, n=NEAR) or names[:NEAR]
-        more = f", or one of {len(names) - len(near)} others" if len(names) > len(near) else ""
-        return ", ".join(near) + more
 
     def make(self, job: Job) -> None:
         """Make the outputs of a run, or of a job before runs, unless all of them exist."""

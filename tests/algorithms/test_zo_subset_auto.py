@@ -1,17 +1,21 @@
 """The subset of the parameters in which trial steps gain most."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 import toys
 from torch import Tensor
 
-from zowarmup.algorithms.rounds import Cohort, RoundRecord
+from zowarmup.algorithms.rounds import Cohort, RecordError, RoundRecord
 from zowarmup.algorithms.trial_steps import MULTIPLES, Gain, losses, measure
 from zowarmup.algorithms.zo import ZO
 from zowarmup.algorithms.zo_subset import ZOSubset
 from zowarmup.algorithms.zo_subset_auto import ALL, OfGains, ZOSubsetAuto, best
 from zowarmup.common.seeds import Seeds
 from zowarmup.models import loss
+from zowarmup.storage import journal
 
 SEEDS = Seeds(0, 5, 3)
 COHORT = Cohort((0, 1), (6, 10), frozenset({1}))
@@ -41,7 +45,8 @@ def test_a_gain_by_hand() -> None:
             steps.append(new.w - W)
             return new, report
 
-    gain = measure(Kept(lr=0.05, eps=1e-3), W, 1, COHORT, ENGINE, SEEDS, M=3)
+    method = Kept(lr=0.05, eps=1e-3)
+    gain = measure({ALL: method}, W, 1, COHORT, ENGINE, SEEDS, M=3)[ALL]
     assert len({tuple(step.tolist()) for step in steps}) == 3
     means = [sum(loss_of(W) - loss_of(W + k * s) for s in steps) / 3 for k in MULTIPLES]
     assert gain.gain == pytest.approx(max(means), rel=1e-3)
@@ -56,6 +61,19 @@ def test_a_subset_trains_at_its_multiple_of_the_rate() -> None:
 
 def test_all_parameters_train_if_no_step_gains() -> None:
     assert best({ALL: Gain(-1.0, 1), "last_layer": Gain(-0.5, 10)}, 0.1) == (ALL, 0.1)
+
+
+def test_a_model_that_has_diverged_promises_nothing() -> None:
+    lost = torch.full_like(W, torch.inf)
+    measured = measure(METHOD.subsets, lost, 1, COHORT, ENGINE, SEEDS, M=1)
+    assert {one.gain for one in measured.values()} == {-math.inf}
+    assert best(measured, 0.1) == (ALL, 0.1)
+
+
+def test_a_record_without_a_subset_does_not_fit_the_phase() -> None:
+    record = replace(rounds(METHOD, 1)[0], subset=None)
+    with pytest.raises(RecordError, match="does not fit the phase"):
+        journal.applied(METHOD.begin(W), record, METHOD, SEEDS)
 
 
 def rounds(method: OfGains, count: int) -> list[RoundRecord]:

@@ -138,7 +138,7 @@ def test_a_wrong_run_is_answered_with_the_runs_of_like_names(tmp_path):
     """Of 300 runs, the few that the name may have meant."""
     with pytest.raises(UserError) as caught:
         api.run_config("config/questions.yaml", runs=["plateau-10/90"], results=tmp_path)
-    assert "use plateau-10-90, " in str(caught.value)
+    assert "use one of plateau-10-90, " in str(caught.value)
     assert len(str(caught.value)) < 300
 
 

@@ -8,7 +8,7 @@ the step from everybody's scalars, and sends its loss after each length of the s
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -36,30 +36,40 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class Gain:
-    """The largest gain of a round, and the multiple of the rate that gives it."""
+    """The largest gain of a round, -inf if no step gives a number, and its multiple of the rate."""
 
     gain: float
     multiple: int
 
 
 def measure(
-    method: Step, w: Tensor, t: int, cohort: Cohort, engine: Engine, seeds: Seeds, M: int
-) -> Gain:
-    """Measure what a round at w gains at each multiple of the method's rate.
+    methods: Mapping[str, Step],
+    w: Tensor,
+    t: int,
+    cohort: Cohort,
+    engine: Engine,
+    seeds: Seeds,
+    M: int,
+) -> dict[str, Gain]:
+    """Measure the largest gain of a round at w by each method.
 
     Args:
         t: names the directions, together with the seeds.
         M: the number of estimates.
     """
     before = _loss(engine, cohort, w)
-    gains = torch.zeros(len(MULTIPLES), dtype=torch.float64)
-    for m in range(M):
-        own = replace(seeds, directions=key("trial steps", seeds.directions, m))
-        step = method.round(State(w), t, cohort, engine, own)[0].w - w
-        after = [_loss(engine, cohort, w + multiple * step) for multiple in MULTIPLES]
-        gains += before - torch.tensor(after, dtype=torch.float64)
-    best = int(gains.nan_to_num(nan=-math.inf).argmax())
-    return Gain(gains[best].item() / M, MULTIPLES[best])
+    every = {}
+    for name, method in methods.items():
+        gains = torch.zeros(len(MULTIPLES), dtype=torch.float64)
+        for m in range(M):
+            own = replace(seeds, directions=key("trial steps", seeds.directions, m))
+            step = method.round(State(w), t, cohort, engine, own)[0].w - w
+            after = [_loss(engine, cohort, w + multiple * step) for multiple in MULTIPLES]
+            gains += before - torch.tensor(after, dtype=torch.float64)
+        gains[~gains.isfinite()] = -math.inf  # a step that diverges, or a model that has
+        best = int(gains.argmax())
+        every[name] = Gain(gains[best].item() / M, MULTIPLES[best])
+    return every
 
 
 def losses(engine: Engine, clients: Sequence[int], w: Tensor) -> Tensor:

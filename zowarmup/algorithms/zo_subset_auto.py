@@ -67,10 +67,8 @@ class OfGains(ZOSubsetAuto):
         if CHOSEN in state.server:
             name, lr = self._chosen(state)
         else:
-            measured = {
-                name: measure(method, state.w, t, cohort, engine, seeds, self.trial_steps)
-                for name, method in self.subsets.items()
-            }
+            M = self.trial_steps
+            measured = measure(self.subsets, state.w, t, cohort, engine, seeds, M)
             name, lr = best(measured, self.lr)
             gains = {name: one.gain for name, one in measured.items() if one.gain > 0}
         new, report = replace(self.subsets[name], lr=lr).round(state, t, cohort, engine, seeds)
@@ -80,7 +78,7 @@ class OfGains(ZOSubsetAuto):
 
     def apply(self, state: State, record: RoundRecord, seeds: Seeds) -> State:
         """Take the step of a recorded round, from the record and the seeds alone."""
-        return self._after(self.subsets[record.subset or ALL].apply(state, record, seeds), record)
+        return self._after(self.subsets[str(record.subset)].apply(state, record, seeds), record)
 
     def report(self, cohort: Cohort, record: RoundRecord) -> Report:
         """The costs of a recorded round, with those of measuring before the first."""
@@ -95,7 +93,7 @@ class OfGains(ZOSubsetAuto):
 
     def _after(self, new: State, record: RoundRecord) -> State:
         """The state with what the record says was chosen."""
-        place = list(self.subsets).index(record.subset or ALL)
+        place = list(self.subsets).index(str(record.subset))
         chosen = torch.tensor([place, record.lr], dtype=torch.float64, device=new.w.device)
         return State(new.w, {CHOSEN: chosen})
 

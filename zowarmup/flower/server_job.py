@@ -19,7 +19,7 @@ def planned(config: Path, run: str) -> tuple[Plan, RunSpec]:
     """
     every = plan([str(config)])
     if run not in every.runs:
-        raise UserError(f"run: {config} has no run {run!r}; use one of {', '.join(every.runs)}")
+        raise UserError(f"run: {config} has no run {run!r}; use one of {every.like(run)}")
     return every, every.runs[run]
 
 

@@ -8,6 +8,7 @@
 Runs, warm-ups and selections are described by specs; see `specs` for how rules hand them on.
 """
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +30,8 @@ from zowarmup.plan.rates import Rates
 from zowarmup.plan.resolve import Overrides, overrides_of, resolve
 from zowarmup.plan.specs import OwnCheck, Phase, RunSpec, SelectionSpec, TrainingSpec, WarmupSpec
 from zowarmup.plan.studies import cells, check_references, parts, tuned_overrides
+
+FEW = 8  # names of runs that an error offers
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,14 @@ class Plan:
     runs: dict[str, RunSpec] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
     own_checks: dict[str, OwnCheck] = field(default_factory=dict)  # of code of the user's own
+
+    def like(self, run: str) -> str:
+        """The names of all runs or, of many, of those that are like a wrong name."""
+        names = list(self.runs)
+        near = difflib.get_close_matches(run, names, n=FEW) if len(names) > FEW else names
+        shown = near or names[:FEW]
+        more = f", or {len(names) - len(shown)} others" if len(names) > len(shown) else ""
+        return ", ".join(shown) + more
 
     def seeds_of(self, run: str) -> list[int]:
         """Return every seed for which some study needs a run."""

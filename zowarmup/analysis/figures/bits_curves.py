@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from zowarmup.analysis import metrics as m
-from zowarmup.analysis.figures.curves import PIVOT, draw, mean_curve
+from zowarmup.analysis.figures.curves import PIVOT, mean_curve, panel
 from zowarmup.analysis.figures.drawing import style
 
 BITS = "bits"
@@ -34,10 +34,10 @@ def figure(metrics: pd.DataFrame) -> Figure:
     drawing, grid = style.panels(len(groups), 3.0, width=style.WIDTH)
     for axes, (scale, split, group) in zip(grid, groups, strict=True):
         parts = {k: part for k, part in group.groupby("method") if part[BITS].notna().any()}
-        late = [_curve(axes, parts[k], look) for k, look in looks.items() if k in parts]
-        _limit(axes, late)
+        curves = {k: mean_curve(part, BITS).dropna(subset=["mean"]) for k, part in parts.items()}
+        panel(axes, curves, looks, "round")
+        _limit(axes, [c[c["round"] >= AFTER * c["round"].max()] for c in curves.values()])
         axes.set_xlim(0, 1.02 * group["round"].max())
-        axes.set_xlabel("round")
         axes.set_ylabel("test text, bits per byte")
         style.title(axes, rows, scale, split)
     handles = [Line2D([], [], **look._asdict(), label=names[k]) for k, look in looks.items()]
@@ -52,12 +52,3 @@ def _limit(axes: Axes, parts: Sequence[pd.DataFrame]) -> None:
         shown = pd.concat(parts)
         low, high = shown["mean"] - shown["std"], shown["mean"] + shown["std"]
         axes.set_ylim(low.min() - ROOM, high.max() + ROOM)
-
-
-def _curve(axes: Axes, rows: pd.DataFrame, look: style.Line) -> pd.DataFrame:
-    """Draw a method's curve; return the part of it that the axis should show."""
-    curve = mean_curve(rows, BITS).dropna(subset=["mean"])
-    draw(axes, curve, "round", look)
-    start = curve[curve["pivot"]]
-    axes.plot(start["round"], start["mean"], **PIVOT, zorder=3)
-    return curve[curve["round"] >= AFTER * curve["round"].max()]

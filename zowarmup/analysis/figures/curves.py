@@ -109,16 +109,16 @@ def _column(
     first = {name: curve for name, curve in every.items() if name in core}
     others = {name: curve for name, curve in every.items() if name not in core}
     if first:
-        _panel(column[0], first, looks, "round")
+        panel(column[0], first, looks, "round")
         column[1].set_xscale("log")
-        _panel(column[1], first, looks, "bytes")
+        panel(column[1], first, looks, "bytes")
         style.decades(column[1].xaxis, style.BYTES)
         column[1].set_xlabel("sent by all, up + down")
     if others:
         if "zowarmup" in first:
             thin = first["zowarmup"]
             column[2].plot(thin["round"], thin["mean"], color=style.VERMILION, lw=0.8, zorder=3)
-        _panel(column[2], others, looks, "round")
+        panel(column[2], others, looks, "round")
 
 
 def _logistic(axes: Axes, accuracy: pd.Series) -> None:
@@ -130,7 +130,7 @@ def _logistic(axes: Axes, accuracy: pd.Series) -> None:
     axes.set_ylim(expit(low), expit(high))
 
 
-def _panel(axes: Axes, drawn: Curves, looks: Mapping[str, style.Line], x: str) -> None:
+def panel(axes: Axes, drawn: Curves, looks: Mapping[str, style.Line], x: str) -> None:
     """Draw the curves over the rounds or the bytes, and mark their pivots."""
     for method, curve in drawn.items():
         # Before round 1 nothing is sent, and a logarithmic axis has no zero.
