@@ -65,7 +65,7 @@ class Plan:
         names = list(self.runs)
         near = difflib.get_close_matches(run, names, n=FEW) if len(names) > FEW else names
         shown = near or names[:FEW]
-        more = f", or {len(names) - len(shown)} others" if len(names) > len(shown) else ""
+        more = f" ({len(names)} in all)" if len(names) > len(shown) else ""
         return ", ".join(shown) + more
 
     def seeds_of(self, run: str) -> list[int]:
