@@ -2,6 +2,7 @@
 
 import csv
 import re
+from functools import cache
 from html.parser import HTMLParser
 from io import StringIO
 from math import isnan, sqrt
@@ -18,6 +19,7 @@ from zowarmup.config import registry, tables_and_figures
 
 approx = pytest.approx
 OF_ROWS = [name for name in tables_and_figures.TABLES if name not in tables_and_figures.NEED_MEMORY]
+METRICS = frames.everything()
 MEASURED = {"depth": [frames.curvature()], "learning_rates": [frames.trials()]}
 T2 = 4.302653  # Student's t, two degrees of freedom, 95 %
 REFERENCE = frames.run("high_res_only", {0: 0.40, 1: 0.42, 2: 0.44})
@@ -497,15 +499,18 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data.strip()
 
 
+@cache
+def of_everything(name: str) -> pd.DataFrame:
+    """A table of all studies, computed once; not to be changed."""
+    computed = registry.load(tables_and_figures.TABLES, name)(METRICS, *MEASURED.get(name, []))
+    assert isinstance(computed, pd.DataFrame)
+    return computed
+
+
 @pytest.mark.parametrize("name", OF_ROWS)
 class TestFormats:
-    METRICS = frames.everything()
-
     def table(self, name: str) -> pd.DataFrame:
-        more = MEASURED.get(name, [])
-        found = registry.load(tables_and_figures.TABLES, name)(self.METRICS, *more)
-        assert isinstance(found, pd.DataFrame)
-        return found
+        return of_everything(name)
 
     def seen(self, name: str) -> list[list[str]]:
         """The heading and the rows that all formats for readers must show."""

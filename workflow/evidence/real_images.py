@@ -2,29 +2,32 @@
 
 import csv
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence"
 Row = dict[str, str]
 
 # (High Res Only, ZOWarmUp), final test accuracy in % at 10/90, ResNet18, 200 + 300 rounds.
-PAPER = {"cifar10-cpu": (44.3, 54.3), "imagenet32-cpu": (10.9, 12.3)}
-DATA = {
-    "cifar10-cpu": ("CIFAR-10", "5,000 images of CIFAR-10"),
-    "imagenet32-cpu": ("ImageNet32", "5,000 images of 200 classes in ImageNet32's format"),
-}
+PAPER = {"cifar10-cpu": (44.3, 54.3)}
+DATA = {"cifar10-cpu": ("CIFAR-10", "5,000 images of CIFAR-10 at 16 x 16")}
 METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "zo_init")
+EXTENSIONS = {  # variant -> what the table calls it
+    "plus": "ZOWarmUp plus",
+    "plateau": "Pivot by `plateau`",
+    "plateau_rate": "Pivot by `plateau`, rate from probes",
+}
 
 
 def blocks() -> dict[str, str]:
     """Return each block by the name of its mark in the page."""
-    texts = {"beside the paper": beside()}
+    texts = {"beside the paper": beside(), "estimators": estimators()}
     for config in PAPER:
         texts[f"{config} seeds"] = seeds(config)
         texts[f"{config} main"] = (
             (EVIDENCE / config / "main.md").read_text(encoding="utf-8").strip()
         )
-    return texts | {"estimators": estimators(), "rates": rates()}
+    return texts
 
 
 def beside() -> str:
@@ -47,19 +50,28 @@ def beside() -> str:
 
 
 def seeds(config: str) -> str:
-    """Return the table of final accuracy and test loss of each method and seed."""
-    final = [row for row in ends(config) if row["study"] == "main"]
-    cells = {(row["method"], row["seed"]): row for row in final}
-    numbers = sorted({row["seed"] for row in final}, key=int)
-    methods = [method for method in METHODS if (method, numbers[0]) in cells]
-    lines = [
-        f"| accuracy, %; test loss | {' | '.join(f'seed {seed}' for seed in numbers)} |",
-        "|---" * (len(numbers) + 1) + "|",
-    ]
-    for method in methods:
-        values = " | ".join(_both(cells[method, seed]) for seed in numbers)
-        lines.append(f"| {cells[method, numbers[0]]['label']} | {values} |")
+    """Return the table of final accuracy, test loss and recall of each run and seed."""
+    runs: dict[str, dict[str, Row]] = {}
+    final = ends(config)
+    for method in METHODS:
+        of_method = [r for r in final if r["study"] == "main" and r["method"] == method]
+        runs[of_method[0]["label"]] = by_seed(of_method)
+    for variant, label in EXTENSIONS.items():
+        of_variant = (r for r in final if r["study"] == "extensions" and r["variant"] == variant)
+        runs[label] = by_seed(of_variant)
+    numbers = sorted({seed for cells in runs.values() for seed in cells}, key=int)
+    heads = " | ".join(f"seed {seed}" for seed in numbers)
+    what = "accuracy, %; test loss; recall on lacked classes, %"
+    lines = [f"| {what} | {heads} | mean accuracy |", "|---" * (len(numbers) + 2) + "|"]
+    for label, cells in runs.items():
+        values = " | ".join(_all_three(cells[s]) if s in cells else "–" for s in numbers)
+        lines.append(f"| {label} | {values} | {_mean(cells.values())} |")
     return "\n".join(lines)
+
+
+def by_seed(final: Iterable[Row]) -> dict[str, Row]:
+    """Return the rows by their seeds."""
+    return {row["seed"]: row for row in final}
 
 
 def estimators() -> str:
@@ -79,17 +91,6 @@ def estimators() -> str:
     )
 
 
-def rates() -> str:
-    """Return the accuracies of High Res Only at the selected learning rate and at the next one."""
-    ours = [row for row in ends("cifar10-cpu") if row["method"] == "high_res_only"]
-    texts = []
-    for lr in sorted({float(row["lr_1"]) for row in ours}):
-        values = [100 * float(row["test_accuracy"]) for row in ours if float(row["lr_1"]) == lr]
-        spread = f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} %"
-        texts.append(f"{spread} at {lr:g} (n = {len(values)})")
-    return " and ".join(texts)
-
-
 def rows(config: str, name: str) -> list[Row]:
     """Return the rows of a CSV file of the evidence."""
     with (EVIDENCE / config / name).open(newline="", encoding="utf-8") as file:
@@ -104,6 +105,16 @@ def ends(config: str) -> list[Row]:
 
 def _both(row: Row) -> str:
     return f"{100 * float(row['test_accuracy']):.1f}; {float(row['test_loss']):.3f}"
+
+
+def _all_three(row: Row) -> str:
+    accuracy, recall = (100 * float(row[name]) for name in ("test_accuracy", "missing_recall"))
+    return f"{accuracy:.1f}; {float(row['test_loss']):.2f}; {recall:.1f}"
+
+
+def _mean(final: Iterable[Row]) -> str:
+    values = [100 * float(row["test_accuracy"]) for row in final]
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
 
 
 def _spread(row: Row) -> str:
