@@ -35,9 +35,14 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def share(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Share:
-    """A function that returns a folder which one worker fills for all; not to be changed."""
+    """A function that returns a folder which one worker fills for all; not to be changed.
+
+    The variable ZOWARMUP_TESTS_SHARE names a folder that several test runs of the same code share.
+    """
     base = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
+    if "ZOWARMUP_TESTS_SHARE" in os.environ:
+        base = Path(os.environ["ZOWARMUP_TESTS_SHARE"])
+    elif hasattr(request.config, "workerinput"):
         base = base.parent  # each worker has a folder of its own below that of the test run
 
     def shared(name: str, fill: Callable[[Path], object]) -> Path:

@@ -106,6 +106,7 @@ def test_each_claim_finds_its_studies_variants_and_networks(paper: Plan) -> None
 KEYS = ("method", "variant", "split")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["paper.yaml", "paper-small.yaml"])
 def test_snakemake_plans_it(project: Path, name: str) -> None:
     """Without the data: nothing is read before the first job."""
