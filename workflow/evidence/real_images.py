@@ -2,7 +2,6 @@
 
 import csv
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence"
@@ -12,11 +11,7 @@ Row = dict[str, str]
 PAPER = {"cifar10-cpu": (44.3, 54.3)}
 DATA = {"cifar10-cpu": ("CIFAR-10", "5,000 images of CIFAR-10 at 16 x 16")}
 METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "zo_init")
-EXTENSIONS = {  # variant -> what the table calls it
-    "plus": "ZOWarmUp plus",
-    "plateau": "Pivot by `plateau`",
-    "plateau_rate": "Pivot by `plateau`, rate from probes",
-}
+FIRST = "cifar10-first"  # an earlier form of the study, with both estimators
 
 
 def blocks() -> dict[str, str]:
@@ -50,36 +45,24 @@ def beside() -> str:
 
 
 def seeds(config: str) -> str:
-    """Return the table of final accuracy, test loss and recall of each run and seed."""
-    runs: dict[str, dict[str, Row]] = {}
-    final = ends(config)
-    for method in METHODS:
-        of_method = [r for r in final if r["study"] == "main" and r["method"] == method]
-        runs[of_method[0]["label"]] = by_seed(of_method)
-    for variant, label in EXTENSIONS.items():
-        of_variant = (r for r in final if r["study"] == "extensions" and r["variant"] == variant)
-        runs[label] = by_seed(of_variant)
-    numbers = sorted({seed for cells in runs.values() for seed in cells}, key=int)
+    """Return the table of final accuracy, test loss and recall of each method and seed."""
+    cells = {(row["method"], row["seed"]): row for row in ends(config) if row["study"] == "main"}
+    numbers = sorted({seed for _, seed in cells}, key=int)
     heads = " | ".join(f"seed {seed}" for seed in numbers)
     what = "accuracy, %; test loss; recall on lacked classes, %"
-    lines = [f"| {what} | {heads} | mean accuracy |", "|---" * (len(numbers) + 2) + "|"]
-    for label, cells in runs.items():
-        values = " | ".join(_all_three(cells[s]) if s in cells else "–" for s in numbers)
-        lines.append(f"| {label} | {values} | {_mean(cells.values())} |")
+    lines = [f"| {what} | {heads} |", "|---" * (len(numbers) + 1) + "|"]
+    for method in METHODS:
+        values = " | ".join(_all_three(cells[method, seed]) for seed in numbers)
+        lines.append(f"| {cells[method, numbers[0]]['label']} | {values} |")
     return "\n".join(lines)
-
-
-def by_seed(final: Iterable[Row]) -> dict[str, Row]:
-    """Return the rows by their seeds."""
-    return {row["seed"]: row for row in final}
 
 
 def estimators() -> str:
     """Return a sentence that compares the paired seeds of both estimators."""
-    final = [row for row in ends("cifar10-cpu") if row["study"] == "estimator"]
+    final = [row for row in ends(FIRST) if row["study"] == "estimator"]
     texts = [f"`{row['estimator']}` ends at {_both(row)}" for row in final]
     curves: dict[str, list[float]] = {}
-    for row in rows("cifar10-cpu", "metrics.csv"):
+    for row in rows(FIRST, "metrics.csv"):
         if row["study"] == "estimator" and int(row["round"]) > float(row["pivot"]):
             curves.setdefault(row["round"], []).append(float(row["train_loss"]))
     apart = [abs(a - b) for a, b in curves.values()]
@@ -110,11 +93,6 @@ def _both(row: Row) -> str:
 def _all_three(row: Row) -> str:
     accuracy, recall = (100 * float(row[name]) for name in ("test_accuracy", "missing_recall"))
     return f"{accuracy:.1f}; {float(row['test_loss']):.2f}; {recall:.1f}"
-
-
-def _mean(final: Iterable[Row]) -> str:
-    values = [100 * float(row["test_accuracy"]) for row in final]
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
 
 
 def _spread(row: Row) -> str:
