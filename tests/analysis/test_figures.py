@@ -28,14 +28,11 @@ NAMES = tuple(tables_and_figures.FIGURES)
 READ_NO_ROWS = (*tables_and_figures.NEED_TRIALS, *tables_and_figures.NEED_GROWTH)
 ENDINGS = tuple(write.METADATA)
 METRICS = frames.everything()
-SOME = ("main", "pivot", "distribution", "steps")
 LOST = frames.diverge(METRICS, 1, 30, method="zowarmup")
 ONE_SPLIT = METRICS[METRICS["split"] == "10/90"]
 
 
 def draw(name: str, metrics: pd.DataFrame = METRICS) -> Figure:
-    if name == "studies":  # of its rows, one for each study, seconds go into drawing the others
-        metrics = metrics[metrics["study"].isin(SOME)]
     more = [{"digits": frames.federation()}] if name in tables_and_figures.NEED_FEDERATION else []
     more += [frames.curvature()] * (name in tables_and_figures.NEED_CURVATURE)
     more += [frames.trials()] * (name in tables_and_figures.NEED_TRIALS)

@@ -1,5 +1,6 @@
-"""The rates that the language configs give as numbers are those that the rule chooses."""
+"""Kept trials decide every rate of their configs, also those that are given as numbers."""
 
+import pytest
 import workbench
 
 from zowarmup.plan.plan import Plan, plan
@@ -13,8 +14,9 @@ def of(name: str) -> Plan:
     return plan([str(workbench.PROJECT / "config" / f"{name}.yaml")])
 
 
-def test_the_language_study_needs_no_trial() -> None:
-    assert not of("language").selections
+@pytest.mark.parametrize("name", ["language", "cifar10-cpu"])
+def test_a_config_with_kept_trials_needs_no_other(name: str) -> None:
+    assert not of(name).selections
 
 
 def test_rates_given_as_numbers_are_the_chosen_ones() -> None:
