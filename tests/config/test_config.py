@@ -130,6 +130,12 @@ BAD = {
         "methods.zowarmup.phases.0.until",
         "use pivot, total, or a number",
     ),
+    "a mark at which no phase ends": (
+        UNTIL.format("until: pivot", "until: total").replace("total: 60", "total: 60, pivott: 8"),
+        "rounds.pivott",
+        "no phase of `methods` ends at pivott; did you mean pivot?",
+    ),
+    "a mark like no other": ("rounds: {end: 8}", "rounds.end", "remove it"),
     "a mark that is not above the one before": (
         UNTIL.format("until: total", "until: pivot"),
         "methods.zowarmup.phases.1.until",
@@ -595,11 +601,15 @@ def test_what_a_method_lacks_makes_no_second_cell(tmp_path: Path) -> None:
 def test_phases_end_at_marks_or_after_numbers_of_rounds(tmp_path: Path) -> None:
     """A phase ends at a mark, at a round, or after some rounds: it is the same run."""
     expected = plan([str(TINY)]).runs["zowarmup"]
-    for ends in (("pivot", "total"), ("20", "60"), ("pivot", "60")):
-        text = UNTIL.format(f"until: {ends[0]}, {SHARED}", f"until: {ends[1]}")
+    marks = "pivot: 20, total: 60"
+    for left, first, second in (
+        (marks, "until: pivot", "until: total"),
+        ("", "until: 20", "until: 60"),
+        ("pivot: 20", "until: pivot", "until: 60"),
+        ("total: 60", "rounds: 20", "until: total"),
+    ):
+        text = UNTIL.format(f"{first}, {SHARED}", second).replace(marks, left)
         assert made_of(tmp_path, text).runs["zowarmup"] == expected
-    mixed = UNTIL.format(f"rounds: 20, {SHARED}", "until: total")
-    assert made_of(tmp_path, mixed).runs["zowarmup"] == expected
 
 
 def test_one_line_changes_the_rounds_of_every_method(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The cells of the studies of a config, and checks of the names that it refers to."""
 
+import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -158,6 +159,21 @@ def _check_names(config: Config) -> None:
                 fix = f"use one of {', '.join(table)}" if table else "remove it"
                 raise ConfigError(f"{key}: there is no {name}; {fix}")
         _check_once(key, [*names])
+
+
+def check_marks(config: Config) -> None:
+    """Check that a phase ends at every mark: under a misspelt name the old number would stay.
+
+    Raises:
+        ConfigError: names the mark and the fix.
+    """
+    phases = [phase for method in config.methods.values() for phase in method.phases]
+    used = [until for phase in phases if isinstance(until := phase.get("until"), str)]
+    for mark in config.rounds:
+        if mark not in used:
+            near = difflib.get_close_matches(mark, used, n=1)
+            fix = f"did you mean {near[0]}?" if near else "remove it"
+            raise ConfigError(f"rounds.{mark}: no phase of `methods` ends at {mark}; {fix}")
 
 
 def _check_once(key: str, values: Sequence[Value]) -> None:
