@@ -612,6 +612,13 @@ def test_phases_end_at_marks_or_after_numbers_of_rounds(tmp_path: Path) -> None:
         assert made_of(tmp_path, text).runs["zowarmup"] == expected
 
 
+def test_an_algorithm_may_say_where_its_phases_end(tmp_path: Path) -> None:
+    own = UNTIL.format(f"until: pivot, {SHARED}", "EMPTY").replace(", EMPTY", "")
+    ends = "algorithms: {zo: {until: total}}\n"
+    expected = plan([str(TINY)]).runs["zowarmup"]
+    assert made_of(tmp_path, own + ends).runs["zowarmup"] == expected
+
+
 def test_one_line_changes_the_rounds_of_every_method(tmp_path: Path) -> None:
     text = UNTIL.format("until: pivot", "until: total").replace("total: 60", "total: 30")
     phases = made_of(tmp_path, text).runs["zowarmup"].phases

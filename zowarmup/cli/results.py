@@ -1,4 +1,4 @@
-"""zowarmup run, status, verify, clean: fill a folder of results, check it and clean it up."""
+"""zowarmup run, status, preview, verify, clean: fill, watch, show, check and clean up results."""
 
 import argparse
 import sys
@@ -11,11 +11,13 @@ from rich.filesize import decimal
 from zowarmup.cli.command import Commands, command
 from zowarmup.cli.plan import DEFAULT
 from zowarmup.common import user_paths
+from zowarmup.common.code_digest import ROOT
 from zowarmup.common.errors import UserError
 from zowarmup.inspection import status_view
-from zowarmup.inspection.facts import as_json
+from zowarmup.inspection.facts import as_json, as_text
 from zowarmup.inspection.job_status import RUNNING, JobStatus, jobs_of, jobs_of_plan
 from zowarmup.plan.graph import RULES
+from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
 
 EVERY = 2.0  # seconds between two looks; jobs write their progress as often
@@ -35,6 +37,12 @@ def add(commands: "Commands[argparse.ArgumentParser]") -> None:
     path = f"a config or results/<name>; {DEFAULT} by default"
     parser.add_argument("path", nargs="?", default=DEFAULT, help=path)
     parser.add_argument("--results", default="results", help="folder of a config's results")
+
+    summary = "make tables, figures and verdicts of the runs that have finished so far"
+    parser = command(commands, "preview", preview, summary, "--json")
+    parser.add_argument("config", nargs="?", default=DEFAULT, help=f"by default {DEFAULT}")
+    parser.add_argument("--results", default="results", help="folder of the config's results")
+    parser.add_argument("--output", help="folder to write to; by default results/<name>/preview")
 
     summary = "check that hashes, digests and replays agree"
     parser = command(commands, "verify", verify, summary, "--deep", "--json")
@@ -86,6 +94,20 @@ def _results(folder: str) -> Path:
     if not any((Path(folder) / kind).is_dir() for kind in RULES):
         raise UserError(f"{folder}: not a folder of results; give results/<name>, or a config")
     return Path(folder)
+
+
+def preview(chosen: argparse.Namespace) -> None:
+    """Print how much has finished, and where the page is."""
+    from zowarmup.inspection.preview import Preview
+
+    config = plan([chosen.config])
+    results = user_paths.folder(chosen.results, "--results")
+    output = user_paths.folder(chosen.output or results / config.name / "preview", "--output")
+    claims = user_paths.find("claims", config.config.claims, [chosen.config], ROOT.parent)
+    if (earlier := config.config.selection.trials) is not None:
+        earlier = user_paths.find("selection.trials", earlier, [chosen.config], ROOT.parent)
+    facts = Preview(Paths(config, str(results)), output, claims, earlier).write()
+    print(as_json(facts) if chosen.json else as_text(facts))
 
 
 def verify(chosen: argparse.Namespace) -> int:

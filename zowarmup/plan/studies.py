@@ -168,7 +168,8 @@ def check_marks(config: Config) -> None:
         ConfigError: names the mark and the fix.
     """
     phases = [phase for method in config.methods.values() for phase in method.phases]
-    used = [until for phase in phases if isinstance(until := phase.get("until"), str)]
+    ends = [phase.get("until") for phase in [*phases, *config.algorithms.values()]]
+    used = [until for until in ends if isinstance(until, str)]
     for mark in config.rounds:
         if mark not in used:
             near = difflib.get_close_matches(mark, used, n=1)

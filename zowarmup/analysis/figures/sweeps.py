@@ -62,7 +62,8 @@ def costs(metrics: pd.DataFrame) -> Figure:
     final = m.final_rows(m.of_study(metrics, "main"))
     final = final.assign(sent=cells.low_client_bytes(final)).dropna(subset="sent")
     decades = np.log10(final["sent"].where(final["sent"] > 0))
-    low, high = np.floor(decades.min()), np.ceil(decades.max())
+    sent = decades.dropna() if decades.notna().any() else pd.Series([0.0])  # or nobody sends any
+    low, high = np.floor(sent.min()), np.ceil(sent.max())
     final = final.assign(place=decades.fillna(low - NONE))
     groups, looks = list(m.by_split(final)), style.lines(m.methods(final))
     points = {method: look._replace(linestyle="") for method, look in looks.items()}
