@@ -287,6 +287,12 @@ BAD = {
         "selection.rounds",
         "there is no pivot; use one of total",
     ),
+    "trials that are longer than the runs": (
+        UNTIL.format("until: pivot, lr: select", "until: total")
+        + "selection: {rounds: {pivot: 5, total: 90}}",
+        "selection.rounds.total",
+        "90: the runs end this phase at round 60; give 1 to 60",
+    ),
     "unknown grid of joint selections": (
         "selection: {joint_grid: {zo.client_lr: [1]}}",
         "selection.joint_grid",
@@ -748,6 +754,9 @@ def test_trials_may_end_at_earlier_marks(tmp_path: Path) -> None:
         + "studies: {pivot: {methods: [zowarmup], grid: {pivot: [10, 40]}}}",
     )
     assert [phase.rounds for phase in made.selections["zowarmup"].phases] == [5, 7]
+    own = UNTIL.format("until: pivot", "until: total").rstrip() + "\n    pivot: 30\n"
+    apart = made_of(tmp_path, own + "selection: {rounds: {pivot: 5, total: 12}}\n")
+    assert [phase.rounds for phase in apart.selections["zowarmup"].phases] == [5, 7]
     ends = {name: [phase.rounds for phase in run.phases] for name, run in made.runs.items()}
     assert ends["zowarmup"] == [20, 40]
     assert ends["zowarmup-pivot40"] == [40, 20]

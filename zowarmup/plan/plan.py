@@ -29,7 +29,14 @@ from zowarmup.plan.pivots.probe import ProbesSpec
 from zowarmup.plan.rates import Rates
 from zowarmup.plan.resolve import Overrides, overrides_of, resolve
 from zowarmup.plan.specs import OwnCheck, Phase, RunSpec, SelectionSpec, TrainingSpec, WarmupSpec
-from zowarmup.plan.studies import cells, check_marks, check_references, parts, tuned_overrides
+from zowarmup.plan.studies import (
+    cells,
+    check_marks,
+    check_references,
+    check_trials,
+    parts,
+    tuned_overrides,
+)
 
 FEW = 8  # names of runs that an error offers
 
@@ -126,6 +133,8 @@ class _Planner:
                     self._add(where, Cell(name, method, label, variant, split, run, seeds))
         check_marks(config)  # last, as a wrong `until` leaves its mark unused and says more
         self.rates.drop_unneeded(self.planned.runs.values())
+        if self.planned.selections:
+            check_trials(config)
         for spec in self.planned.training():
             if own_work.is_own(spec):
                 self.planned.own_checks |= [own_work.check_of(spec)]

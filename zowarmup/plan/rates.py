@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 
+from zowarmup.config.datasets import Dataset
 from zowarmup.config.phase import AUTO, RATES
 from zowarmup.config.phase import Phase as Settings
 from zowarmup.config.schema import Config, Value
@@ -38,9 +39,11 @@ class Rates:
         digests: dict[str, str],
         earlier: EarlierTrials,
     ) -> None:
-        # Nor has a trial a rule that decides its pivot.
+        # Nor has a trial a rule that decides its pivot, or a pivot apart from its own marks.
+        own = bool(config.selection.rounds)
         plain = {
-            k: m.model_copy(update={"pivot": _fixed(m.pivot)}) for k, m in config.methods.items()
+            k: m.model_copy(update={"pivot": None if own else _fixed(m.pivot)})
+            for k, m in config.methods.items()
         }
         self.config = config.model_copy(update=STRIDES | {"methods": plain})
         self.names, self.selections, self.earlier = names, selections, earlier
@@ -151,7 +154,8 @@ class Rates:
         seeds = seed_list(self.config.selection.seeds, "selection.seeds")
         selected = {a: rate for a, rate in others.items() if isinstance(rate, Selected)}
         waits = {a: [self.digests[r.selection], r.axis] for a, r in selected.items()}
-        data = self.config.datasets[draft.job.dataset].model_dump(exclude=NO_MATTER)
+        settings = self.config.datasets[draft.job.dataset]
+        data = settings.model_dump(exclude=NO_MATTER if isinstance(settings, Dataset) else None)
         dealt = self.config.federations[draft.job.federation].model_dump()
         job = draft.job.model_dump(mode="json")
         phases = [phase.model_dump() for phase in draft.phases]

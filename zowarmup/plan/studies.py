@@ -177,6 +177,20 @@ def check_marks(config: Config) -> None:
             raise ConfigError(f"rounds.{mark}: no phase of `methods` ends at {mark}; {fix}")
 
 
+def check_trials(config: Config) -> None:
+    """Check that trials end no later than the runs for which they choose.
+
+    Raises:
+        ConfigError: names the mark and the fix.
+    """
+    for mark, number in config.selection.rounds.items():
+        if number > (end := config.rounds[mark]):
+            raise ConfigError(
+                f"selection.rounds.{mark}: {number}: the runs end this phase at round {end}; give "
+                f"1 to {end}"
+            )
+
+
 def _check_once(key: str, values: Sequence[Value]) -> None:
     if twice := [value for i, value in enumerate(values) if value in values[:i]]:
         raise ConfigError(f"{key}: {twice[0]} is given twice; remove one")
