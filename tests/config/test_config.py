@@ -287,6 +287,21 @@ BAD = {
         "selection.rounds",
         "there is no pivot; use one of total",
     ),
+    "a variant of what its method lacks": (
+        "studies: {more: {variants: {S8: {method: high_res_only, set: {zo.S: 8}}}}}",
+        "studies.more.variants.S8.set.zo.S",
+        "high_res_only has no phase of zo; its phases are fedavg",
+    ),
+    "a variant with a pivot in one phase": (
+        "studies: {more: {variants: {early: {method: high_res_only, set: {pivot: 20}}}}}",
+        "studies.more.variants.early.set.pivot",
+        "high_res_only has one phase, so no pivot; leave it out",
+    ),
+    "studies that take rates from each other": (
+        "studies: {main: {same_as: more}, more: {methods: [zowarmup], same_as: main}}",
+        "studies.more.same_as",
+        "more and main take their learning rates from each other; leave same_as out of one",
+    ),
     "trials that are longer than the runs": (
         UNTIL.format("until: pivot, lr: select", "until: total")
         + "selection: {rounds: {pivot: 5, total: 90}}",
@@ -731,6 +746,22 @@ studies:
     assert len(made.selections) == 4
 
 
+def test_a_study_that_is_referred_to_may_refer_to_another(tmp_path: Path) -> None:
+    made = made_of(
+        tmp_path,
+        JOINT
+        + """
+studies:
+  main: {methods: [zowarmup], grid: {split: [30/70, 50/50]}}
+  S: {methods: [zowarmup], grid: {split: [50/50], zo.S: [2, 5]}, same_as: main}
+  tau: {methods: [zowarmup], set: {split: 50/50}, grid: {zo.tau: [0.5]}, same_as: S}
+""",
+    )
+    assert set(made.selections) == {"zowarmup-30-70", "zowarmup-50-50"}
+    tau = [made.runs[run] for _, _, run in cells_of(made, "tau")]
+    assert [run.phases[1].lr.selection for run in tau] == ["zowarmup-50-50"]
+
+
 def test_the_trials_of_a_study_have_the_settings_of_the_one_that_it_refers_to(
     tmp_path: Path,
 ) -> None:
@@ -767,7 +798,7 @@ def test_trials_may_end_at_earlier_marks(tmp_path: Path) -> None:
 
 
 def test_another_method_s_rate_is_that_method_s_selection(tmp_path: Path) -> None:
-    """`same_as` undoes the study's settings of the phase, but keeps its split."""
+    """In a study `same_as` undoes its settings of the phase, but keeps its split."""
     made = made_of(
         tmp_path,
         """
@@ -788,6 +819,17 @@ studies:
     gaussian = made.selections[rates["own-50-50"]]
     assert gaussian.phases[1].distribution == "gaussian"
     assert made.selections["zowarmup-50-50"].phases[1].distribution == "rademacher"
+
+
+def test_two_methods_share_their_warm_up_also_where_a_study_varies_it(tmp_path: Path) -> None:
+    """A `same_as` of the methods themselves is of the same cell, at its settings and its rates."""
+    study = "studies: {epochs: {methods: [high_res_only, zowarmup], grid: {fedavg.epochs: [1, 3]}}}"
+    made = made_of(tmp_path, study)
+    for longer in ("", "-epochs3"):
+        alone, warmed = (made.runs[name + longer] for name in ("high_res_only", "zowarmup"))
+        assert alone.phases[0].lr == warmed.phases[0].lr
+        assert alone.warmup == warmed.warmup
+    assert made.runs["zowarmup"].warmup != made.runs["zowarmup-epochs3"].warmup
 
 
 FEDADAM = """

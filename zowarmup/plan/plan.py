@@ -34,6 +34,7 @@ from zowarmup.plan.studies import (
     check_marks,
     check_references,
     check_trials,
+    check_variants,
     parts,
     tuned_overrides,
 )
@@ -131,6 +132,7 @@ class _Planner:
                     split = str(overrides.get("split", config.split))
                     label = config.methods[method].label
                     self._add(where, Cell(name, method, label, variant, split, run, seeds))
+                check_variants(config, where, part)
         check_marks(config)  # last, as a wrong `until` leaves its mark unused and says more
         self.rates.drop_unneeded(self.planned.runs.values())
         if self.planned.selections:

@@ -93,12 +93,7 @@ class Rates:
             other, own = str(rate["same_as"]), f"{phase.algorithm}."
             axis = self._axis_of(method, other, phase.algorithm, number, key)
             method = other
-            rates = tuple(f".{rate_key}" for rate_key in RATES)
-            overrides = {
-                name: value
-                for name, value in overrides.items()
-                if not name.startswith(own) and not name.endswith(rates)
-            }
+            overrides = _of_other(overrides, own, borrowed=f"{own}{key}" in overrides)
         return Selected(selection=self._selection(method, overrides, axis), axis=axis)
 
     def _axis_of(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:
@@ -224,6 +219,21 @@ def _axes_of(draft: Draft) -> Iterator[tuple[int, str, Value]]:
         settings = phase.model_dump()
         for key in _rates_of(phase):
             yield number, key, settings[key]
+
+
+def _of_other(overrides: Overrides, own: str, *, borrowed: bool) -> Overrides:
+    """The overrides under which another method's rate is selected.
+
+    A study that borrows the rate does so to vary the other settings of the phase at that rate, so
+    these are undone; else both methods have them. Rates that are no numbers belong to one method.
+    """
+    rates = tuple(f".{key}" for key in RATES)
+    return {
+        name: value
+        for name, value in overrides.items()
+        if not (borrowed and name.startswith(own))
+        and (isinstance(value, int | float) or not name.endswith(rates))
+    }
 
 
 def _fixed(pivot: Value | None) -> Value | None:

@@ -4,7 +4,7 @@ import difflib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from zowarmup.config.own import phases_of
+from zowarmup.config.own import phases_of, settings_in
 from zowarmup.config.phase import RATES
 from zowarmup.config.registry import ENGINE_OPTIONS, ENGINES, LANGUAGE, NETWORKS
 from zowarmup.config.schema import Config, Part, Study, Value
@@ -64,12 +64,52 @@ def cells(where: str, study: Part) -> Iterator[tuple[str, str, Overrides]]:
         yield cell.method, variant, {**study.set, **point, **cell.set}
 
 
+def check_variants(config: Config, where: str, part: Part) -> None:
+    """Check that the method of each variant has what the variant itself sets.
+
+    A grid over several methods may vary what some of them lack; a variant that does has another
+    label for the same run.
+
+    Raises:
+        ConfigError: names the variant and the setting.
+    """
+    for name, variant in part.variants.items():
+        phases = config.methods[variant.method].phases
+        used = [str(phase["algorithm"]) for phase in phases]
+        for key in variant.set:
+            algorithm = key.partition(".")[0]
+            lacks = algorithm in phases_of(config) and algorithm not in used
+            if lacks and not _borrows(config, phases):
+                raise ConfigError(
+                    f"{where}.variants.{name}.set.{key}: {variant.method} has no phase of "
+                    f"{algorithm}; its phases are {' and '.join(used)}"
+                )
+            if key == "pivot" and len(phases) == 1:
+                raise ConfigError(
+                    f"{where}.variants.{name}.set.pivot: {variant.method} has one phase, so no "
+                    "pivot; leave it out"
+                )
+
+
+def _borrows(config: Config, phases: Sequence[Mapping[str, Value]]) -> bool:
+    """Whether some rate is another method's, on which settings of that method's phases act."""
+    settings = [settings_in(config, str(phase["algorithm"])) | dict(phase) for phase in phases]
+    return any(isinstance(value, dict) for one in settings for value in one.values())
+
+
 def tuned_overrides(config: Config, part: Part, overrides: Overrides) -> Overrides:
     """The overrides under which the selections of a cell run: with `same_as` the other study's."""
-    if part.same_as is None:
-        return overrides
-    other = config.studies[part.same_as]
-    return {**other.set, **{key: v for key, v in overrides.items() if key in other.grid}}
+    passed: list[str] = []
+    while (name := part.same_as) is not None:
+        if name in passed:
+            raise ConfigError(
+                f"studies.{name}.same_as: {' and '.join(passed)} take their learning rates from "
+                "each other; leave same_as out of one"
+            )
+        passed.append(name)
+        part = config.studies[name]
+        overrides = {**part.set, **{key: v for key, v in overrides.items() if key in part.grid}}
+    return overrides
 
 
 def seed_list(seeds: int | list[int], where: str) -> tuple[int, ...]:
