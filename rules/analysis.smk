@@ -25,6 +25,7 @@ rule collect_metrics:
 rule collect_trials:
     input:
         unpack(ask(WORK.inputs, "collect_trials")),
+        earlier=earlier_trials,
     output:
         trials="results/{name}/trials.csv",
     log:

@@ -47,6 +47,11 @@ def claims_file(wildcards):
     return WORK.claims
 
 
+def earlier_trials(wildcards):
+    """Return the file of earlier trials, if any; a function for the same reason."""
+    return WORK.earlier or []
+
+
 def training_mb(wildcards, input, attempt):
     return attempt * WORK.training_mb(input.data)
 

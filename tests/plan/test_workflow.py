@@ -79,6 +79,18 @@ def test_the_targets_of_a_study_are_what_shows_it(work: Workflow) -> None:
     assert study["work"][1:] == whole["work"][1:]
 
 
+def test_a_study_alone_tunes_nothing_for_others(tmp_path: Path) -> None:
+    """The table of learning rates shows the trials of all selections, so a study leaves it out."""
+    text = """
+tables: [main, learning_rates]
+studies: {main: {methods: [zowarmup]}, other: {methods: [zowarmup], grid: {zo.S: [9]}}}
+"""
+    paths = Workflow([str(overlay(tmp_path, text))], {}, str(ROOT)).paths
+    assert "results/tiny/tables/learning_rates.csv" in paths.targets()["tables"]
+    main = paths.targets("studies/main/")
+    assert main["tables"] == ["results/tiny/studies/main/tables/main.csv"]
+
+
 def test_memory_grows_with_images_and_processes(tmp_path: Path, work: Workflow) -> None:
     data = tmp_path / "dataset.npz"
     data.write_bytes(bytes(3 * 10**6))

@@ -220,11 +220,10 @@ class Paths:
     def targets(self, scope: str = "") -> Inputs:
         """Return the results of a scope: tables, figures, work and, without a study, verdicts."""
         study = scope.removeprefix("studies/").rstrip("/")
-        shown = {
-            name
-            for name in tables_and_figures.SHOWS
-            if not study or tables_and_figures.shows(name, study)
-        }
+        shown = {*tables_and_figures.SHOWS}
+        if study:  # what shows trials needs the selections of all studies
+            shown = {name for name in shown if tables_and_figures.shows(name, study)}
+            shown -= {*tables_and_figures.NEED_TRIALS}
         tables, figures = self.plan.config.tables, self.plan.config.figures
         pages = [] if study else ["claims.csv", "signatures.csv", "front_page.html"]
         pages += ["trials.csv"] * (self.plan.decides != {} and not study)

@@ -35,10 +35,12 @@ class Workflow:
     """
 
     def __init__(self, files: list[str], overrides: Mapping[str, object], checkout: str) -> None:
-        self.plan, self.files, self.checkout = plan(files, overrides), files, checkout
+        self.plan = plan(files, overrides)
         self.config, self.paths = self.plan.config, Paths(self.plan)
         self.scripts = Path(checkout, "workflow", "scripts")
         self.claims = user_paths.find("claims", self.config.claims, files, checkout)
+        trials = self.config.selection.trials
+        self.earlier = trials and user_paths.find("selection.trials", trials, files, checkout)
         self.gpus = self.config.engine.processes if self.config.engine.device == "cuda" else 0
 
     def check_results(self) -> list[str]:
@@ -151,9 +153,7 @@ class Workflow:
 
     def trials(self, _: Job) -> dict[str, dict[str, str] | str | None]:
         """The digest of what decides each selection, and the file of earlier trials, if any."""
-        file = self.config.selection.trials
-        path = file and user_paths.find("selection.trials", file, self.files, self.checkout)
-        return {"decides": self.plan.decides, "earlier": path}
+        return {"decides": self.plan.decides, "earlier": self.earlier}
 
     def federations(self, job: Job) -> dict[str, str]:
         """The federation files that a figure shows, by data set."""
