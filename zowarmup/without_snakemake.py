@@ -8,13 +8,15 @@ from zowarmup.common import preflight, user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.errors import UserError
 from zowarmup.data import dataset_file, federation
+from zowarmup.data.federation_value import Federation
 from zowarmup.jobs import check_own, dataset, select, train, warmup
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
 from zowarmup.plan.graph import Job
 from zowarmup.plan.paths import Paths
 from zowarmup.plan.plan import plan
+from zowarmup.plan.specs import TrainingSpec
 from zowarmup.runtime import launch
-from zowarmup.storage import finished
+from zowarmup.storage import finished, selection_json
 
 TRAINING: dict[str, Callable[..., None]] = {
     "warmup": warmup.warm_up,
@@ -26,8 +28,7 @@ TRAINING: dict[str, Callable[..., None]] = {
 class Maker:
     """Writes the files that are missing below a results folder.
 
-    Existing files count as finished. A data set is checked against its sources and settings, and
-    training against its settings; federations and selections are not.
+    Existing files count as finished if they have the settings of the config; else they are refused.
     """
 
     def __init__(self, config: str | Path, results: str | Path = "results") -> None:
@@ -61,8 +62,10 @@ class Maker:
             cells = [(cell, seed) for cell, seed in cells if seed in seeds]
         if not cells:
             raise UserError(f"seeds: no study of these runs uses any of {sorted(seeds or [])}")
-        for file in self.paths.work_of(cells):
-            self.make(graph.job_of(self.paths, file))
+        jobs = [graph.job_of(self.paths, file) for file in self.paths.work_of(cells)]
+        # First what decides the rates of finished runs.
+        for job in sorted(jobs, key=lambda job: job.rule != "select"):
+            self.make(job)
         output = Path(self.paths.root) / "selected-metrics.csv"
         rows.collect([self.paths.described(*cell) for cell in cells], output)
         return output
@@ -80,12 +83,8 @@ class Maker:
                 settings = config.datasets[name]
                 compared = source_record.compared(files["data"], settings)
                 dataset.make(settings, compared, files["data"])
-            case Job("federation", name, seed):
-                dealt = config.federations[name].model_dump()
-                data = dataset_file.load(self.paths.dataset(dealt.pop("dataset")))
-                federation.save(
-                    federation.build(data, seed=int(seed), **dealt), files["federation"]
-                )
+            case Job("federation"):
+                federation.save(self._dealt(job), files["federation"])
             case Job("check_own", name):
                 check = self.plan.own_checks[name]
                 check_own.check(
@@ -98,16 +97,34 @@ class Maker:
             case _:
                 self._train(job, files)
 
+    def _dealt(self, job: Job) -> Federation:
+        settings = self.plan.config.federations[job.name].model_dump()
+        data = dataset_file.load(self.paths.dataset(settings.pop("dataset")))
+        return federation.build(data, seed=int(job.part), **settings)
+
     def _check(self, job: Job, files: dict[str, str]) -> None:
-        """Refuse finished training of other settings."""
-        record = Path(next(iter(files.values()))).parent / "run.json"
-        if job.rule not in ("train", "warmup") or not record.is_file():
-            return
-        if change := finished.change(record, graph.spec_of(self.plan, job)):
+        """Refuse finished work of other settings; a data set was checked before."""
+        file = Path(next(iter(files.values())))
+        change = ""
+        if job.rule == "federation":
+            if federation.load(file).model_dump() != self._dealt(job).model_dump():
+                change = "it was dealt with other settings than those"
+        elif job.rule in TRAINING:
+            file = file if job.rule == "select" else file.parent / "run.json"
+            change = finished.change(file, self._decided(job)) if file.is_file() else ""
+        if change:
             raise UserError(
-                f"{record}: {change} in the config; run snakemake to recreate it and all that "
+                f"{file}: {change} in the config; run snakemake to recreate it and all that "
                 "depends on it, or write to another folder with --results"
             )
+
+    def _decided(self, job: Job) -> TrainingSpec:
+        """The spec of a job, with the rates that selections have chosen as numbers."""
+        spec = graph.spec_of(self.plan, job)
+        selections = graph.inputs(self.paths, job)["selections"]
+        if not all(Path(file).is_file() for file in selections):
+            return spec
+        return selection_json.with_rates(spec, selections)
 
     def _train(self, job: Job, files: dict[str, str]) -> None:
         spec = graph.spec_of(self.plan, job)

@@ -15,7 +15,7 @@ from zowarmup.common.errors import UserError
 RUN = "zowarmup-10-90"
 COMMANDS = (
     *("plan", "run", "status", "inspect", "export", "replay", "evaluate", "compare", "verify"),
-    "clean",
+    *("clean", "preview"),
 )
 
 

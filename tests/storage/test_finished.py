@@ -1,5 +1,7 @@
 """What `zowarmup run` says of finished training of other settings."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,8 @@ def arguments(folder: Path, old: str, new: str = "") -> list[str]:
         ),
         ("zo: {lr: 0.1", "zo: {lr: auto", "phases.1.lr was 0.1 and is auto"),
         ("evaluate_every: 10", "evaluate_every: 5", "evaluate_every was 10 and is 5"),
+        ("alpha: 0.5", "alpha: 0.6", "it was dealt with other settings than those"),
+        ("alpha: 0.5", "alpha: 0.5, holdout: 0.2", "it was dealt with other settings than those"),
     ],
 )
 def test_a_run_of_other_settings_is_refused(
@@ -62,6 +66,24 @@ def test_a_run_of_other_settings_is_refused(
 
 def test_the_same_settings_are_not(folder: Path) -> None:
     assert main(arguments(folder, "")) == 0
+
+
+def test_what_a_selection_decides_must_be_what_the_run_has(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the selection is of another grid than the config's."""
+    shutil.copytree(folder / "results", tmp_path / "results")
+    assert main(arguments(tmp_path, "zo: {lr: 0.1", "zo: {lr: select")) == 2
+    [chosen] = tmp_path.glob("results/tiny/selections/*/selection.json")
+    rate = json.loads(chosen.read_text())["rates"]["2.lr"]
+    assert f"phases.1.lr was 0.1 and is {rate} in the config" in capsys.readouterr().err
+    text = TINY.read_text().replace("fedavg: {lr: select", "fedavg: {lr: 0.1")
+    text = text.replace(", lr: {same_as: high_res_only}", "")
+    assert "    zo: [0.03, 0.1]" in text
+    words = arguments(tmp_path, "")
+    (tmp_path / "tiny.yaml").write_text(text.replace("    zo: [0.03, 0.1]", "    zo: [0.01, 0.3]"))
+    assert main(words) == 2
+    assert f"{chosen}: axes.2.lr" in capsys.readouterr().err
 
 
 def test_a_rate_that_a_selection_decides_is_no_other_setting(folder: Path) -> None:
