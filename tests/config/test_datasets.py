@@ -123,6 +123,12 @@ REFUSED: dict[str, tuple[str, str, str, str]] = {
     "resize of a table": (f"{{{TABLE}, resize: 3}}", DRAWN, "30/70", "resize: unknown key; "),
     "no label": ("{table: a.csv}", DRAWN, "30/70", "digits.label: this key is required; add it"),
     "no function": ("{file: a.py}", DRAWN, "30/70", "digits.load: this key is required; add it"),
+    "an argument that is called like a place": (
+        "{file: my_data.py, load: make, data_dir: a}",
+        DRAWN,
+        "30/70",
+        "digits: data_dir is a key of other kinds of data; give this argument of make another name",
+    ),
     "no Python": (
         "{file: a.txt, load: m}",
         DRAWN,

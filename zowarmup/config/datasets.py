@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     ConfigDict,
@@ -12,6 +12,7 @@ from pydantic import (
     TypeAdapter,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from zowarmup.config.phase import Count, Settings
@@ -53,6 +54,16 @@ class FileData(Settings):
     @classmethod
     def _python(cls, file: str) -> str:
         return _ending(file, ".py")
+
+    @model_validator(mode="after")
+    def _no_place(self) -> Self:
+        """A changed place makes no data set anew, so no argument may be called like one."""
+        if taken := sorted(PLACES & (self.model_extra or {}).keys()):
+            raise ValueError(
+                f"{taken[0]} is a key of other kinds of data; give this argument of {self.load} "
+                "another name, and name files that it reads in `files`"
+            )
+        return self
 
 
 class FolderData(Settings):
