@@ -224,6 +224,12 @@ GROUPED = [
 ]
 
 
+ALIKE = [
+    {"algorithm": "fedavg", "clients": "all", "rounds": 20},
+    {"algorithm": "zo", "clients": "all", "rounds": 40},
+]
+
+
 def adaptive(pivot: object, **more: object) -> dict[str, object]:
     return {"methods": {"zowarmup": {"pivot": pivot}}, **more}
 
@@ -291,6 +297,10 @@ def test_a_study_varies_rules_and_rounds(tmp_path: Path) -> None:
             "probes.directions: 0: `pivot: progress` needs at least 2 directions",
         ),
         (adaptive(AUTO, probes={"directions": 1}), "probes.directions: one direction gives no"),
+        (
+            {"methods": {"zowarmup": {"pivot": {"rule": "gap"}, "phases": ALIKE}}},
+            "methods.zowarmup: pivot: gap: it compares the tiers' losses, but the first phase",
+        ),
         (
             {
                 "algorithms": {"zo_groups": {"groups": AUTO, "lr": "select"}},

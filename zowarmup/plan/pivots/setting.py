@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from zowarmup.config.phase import AUTO, GROUPS, RATES, Phase
 from zowarmup.config.phase_settings import is_trajectory
-from zowarmup.config.pivot import RULES, PivotRule, Plateau
+from zowarmup.config.pivot import RULES, Gap, PivotRule, Plateau
 from zowarmup.config.registry import AUTO_RATES
 from zowarmup.config.schema import Config, Value
 from zowarmup.config.validation import check
@@ -39,6 +39,11 @@ def with_pivot(
         raise ConfigError(
             f"methods.{method}: pivot: {rule.rule}: a rule needs a first phase with snapshots, "
             f"such as fedavg; {phases[0].algorithm} leaves none, so give a round"
+        )
+    if isinstance(rule, Gap) and phases[0].clients == "all":
+        raise ConfigError(
+            f"methods.{method}: pivot: gap: it compares the tiers' losses, but the first phase "
+            "trains all clients alike; use another rule, or a first phase of `clients: high`"
         )
     rounds = end, total - end
     own = [p.model_copy(update={"rounds": n}) for p, n in zip(phases, rounds, strict=True)]
