@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from zowarmup.analysis import cost_formulas, metrics
+from zowarmup.analysis.claims import sample
 from zowarmup.analysis.tables import costs, display, gradient_quality, studies, write
 from zowarmup.config import registry, tables_and_figures
 
@@ -238,6 +239,13 @@ class TestSteps:
         """0.1 ten rounds after the pivot and 0.2 at the end."""
         assert isnan(self.TABLE["drift"][0])
         assert self.TABLE["drift"][1:].tolist() == approx([0.15, 0.15])
+
+    def test_a_diverged_seed_drifts_as_much_as_in_a_claim(self) -> None:
+        """Seed 1 ends in round 30 at 0.1, the others average 0.15: (0.15 + 0.1 + 0.15) / 3."""
+        rows = frames.diverge(frames.frame(*frames.steps()), 1, 30, variant="local_b4_e2")
+        drift = only(studies.steps(rows), variant="local_b4_e2")["drift"]
+        own = sample.values(rows[rows["variant"] == "local_b4_e2"], "drift", "phase_2")
+        assert drift == approx(own["value"].mean()) == approx(0.4 / 3)
 
     def test_the_difference_is_to_one_step(self) -> None:
         assert isnan(self.TABLE["difference"][0])

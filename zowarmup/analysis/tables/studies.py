@@ -157,9 +157,9 @@ architecture = Table(
 
 
 def drift(cell: Cell) -> dict[str, float]:
-    """Return the drift, averaged over the rounds of the phase and over the seeds."""
-    rows = cells.select(cell.metrics, study="steps", variant=cell.first["variant"])
-    return {"drift": rows[rows["run"].isin(cell.rows["run"])]["drift"].mean()}
+    """Return the drift, averaged over the rounds of the second phase and then over the seeds."""
+    rows = cell.metrics.merge(cell.rows[m.RUN], on=m.RUN)
+    return {"drift": pd.Series(m.means_over_phase_2(rows, "drift"), dtype=float).mean()}
 
 
 steps = Table(
@@ -177,7 +177,8 @@ steps = Table(
     "Steps of a client in a round of the second phase: final test accuracy with one step on all "
     f"images (ZOWarmUp) and with several on mini-batches, {MEAN}. Drift is the root mean square "
     "distance of the clients' models from their mean at the end of a round, averaged over the "
-    f"phase and the seeds. The difference is to one step, {INTERVAL}. Look for: at an equal number "
+    "phase (a diverged run counts with its last drift to the end) and then over the seeds. The "
+    f"difference is to one step, {INTERVAL}. Look for: at an equal number "
     "of forward passes more steps should drift further and reach less; they send more, too.",
 )
 
