@@ -555,7 +555,8 @@ class TestFormats:
         assert widths == {len(self.seen(name)[0])}
         assert len(rows) == len(self.seen(name))
         assert text.isascii()
-        assert not re.search(r"(?<!\\)[%_#]", text)
+        assert not re.search(r"(?<!\\)[%_#^~]", text)
+        assert not re.search(r"(?<!\\)&", text.split(r"\toprule")[0])
         plain = text.replace(r"\{", "").replace(r"\}", "")
         assert plain.count("{") == plain.count("}")
         assert text.count("$") % 2 == 0
@@ -571,6 +572,16 @@ class TestFormats:
     def test_an_unknown_format_is_refused(self, name: str, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"a\.xls: .* must end in one of \.csv, \.md, "):
             write.write(self.table(name), [tmp_path / "a.xls"])
+
+
+def test_a_caption_means_no_command_to_latex() -> None:
+    table = pd.DataFrame({"n": [1]})
+    table.attrs["caption"] = "|g|^2 & 5 % of a_b, #1 costs $2 ~ {c}\\d − 3 → --"
+    first, _ = write.latex(table).split("\n\\centering")
+    assert first == (
+        "\\begin{table*}\n\\caption{|g|\\^{}2 \\& 5 \\% of a\\_b, \\#1 costs \\$2 "
+        r"\textasciitilde{} \{c\}\textbackslash{}d $-$ 3 $\to$ -{}-}"
+    )
 
 
 @pytest.mark.parametrize(
