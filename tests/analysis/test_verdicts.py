@@ -111,10 +111,19 @@ def test_an_observation_is_shown_without_a_verdict() -> None:
 def test_seeds_needed_are_of_the_next_step_of_holm() -> None:
     """Alone, and beside a second undecided test: half the level needs more seeds."""
     metrics = [run("ours", [42, 38, 44, 41, 40]), run("theirs", FORTY)]
-    alone = judged(metrics, a=claim()).loc["a", "seeds_needed"]
-    both = judged(metrics, a=claim(), b=claim(threshold=0.5))["seeds_needed"]
+    alone = judged(metrics, a=claim(threshold=0.1)).loc["a", "seeds_needed"]
+    both = judged(metrics, a=claim(threshold=0.1), b=claim(threshold=0.5))["seeds_needed"]
     assert 5 < alone < both["a"] < 1000
     assert isnan(of(BETTER).seeds_needed)
+
+
+def test_a_difference_is_decided_by_its_absence_too() -> None:
+    """Differences around 0 never show one; the test against the margin needs few seeds."""
+    ours = [36, 38, 40, 42, 44]
+    row = of(ours)
+    assert (row.verdict, row.effect) == ("inconclusive", pytest.approx(0))
+    assert 5 < row.seeds_needed < 20
+    assert row.seeds_needed == of(ours, kind="no_difference").seeds_needed
 
 
 # --- a repeat ------------------------------------------------------------------------------------
@@ -138,6 +147,7 @@ def test_a_repeat_that_changes_a_verdict_makes_it_inconclusive() -> None:
     )
     assert row.distance > 0 > row.distance_repeat
     assert row.effect == pytest.approx(10)  # of the run itself
+    assert isnan(row.seeds_needed)  # its five seeds did decide
     away = table.loc["away"]
     assert (isnan(away.distance_repeat), away.note.count("kernels")) == (True, 0)
 
