@@ -9,7 +9,8 @@ import pytest
 from made_claims import BETTER, FORTY, claim, judged, run
 from scipy import stats
 
-from zowarmup.analysis.claims import judge, schema
+from zowarmup.analysis import metrics as m
+from zowarmup.analysis.claims import judge, repeat, schema
 
 SAME = [39.8, 39.9, 40, 40.1, 40.2]
 
@@ -169,3 +170,20 @@ def test_a_repeat_counts_only_what_both_have() -> None:
     assert re.fullmatch(
         r"with other CPU kernels: \+9.8 points, adjusted p 0.00\d+, supported", row.note
     )
+
+
+@pytest.mark.parametrize(("name", "value"), [("lr_2", 9.9), ("S", 50), ("rounds", 20), ("d", 5)])
+def test_a_repeat_with_another_setting_is_refused(name: str, value: float) -> None:
+    again = run("ours", BETTER, **{name: value})
+    message = rf"run 'ours' seed 0 of study 'main' has {name} \S+, and in the repeat {value}; run"
+    with pytest.raises(m.MetricsError, match=message):
+        repeated(again)
+
+
+def test_what_probes_decide_may_differ_in_a_repeat() -> None:
+    """The pivot and the rate of phase 2."""
+    ours, decided = run("ours", BETTER, pivot=4, probed=4.0, lr_2=0.1), {"pivot": 6, "lr_2": 0.2}
+    table = repeat.replaced(ours, ours.assign(**decided))
+    assert table["repeated"].all()
+    with pytest.raises(m.MetricsError, match=r"has lr_1 nan, and in the repeat 0\.1;"):
+        repeat.replaced(ours, ours.assign(lr_1=0.1))
