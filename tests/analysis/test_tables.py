@@ -411,6 +411,14 @@ class TestCosts:
         assert self.counted(bytes_up_low=1_542_401)["equal"].tolist() == ["no", "no", "yes"]
         assert self.counted(forward_passes=4801)["equal"].tolist() == ["yes", "yes", "no"]
 
+    def test_a_run_that_diverged_is_not_compared(self) -> None:
+        """Seed 1 has five rows of other counts; if both are lost, nothing is compared."""
+        sent = [5 * 40 * 9640] * 5 + [1] * 5
+        assert self.counted(bytes_up=sent)["equal"].tolist() == ["no", "yes", "no"]
+        lost = [False] * 5 + [True] * 5
+        assert self.counted(bytes_up=sent, diverged=lost)["equal"].tolist() == ["yes"] * 3
+        assert self.counted(diverged=True)["equal"].tolist() == [""] * 3
+
     def test_a_new_method_without_formula_is_counted_all_the_same(self) -> None:
         """Its phase is of the high-resource client alone; nobody else costs what is not known."""
         table = self.counted(algorithm_1="mine")
