@@ -141,6 +141,7 @@ class TestPivot:
     def test_without_the_main_study_there_is_no_difference(self) -> None:
         table = studies.pivot(frames.frame(self.EARLY))
         assert table["difference"].isna().all()
+        assert "and empty without common seeds" in table.attrs["caption"]
         assert table["n"].tolist() == [3]
 
 
@@ -292,6 +293,11 @@ class TestParticipation:
         assert parts == [(1, 1), (1, 0.5), (0.5, 1), (0.5, 0.5)]
         assert isnan(table["difference"][0])
         assert table["difference"][1:].tolist() == approx([-0.02, -0.04, -0.06])
+
+    def test_the_caption_says_what_the_bytes_follow(self) -> None:
+        """210 kB with all clients and 30 kB with a tenth of them: a tenth of the scalars."""
+        caption = studies.participation.caption
+        assert "bytes of a low-resource client fall with the part of all clients" in caption
 
 
 class TestGradientQuality:

@@ -59,8 +59,8 @@ pivot = Table(
     f"Pivot ablation: final test accuracy of ZOWarmUp by the round at which zeroth-order training "
     f"starts, {MEAN}. Look for: a pivot in the middle should beat an early one (too little "
     "warm-up) and a late one (too few rounds with the low-resource clients' data). The difference "
-    f"is to High Res Only of the main comparison, {INTERVAL}. All pivots of a seed start from the "
-    "same warm-up.",
+    f"is to High Res Only of the main comparison, {INTERVAL}, and empty without common seeds. "
+    "All pivots of a seed start from the same warm-up.",
 )
 
 
@@ -189,8 +189,9 @@ participation = Table(
     "Participation: final test accuracy of ZOWarmUp when a part of a phase's clients takes part in "
     f"each round, {MEAN}. A client that comes back catches up from the records of the rounds it "
     f"missed. The difference is to full participation in both phases, {INTERVAL}. Look for: fewer "
-    "clients are fewer directions P in a zeroth-order round, so its step is noisier; the bytes "
-    "that a low-resource client receives hardly depend on how often it takes part.",
+    "clients are fewer directions P in a zeroth-order round, so its step is noisier. The bytes of "
+    "a low-resource client fall with the part of all clients that sends scalars in a round; it "
+    "receives these whether or not it takes part itself.",
 )
 
 # study -> the settings that it varies, besides method, network and split
