@@ -56,11 +56,14 @@ class Maker:
                 f"runs: {name}: the config has no such run; use one of {self.plan.like(name)}"
             )
         cells = [(cell, seed) for cell, seed in self.paths.cells("") if cell.run in names]
-        if seeds is not None:
-            seeds = set(seeds)
-            cells = [(cell, seed) for cell, seed in cells if seed in seeds]
-        if not cells:
-            raise UserError(f"seeds: no study of these runs uses any of {sorted(seeds or [])}")
+        used = {seed for _, seed in cells}
+        chosen = used if seeds is None else set(seeds)
+        if chosen - used or not chosen:
+            raise UserError(
+                f"seeds: no study of these runs uses {sorted(chosen - used)}; choose from "
+                f"{sorted(used)}"
+            )
+        cells = [(cell, seed) for cell, seed in cells if seed in chosen]
         for file in self.paths.work_of(cells):
             self.make(graph.job_of(self.paths, file))
         output = Path(self.paths.root) / "selected-metrics.csv"
