@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from zowarmup.analysis.claims import judge, schema
+from zowarmup.analysis.claims import judge, repeat, schema
 from zowarmup.analysis.claims.schema import Claim
+from zowarmup.analysis.metrics import PROBED, RULE
 
 BETTER, WORSE, FORTY = [48, 49, 50, 51, 52], [28, 29, 30, 31, 32], [40] * 5
 PLAIN: dict[str, Any] = {
@@ -23,7 +24,9 @@ PLAIN: dict[str, Any] = {
 
 def run(method: str, accuracies: Sequence[float], **columns: Any) -> pd.DataFrame:
     """Two evaluated rounds of one run per seed; accuracies in per cent are of the last."""
-    base = {
+    base: dict[str, Any] = dict.fromkeys(repeat.SETTINGS, float("nan"))
+    base |= {RULE: "", PROBED: float("nan")}
+    base |= {
         "study": "main", "dataset": "made-up", "model": "mlp", "split": "10/90", "run": method,
         "variant": "", "method": method, "rounds": 10, "pivot": float("nan"), "directions": 30,
         "d": 1200, "diverged": False, "classes": 2,

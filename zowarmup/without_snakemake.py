@@ -57,11 +57,14 @@ class Maker:
                 f"runs: {name}: the config has no such run; use one of {self.plan.like(name)}"
             )
         cells = [(cell, seed) for cell, seed in self.paths.cells("") if cell.run in names]
-        if seeds is not None:
-            seeds = set(seeds)
-            cells = [(cell, seed) for cell, seed in cells if seed in seeds]
-        if not cells:
-            raise UserError(f"seeds: no study of these runs uses any of {sorted(seeds or [])}")
+        used = {seed for _, seed in cells}
+        chosen = used if seeds is None else set(seeds)
+        if chosen - used or not chosen:
+            raise UserError(
+                f"seeds: no study of these runs uses {sorted(chosen - used)}; choose from "
+                f"{sorted(used)}"
+            )
+        cells = [(cell, seed) for cell, seed in cells if seed in chosen]
         jobs = [graph.job_of(self.paths, file) for file in self.paths.work_of(cells)]
         # First what decides the rates of finished runs.
         for job in sorted(jobs, key=lambda job: job.rule != "select"):

@@ -497,6 +497,15 @@ class TestRecall:
         assert opened == [25] * 9
         assert set(points(axes)[:, 0]) == {75}
 
+    def test_a_pivot_that_a_rule_decides_moves_no_other_method_s(self) -> None:
+        """Recall is the round in per cent: 20; for the rule (10 + 30) / 2, as rows come by tens."""
+        runs = [frames.run(name, {0: 0.5, 1: 0.5}) for name in ("high_res_only", "zowarmup")]
+        runs += [frames.run("zowarmup_plus", {s: 0.5}, pivot=p) for s, p in ((0, 10.0), (1, 34.0))]
+        rows = frames.frame(*runs)
+        axes = draw("recall", rows.assign(missing_recall=rows["round"] / 100)).axes[0]
+        opened = [line.get_xdata()[0] for line in axes.lines if line.get_mfc() == "white"]
+        assert opened == pytest.approx([20, 20, 20])
+
     def test_splits_where_nothing_is_lacked_have_no_panel(self) -> None:
         metrics = METRICS.copy()
         metrics.loc[metrics["split"] == "50/50", "missing_recall"] = frames.NAN

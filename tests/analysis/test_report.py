@@ -299,6 +299,29 @@ def test_the_headline_is_the_paired_difference() -> None:
     assert all(f"<b>{text}" in page for text in texts)
 
 
+def test_without_main_the_first_study_with_both_methods_is_compared() -> None:
+    """Study S has no reference; at 50/50 of `pivot` two runs of ZOWarmUp share a seed."""
+    both = ("high_res_only", "zowarmup")
+    runs = [frames.run("zowarmup", {0: 0.9}, study="S", S=1)]
+    runs += [
+        frames.run(name, {0: 0.4, 1: 0.5}, study="pivot", split=split)
+        for name in both
+        for split in ("10/90", "50/50")
+    ]
+    runs += [frames.run("zowarmup", {0: 0.8}, study="pivot", split="50/50", pivot=30)]
+    runs += [frames.run(name, {0: 0.2}, study="alpha") for name in both]
+    metrics = frames.frame(*runs)
+    compared = front_page.headline(m.final_rows(metrics))
+    assert set(compared["study"]) == {"pivot"}
+    [(line,)] = front_page.comparisons(compared).values()
+    assert line[0] == "10/90"
+    verdicts = judge.judge(metrics, schema.read(workbench.PROJECT / "config/claims.yaml"))
+    page = front_page.page("", metrics, verdicts, {})
+    assert "Final test accuracy in % in the study pivot, mean ±" in page
+    alone = metrics[metrics["study"] == "S"]
+    assert "reaches" not in front_page.page("", alone, verdicts, {})
+
+
 def test_the_front_page_counts_verdicts_and_lists_what_would_decide() -> None:
     """Formulas and observations are counted apart; an undecided claim shows the seeds it needs."""
     metrics = frames.frame(

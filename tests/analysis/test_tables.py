@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from zowarmup.analysis import cost_formulas, metrics
+from zowarmup.analysis.claims import sample
 from zowarmup.analysis.tables import costs, display, gradient_quality, studies, write
 from zowarmup.config import registry, tables_and_figures
 
@@ -140,6 +141,7 @@ class TestPivot:
     def test_without_the_main_study_there_is_no_difference(self) -> None:
         table = studies.pivot(frames.frame(self.EARLY))
         assert table["difference"].isna().all()
+        assert "and empty without common seeds" in table.attrs["caption"]
         assert table["n"].tolist() == [3]
 
 
@@ -239,6 +241,13 @@ class TestSteps:
         assert isnan(self.TABLE["drift"][0])
         assert self.TABLE["drift"][1:].tolist() == approx([0.15, 0.15])
 
+    def test_a_diverged_seed_drifts_as_much_as_in_a_claim(self) -> None:
+        """Seed 1 ends in round 30 at 0.1, the others average 0.15: (0.15 + 0.1 + 0.15) / 3."""
+        rows = frames.diverge(frames.frame(*frames.steps()), 1, 30, variant="local_b4_e2")
+        drift = only(studies.steps(rows), variant="local_b4_e2")["drift"]
+        own = sample.values(rows[rows["variant"] == "local_b4_e2"], "drift", "phase_2")
+        assert drift == approx(own["value"].mean()) == approx(0.4 / 3)
+
     def test_the_difference_is_to_one_step(self) -> None:
         assert isnan(self.TABLE["difference"][0])
         assert self.TABLE["difference"][1:].tolist() == approx([-0.05, -0.10])
@@ -284,6 +293,11 @@ class TestParticipation:
         assert parts == [(1, 1), (1, 0.5), (0.5, 1), (0.5, 0.5)]
         assert isnan(table["difference"][0])
         assert table["difference"][1:].tolist() == approx([-0.02, -0.04, -0.06])
+
+    def test_the_caption_says_what_the_bytes_follow(self) -> None:
+        """210 kB with all clients and 30 kB with a tenth of them: a tenth of the scalars."""
+        caption = studies.participation.caption
+        assert "bytes of a low-resource client fall with the part of all clients" in caption
 
 
 class TestGradientQuality:
@@ -402,6 +416,14 @@ class TestCosts:
         assert table["equal"].tolist() == ["yes"] * 3
         assert self.counted(bytes_up_low=1_542_401)["equal"].tolist() == ["no", "no", "yes"]
         assert self.counted(forward_passes=4801)["equal"].tolist() == ["yes", "yes", "no"]
+
+    def test_a_run_that_diverged_is_not_compared(self) -> None:
+        """Seed 1 has five rows of other counts; if both are lost, nothing is compared."""
+        sent = [5 * 40 * 9640] * 5 + [1] * 5
+        assert self.counted(bytes_up=sent)["equal"].tolist() == ["no", "yes", "no"]
+        lost = [False] * 5 + [True] * 5
+        assert self.counted(bytes_up=sent, diverged=lost)["equal"].tolist() == ["yes"] * 3
+        assert self.counted(diverged=True)["equal"].tolist() == [""] * 3
 
     def test_a_new_method_without_formula_is_counted_all_the_same(self) -> None:
         """Its phase is of the high-resource client alone; nobody else costs what is not known."""
@@ -547,7 +569,8 @@ class TestFormats:
         assert widths == {len(self.seen(name)[0])}
         assert len(rows) == len(self.seen(name))
         assert text.isascii()
-        assert not re.search(r"(?<!\\)[%_#]", text)
+        assert not re.search(r"(?<!\\)[%_#^~]", text)
+        assert not re.search(r"(?<!\\)&", text.split(r"\toprule")[0])
         plain = text.replace(r"\{", "").replace(r"\}", "")
         assert plain.count("{") == plain.count("}")
         assert text.count("$") % 2 == 0
@@ -563,6 +586,16 @@ class TestFormats:
     def test_an_unknown_format_is_refused(self, name: str, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"a\.xls: .* must end in one of \.csv, \.md, "):
             write.write(self.table(name), [tmp_path / "a.xls"])
+
+
+def test_a_caption_means_no_command_to_latex() -> None:
+    table = pd.DataFrame({"n": [1]})
+    table.attrs["caption"] = "|g|^2 & 5 % of a_b, #1 costs $2 ~ {c}\\d − 3 → --"
+    first, _ = write.latex(table).split("\n\\centering")
+    assert first == (
+        "\\begin{table*}\n\\caption{|g|\\^{}2 \\& 5 \\% of a\\_b, \\#1 costs \\$2 "
+        r"\textasciitilde{} \{c\}\textbackslash{}d $-$ 3 $\to$ -{}-}"
+    )
 
 
 @pytest.mark.parametrize(

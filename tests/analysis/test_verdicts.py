@@ -9,7 +9,8 @@ import pytest
 from made_claims import BETTER, FORTY, claim, judged, run
 from scipy import stats
 
-from zowarmup.analysis.claims import judge, schema
+from zowarmup.analysis import metrics as m
+from zowarmup.analysis.claims import judge, repeat, schema
 
 SAME = [39.8, 39.9, 40, 40.1, 40.2]
 
@@ -111,10 +112,19 @@ def test_an_observation_is_shown_without_a_verdict() -> None:
 def test_seeds_needed_are_of_the_next_step_of_holm() -> None:
     """Alone, and beside a second undecided test: half the level needs more seeds."""
     metrics = [run("ours", [42, 38, 44, 41, 40]), run("theirs", FORTY)]
-    alone = judged(metrics, a=claim()).loc["a", "seeds_needed"]
-    both = judged(metrics, a=claim(), b=claim(threshold=0.5))["seeds_needed"]
+    alone = judged(metrics, a=claim(threshold=0.1)).loc["a", "seeds_needed"]
+    both = judged(metrics, a=claim(threshold=0.1), b=claim(threshold=0.5))["seeds_needed"]
     assert 5 < alone < both["a"] < 1000
     assert isnan(of(BETTER).seeds_needed)
+
+
+def test_a_difference_is_decided_by_its_absence_too() -> None:
+    """Differences around 0 never show one; the test against the margin needs few seeds."""
+    ours = [36, 38, 40, 42, 44]
+    row = of(ours)
+    assert (row.verdict, row.effect) == ("inconclusive", pytest.approx(0))
+    assert 5 < row.seeds_needed < 20
+    assert row.seeds_needed == of(ours, kind="no_difference").seeds_needed
 
 
 # --- a repeat ------------------------------------------------------------------------------------
@@ -138,6 +148,7 @@ def test_a_repeat_that_changes_a_verdict_makes_it_inconclusive() -> None:
     )
     assert row.distance > 0 > row.distance_repeat
     assert row.effect == pytest.approx(10)  # of the run itself
+    assert isnan(row.seeds_needed)  # its five seeds did decide
     away = table.loc["away"]
     assert (isnan(away.distance_repeat), away.note.count("kernels")) == (True, 0)
 
@@ -159,3 +170,20 @@ def test_a_repeat_counts_only_what_both_have() -> None:
     assert re.fullmatch(
         r"with other CPU kernels: \+9.8 points, adjusted p 0.00\d+, supported", row.note
     )
+
+
+@pytest.mark.parametrize(("name", "value"), [("lr_2", 9.9), ("S", 50), ("rounds", 20), ("d", 5)])
+def test_a_repeat_with_another_setting_is_refused(name: str, value: float) -> None:
+    again = run("ours", BETTER, **{name: value})
+    message = rf"run 'ours' seed 0 of study 'main' has {name} \S+, and in the repeat {value}; run"
+    with pytest.raises(m.MetricsError, match=message):
+        repeated(again)
+
+
+def test_what_probes_decide_may_differ_in_a_repeat() -> None:
+    """The pivot and the rate of phase 2."""
+    ours, decided = run("ours", BETTER, pivot=4, probed=4.0, lr_2=0.1), {"pivot": 6, "lr_2": 0.2}
+    table = repeat.replaced(ours, ours.assign(**decided))
+    assert table["repeated"].all()
+    with pytest.raises(m.MetricsError, match=r"has lr_1 nan, and in the repeat 0\.1;"):
+        repeat.replaced(ours, ours.assign(lr_1=0.1))

@@ -145,8 +145,9 @@ def test_a_wrong_run_is_answered_with_the_runs_of_like_names(tmp_path):
 def test_wrong_names_are_said_in_one_sentence(tmp_path):
     with pytest.raises(UserError, match="nonsense: the config has no such run"):
         api.run_config("config/smoke.yaml", runs=["nonsense"], results=tmp_path)
-    with pytest.raises(UserError, match="no study of these runs uses any of"):
-        api.run_config("config/smoke.yaml", runs=[RUN], seeds=[77], results=tmp_path)
+    for seeds, unused in (([77], r"\[77\]"), ([0, 999, 77], r"\[77, 999\]"), ([], r"\[\]")):
+        with pytest.raises(UserError, match=f"no study of these runs uses {unused}; choose from"):
+            api.run_config("config/smoke.yaml", runs=[RUN], seeds=seeds, results=tmp_path)
     with pytest.raises(UserError, match=r"run\.json: no such file"):
         api.load_run(tmp_path)
 

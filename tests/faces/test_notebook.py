@@ -1,6 +1,7 @@
 """Training in memory: the bits of the workflow, and clear errors before anything trains."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,13 @@ def test_data_sets_of_torch_are_arrays(federation: api.Federated) -> None:
     assert repr(same) == "Federated(5 clients, 50 training and 20 test examples, 3 classes)"
 
 
+def test_numbers_of_numpy_are_numbers(federation: api.Federated) -> None:
+    same = api.federate(*arrays(), clients=np.int64(5), alpha=np.float32(0.5), seed=np.int64(3))
+    assert same.dealt.model_dump_json() == federation.dealt.model_dump_json()
+    even = [api.federate(*arrays(), clients=5, alpha=alpha) for alpha in (np.inf, "infinite")]
+    assert even[0].dealt.model_dump_json() == even[1].dealt.model_dump_json()
+
+
 def test_clients_and_tiers_that_are_given() -> None:
     names = ["a", "b", "c", "d", "e"] * 10
     tiers = {name: "high" if name < "c" else "low" for name in "abcde"}
@@ -174,6 +182,20 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: api.federate(*arrays(), clients=500, alpha=1.0),
         "500 clients share only 50",
     ),
+    **{
+        f"{name} {value}": (
+            partial(api.federate, *arrays(), **{"clients": 5, "alpha": 1.0, name: value}),
+            f"^{name}: .*, not {value!r}$",
+        )
+        for name, value in (
+            ("tier_order", "zz"),
+            ("clients", 0),
+            ("clients", True),
+            ("alpha", "abc"),
+            ("holdout", 2),
+            ("seed", "a"),
+        )
+    },
     "a Dataset of inputs": (
         lambda: api.federate([X[0]], [X[0]], clients=1, alpha=1.0),
         r"give pairs \(input, class\), not ndarray",
@@ -200,6 +222,9 @@ def test_data_that_are_refused(case: str) -> None:
         ({"split": "half"}, "give percentages that add up to 100"),
         ({"engine": "fast"}, "engine: there is no fast; use one of plain"),
         ({"threads": 0}, "engine.threads: "),
+        ({"seed": "a"}, "^seed: .*, not 'a'"),
+        ({"evaluate_every": 0}, "^evaluate_every: .*, not 0"),
+        ({"width": 0}, "^width: .*, not 0"),
         ({"speed": 3}, "engine.speed: unknown key"),
         ({"network": lambda shape, classes: nn.Linear(6, 4)}, r"returns \(\d+, 4\)"),
         ({"network": lambda shape, classes: "text"}, "returns a str; return an nn.Module"),

@@ -15,7 +15,7 @@ from zowarmup.common.errors import UserError
 from zowarmup.forecast import calibration, machine, sizes
 from zowarmup.forecast.calibration import Speed
 from zowarmup.forecast.forecast import PIVOT, disk, forecast, traffic
-from zowarmup.forecast.jobs import FIRST, LATER, Work
+from zowarmup.forecast.jobs import ALONE, FIRST, LATER, Work
 from zowarmup.forecast.part import formula_name, image_flops, peak
 from zowarmup.forecast.sizes import Size
 from zowarmup.plan.graph import Job, counts, graph
@@ -126,6 +126,14 @@ def test_bytes_are_those_that_a_run_counts(counted: tuple[Path, dict[str, int]])
     up, down = ({stage: both[way] for stage, both in sent.items()} for way in ("up", "down"))
     assert share * up[FIRST] + up[LATER] == counted[1]["bytes_up"]
     assert share * down[FIRST] + down[PIVOT] + down[LATER] == counted[1]["bytes_down"]
+
+
+def test_runs_of_one_phase_are_counted_apart() -> None:
+    """HeteroFL and FedAvg on all clients; High Res Only shares ZOWarmUp's warm-up."""
+    work = work_of("config/config.yaml")
+    names = ("heterofl-all-10-90", "fedavg-all", "fedavg-high-10-90")
+    stages = [part.stage for name in names for part in work.parts(Job("warmup", name, "60"))]
+    assert stages == [ALONE, ALONE, FIRST]
 
 
 def test_files_are_about_as_large_as_forecast(counted: tuple[Path, dict[str, int]]) -> None:

@@ -7,6 +7,7 @@ bytes and passes are cumulative. The final value of a run is its last row: no be
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from zowarmup.analysis import csv_file
@@ -78,6 +79,19 @@ def final_rows(metrics: pd.DataFrame) -> pd.DataFrame:
     """
     last = last_rows(metrics)
     return last.assign(test_accuracy=last["test_accuracy"].fillna(1 / last["classes"]))
+
+
+def means_over_phase_2(rows: pd.DataFrame, column: str) -> dict[tuple[str, ...], float]:
+    """Return run -> mean of a column over the rounds of phase 2.
+
+    A row stands for the rounds since the row before it. The last row of a diverged run stands for
+    the rest of the phase too.
+    """
+    rows = rows[rows["phase"] == 2].sort_values("round")
+    before = rows.groupby(RUN)["round"].shift().fillna(rows["pivot"])
+    until = rows["round"].where(rows.duplicated(RUN, keep="last"), rows["rounds"])
+    weighted = rows.assign(weight=until - before).groupby(RUN)
+    return {run: np.average(one[column], weights=one["weight"]) for run, one in weighted}
 
 
 def of_study(metrics: pd.DataFrame, *studies: str) -> pd.DataFrame:

@@ -22,7 +22,9 @@ from zowarmup.training.run import EARLY
 from zowarmup.training.selection import CHECK_EVERY, LATE_EVERY
 
 ACCURACY = 4  # bytes that a client sends for a candidate and tuning seed
-FIRST, LATER, ALONE, RATES = "phase 1", "phase 2", "methods of one phase", "learning rates"
+# High Res Only at the rates of a warm-up is one training with it.
+FIRST, LATER = "phase 1, and runs that share it", "phase 2"
+ALONE, RATES = "other runs of one phase", "learning rates"
 
 
 class Work:
@@ -30,6 +32,7 @@ class Work:
 
     def __init__(self, plan: Plan, sizes: Mapping[str, Size]) -> None:
         self.plan, self.sizes = plan, sizes
+        self.shared = {run.warmup for run in plan.runs.values() if len(run.phases) > 1}
         rules = {"warmup": self._warmup, "select": self._select, "train": self._train}
         self._parts = cache(lambda rule, name: list(rules[rule](name)) if rule in rules else [])
 
@@ -68,7 +71,8 @@ class Work:
         )
         more = {"probes": spec.probes.last // spec.probes.every} if spec.probes else {}
         more |= {"directions": spec.probes.directions} if spec.probes else {}
-        yield self._part(spec, spec.phase, FIRST, rounds, rows=rows, snapshots=snapshots, **more)
+        stage = FIRST if name in self.shared else ALONE
+        yield self._part(spec, spec.phase, stage, rounds, rows=rows, snapshots=snapshots, **more)
 
     def _train(self, name: str) -> Iterator[Part]:
         """Yield a part per phase; the first also measures at its start and after EARLY rounds.

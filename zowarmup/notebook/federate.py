@@ -14,6 +14,7 @@ from zowarmup.data.arrays import KEYS
 from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation_value import Federation
 from zowarmup.data.sources import python_file
+from zowarmup.notebook import settings
 
 NAME = "notebook"  # of the data set
 
@@ -65,23 +66,25 @@ def federate(
     Raises:
         UserError: the data or a setting cannot be used; it says what to change.
     """
-    given = None if isinstance(clients, int) else clients
+    given = None if isinstance(clients, int | np.integer) else clients
     if (given is None) != (alpha is not None):
         raise UserError(
             "alpha: give a number, or 'infinite', with a number of clients; leave it out where "
             "`clients` says who holds each example"
         )
+    dealing = settings.checked(
+        settings.Dealing,
+        dataset=NAME,
+        clients=clients if given is None else GIVEN,
+        alpha=alpha,
+        holdout=holdout,
+        tier_order=tier_order,
+        seed=seed,
+    )
     arrays = dict(zip(KEYS, _arrays(data), strict=True))
     more = {python_file.CLIENTS: given, python_file.TIERS: tiers}
     whole = python_file.of_mapping(NAME, arrays | more, "federate")
-    dealt = federation.build(
-        whole,
-        clients=clients if isinstance(clients, int) else GIVEN,
-        alpha=alpha,
-        holdout=holdout,
-        seed=seed,
-        tier_order=tier_order,
-    )
+    dealt = federation.build(whole, **dealing.model_dump(exclude={"dataset", "memory"}))
     return Federated(whole, dealt)
 
 

@@ -32,6 +32,7 @@ from zowarmup.config.splits import GIVEN, high_clients
 from zowarmup.config.validation import check
 from zowarmup.models import own_network
 from zowarmup.notebook.federate import Federated
+from zowarmup.notebook.settings import Beginning, checked
 from zowarmup.plan.specs import EngineSpec, JobSpec, Phase
 from zowarmup.training import context, loop, network_check, phases
 from zowarmup.training.context import Context
@@ -184,6 +185,7 @@ def start(
     Raises:
         UserError: names what cannot be used and what to change.
     """
+    begin = checked(Beginning, split=split, seed=seed, evaluate_every=evaluate_every, width=width)
     _check_names(network, engine, split, federation.dealt.clients)
     chosen = check(Engine, {"name": engine, **settings}, lambda key: f"engine.{key}")
     spec = JobSpec(
@@ -191,20 +193,20 @@ def start(
         federation="notebook",
         split=split,
         model=network if isinstance(network, str) else _name(network),
-        width=width,
+        width=begin.width,
         engine=EngineSpec(**chosen.model_dump(exclude={"processes"})),
         pin={},
-        evaluate_every=evaluate_every,
-        snapshot_every=evaluate_every,
+        evaluate_every=begin.evaluate_every,
+        snapshot_every=begin.evaluate_every,
     )
     data, factory = federation.data, None if isinstance(network, str) else _factory(network)
     shape, classes = tuple(data.x_train.shape[1:]), data.classes
-    model = own_network.build(factory, shape, classes, width) if factory else None
+    model = own_network.build(factory, shape, classes, spec.width) if factory else None
     ready = context.assemble(spec, data, federation.dealt, network=model)
     if factory:
         network_check.check_network(ready, factory, engine)
-    seeds = spec.seeds_of(seed)
-    return Training(ready, seeds, evaluate_every, context.start(ready, seeds, None))
+    seeds = spec.seeds_of(begin.seed)
+    return Training(ready, seeds, spec.evaluate_every, context.start(ready, seeds, None))
 
 
 def _check_names(network: Network, engine: str, split: str, clients: int) -> None:

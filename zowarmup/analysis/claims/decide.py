@@ -3,6 +3,7 @@
 from math import isnan, nan
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from zowarmup.analysis import statistics
@@ -31,16 +32,20 @@ def decide(rows: pd.DataFrame) -> pd.DataFrame:
         p_equal_adjusted=_holm(rows["p_equal"].where(able), own),
     )
     equality = table["kind"] == "no_difference"
-    undecided = _undecided(table["p_adjusted"], family)
     return table.assign(
         verdict=[_word(row) for row in table.itertuples()],
         distance=LEVEL - table["p_adjusted"].mask(equality, table["p_equal_adjusted"]),
-        undecided=undecided.mask(equality, _undecided(table["p_equal_adjusted"], own)),
+        undecided=_undecided(table["p_adjusted"], family),
+        undecided_equal=_undecided(table["p_equal_adjusted"], own),
     )
 
 
 def seeds_needed(table: pd.DataFrame) -> list[float]:
-    """Return for each inconclusive claim the seeds that would decide it, if the others stay."""
+    """Return for each inconclusive claim the seeds that would decide it, if the others stay.
+
+    A claim of a difference is decided by either of its tests. NaN where a repeat changed the
+    verdict: there the seeds did decide.
+    """
     return [_seeds_needed(row) for row in table.itertuples()]
 
 
@@ -73,8 +78,10 @@ def _word(row: Any) -> str:
 
 
 def _seeds_needed(row: Any) -> float:
-    if row.verdict != "inconclusive" or isnan(row.p_adjusted):
+    if not row.verdict == _word(row) == "inconclusive" or isnan(row.p_adjusted):
         return nan
+    equal = statistics.seeds_needed(row.p_equal, row.n, LEVEL / row.undecided_equal, row.lost)
     if row.kind == "no_difference":
-        return statistics.seeds_needed(row.p_equal, row.n, LEVEL / row.undecided, row.lost)
-    return statistics.seeds_needed(row.p_value / 2, row.n, LEVEL / row.undecided / 2, row.lost)
+        return equal
+    level = LEVEL / row.undecided / 2
+    return float(np.fmin(equal, statistics.seeds_needed(row.p_value / 2, row.n, level, row.lost)))

@@ -44,6 +44,7 @@ def judge(metrics: pd.DataFrame, claims: Claims, again: pd.DataFrame | None = No
 
     Raises:
         ConfigError: a claim's columns choose two runs of one seed where they should choose one.
+        MetricsError: a run and its repeat differ in a setting.
     """
     table = _judged(metrics, claims).assign(distance_repeat=float("nan"))
     if again is not None:

@@ -8,13 +8,24 @@ from zowarmup.analysis import metrics as m
 from zowarmup.analysis.claims import words
 from zowarmup.analysis.claims.decide import LEVEL
 
+SETTINGS = (
+    "algorithm_1", "algorithm_2", "estimator", "rounds", "pivot", "lr_1", "lr_2", "S", "tau", "eps",
+    "batch_1", "batch_2", "epochs_1", "epochs_2", "participation_1", "participation_2", "clients",
+    "d",
+)  # fmt: skip
+DECIDED = ("pivot", "lr_2")  # by probes, in a run that has some; kernels may change these numbers
+
 
 def replaced(metrics: pd.DataFrame, repeat: pd.DataFrame) -> pd.DataFrame:
     """Return the metrics with the repeat's rows in place of those of the same study, run and seed.
 
     All other runs stay, so that Holm counts as many tests as without the repeat. The column
     `repeated` says which rows are the repeat's.
+
+    Raises:
+        MetricsError: a run and its repeat differ in a setting.
     """
+    _check(metrics, repeat)
     ours, theirs = (pd.MultiIndex.from_frame(rows[m.RUN]) for rows in (metrics, repeat))
     kept, new = metrics[~ours.isin(theirs)], repeat[theirs.isin(ours)]
     return pd.concat([kept.assign(repeated=False), new.assign(repeated=True)], ignore_index=True)
@@ -33,6 +44,23 @@ def confirmed(verdicts: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
         distance_repeat=again["distance"].where(again["repeated"]),
         note=["; ".join(filter(None, [one.note, _note(one, other)])) for one, other in pairs],
     )
+
+
+def _check(metrics: pd.DataFrame, repeat: pd.DataFrame) -> None:
+    """Raise a MetricsError for the first setting in which a run and its repeat differ."""
+    ours, theirs = (rows.drop_duplicates(m.RUN) for rows in (metrics, repeat))
+    both = ours.merge(theirs, on=m.RUN, suffixes=("", "_repeat"))
+    probed = both[m.PROBED].notna() | (both[m.RULE] != "")
+    for name in SETTINGS:
+        one, other = both[name], both[f"{name}_repeat"]
+        same = (one == other) | (one.isna() & other.isna()) | (probed & (name in DECIDED))
+        for i in both.index[~same]:
+            run, seed, study = both.loc[i, ["run", "seed", "study"]]
+            raise m.MetricsError(
+                f"the repeat is not one of these runs: run {run!r} seed {seed} of study {study!r} "
+                f"has {name} {one[i]}, and in the repeat {other[i]}; run the config that `repeat` "
+                "names again with this config's settings, or set `repeat: null`"
+            )
 
 
 def _note(one: Any, other: Any) -> str:

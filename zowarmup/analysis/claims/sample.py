@@ -128,20 +128,7 @@ def values(rows: pd.DataFrame, measure: MeasureName, period: str) -> pd.DataFram
         bound = WORST_LOSS * log(final["classes"].max())
         value = value.where(np.isfinite(value), bound).clip(upper=bound)
     if period == "phase_2":
-        means = _means_over_phase_2(rows.assign(value=value))
+        means = m.means_over_phase_2(rows.assign(value=value), "value")
         value = [means.get(run, nan) for run in final[m.RUN].itertuples(index=False, name=None)]
     factor = 100 if unit == "points" else 1  # fractions become per cent
     return final.assign(value=factor * np.asarray(value), chance=100 / final["classes"])
-
-
-def _means_over_phase_2(rows: pd.DataFrame) -> dict[tuple[str, ...], float]:
-    """Return run -> mean of `value` over the rounds of phase 2.
-
-    A row stands for the rounds since the row before it. The last row of a diverged run stands for
-    the rest of the phase too.
-    """
-    rows = rows[rows["phase"] == 2].sort_values("round")
-    before = rows.groupby(m.RUN)["round"].shift().fillna(rows["pivot"])
-    until = rows["round"].where(rows.duplicated(m.RUN, keep="last"), rows["rounds"])
-    weighted = rows.assign(weight=until - before).groupby(m.RUN)
-    return {run: np.average(one["value"], weights=one["weight"]) for run, one in weighted}

@@ -41,7 +41,8 @@ METHOD = (
     "values: two-sided, against 0 for a difference and 1 for a ratio, unless a threshold is named, "
     "and adjusted by Holm within the claims of one heading. That an effect is inside of its margin "
     "is shown by two one-sided tests, adjusted by Holm on their own. Seeds needed are those that "
-    "would decide an inconclusive claim with 80 % power if effect and spread stayed, up to 1000. "
+    "would decide an inconclusive claim, for a difference or for none, with 80 % power if effect "
+    "and spread stayed, up to 1000; a verdict that other CPU kernels changed has no such number. "
     "Formulas and observations of ours have no test and count apart. The csv has full precision "
     "and the distance of p from 0.05. SHA-256 of the claims file: {sha256}."
 )

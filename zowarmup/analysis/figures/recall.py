@@ -19,7 +19,7 @@ AFTER = {"marker": "o", "ms": 5, "lw": 1}
 def figure(metrics: pd.DataFrame) -> Figure:
     """Draw the recall at the pivot's round (open) and at the end (filled), one panel per split.
 
-    A method of one phase is shown at the same two rounds. Splits and seeds in which the
+    Each run has its own pivot, and one of one phase ZOWarmUp's. Splits and seeds in which the
     high-resource clients lack no class are left out; where they never do, the figure says so.
 
     Raises:
@@ -39,10 +39,11 @@ def figure(metrics: pd.DataFrame) -> Figure:
     height = 0.5 + height * len(methods)
     drawing, grid = style.panels(len(groups), height, width=style.WIDTH, sharey=True)
     for axes, (scale, split, group) in zip(grid, groups, strict=True):
+        group = group.assign(pivot=_pivots(group))
         for place, method in enumerate(methods):
             part = group[group["method"] == method]
             if len(part):
-                _dumbbell(axes, place, part, group["pivot"].max(), looks[method].color)
+                _dumbbell(axes, place, part, looks[method].color)
         _axes(axes, names, m.at_scale(rows, scale)["missing_recall"].max())
         lacked = m.last_rows(group)["missing_classes"].mean()
         style.title(axes, rows, scale, split, f": {whole(lacked)} lacked")
@@ -56,15 +57,27 @@ def figure(metrics: pd.DataFrame) -> Figure:
     return drawing
 
 
-def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, pivot: float, color: str) -> None:
+def _pivots(rows: pd.DataFrame) -> pd.Series:
+    """Return the pivot of each row's run; a run of one phase gets the usual one, NaN for none.
+
+    That is the most frequent of ZOWarmUp's runs or, without them, of all runs.
+    """
+    runs = m.last_rows(rows).dropna(subset="pivot")
+    warmed = runs[runs["method"] == "zowarmup"]
+    usual = (warmed if len(warmed) else runs)["pivot"].mode()
+    return rows["pivot"].fillna(usual.min())
+
+
+def _dumbbell(axes: Axes, place: int, rows: pd.DataFrame, color: str) -> None:
     """Draw one method at a place of the y axis; without a pivot only its recall at the end."""
     last = m.last_rows(rows)
     end = 100 * m.by_seed(last, "missing_recall").to_numpy()
     y = place + style.side_by_side(len(end), 0.4)
     style.seeds(axes, end, y, m.by_seed(last, "diverged"), color)
     mean = statistics.mean_interval(end)
-    if pd.notna(pivot):
-        until = m.last_rows(rows[rows["round"] <= pivot])
+    until = rows[rows["round"] <= rows["pivot"]]
+    if len(until):
+        until = m.last_rows(until)
         before = 100 * m.by_seed(until, "missing_recall").mean()
         axes.plot([before, mean.effect], [place, place], color=color, lw=2.2, alpha=0.45)
         axes.plot(before, place, mec=color, **BEFORE)

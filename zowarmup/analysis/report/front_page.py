@@ -25,8 +25,8 @@ RULES = {"warmups": "warmup", "selections": "select", "runs": "train"}  # folder
 def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping[str, str]) -> str:
     """Return the HTML fragment for a config; `jobs` holds facts about its jobs."""
     final = m.final_rows(metrics)
-    main = final[final["study"] == "main"]
-    rows = main if len(main) else final
+    compared = headline(final)
+    rows = compared if len(compared) else final
     runs = final.drop_duplicates(["run", "seed"])  # studies share runs
     counts = claims.counts(verdicts)
     counts.pop("all")
@@ -41,7 +41,8 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
         "front_page.html",
         datasets=several(rows["dataset"]),
         facts=facts,
-        comparisons=comparisons(rows),
+        comparisons=comparisons(compared),
+        study=several(compared["study"]),
         labels=tuple(rows.loc[rows["method"] == name, "label"].min() for name in METHODS),
         gain=GAIN,
         summary=summary(verdicts),
@@ -49,6 +50,13 @@ def page(name: str, metrics: pd.DataFrame, verdicts: pd.DataFrame, jobs: Mapping
         counts=[(about, *numbers) for about, numbers in counts.items()],
         decided={word: listed(verdicts, word) for word in LISTED_VERDICTS},
     )
+
+
+def headline(final: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the study `main` or else of the first one with both METHODS, if any."""
+    both = final.groupby("study", sort=False)["method"].agg(lambda names: {*METHODS} <= {*names})
+    studies = ["main"] if "main" in both else both.index[both][:1]
+    return final[final["study"].isin(studies)]
 
 
 def settings(rows: pd.DataFrame) -> dict[str, str]:
@@ -82,12 +90,13 @@ def several(values: Iterable[Any]) -> str:
 def comparisons(rows: pd.DataFrame) -> dict[str, list[tuple[str, ...]]]:
     """Return scale -> a line for each split that has both METHODS; the hardest split is first.
 
-    A line has the split, both accuracies, their difference with its interval, and n.
+    A line has the split, both accuracies, their difference with its interval, and n. A split on
+    which several runs of a method share a seed, as in a sweep, has no line.
     """
     result: dict[str, list[tuple[str, ...]]] = {}
     for scale, split, group in m.by_split(rows):
         both = [group[group["method"] == method] for method in METHODS]
-        if all(map(len, both)):
+        if all(map(len, both)) and not any(rows["seed"].duplicated().any() for rows in both):
             accuracies = display.display(pd.DataFrame(map(cells.accuracy, both)))["accuracy, %"]
             gain = cells.difference(*both)
             (shown,) = display.display(pd.DataFrame([gain]))[GAIN]

@@ -16,9 +16,9 @@ CAPTION = (
     "Costs: bytes that one client sends and receives, up / down: of a round and once before a "
     "phase (the model, where only scalars follow) by formula, in total as counted and by formula. "
     "The last row of a method is all clients together, with the passes of one image through the "
-    "network. Equal: counts (bytes, in the last row passes too) and formulas agree for every seed. "
-    "Look for: a low-resource client gets the model once and then hundreds of bytes a round, where "
-    "other methods send it a model every round."
+    "network. Equal: counts (bytes, in the last row passes too) and formulas agree for every seed "
+    "whose run did not diverge. Look for: a low-resource client gets the model once and then "
+    "hundreds of bytes a round, where other methods send it a model every round."
 )
 NAMES = {"high": "a high-resource client", "low": "a low-resource client", "all": "all clients"}
 COLUMNS = ("bytes_up", "bytes_down", "forward_passes", "backward_passes")
@@ -63,7 +63,6 @@ def _row(cell: Cell, tier: str, size: int) -> dict[str, Any]:
     expected = _expected(cell, tier)[counted.columns]
     means = (counted / clients).mean().reindex(COLUMNS)
     formula = (expected / clients).mean()
-    equal = "yes" if (counted == expected).all(axis=None) else "no"
     return {
         **cell.first[[*SPLIT, "method", "label"]],
         "tier": NAMES[tier],
@@ -73,8 +72,15 @@ def _row(cell: Cell, tier: str, size: int) -> dict[str, Any]:
         "formula_up": formula["bytes_up"],
         "formula_down": formula["bytes_down"],
         **means[2:],
-        "equal": "no formula" if expected.isna().any(axis=None) else equal,
+        "equal": _equal(*(rows[~cell.rows["diverged"]] for rows in (counted, expected))),
     }
+
+
+def _equal(counted: pd.DataFrame, expected: pd.DataFrame) -> str:
+    """Return whether counts and formulas agree; "" without a run to compare."""
+    if expected.empty or expected.isna().any(axis=None):
+        return "no formula" if len(expected) else ""
+    return "yes" if (counted == expected).all(axis=None) else "no"
 
 
 def _counted(cell: Cell, tier: str) -> pd.DataFrame:

@@ -59,8 +59,8 @@ pivot = Table(
     f"Pivot ablation: final test accuracy of ZOWarmUp by the round at which zeroth-order training "
     f"starts, {MEAN}. Look for: a pivot in the middle should beat an early one (too little "
     "warm-up) and a late one (too few rounds with the low-resource clients' data). The difference "
-    f"is to High Res Only of the main comparison, {INTERVAL}. All pivots of a seed start from the "
-    "same warm-up.",
+    f"is to High Res Only of the main comparison, {INTERVAL}, and empty without common seeds. "
+    "All pivots of a seed start from the same warm-up.",
 )
 
 
@@ -157,9 +157,9 @@ architecture = Table(
 
 
 def drift(cell: Cell) -> dict[str, float]:
-    """Return the drift, averaged over the rounds of the phase and over the seeds."""
-    rows = cells.select(cell.metrics, study="steps", variant=cell.first["variant"])
-    return {"drift": rows[rows["run"].isin(cell.rows["run"])]["drift"].mean()}
+    """Return the drift, averaged over the rounds of the second phase and then over the seeds."""
+    rows = cell.metrics.merge(cell.rows[m.RUN], on=m.RUN)
+    return {"drift": pd.Series(m.means_over_phase_2(rows, "drift"), dtype=float).mean()}
 
 
 steps = Table(
@@ -177,7 +177,8 @@ steps = Table(
     "Steps of a client in a round of the second phase: final test accuracy with one step on all "
     f"images (ZOWarmUp) and with several on mini-batches, {MEAN}. Drift is the root mean square "
     "distance of the clients' models from their mean at the end of a round, averaged over the "
-    f"phase and the seeds. The difference is to one step, {INTERVAL}. Look for: at an equal number "
+    "phase (a diverged run counts with its last drift to the end) and then over the seeds. The "
+    f"difference is to one step, {INTERVAL}. Look for: at an equal number "
     "of forward passes more steps should drift further and reach less; they send more, too.",
 )
 
@@ -188,8 +189,9 @@ participation = Table(
     "Participation: final test accuracy of ZOWarmUp when a part of a phase's clients takes part in "
     f"each round, {MEAN}. A client that comes back catches up from the records of the rounds it "
     f"missed. The difference is to full participation in both phases, {INTERVAL}. Look for: fewer "
-    "clients are fewer directions P in a zeroth-order round, so its step is noisier; the bytes "
-    "that a low-resource client receives hardly depend on how often it takes part.",
+    "clients are fewer directions P in a zeroth-order round, so its step is noisier. The bytes of "
+    "a low-resource client fall with the part of all clients that sends scalars in a round; it "
+    "receives these whether or not it takes part itself.",
 )
 
 # study -> the settings that it varies, besides method, network and split

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 import pandas as pd
-from tabulate import tabulate
+from tabulate import LATEX_ESCAPE_RULES, tabulate
 
 from zowarmup.analysis import markup
 from zowarmup.analysis.tables.display import NONE, caption, display
@@ -46,7 +46,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def latex(table: pd.DataFrame) -> str:
     """Return a floating table over the full width of a page; it needs the package booktabs."""
-    below = caption(table).replace("%", r"\%").replace("_", r"\_")
+    below = markup.latex_rows(caption(table).translate(str.maketrans(LATEX_ESCAPE_RULES)))
     rows = markup.latex_rows(_body(table, "latex_booktabs", lambda cell: cell.replace("\n", " ")))
     text = f"\\caption{{{below}}}\n\\centering\\footnotesize\n{rows}\n"
     for sign, command in LATEX.items():
