@@ -60,7 +60,12 @@ def _enrolled(fleet: Fleet, job: Job, clients: int, seconds: float, folder: Path
         log.info(f"resuming with the {len(kept.images)} nodes of {folder / roster.FILE}")
         return kept
     fleet.enrol(clients, seconds)
-    nodes = roster.of(job.fingerprint, fleet.known)
+    if others := sorted(fleet.known.keys() - range(clients)):
+        log.warning(
+            f"client {', '.join(map(str, others))} takes no part: the run has the clients 0 to "
+            f"{clients - 1}; set `clients` to the number of nodes"
+        )
+    nodes = roster.of(job.fingerprint, {i: fleet.known[i] for i in range(clients)})
     roster.write(folder, nodes)
     return nodes
 
