@@ -4,11 +4,25 @@ import json
 from pathlib import Path
 
 import pytest
+from flwr.app import RecordDict
 from loopback import Loopback
 from real_clients import Simulated, serve
 
-from zowarmup.flower.messages import REQUEST
+from zowarmup.flower import same_bytes, simulation
+from zowarmup.flower.messages import REQUEST, Request
 from zowarmup.runtime import progress
+
+
+def requests(grid: Loopback) -> list[tuple[int, Request]]:
+    """All requests so far, with the node that each went to."""
+    contents = [(node, message.content) for node, message in grid.sent]
+    return [(node, Request.of(c)) for node, c in contents if REQUEST in c.config_records]
+
+
+def equal_to_its_simulation(real: Path, simulated: Simulated, folder: Path) -> bool:
+    """Whether the simulation without the missing clients gives the same bytes."""
+    simulation.simulate(real, simulated.dataset, simulated.federation, folder)
+    return all(same_bytes.compare(real, folder).values())
 
 
 def test_nodes_beyond_the_number_of_clients_take_no_part(
@@ -23,6 +37,23 @@ def test_nodes_beyond_the_number_of_clients_take_no_part(
     del grid.nodes[1003]
     real = serve(grid, simulated.settings(tmp_path, clients=3))
     assert len(json.loads((real / "nodes.json").read_text())["images"]) == 3
-    asked = [node for node, message in grid.sent if REQUEST in message.content.config_records]
-    assert {*asked} == {1000, 1001, 1002}
+    assert {node for node, _ in requests(grid)} == {1000, 1001, 1002}
     assert "client 4 takes no part: the run has the clients 0 to 2" in caplog.text
+
+
+def test_runs_share_a_warm_up(grid: Loopback, simulated: Simulated, tmp_path: Path) -> None:
+    """With whatever the nodes missed in it: client 2 misses round 2."""
+
+    def lost(node: int, content: RecordDict) -> bool:
+        if node != 1002 or REQUEST not in content.config_records:
+            return False
+        return (request := Request.of(content)).task == "train" and request.round == 2
+
+    grid.lost = lost
+    first = serve(grid, simulated.settings(tmp_path, deadline=0.5))
+    before = len(requests(grid))
+    second = serve(grid, simulated.settings(tmp_path, run="local_steps", deadline=0.5))
+    assert "train" not in {request.task for _, request in requests(grid)[before:]}
+    assert json.loads((second / "missing.json").read_text()) == {"2": [2]}
+    assert equal_to_its_simulation(second, simulated, tmp_path / "second")
+    assert equal_to_its_simulation(first, simulated, tmp_path / "first")

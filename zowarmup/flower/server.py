@@ -12,7 +12,7 @@ from flwr.serverapp import Grid
 from zowarmup.algorithms.answers import Answered
 from zowarmup.algorithms.rounds import RoundRecord, State
 from zowarmup.common.errors import UserError
-from zowarmup.flower import measuring, results, roster, server_context, server_job
+from zowarmup.flower import measuring, roster, server_context, server_job
 from zowarmup.flower.federation import Federation
 from zowarmup.flower.fleet import Fleet, hello
 from zowarmup.flower.job import Job
@@ -80,7 +80,7 @@ class Server:
         limits = [phase.settings.get("catch_up_limit") for phase in job.spec.phases]
         limit = min((int(str(n)) for n in limits if n is not None), default=None)
         self.nodes = Federation(fleet, job.fingerprint, limit, settings.loss)
-        self.nodes.missing = results.read_missing(files.run)
+        self.nodes.missing = files.read_missing()
         self.phases = [self._remote(phase) for phase in ready]
 
     def _remote(self, phase: TrainingPhase) -> TrainingPhase:
@@ -97,6 +97,7 @@ class Server:
         own = self.phases[1 if files.warmup else 0 :]
         if files.warmup:
             with exclusive(files.warmup, ALONE) as folder:
+                self.nodes.missing = files.read_missing()  # another run may have trained it
                 rows, step = self._travelling(self.phases[0], step, folder, files.of_warmup())
                 files.write_warmup(self.context, step.w, rows)
         rows, step = self._own(own, step)
@@ -172,7 +173,7 @@ class Server:
         began = time.monotonic()
         for step in loop.run(self.context, phase, begin, self.job.seeds, past):
             if step.record is not None or not phase.has_records:
-                results.write_missing(self.files.run, self.nodes.missing)
+                self.files.write_missing(self.nodes.missing, step.t)
                 seconds = time.monotonic() - began
                 measuring.say(phase, step, self.nodes, self.job.spec.rounds, seconds)
             yield step
