@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+import real_clients
+import yaml
 from flwr.app import RecordDict
 from loopback import Loopback
 from real_clients import Simulated, serve
@@ -11,6 +13,10 @@ from real_clients import Simulated, serve
 from zowarmup.flower import same_bytes, simulation
 from zowarmup.flower.messages import REQUEST, Request
 from zowarmup.runtime import progress
+from zowarmup.storage import checkpoint
+from zowarmup.without_snakemake import Maker
+
+SAME = dict.fromkeys(same_bytes.FILES, True)
 
 
 def requests(grid: Loopback) -> list[tuple[int, Request]]:
@@ -57,3 +63,28 @@ def test_runs_share_a_warm_up(grid: Loopback, simulated: Simulated, tmp_path: Pa
     assert json.loads((second / "missing.json").read_text()) == {"2": [2]}
     assert equal_to_its_simulation(second, simulated, tmp_path / "second")
     assert equal_to_its_simulation(first, simulated, tmp_path / "first")
+
+
+@pytest.mark.parametrize(
+    ("method", "algorithm", "last"),
+    [("zowarmup", "zo", 4), ("zowarmup", "fedavg", 4), ("scratch", "zo", 1)],
+)
+def test_a_run_that_diverges_ends_where_the_workflows_ends(
+    grid: Loopback, simulated: Simulated, tmp_path: Path, method: str, algorithm: str, last: int
+) -> None:
+    """In phase 2; in the warm-up, whose model phase 2 takes; in a run without a warm-up."""
+    values = yaml.safe_load(real_clients.CONFIG.read_text()) | {"evaluate_every": 1}
+    values["algorithms"][algorithm]["lr"] = 1e6
+    values["methods"] = {method: values["methods"][method]}
+    values["studies"]["main"]["methods"] = [method]
+    config = tmp_path / "diverging.yaml"
+    config.write_text(yaml.safe_dump(values))
+    Maker(config, tmp_path / "workflow").metrics(None, None)
+    own = simulated.settings(tmp_path, run=method, config=str(config))
+    for _ in range(2):  # again, what is finished is read
+        real = serve(grid, own)
+        assert same_bytes.compare(real, Simulated(tmp_path / "workflow").of(method)) == SAME
+        assert checkpoint.load(real / "final.safetensors").about.round == last
+        before, grid.sent = len(requests(grid)), []
+    assert before == 0
+    assert equal_to_its_simulation(real, simulated, tmp_path / "again")

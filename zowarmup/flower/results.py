@@ -25,6 +25,7 @@ from zowarmup.runtime.process_group import ALONE
 from zowarmup.storage import checkpoint, machines_json, metrics_csv, provenance, run_json
 from zowarmup.storage.provenance import Provenance
 from zowarmup.training.context import Context
+from zowarmup.training.loop import Step
 from zowarmup.training.metrics_row import MetricsRow
 from zowarmup.training.run import JOURNAL
 from zowarmup.training.sizes import sizes
@@ -89,10 +90,10 @@ class Results:
         metrics_csv.write(metrics, [row.columns() for row in rows])
         self._record(self.warmup, [metrics, self.snapshot], self.of_warmup(), context, 1)
 
-    def write_run(self, context: Context, w: Tensor, rows: Sequence[MetricsRow]) -> None:
+    def write_run(self, context: Context, last: Step, rows: Sequence[MetricsRow]) -> None:
         """Write the final model, metrics and run record."""
         spec, final = self.job.spec, self.run / "final.safetensors"
-        checkpoint.save(final, context.model, State(w), context.about(spec.rounds))
+        checkpoint.save(final, context.model, State(last.w), context.about(last.t))
         metrics = self.run / "metrics.csv"
         metrics_csv.write(metrics, [row.columns() for row in rows])
         outputs = [metrics, final, self.run / JOURNAL]

@@ -92,7 +92,7 @@ class Server:
 
     def run(self) -> None:
         """Train all phases and write their files."""
-        files, spec = self.files, self.job.spec
+        files = self.files
         step = Step(0, State(context.start(self.context, self.job.seeds, None)), Costs())
         own = self.phases[1 if files.warmup else 0 :]
         if files.warmup:
@@ -102,10 +102,11 @@ class Server:
                 files.write_warmup(self.context, step.w, rows)
         rows, step = self._own(own, step)
         if own:
-            files.write_run(self.context, step.w, rows)
-            if own[-1].has_records:
+            files.write_run(self.context, step, rows)
+            if own[-1].has_records and step.t == own[-1].last:
                 self._sync(own[-1], step)
-        log.info(f"finished after round {spec.rounds}: {files.run if own else files.warmup}")
+        ended = "diverged in" if step.t < self.job.spec.rounds else "finished after"
+        log.info(f"{ended} round {step.t}: {files.run if own else files.warmup}")
 
     def _own(self, own: list[TrainingPhase], step: Step) -> tuple[list[MetricsRow], Step]:
         """The rows and the last step of the phases after the warm-up."""
@@ -126,6 +127,8 @@ class Server:
                 else:
                     new, step = self._travelling(phase, step, self.files.run, origin)
                 rows, follows = rows + new, phase
+                if _failed(rows):
+                    break
         return rows, step
 
     def _recorded(
@@ -141,6 +144,8 @@ class Server:
             if step.record is not None:
                 keep(step.record)
             rows += self._due(phase, step)
+            if _failed(rows):
+                break
         return rows, step
 
     def _sync(self, phase: TrainingPhase, step: Step) -> None:
@@ -161,9 +166,12 @@ class Server:
                 begin = loop.begin(self.context, phase, start.w, start.costs)
                 rows = self._due(phase, begin) if not begin.t else []
             step = begin
-            for step in self._steps(phase, begin, iter(())):
+            for step in () if _failed(rows) else self._steps(phase, begin, iter(())):
                 rows += self._due(phase, step)
                 saved.offer(step, rows)
+                if _failed(rows):
+                    saved.save()  # so that neither this run nor one that shares it trains it on
+                    break
         return rows, step
 
     def _steps(
@@ -186,3 +194,8 @@ class Server:
         row = measuring.row(self.context, phase, step, self.nodes.loss)
         measuring.say_row(row)
         return [row]
+
+
+def _failed(rows: list[MetricsRow]) -> bool:
+    """Whether the model had diverged at the last measurement."""
+    return bool(rows) and rows[-1].diverged
