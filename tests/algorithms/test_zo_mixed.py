@@ -85,6 +85,16 @@ def test_a_normalised_estimate_has_the_size_lr(engine):
     assert ratio[0].item() == pytest.approx(0.01 * 14 / 24 / N, rel=1e-3)
 
 
+def test_the_size_does_not_age_in_a_round_without_low_resource_clients(engine):
+    """With m = 0 round 1 does nothing, so round 2 is that of a phase that begins with it."""
+    method = ZOMixed(**SETTINGS | {"high_factor": 0.0}, normalise=True)
+    states, _ = rounds(method, engine, cohorts=[Cohort((1,), (10,)), COHORT])
+    begin = method.begin(engine.model.initial(1))
+    alone, _ = method.round(begin, 2, COHORT, engine, SEEDS)
+    assert torch.equal(states[0].w, begin.w)
+    assert torch.equal(states[1].w, alone.w)
+
+
 def test_costs(engine):
     """Round 1: all download the model. Round 2: client 2 is absent. Round 3: it needs the model."""
     d, low = engine.d, frozenset({0, 2})

@@ -57,6 +57,13 @@ def test_without_them_a_share_of_each_class_is_drawn(tmp_path: Path) -> None:
     assert load(tmp_path / "own", test_share=0.4).sha256 == data.sha256
 
 
+def test_the_present_folder_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load(pictures(tmp_path / "own"))
+    monkeypatch.chdir(tmp_path / "own")
+    present = load(Path())
+    assert (present.name, present.sha256) == ("own", data.sha256)
+
+
 def test_grey_images_have_one_channel(tmp_path: Path) -> None:
     assert load(pictures(tmp_path, shape=(6, 6))).x_train.shape[1:] == (1, 6, 6)
     picture(tmp_path / "cat" / "colour.png")

@@ -112,6 +112,19 @@ def test_the_file_holds_the_vocabulary(tmp_path: Path) -> None:
     assert federation.load(tmp_path / "federation.json", again).clients == dealt.clients
 
 
+def test_the_draw_of_clients_depends_on_the_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not on where the text lies, nor on the folder from which its path starts."""
+    data = load(text=play(tmp_path, speakers=12), speakers="colon")
+    (tmp_path / "moved").mkdir()
+    moved = load(text=play(tmp_path / "moved", speakers=12), speakers="colon")
+    monkeypatch.chdir(tmp_path)
+    relative = load(text="moved/play.txt", speakers="colon")
+    assert data.sha256 == moved.sha256 == relative.sha256
+    assert {data.name, moved.name, relative.name} == {"play.txt"}
+
+
 # --- what is refused ------------------------------------------------------------------------
 
 

@@ -154,6 +154,19 @@ def test_training_starts_from_a_module_as_it_is(federation: api.Federated) -> No
     assert torch.equal(torch.cat([p.detach().flatten() for p in module.parameters()]), flat)
 
 
+def test_a_first_client_with_one_example_checks_the_network() -> None:
+    """On another one too: a network may fail on half of one example, an empty batch."""
+
+    class Net(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x.view(len(x), -1))
+
+    x, y, x_test, y_test = arrays()
+    federation = api.federate(x[:22], y[:22], x_test, y_test, clients=["a"] * 2 + ["b"] * 20)
+    assert len(federation.dealt.train[0]) == 1
+    api.start(federation, lambda shape, classes: Net(net(shape, classes)), split="50/50")
+
+
 def test_a_failed_training_says_so_and_ends(warm: api.Training) -> None:
     failed = warm.phase("fedavg", clients="all", rounds=20, lr=1e6, batch=8)
     assert failed.diverged

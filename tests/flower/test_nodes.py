@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import texts
 import torch
 from flwr.app import Context, Message, RecordDict
 from hypothesis import given
@@ -21,6 +22,7 @@ from zowarmup.flower.job import Job
 from zowarmup.flower.messages import Identity, Reply, Request
 from zowarmup.flower.settings import NodeSettings, ServerSettings, node_settings
 from zowarmup.flower.work import Work
+from zowarmup.flower.work import tier as tier_of
 
 FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
@@ -105,6 +107,16 @@ def test_a_node_knows_its_tier(
 ) -> None:
     own = settings(simulated, tmp_path, 0, **more)
     assert Work(a_job(simulated, tmp_path), own, node_data.load(own)).tier == tier
+
+
+def test_a_node_with_text_knows_its_tier(simulated: Simulated, tmp_path: Path) -> None:
+    """Its inputs are numbers of tokens, which an embedding looks up."""
+    [own], none = texts.clients(6), np.empty(0, np.float32)
+    images = node_data.dataset("text", own.x().numpy(), own.y.numpy(), none, none, 1.0)
+    data, job = node_data.NodeData(images, 32, None), a_job(simulated, tmp_path)
+    for memory, expected in ((1000.0, "high"), (0.001, "low")):
+        with_memory = settings(simulated, tmp_path, 0, memory=memory)
+        assert tier_of(job, with_memory, data, texts.model()) == expected
 
 
 def test_nodes_with_files_of_their_own_give_the_same_bytes(

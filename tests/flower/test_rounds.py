@@ -19,19 +19,6 @@ from zowarmup.storage import checkpoint
 MODEL_BYTES = 9640  # of the network in tests/flower.yaml
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loopback answers at once."""
-    monkeypatch.setattr(fleet, "POLL", 0.0)
-    monkeypatch.setattr(fleet, "AGAIN", 0.0)
-
-
-@pytest.fixture
-def grid(simulated: Simulated, tmp_path: Path) -> Loopback:
-    """Five nodes with Flower's ids 1000 to 1004."""
-    return Loopback({1000 + i: simulated.node(i, tmp_path) for i in range(CLIENTS)})
-
-
 def requests(grid: Loopback) -> list[tuple[int, Request]]:
     """All requests so far, with the client that each went to."""
     contents = [(node - 1000, message.content) for node, message in grid.sent]

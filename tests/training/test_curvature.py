@@ -3,9 +3,12 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import small_runs
+import texts
 import torch
 from small_runs import SEEDS, job_spec, phase_of, without
 from torch import Tensor
@@ -16,6 +19,7 @@ from zowarmup.data import dataset_file, federation
 from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation import Federation
 from zowarmup.jobs import curvature as job
+from zowarmup.models import loss
 from zowarmup.storage import checkpoint
 from zowarmup.training import context as contexts
 from zowarmup.training import curvature
@@ -56,6 +60,24 @@ def test_every_quantity_against_the_explicit_hessian(
     signs = curvature.signs(3, 0, curvature.VECTORS, w)
     torch.testing.assert_close(
         curvature.hessian(narrow, w)(signs[:2]).double(), signs[:2].double() @ H
+    )
+
+
+def test_products_of_a_language_model_are_differences_of_gradients() -> None:
+    """The fast kernels of attention have no second derivative."""
+    context: Any = SimpleNamespace(model=texts.model(), train=texts.clients(6)[0])
+    w = context.model.initial(0).double()
+    v = torch.randn(len(w), generator=torch.Generator().manual_seed(0), dtype=w.dtype)
+
+    def gradient(at: Tensor) -> Tensor:
+        leaf = at.requires_grad_()
+        of_batch = loss.mean(context.model.logits(leaf, context.train.x()), context.train.y)
+        return torch.autograd.grad(of_batch, leaf)[0]
+
+    h = 1e-5
+    expected = (gradient(w + h * v) - gradient(w - h * v)) / (2 * h)
+    torch.testing.assert_close(
+        curvature.hessian(context, w)(v[None])[0], expected, rtol=1e-4, atol=1e-6
     )
 
 

@@ -97,6 +97,18 @@ def test_trials_go_on_where_they_were_stopped(
     assert tried(context, spec, initial, tmp_path / "cut") == whole
 
 
+def test_trials_are_those_of_the_candidates(
+    context: Context, initial: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a kill came while the grid widened: on a resume the first grid comes again."""
+    first, wider = ([0.03, 0.1], [0.03, 0.1, 0.01])
+    tried(context, trial(*METHOD, lr_1=[0.1], lr_2=wider), initial, tmp_path)
+    monkeypatch.setattr(select.Trials, "_trial", lambda *_: pytest.fail("trained again"))
+    for rates in (first, wider, [0.01, 0.1]):
+        rows = tried(context, trial(*METHOD, lr_1=[0.1], lr_2=rates), initial, tmp_path)
+        assert [row["rates"]["2.lr"] for row in rows] == rates
+
+
 def test_rates_are_read_phase_after_phase_in_their_order(tmp_path: Path) -> None:
     """Numbers stay as they are and take no file; a file may give several."""
     (tmp_path / "a").write_text(json.dumps({"rates": {"1.lr": 0.1, "1.client_lr": 0.2}}))

@@ -39,6 +39,11 @@ def title(settings: AnyDataset) -> str:
             return settings.table
 
 
+def base_name(path: str) -> str:
+    """The name of a file or folder, whichever folder its path starts from; that of "." too."""
+    return Path(os.path.abspath(path)).name
+
+
 def place(settings: AnyDataset) -> Path | None:
     """The folder that the names of the files are relative to; None for a source without one.
 

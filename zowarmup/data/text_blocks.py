@@ -30,18 +30,20 @@ def dataset(texts: Mapping[str, str], settings: TextData | Docstrings) -> datase
         DataError: too few clients have enough text.
     """
     where, T, share = data_files.title(settings), settings.context, settings.test_tail
+    # Not the path, which differs between the folders in which a command may start.
+    name = data_files.base_name(settings.text) if isinstance(settings, TextData) else where
     coded = {name: text.encode() for name, text in sorted(texts.items())}
     coded = {name: text for name, text in coded.items() if len(text) >= settings.bytes_least}
     cut = {name: blocks(text[: settings.bytes_each], T) for name, text in coded.items()}
     cut = {name: own for name, own in cut.items() if len(own) >= LEAST + _tail(len(own), share)}
-    test, train = _drawn(list(cut), settings, len(texts), where)
+    test, train = _drawn(list(cut), settings, len(texts), name)
     tails = {name: _tail(len(cut[name]), share) for name in train}
     begins = [cut[name][: len(cut[name]) - tails[name]] for name in train]
     ends = [cut[name][len(cut[name]) - tails[name] :] for name in train]
     arrays = _part("train", begins) | _part("test", [cut[name] for name in test] + ends)
     names = np.repeat(train, [len(own) for own in begins])
     given = clients.clients_of(names, len(names), where)
-    return dataset_file.scaled(where, arrays, given=given, vocabulary=BYTES)
+    return dataset_file.scaled(name, arrays, given=given, vocabulary=BYTES)
 
 
 def blocks(text: bytes, T: int) -> np.ndarray:
@@ -61,20 +63,26 @@ def _tail(n: int, share: float) -> int:
 
 
 def _drawn(
-    names: Sequence[str], settings: TextData | Docstrings, every: int, where: str
+    names: Sequence[str], settings: TextData | Docstrings, every: int, name: str
 ) -> tuple[list[str], list[str]]:
-    """Draw the clients that are for testing alone, and those that train, each sorted."""
+    """Draw the clients that are for testing alone, and those that train, each sorted.
+
+    Args:
+        every: the number of clients, also of those with too little text.
+        name: of the data set, which decides the draw.
+    """
     wanted, held = settings.clients, settings.test_clients
     if held is None:
         held = round(len(names) * FIFTH if wanted is None else wanted * FIFTH / (1 - FIFTH))
     wanted = max(1, len(names) - held) if wanted is None else wanted
     if wanted + held > len(names):
         raise DataError(
-            f"{where}: {wanted} clients and {held} for testing are {wanted + held}, but only "
-            f"{len(names)} of {every} clients have enough text for their blocks of "
-            f"{settings.context + 1} bytes; use fewer, or a smaller `context` or `bytes_least`"
+            f"{data_files.title(settings)}: {wanted} clients and {held} for testing are "
+            f"{wanted + held}, but only {len(names)} of {every} clients have enough text for their "
+            f"blocks of {settings.context + 1} bytes; use fewer, or a smaller `context` or "
+            "`bytes_least`"
         )
-    order = [names[i] for i in generator("text clients", where).permutation(len(names))]
+    order = [names[i] for i in generator("text clients", name).permutation(len(names))]
     return sorted(order[:held]), sorted(order[held : held + wanted])
 
 

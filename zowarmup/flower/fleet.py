@@ -51,8 +51,8 @@ class Fleet:
         end, seen = time.monotonic() + seconds, -1
         while missing := set(range(clients)) - self.known.keys():
             self.look()
-            if len(self.known) != seen:
-                seen = len(self.known)
+            if (count := len(self.known.keys() & set(range(clients)))) != seen:
+                seen = count
                 log.info(f"{seen} of {clients} nodes have come")
             if time.monotonic() > end:
                 raise UserError(

@@ -2,7 +2,7 @@
 
 runs/<run>/<seed>/      journal.jsonl, metrics.csv, run.json, final.safetensors; also nodes.json,
                         the nodes of the run, and missing.json, who missed which round
-warmups/<name>/<seed>/  the same of the warm-up, with its snapshot at the pivot
+warmups/<name>/<seed>/  the same of the warm-up but for the nodes, with its snapshot at the pivot
 """
 
 import json
@@ -25,6 +25,7 @@ from zowarmup.runtime.process_group import ALONE
 from zowarmup.storage import checkpoint, machines_json, metrics_csv, provenance, run_json
 from zowarmup.storage.provenance import Provenance
 from zowarmup.training.context import Context
+from zowarmup.training.loop import Step
 from zowarmup.training.metrics_row import MetricsRow
 from zowarmup.training.run import JOURNAL
 from zowarmup.training.sizes import sizes
@@ -59,18 +60,22 @@ class Results:
         values = self.job.spec.model_dump(mode="json")
         first = values.pop("phases")[0]
         values.pop("warmup")
-        return self._provenance(WarmupSpec.read(values | {"phase": first}))
+        # Without the job, which has the phases after the pivot: other runs share the warm-up.
+        nodes = self.roster.model_dump(mode="json", exclude={"job"})
+        return self._provenance(WarmupSpec.read(values | {"phase": first}), nodes)
 
     def of_run(self) -> Provenance:
         """The provenance of the run."""
         start = os.path.relpath(self.snapshot, self.run) if self.snapshot else None
-        return self._provenance(self.job.spec, start=start)
+        nodes = self.roster.model_dump(mode="json")
+        return self._provenance(self.job.spec, nodes, start=start)
 
-    def _provenance(self, spec: RunSpec | WarmupSpec, **more: str | None) -> Provenance:
+    def _provenance(
+        self, spec: RunSpec | WarmupSpec, nodes: dict[str, Json], **more: str | None
+    ) -> Provenance:
         code = code_digest(graph.modules(spec))
         files = {"data": self.data} if self.data else {}
         draws: dict[str, Json] = vars(self.job.seeds)
-        nodes = self.roster.model_dump(mode="json")
         return provenance.of(
             spec, code, files, seed=self.job.seed, seeds=draws, nodes=nodes, **more
         )
@@ -85,10 +90,10 @@ class Results:
         metrics_csv.write(metrics, [row.columns() for row in rows])
         self._record(self.warmup, [metrics, self.snapshot], self.of_warmup(), context, 1)
 
-    def write_run(self, context: Context, w: Tensor, rows: Sequence[MetricsRow]) -> None:
+    def write_run(self, context: Context, last: Step, rows: Sequence[MetricsRow]) -> None:
         """Write the final model, metrics and run record."""
         spec, final = self.job.spec, self.run / "final.safetensors"
-        checkpoint.save(final, context.model, State(w), context.about(spec.rounds))
+        checkpoint.save(final, context.model, State(last.w), context.about(last.t))
         metrics = self.run / "metrics.csv"
         metrics_csv.write(metrics, [row.columns() for row in rows])
         outputs = [metrics, final, self.run / JOURNAL]
@@ -105,6 +110,19 @@ class Results:
         facts = origin | sizes(context, self.job.spec.phases[:phases])
         machines = machines_json.enter(folder, origin, ALONE)
         run_json.write(folder / "run.json", outputs, **facts, machines=machines)
+
+    def read_missing(self) -> dict[int, list[int]]:
+        """The clients that missed a round, up to the pivot those of the warm-up."""
+        pivot = self.job.spec.pivot
+        shared = read_missing(self.warmup) if self.warmup else {}
+        before = {t: clients for t, clients in shared.items() if t <= pivot}
+        return before | {t: c for t, c in read_missing(self.run).items() if t > pivot}
+
+    def write_missing(self, missing: Mapping[int, Sequence[int]], t: int) -> None:
+        """Keep who missed which round after round t; for other runs, also beside the warm-up."""
+        write_missing(self.run, missing)
+        if self.warmup and t <= self.job.spec.pivot:
+            write_missing(self.warmup, missing)
 
 
 def read_missing(folder: Path) -> dict[int, list[int]]:

@@ -12,7 +12,7 @@ from flwr.serverapp import Grid
 from zowarmup.algorithms.answers import Answered
 from zowarmup.algorithms.rounds import RoundRecord, State
 from zowarmup.common.errors import UserError
-from zowarmup.flower import measuring, results, roster, server_context, server_job
+from zowarmup.flower import measuring, roster, server_context, server_job
 from zowarmup.flower.federation import Federation
 from zowarmup.flower.fleet import Fleet, hello
 from zowarmup.flower.job import Job
@@ -60,7 +60,12 @@ def _enrolled(fleet: Fleet, job: Job, clients: int, seconds: float, folder: Path
         log.info(f"resuming with the {len(kept.images)} nodes of {folder / roster.FILE}")
         return kept
     fleet.enrol(clients, seconds)
-    nodes = roster.of(job.fingerprint, fleet.known)
+    if others := sorted(fleet.known.keys() - range(clients)):
+        log.warning(
+            f"client {', '.join(map(str, others))} takes no part: the run has the clients 0 to "
+            f"{clients - 1}; set `clients` to the number of nodes"
+        )
+    nodes = roster.of(job.fingerprint, {i: fleet.known[i] for i in range(clients)})
     roster.write(folder, nodes)
     return nodes
 
@@ -75,7 +80,7 @@ class Server:
         limits = [phase.settings.get("catch_up_limit") for phase in job.spec.phases]
         limit = min((int(str(n)) for n in limits if n is not None), default=None)
         self.nodes = Federation(fleet, job.fingerprint, limit, settings.loss)
-        self.nodes.missing = results.read_missing(files.run)
+        self.nodes.missing = files.read_missing()
         self.phases = [self._remote(phase) for phase in ready]
 
     def _remote(self, phase: TrainingPhase) -> TrainingPhase:
@@ -87,19 +92,21 @@ class Server:
 
     def run(self) -> None:
         """Train all phases and write their files."""
-        files, spec = self.files, self.job.spec
+        files = self.files
         step = Step(0, State(context.start(self.context, self.job.seeds, None)), Costs())
         own = self.phases[1 if files.warmup else 0 :]
         if files.warmup:
             with exclusive(files.warmup, ALONE) as folder:
+                self.nodes.missing = files.read_missing()  # another run may have trained it
                 rows, step = self._travelling(self.phases[0], step, folder, files.of_warmup())
                 files.write_warmup(self.context, step.w, rows)
         rows, step = self._own(own, step)
         if own:
-            files.write_run(self.context, step.w, rows)
-            if own[-1].has_records:
+            files.write_run(self.context, step, rows)
+            if own[-1].has_records and step.t == own[-1].last:
                 self._sync(own[-1], step)
-        log.info(f"finished after round {spec.rounds}: {files.run if own else files.warmup}")
+        ended = "diverged in" if step.t < self.job.spec.rounds else "finished after"
+        log.info(f"{ended} round {step.t}: {files.run if own else files.warmup}")
 
     def _own(self, own: list[TrainingPhase], step: Step) -> tuple[list[MetricsRow], Step]:
         """The rows and the last step of the phases after the warm-up."""
@@ -120,6 +127,8 @@ class Server:
                 else:
                     new, step = self._travelling(phase, step, self.files.run, origin)
                 rows, follows = rows + new, phase
+                if _failed(rows):
+                    break
         return rows, step
 
     def _recorded(
@@ -135,6 +144,8 @@ class Server:
             if step.record is not None:
                 keep(step.record)
             rows += self._due(phase, step)
+            if _failed(rows):
+                break
         return rows, step
 
     def _sync(self, phase: TrainingPhase, step: Step) -> None:
@@ -155,9 +166,12 @@ class Server:
                 begin = loop.begin(self.context, phase, start.w, start.costs)
                 rows = self._due(phase, begin) if not begin.t else []
             step = begin
-            for step in self._steps(phase, begin, iter(())):
+            for step in () if _failed(rows) else self._steps(phase, begin, iter(())):
                 rows += self._due(phase, step)
                 saved.offer(step, rows)
+                if _failed(rows):
+                    saved.save()  # so that neither this run nor one that shares it trains it on
+                    break
         return rows, step
 
     def _steps(
@@ -167,7 +181,7 @@ class Server:
         began = time.monotonic()
         for step in loop.run(self.context, phase, begin, self.job.seeds, past):
             if step.record is not None or not phase.has_records:
-                results.write_missing(self.files.run, self.nodes.missing)
+                self.files.write_missing(self.nodes.missing, step.t)
                 seconds = time.monotonic() - began
                 measuring.say(phase, step, self.nodes, self.job.spec.rounds, seconds)
             yield step
@@ -180,3 +194,8 @@ class Server:
         row = measuring.row(self.context, phase, step, self.nodes.loss)
         measuring.say_row(row)
         return [row]
+
+
+def _failed(rows: list[MetricsRow]) -> bool:
+    """Whether the model had diverged at the last measurement."""
+    return bool(rows) and rows[-1].diverged

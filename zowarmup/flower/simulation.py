@@ -14,6 +14,8 @@ from torch import Tensor
 from zowarmup.algorithms.answers import Answered
 from zowarmup.algorithms.engine_protocol import Engine
 from zowarmup.algorithms.rounds import Algorithm, Cohort, Report, RoundRecord, State
+from zowarmup.common.errors import reading
+from zowarmup.common.files import read_rows
 from zowarmup.common.seeds import Seeds
 from zowarmup.flower.remote_rounds import filled
 from zowarmup.flower.results import read_missing
@@ -21,6 +23,7 @@ from zowarmup.storage import checkpoint, journal
 from zowarmup.training import context, loop, phases, replay
 from zowarmup.training.costs import Costs
 from zowarmup.training.loop import Step
+from zowarmup.training.metrics_row import MetricsRow
 from zowarmup.training.phases import TrainingPhase
 
 Missing = Mapping[int, Sequence[int]]  # clients by round
@@ -90,13 +93,27 @@ def simulate(real: Path, data: Path, federation: Path, output: Path) -> None:
     origin = journal.provenance_of(real / "journal.jsonl")
     with journal.Journal(output / "journal.jsonl", origin) as kept:
         for phase in phases.prepare(ready, run.spec.phases):
+            if (end := _end(run, phase)) < phase.first:
+                break
             own = replace(phase, algorithm=_without(phase, missing))
             begin = loop.begin(ready, own, step.w, step.costs)
             for step in loop.run(ready, own, begin, run.seeds):
                 if step.record is not None:
                     kept.append(step.record.to_json())
-    about = ready.about(run.spec.rounds)
+                if step.t == end:
+                    break
+    about = ready.about(step.t)
     checkpoint.save(output / "final.safetensors", ready.model, State(step.w), about)
+
+
+def _end(run: replay.Track, phase: TrainingPhase) -> int:
+    """The last round of a phase, or that at or before it in which the server's model diverged."""
+    shared = run.start if phase.number == 1 else None  # the snapshot of the warm-up
+    folder = shared.parents[1] if shared else run.folder
+    with reading(file := folder / "metrics.csv"):
+        rows = [row for row in read_rows(file) if int(row["round"]) <= phase.last]
+        last = MetricsRow.read(rows[-1])
+    return last.round if last.diverged else phase.last
 
 
 def _without(phase: TrainingPhase, missing: Missing) -> Algorithm:

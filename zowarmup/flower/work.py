@@ -25,7 +25,7 @@ from zowarmup.flower.settings import NodeSettings
 from zowarmup.models import memory
 from zowarmup.models.flat import FlatModel
 from zowarmup.storage import journal
-from zowarmup.training import context
+from zowarmup.training import context, inputs
 from zowarmup.training.phases import build
 
 
@@ -145,7 +145,7 @@ def tier(job: Job, settings: NodeSettings, data: NodeData, model: FlatModel) -> 
     if settings.memory is not None:
         batches = [p.settings["batch"] for p in job.spec.phases if p.algorithm in MODELS]
         batch = max((int(str(size)) for size in batches), default=1)
-        peak = memory.backprop(model, data.shape, batch)
+        peak = memory.backprop(model, data.shape, batch, dtype=inputs.dtype_of(data.images))
         return "high" if peak <= MEGABYTE * settings.memory else "low"
     if data.dealt is None:
         raise UserError('set tier="high", tier="low" or memory in --node-config')

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zowarmup.common import seeds
 from zowarmup.models import loss
@@ -83,10 +84,11 @@ def hessian(context: Context, w: Tensor) -> Product:
         result = torch.zeros_like(rows)
         for images in context.train.split(BATCH):
             leaf = w.detach().requires_grad_()
-            of_batch = loss.total(context.model.logits(leaf, images.x()), images.y)
-            (g,) = torch.autograd.grad(of_batch / total, leaf, create_graph=True)
-            for row, v in zip(result, rows, strict=True):
-                row += torch.autograd.grad(g, leaf, v, retain_graph=True)[0]
+            with sdpa_kernel(SDPBackend.MATH):  # the other kernels have no second derivative
+                of_batch = loss.total(context.model.logits(leaf, images.x()), images.y)
+                (g,) = torch.autograd.grad(of_batch / total, leaf, create_graph=True)
+                for row, v in zip(result, rows, strict=True):
+                    row += torch.autograd.grad(g, leaf, v, retain_graph=True)[0]
         return result
 
     return product

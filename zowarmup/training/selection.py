@@ -5,7 +5,7 @@ See `plan.tuning_rule` for what they decide.
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from math import isfinite
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from zowarmup.common.seeds import Seeds
 from zowarmup.plan.specs import Phase
-from zowarmup.plan.tuning_rule import LATE, Candidate, Trial
+from zowarmup.plan.tuning_rule import LATE, Candidate, Key, Trial
 from zowarmup.runtime.progress import Progress, log
 from zowarmup.storage import journal as journals
 from zowarmup.storage.provenance import Provenance
@@ -30,6 +30,9 @@ from zowarmup.training.resume_state import ResumeState
 
 CHECK_EVERY = 25  # rounds between two looks at whether a trial has already failed
 LATE_EVERY = 10  # rounds between the measurements whose mean decides between equals
+
+Done = dict[Key, Trial]  # by candidate
+Keep = Callable[[journals.Entry], None]
 
 
 @dataclass
@@ -54,15 +57,22 @@ class Trials:
         """The trials of candidates, each with the phases that it trains, in their order."""
         provenance = self.provenance | {"trials_of_seed": self.seed}
         group, path = self.context.group, self.folder / f"trials-{self.seed}.jsonl"
-        with journals.shared(path, provenance, group) as (count, recorded, keep):
-            done = [Trial.read(row) for row in recorded]
-            for i, (rates, of_candidate) in enumerate(candidates):
-                if i >= count:
-                    done.append(self._trial(rates, of_candidate))
-                    keep(asdict(done[-1]))
-                if group.first:  # also where a kill came right after the trial was kept
-                    shutil.rmtree(self._own(rates), ignore_errors=True)
-        return done
+        with journals.shared(path, provenance, group) as (_, recorded, keep):
+            # By candidate: the journal may hold trials of a wider grid, from before a kill.
+            done = {trial.candidate: trial for trial in map(Trial.read, recorded)}
+            return [self._once(rates, own, done, keep) for rates, own in candidates]
+
+    def _once(
+        self, rates: Candidate, of_candidate: Sequence[Phase], done: Done, keep: Keep
+    ) -> Trial:
+        """The trial of a candidate, kept if it was not done yet; its folder is gone."""
+        key = Trial(dict(rates), self.seed).candidate
+        if key not in done:
+            done[key] = self._trial(rates, of_candidate)
+            keep(asdict(done[key]))
+        if self.context.group.first:  # also where a kill came right after the trial was kept
+            shutil.rmtree(self._own(rates), ignore_errors=True)
+        return done[key]
 
     def _own(self, rates: Candidate) -> Path:
         return self.folder / f"trial-{self.seed}-{'-'.join(map(repr, rates.values()))}"

@@ -22,9 +22,9 @@ STEPS = "steps"  # the name of the number of steps so far
 Kept: TypeAlias = dict[str, Tensor]  # the server's tensors beside the model, by name
 
 
-def counted(state: State) -> int:
-    """The number of steps that a phase has taken."""
-    return int(state.server[STEPS].item()) if STEPS in state.server else 0
+def counted(state: State, name: str = STEPS) -> int:
+    """The number that the server keeps: by default, of the steps that a phase has taken."""
+    return int(state.server[name].item()) if name in state.server else 0
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from zowarmup.common.seeds import Seeds
 from zowarmup.config.phase import Count, NonNegative, OtherRate, Positive, Rate, Share
 
 ERROR, LAST = "error", "last_clients"  # what the last message left out; who received it
+UPDATES = "updates"  # how often v was updated: not in a round without low-resource clients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ class ZOMixed(AveragedIterates, FallingRate, ScalarMoment):
         """w - lr g at the iterate, and the moment of the estimate."""
         w, zo = state.iterate, self.zo
         if not low.clients:
-            return w, {V: state.server[V]} if V in state.server else {}
+            return w, {name: state.server[name] for name in (V, UPDATES) if name in state.server}
         directions = zo.directions(t, low.clients, engine.d, seeds, w.device)
         rate = self.lr * self.factor(counted(state))
         record = make_record(t, low, zo.scalars(w, low, engine, directions), rate)
@@ -118,8 +119,9 @@ class ZOMixed(AveragedIterates, FallingRate, ScalarMoment):
         if self.normalise:
             record = self.winsorised(record)
             q = mean_square(coefficients(record, self.S), zo.scale, self.S, shared=False)
-            kept = {V: self.moment(state, q)}
-            lr /= self.size(kept[V], counted(state) + 1)
+            n = counted(state, UPDATES) + 1
+            kept = {V: self.moment(state, q), UPDATES: torch.tensor(n)}
+            lr /= self.size(kept[V], n)
         return step(w, coefficients(record, self.S), directions, scale=zo.scale, lr=lr), kept
 
     def _train(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from zowarmup.common.errors import cause
-from zowarmup.config.data_files import IMAGES, PARTS, images
+from zowarmup.config.data_files import IMAGES, PARTS, base_name, images
 from zowarmup.config.datasets import FolderData
 from zowarmup.data import dataset_file
 from zowarmup.data.area_means import area_means
@@ -32,14 +32,14 @@ def read(settings: FolderData) -> dataset_file.Dataset:
     if all((folder / part).is_dir() for part in PARTS):
         train, test = _divided(folder)
     else:
-        train, test = _drawn(folder, settings.test_share)
+        train, test = _drawn(folder, base_name(settings.folder), settings.test_share)
     x = _stacked([file for file, _ in train + test], settings.resize)
     if (x == x[:, :1]).all():
         x = np.ascontiguousarray(x[:, :1])
     y = np.array([label for _, label in train + test], np.int64)
     n = len(train)
     arrays: Arrays = {"x_train": x[:n], "y_train": y[:n], "x_test": x[n:], "y_test": y[n:]}
-    return dataset_file.checked(folder.name, arrays, str(folder))
+    return dataset_file.checked(base_name(settings.folder), arrays, str(folder))
 
 
 def _divided(folder: Path) -> tuple[Labelled, Labelled]:
@@ -53,11 +53,11 @@ def _divided(folder: Path) -> tuple[Labelled, Labelled]:
     return _labelled(folder / PARTS[0], classes), _labelled(folder / PARTS[1], classes)
 
 
-def _drawn(folder: Path, share: float) -> tuple[Labelled, Labelled]:
-    """All images, a share of each class drawn for testing."""
+def _drawn(folder: Path, name: str, share: float) -> tuple[Labelled, Labelled]:
+    """All images, a share of each class drawn for testing; the name decides the draw."""
     every = _labelled(folder, _class_folders(folder))
     y = np.array([label for _, label in every], np.int64)
-    held = drawn_test_set.drawn(y, share, folder.name, str(folder)).tolist()
+    held = drawn_test_set.drawn(y, share, name, str(folder)).tolist()
     parts = [[one for one, h in zip(every, held, strict=True) if h == part] for part in (0, 1)]
     return parts[0], parts[1]
 
