@@ -56,6 +56,13 @@ def test_it_writes_where_it_is_told(copy: Path, capsys: pytest.CaptureFixture[st
     assert not PREVIEW.exists()
 
 
+def test_it_overwrites_no_result(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (copy / "results/tiny/metrics.csv").read_bytes()
+    assert main(["preview", "tiny.yaml", "--output", "results/tiny"]) == 2
+    assert "has the results themselves; name another folder" in capsys.readouterr().err
+    assert (copy / "results/tiny/metrics.csv").read_bytes() == before
+
+
 def test_runs_of_other_settings_do_not_count(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,8 @@ def preview(chosen: argparse.Namespace) -> None:
     config = plan([chosen.config])
     results = user_paths.folder(chosen.results, "--results")
     output = user_paths.folder(chosen.output or results / config.name / "preview", "--output")
+    if output.absolute() == (results / config.name).absolute():
+        raise UserError(f"--output: {output} has the results themselves; name another folder")
     claims = user_paths.find("claims", config.config.claims, [chosen.config], ROOT.parent)
     if (earlier := config.config.selection.trials) is not None:
         earlier = user_paths.find("selection.trials", earlier, [chosen.config], ROOT.parent)
