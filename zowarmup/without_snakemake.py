@@ -8,6 +8,7 @@ from zowarmup.common import preflight, user_paths
 from zowarmup.common.code_digest import code_digest
 from zowarmup.common.errors import UserError
 from zowarmup.data import dataset_file, federation
+from zowarmup.data.dataset_file import Dataset
 from zowarmup.data.federation_value import Federation
 from zowarmup.jobs import check_own, dataset, select, train, warmup
 from zowarmup.plan import graph, replaced_data, snapshots, source_record
@@ -87,7 +88,7 @@ class Maker:
                 compared = source_record.compared(files["data"], settings)
                 dataset.make(settings, compared, files["data"])
             case Job("federation"):
-                federation.save(self._dealt(job), files["federation"])
+                federation.save(self._dealt(job)[1], files["federation"])
             case Job("check_own", name):
                 check = self.plan.own_checks[name]
                 check_own.check(
@@ -100,17 +101,18 @@ class Maker:
             case _:
                 self._train(job, files)
 
-    def _dealt(self, job: Job) -> Federation:
+    def _dealt(self, job: Job) -> tuple[Dataset, Federation]:
         settings = self.plan.config.federations[job.name].model_dump()
         data = dataset_file.load(self.paths.dataset(settings.pop("dataset")))
-        return federation.build(data, seed=int(job.part), **settings)
+        return data, federation.build(data, seed=int(job.part), **settings)
 
     def _check(self, job: Job, files: dict[str, str]) -> None:
         """Refuse finished work of other settings; a data set was checked before."""
         file = Path(next(iter(files.values())))
         change = ""
         if job.rule == "federation":
-            if federation.load(file).model_dump() != self._dealt(job).model_dump():
+            data, dealt = self._dealt(job)
+            if federation.load(file, data).model_dump() != dealt.model_dump():
                 change = "it was dealt with other settings than those"
         elif job.rule in TRAINING:
             file = file if job.rule == "select" else file.parent / "run.json"

@@ -91,7 +91,7 @@ def test_a_warmup_goes_on_from_its_last_snapshot(
     [
         ("fedadam", {"m", "v", "steps"}),
         ("heterofl", set()),
-        ("zo_mixed", {"v", "steps", "last_clients", "error", "iterate"}),
+        ("zo_mixed", {"v", "updates", "steps", "last_clients", "error", "iterate"}),
     ],
 )
 def test_a_snapshot_holds_what_the_server_has_beside_the_model(

@@ -1,11 +1,10 @@
 """Draws one figure in all its formats."""
 
+from zowarmup.analysis.figures.make import make
 from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    from zowarmup.analysis import shown
-
-    shown.figure(
+    make(
         snakemake.wildcards.figure,
         dict(snakemake.input.items()),
         snakemake.output,

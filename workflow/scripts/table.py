@@ -1,7 +1,7 @@
 """Writes one table in all its formats."""
 
-from zowarmup.analysis import shown
+from zowarmup.analysis.tables.make import make
 from zowarmup.common.job_log import log_to
 
 with log_to(snakemake.log[0]):
-    shown.table(snakemake.wildcards.table, dict(snakemake.input.items()), snakemake.output)
+    make(snakemake.wildcards.table, dict(snakemake.input.items()), snakemake.output)

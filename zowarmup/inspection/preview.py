@@ -5,10 +5,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from zowarmup.analysis import metrics, shown
+from zowarmup.analysis import metrics
 from zowarmup.analysis.claims import judge, schema
 from zowarmup.analysis.claims import write as claims
 from zowarmup.analysis.collect import rows, trials
+from zowarmup.analysis.figures import make as figures
+from zowarmup.analysis.tables import make as tables
 from zowarmup.analysis.template import render
 from zowarmup.common.errors import UserError
 from zowarmup.common.files import atomic_write_text
@@ -121,6 +123,6 @@ class Preview:
         folder.mkdir(exist_ok=True)
         files = [folder / f"{name}{ending}" for ending in ENDINGS[rule]]
         if rule == "table":
-            return shown.table(name, inputs, files)
+            return tables.make(name, inputs, files)
         probed, federations = self.paths.probed(name), self.paths.federations(name)
-        shown.figure(name, inputs, files, federations=federations, probed=probed)
+        figures.make(name, inputs, files, federations=federations, probed=probed)
