@@ -142,6 +142,9 @@ def test_replay_writes_and_says_what_it_wrote(
     assert main(["replay", str(RUN), "-o"]) == 2
     assert "exists already; name another file or add `--force`" in capsys.readouterr().err
     assert main(["replay", str(RUN), "-o", "--force"]) == 0
+    Path("models").mkdir()
+    assert main(["replay", str(RUN), "-o", "models", "--force"]) == 2
+    assert "models: is a folder; name a file" in capsys.readouterr().err
 
 
 # --- inspect --------------------------------------------------------------------------------

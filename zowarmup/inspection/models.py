@@ -98,6 +98,8 @@ def export(model: Model, output: Path | str, *, overwrite: bool = False) -> None
 
 
 def _check(output: Path | str, overwrite: bool) -> None:
+    if Path(output).is_dir():
+        raise UserError(f"{output}: is a folder; name a file")
     if Path(output).exists() and not overwrite:
         raise UserError(f"{output}: exists already; name another file or add `--force`")
 
