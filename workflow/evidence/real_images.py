@@ -11,7 +11,7 @@ Row = dict[str, str]
 PAPER = {"cifar10-cpu": (44.3, 54.3)}
 DATA = {"cifar10-cpu": ("CIFAR-10", "5,000 images of CIFAR-10 at 16 x 16")}
 METHODS = ("high_res_only", "zowarmup", "zowarmup_high_only", "zo_init")
-FIRST = "cifar10-first"  # an earlier form of the study, with both estimators
+BOTH = "cifar10-cpu"  # has runs with both estimators
 
 
 def blocks() -> dict[str, str]:
@@ -59,10 +59,10 @@ def seeds(config: str) -> str:
 
 def estimators() -> str:
     """Return a sentence that compares the paired seeds of both estimators."""
-    final = [row for row in ends(FIRST) if row["study"] == "estimator"]
+    final = [row for row in ends(BOTH) if row["study"] == "estimator"]
     texts = [f"`{row['estimator']}` ends at {_both(row)}" for row in final]
     curves: dict[str, list[float]] = {}
-    for row in rows(FIRST, "metrics.csv"):
+    for row in rows(BOTH, "metrics.csv"):
         if row["study"] == "estimator" and int(row["round"]) > float(row["pivot"]):
             curves.setdefault(row["round"], []).append(float(row["train_loss"]))
     apart = [abs(a - b) for a, b in curves.values()]
