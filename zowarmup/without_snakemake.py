@@ -39,6 +39,7 @@ class Maker:
         user_paths.folder(whole / self.plan.name, "results")
         self.paths = Paths(self.plan, str(whole))
         snapshots.check(self.paths)
+        self.checked: set[Job] = set()
         for question in (source_record.reconfigured, source_record.replaced):
             for sentence in replaced_data.changed(self.paths, question):
                 raise UserError(
@@ -108,6 +109,9 @@ class Maker:
 
     def _check(self, job: Job, files: dict[str, str]) -> None:
         """Refuse finished work of other settings; a data set was checked before."""
+        if job in self.checked:
+            return
+        self.checked.add(job)
         file = Path(next(iter(files.values())))
         change = ""
         if job.rule == "federation":
@@ -119,7 +123,7 @@ class Maker:
             change = finished.change(file, self._decided(job)) if file.is_file() else ""
         if change:
             raise UserError(
-                f"{file}: {change} in the config; run snakemake to recreate it and all that "
+                f"{file}: {change} in the config or its selections; delete it and all that "
                 "depends on it, or write to another folder with --results"
             )
 

@@ -305,8 +305,8 @@ BAD = {
     "trials that are longer than the runs": (
         UNTIL.format("until: pivot, lr: select", "until: total")
         + "selection: {rounds: {pivot: 5, total: 90}}",
-        "selection.rounds.total",
-        "90: the runs end this phase at round 60; give 1 to 60",
+        "selection.rounds",
+        "the trials of zowarmup take 90 rounds, and the longest run 60; give earlier marks",
     ),
     "unknown grid of joint selections": (
         "selection: {joint_grid: {zo.client_lr: [1]}}",
@@ -640,6 +640,15 @@ def test_an_algorithm_may_say_where_its_phases_end(tmp_path: Path) -> None:
     assert made_of(tmp_path, own + ends).runs["zowarmup"] == expected
 
 
+def test_the_control_of_the_paper_s_config_starts_from_the_warm_up_that_it_controls() -> None:
+    made = plan([str(workbench.PROJECT / "config/paper.yaml")])
+    runs = {cell.variant: made.runs[cell.run] for cell in made.cells if cell.study == "control"}
+    assert runs["high_data"].warmup == runs["all_data"].warmup
+    assert runs["high_data"].phases[1].lr == runs["all_data"].phases[1].lr
+    sweeps = [made.runs[c.run] for c in made.cells if c.study in ("tau", "eps", "lr")]
+    assert {run.warmup for run in sweeps} == {runs["all_data"].warmup}
+
+
 def test_one_line_changes_the_rounds_of_every_method(tmp_path: Path) -> None:
     text = UNTIL.format("until: pivot", "until: total").replace("total: 60", "total: 30")
     phases = made_of(tmp_path, text).runs["zowarmup"].phases
@@ -830,6 +839,25 @@ def test_two_methods_share_their_warm_up_also_where_a_study_varies_it(tmp_path: 
         assert alone.phases[0].lr == warmed.phases[0].lr
         assert alone.warmup == warmed.warmup
     assert made.runs["zowarmup"].warmup != made.runs["zowarmup-epochs3"].warmup
+
+
+def test_a_rate_that_a_study_varies_is_still_selected_for_who_borrows_it(tmp_path: Path) -> None:
+    """Here FedAdam's clients, whose rate is that of FedAvg."""
+    text = FEDADAM.format("lr: 0.01, client_lr: {same_as: high_res_only}").replace(
+        "studies: {server: {methods: [adam]}}",
+        "studies: {server: {methods: [high_res_only, adam], grid: {fedavg.lr: [0.01, 0.3]}}}",
+    )
+    made = made_of(tmp_path, text)
+    borrowed = Selected(selection="high_res_only", axis="1.lr")
+    assert made.runs["adam"].phases[0].client_lr == borrowed
+
+
+def test_a_variant_may_set_what_decides_a_borrowed_rate(tmp_path: Path) -> None:
+    """Its method lacks the setting, but the method that lends the rate has it."""
+    variant = "{method: high_res_only, set: {zo.S: 8, fedavg.lr: {same_as: zowarmup}}}"
+    made = made_of(tmp_path, f"{JOINT}\nstudies: {{more: {{variants: {{other: {variant}}}}}}}")
+    [lender] = [one for name, one in made.selections.items() if name.endswith("S8")]
+    assert lender.phases[1].S == 8
 
 
 FEDADAM = """

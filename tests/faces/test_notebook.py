@@ -220,6 +220,12 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
 }
 
 
+def test_without_held_out_images_clients_train_on_all_of_theirs() -> None:
+    """A notebook gives rates as numbers, so it needs none to choose by."""
+    held = api.federate(*arrays(), clients=5, alpha=1.0, holdout=0).dealt.heldout
+    assert not any(map(len, held))
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_data_that_are_refused(case: str) -> None:
     call, message = REFUSED[case]

@@ -84,6 +84,20 @@ def test_what_needs_a_missing_file_is_left_out(
     assert not (PREVIEW / "tables/memory.html").exists()
 
 
+def test_what_these_runs_cannot_show_is_left_out(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As long as High Res Only alone has finished, which is the warm-up of the others."""
+    text = (copy / "tiny.yaml").read_text()
+    (copy / "tiny.yaml").write_text(text.replace("[main, ", "[gradient_quality, main, "))
+    for record in copy.glob("results/tiny/runs/zowarmup/*/run.json"):
+        record.unlink()
+    answer = facts(capsys)
+    assert answer["finished"] == {"main": "2 of 4 runs"}
+    assert [left_out["what"] for left_out in answer["left_out"]] == ["table gradient_quality"]
+    assert (PREVIEW / "tables/main.html").is_file()
+
+
 def test_without_a_finished_run_it_says_so(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in ("runs", "warmups"):
         shutil.rmtree(copy / "results/tiny" / folder)

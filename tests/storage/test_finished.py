@@ -60,7 +60,7 @@ def test_a_run_of_other_settings_is_refused(
     assert main(arguments(folder, old, new)) == 2
     said = capsys.readouterr().err
     assert change in said
-    assert "in the config; run snakemake to recreate it" in said
+    assert "in the config or its selections; delete it and all that depends on it" in said
     assert workbench.contents(folder / "results", ()) == before
 
 
@@ -76,7 +76,10 @@ def test_what_a_selection_decides_must_be_what_the_run_has(
     assert main(arguments(tmp_path, "zo: {lr: 0.1", "zo: {lr: select")) == 2
     [chosen] = tmp_path.glob("results/tiny/selections/*/selection.json")
     rate = json.loads(chosen.read_text())["rates"]["2.lr"]
-    assert f"phases.1.lr was 0.1 and is {rate} in the config" in capsys.readouterr().err
+    assert (
+        f"phases.1.lr was 0.1 and is {rate} in the config or its selections"
+        in capsys.readouterr().err
+    )
     text = TINY.read_text().replace("fedavg: {lr: select", "fedavg: {lr: 0.1")
     text = text.replace(", lr: {same_as: high_res_only}", "")
     assert "    zo: [0.03, 0.1]" in text

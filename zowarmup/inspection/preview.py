@@ -96,10 +96,10 @@ class Preview:
         for rule, names in (("table", config.tables), ("figure", config.figures)):
             for name in tqdm(names, f"{rule}s", unit=rule, disable=None, leave=False):
                 inputs = self._inputs(rule, name)
-                if reason := self._reason(name, inputs):
+                reason = self._reason(name, inputs) or self._write(rule, name, inputs)
+                if reason:
                     left_out.append({"what": f"{rule} {name}", "why": reason})
                 else:
-                    self._write(rule, name, inputs)
                     drawn[rule].append(name)
         return drawn, left_out
 
@@ -118,11 +118,17 @@ class Preview:
         inputs = self.paths.shown_inputs(rule, name, "")
         return {key: own.get(key, files) for key, files in inputs.items()}
 
-    def _write(self, rule: str, name: str, inputs: Inputs) -> None:
+    def _write(self, rule: str, name: str, inputs: Inputs) -> str:
+        """Write the files; return why that cannot be done with these runs alone, or ""."""
         folder = self.output / f"{rule}s"
         folder.mkdir(exist_ok=True)
         files = [folder / f"{name}{ending}" for ending in ENDINGS[rule]]
-        if rule == "table":
-            return tables.make(name, inputs, files)
         probed, federations = self.paths.probed(name), self.paths.federations(name)
-        figures.make(name, inputs, files, federations=federations, probed=probed)
+        try:
+            if rule == "table":
+                tables.make(name, inputs, files)
+            else:
+                figures.make(name, inputs, files, federations=federations, probed=probed)
+        except metrics.MetricsError as error:
+            return str(error)
+        return ""

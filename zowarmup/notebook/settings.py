@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 
 from zowarmup.config import schema
-from zowarmup.config.phase import Count, Seed, Settings
+from zowarmup.config.phase import Count, Decay, Seed, Settings
 from zowarmup.config.validation import check
 
 
 class Dealing(schema.Federation):
-    """A federation of a config, and the seed that deals it."""
+    """A federation of a config, and the seed that deals it; it selects no rates."""
 
     seed: Seed
+    holdout: Decay = 0.1  # 0: no image is held out
 
 
 class Beginning(Settings):

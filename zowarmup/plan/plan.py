@@ -33,7 +33,6 @@ from zowarmup.plan.studies import (
     cells,
     check_marks,
     check_references,
-    check_trials,
     check_variants,
     parts,
     tuned_overrides,
@@ -135,12 +134,20 @@ class _Planner:
                 check_variants(config, where, part)
         check_marks(config)  # last, as a wrong `until` leaves its mark unused and says more
         self.rates.drop_unneeded(self.planned.runs.values())
-        if self.planned.selections:
-            check_trials(config)
+        self._check_trials()
         for spec in self.planned.training():
             if own_work.is_own(spec):
                 self.planned.own_checks |= [own_work.check_of(spec)]
         return self.planned
+
+    def _check_trials(self) -> None:
+        longest = max(run.rounds for run in self.planned.runs.values())
+        for name, spec in self.planned.selections.items():
+            if (rounds := sum(phase.rounds for phase in spec.phases)) > longest:
+                raise ConfigError(
+                    f"selection.rounds: the trials of {name} take {rounds} rounds, and the longest "
+                    f"run {longest}; give earlier marks"
+                )
 
     def _add(self, where: str, cell: Cell) -> None:
         if cell in self.planned.cells:  # a grid may vary a setting that a method does not have

@@ -93,7 +93,8 @@ class Rates:
             other, own = str(rate["same_as"]), f"{phase.algorithm}."
             axis = self._axis_of(method, other, phase.algorithm, number, key)
             method = other
-            overrides = _of_other(overrides, own, borrowed=f"{own}{key}" in overrides)
+            lender = self.config.methods[other].phases[int(axis.partition(".")[0]) - 1]["algorithm"]
+            overrides = _of_other(overrides, own, lender, borrowed=f"{own}{key}" in overrides)
         return Selected(selection=self._selection(method, overrides, axis), axis=axis)
 
     def _axis_of(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:
@@ -221,19 +222,24 @@ def _axes_of(draft: Draft) -> Iterator[tuple[int, str, Value]]:
             yield number, key, settings[key]
 
 
-def _of_other(overrides: Overrides, own: str, *, borrowed: bool) -> Overrides:
+def _of_other(overrides: Overrides, own: str, lender: str, *, borrowed: bool) -> Overrides:
     """The overrides under which another method's rate is selected.
 
     A study that borrows the rate does so to vary the other settings of the phase at that rate, so
-    these are undone; else both methods have them. Rates that are no numbers belong to one method.
+    these are undone; else both methods have them. Rates that are no numbers belong to one method,
+    and those of the lending phase are what is asked for.
     """
     rates = tuple(f".{key}" for key in RATES)
     return {
         name: value
         for name, value in overrides.items()
         if not (borrowed and name.startswith(own))
-        and (isinstance(value, int | float) or not name.endswith(rates))
+        and not (name.endswith(rates) and (name.startswith(f"{lender}.") or not _number(value)))
     }
+
+
+def _number(value: Value) -> bool:
+    return isinstance(value, int | float)
 
 
 def _fixed(pivot: Value | None) -> Value | None:

@@ -76,15 +76,16 @@ def check_variants(config: Config, where: str, part: Part) -> None:
     for name, variant in part.variants.items():
         phases = config.methods[variant.method].phases
         used = [str(phase["algorithm"]) for phase in phases]
+        borrows = _borrows(config, [*phases, {**phases[0], **part.set, **variant.set}])
         for key in variant.set:
             algorithm = key.partition(".")[0]
             lacks = algorithm in phases_of(config) and algorithm not in used
-            if lacks and not _borrows(config, phases):
+            if lacks and not borrows:
                 raise ConfigError(
                     f"{where}.variants.{name}.set.{key}: {variant.method} has no phase of "
                     f"{algorithm}; its phases are {' and '.join(used)}"
                 )
-            if key == "pivot" and len(phases) == 1:
+            if key == "pivot" and len(phases) == 1 and not borrows:
                 raise ConfigError(
                     f"{where}.variants.{name}.set.pivot: {variant.method} has one phase, so no "
                     "pivot; leave it out"
@@ -215,20 +216,6 @@ def check_marks(config: Config) -> None:
             near = difflib.get_close_matches(mark, used, n=1)
             fix = f"did you mean {near[0]}?" if near else "remove it"
             raise ConfigError(f"rounds.{mark}: no phase of `methods` ends at {mark}; {fix}")
-
-
-def check_trials(config: Config) -> None:
-    """Check that trials end no later than the runs for which they choose.
-
-    Raises:
-        ConfigError: names the mark and the fix.
-    """
-    for mark, number in config.selection.rounds.items():
-        if number > (end := config.rounds[mark]):
-            raise ConfigError(
-                f"selection.rounds.{mark}: {number}: the runs end this phase at round {end}; give "
-                f"1 to {end}"
-            )
 
 
 def _check_once(key: str, values: Sequence[Value]) -> None:

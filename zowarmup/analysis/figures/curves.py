@@ -164,6 +164,10 @@ def estimator(metrics: pd.DataFrame) -> Figure:
     split = [*m.SCALE, "split"]
     every = rows.groupby(split)["estimator"].transform("nunique")
     rows = rows[rows.groupby([*split, "seed"])["estimator"].transform("nunique") == every]
+    if rows.empty:
+        raise m.MetricsError(
+            "the study estimator has no seed with every estimator; give its variants common seeds"
+        )
     rows = rows.assign(x=rows["round"], variant=rows["estimator"])
     names = {k: LABELS[k] for k in values(rows, "estimator")}
     return _figure(rows, names, ["test_accuracy", "train_loss"], "round")
