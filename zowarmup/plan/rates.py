@@ -12,7 +12,7 @@ from zowarmup.config.yaml_file import ConfigError
 from zowarmup.plan.checks import Draft
 from zowarmup.plan.earlier_trials import EarlierTrials
 from zowarmup.plan.naming import Names
-from zowarmup.plan.resolve import PREFIX, Overrides, resolve
+from zowarmup.plan.resolve import PREFIX, Overrides, of_other, resolve
 from zowarmup.plan.specs import Phase, RunSpec, Selected, SelectionSpec
 from zowarmup.plan.studies import grid_of, seed_list
 
@@ -94,7 +94,7 @@ class Rates:
             axis = self._axis_of(method, other, phase.algorithm, number, key)
             method = other
             lender = self.config.methods[other].phases[int(axis.partition(".")[0]) - 1]["algorithm"]
-            overrides = _of_other(overrides, own, lender, borrowed=f"{own}{key}" in overrides)
+            overrides = of_other(overrides, own, lender, borrowed=f"{own}{key}" in overrides)
         return Selected(selection=self._selection(method, overrides, axis), axis=axis)
 
     def _axis_of(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:
@@ -220,26 +220,6 @@ def _axes_of(draft: Draft) -> Iterator[tuple[int, str, Value]]:
         settings = phase.model_dump()
         for key in _rates_of(phase):
             yield number, key, settings[key]
-
-
-def _of_other(overrides: Overrides, own: str, lender: str, *, borrowed: bool) -> Overrides:
-    """The overrides under which another method's rate is selected.
-
-    A study that borrows the rate does so to vary the other settings of the phase at that rate, so
-    these are undone; else both methods have them. Rates that are no numbers belong to one method,
-    and those of the lending phase are what is asked for.
-    """
-    rates = tuple(f".{key}" for key in RATES)
-    return {
-        name: value
-        for name, value in overrides.items()
-        if not (borrowed and name.startswith(own))
-        and not (name.endswith(rates) and (name.startswith(f"{lender}.") or not _number(value)))
-    }
-
-
-def _number(value: Value) -> bool:
-    return isinstance(value, int | float)
 
 
 def _fixed(pivot: Value | None) -> Value | None:

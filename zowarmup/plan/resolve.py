@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from zowarmup.config.own import phases_of, settings_in
-from zowarmup.config.phase import Count, Phase, Seed, Settings
+from zowarmup.config.phase import RATES, Count, Phase, Seed, Settings
 from zowarmup.config.phase_settings import know_tiers, settings_class
 from zowarmup.config.registry import ENGINES
 from zowarmup.config.schema import Config, Engine, Value, Width
@@ -61,6 +61,28 @@ def resolve(config: Config, method: str, overrides: Overrides) -> Draft:
         return replace(draft, job=job.model_copy(update={"split": None}))
     backprop = _backprop(phases[0]) if job.split == MEMORY else None
     return replace(draft, job=job.model_copy(update={"backprop": backprop}))
+
+
+def of_other(overrides: Overrides, own: str, lender: str, *, borrowed: bool) -> Overrides:
+    """The overrides under which another method's rate is selected.
+
+    Args:
+        own: the algorithm of the phase that takes the rate, with a dot.
+        lender: that of the phase that lends it.
+        borrowed: whether a study says so, and not the method.
+
+    A study that borrows the rate does so to vary the other settings of the phase at that rate, so
+    these are undone; else both methods have them. Rates that are no numbers belong to one method,
+    and those of the lending phase are what is asked for.
+    """
+
+    def of_one(name: str, value: Value) -> bool:
+        if not name.endswith(tuple(f".{key}" for key in RATES)):
+            return borrowed and name.startswith(own)
+        asked = name.startswith((f"{lender}.", own) if borrowed else f"{lender}.")
+        return asked or not isinstance(value, int | float)
+
+    return {name: value for name, value in overrides.items() if not of_one(name, value)}
 
 
 def overrides_of(config: Config) -> type[Settings]:
