@@ -51,7 +51,7 @@ FILES = {
     "cifar10-cpu": (
         *REAL,
         "tables/gradient_quality.csv",
-        *(f"figures/{name}.png" for name in ("training_curves", "recall")),
+        *(f"figures/{name}.png" for name in ("training_curves", "estimator", "recall")),
     ),
 }
 FACTS = ("commit", "hardware", "versions")
