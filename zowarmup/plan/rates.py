@@ -90,11 +90,11 @@ class Rates:
         axis = f"{number}.{key}"
         if isinstance(rate, dict):  # another method's choice
             phase = resolve(self.config, method, overrides).phases[number - 1]
-            other, own = str(rate["same_as"]), f"{phase.algorithm}."
-            axis = self._axis_of(method, other, phase.algorithm, number, key)
-            method = other
-            lender = self.config.methods[other].phases[int(axis.partition(".")[0]) - 1]["algorithm"]
-            overrides = of_other(overrides, own, lender, borrowed=f"{own}{key}" in overrides)
+            own, borrowed = phase.algorithm, f"{phase.algorithm}.{key}" in overrides
+            axis = self._axis_of(method, str(rate["same_as"]), own, number, key)
+            method = str(rate["same_as"])
+            lender = self.config.methods[method].phases[int(axis.partition(".")[0]) - 1]
+            overrides = of_other(overrides, own, lender["algorithm"], borrowed=borrowed)
         return Selected(selection=self._selection(method, overrides, axis), axis=axis)
 
     def _axis_of(self, method: str, other: str, algorithm: str, number: int, key: str) -> str:

@@ -67,7 +67,7 @@ def of_other(overrides: Overrides, own: str, lender: str, *, borrowed: bool) -> 
     """The overrides under which another method's rate is selected.
 
     Args:
-        own: the algorithm of the phase that takes the rate, with a dot.
+        own: the algorithm of the phase that takes the rate.
         lender: that of the phase that lends it.
         borrowed: whether a study says so, and not the method.
 
@@ -77,10 +77,10 @@ def of_other(overrides: Overrides, own: str, lender: str, *, borrowed: bool) -> 
     """
 
     def of_one(name: str, value: Value) -> bool:
-        if not name.endswith(tuple(f".{key}" for key in RATES)):
-            return borrowed and name.startswith(own)
-        asked = name.startswith((f"{lender}.", own) if borrowed else f"{lender}.")
-        return asked or not isinstance(value, int | float)
+        algorithm, _, key = name.partition(".")
+        if key in RATES and (algorithm == lender or not isinstance(value, int | float)):
+            return True
+        return borrowed and algorithm == own
 
     return {name: value for name, value in overrides.items() if not of_one(name, value)}
 
